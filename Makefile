@@ -1,0 +1,47 @@
+# Three commands to know: make serve, make test, make check.
+PORT ?= 8000
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: serve test check format lock samples clean
+
+serve: .venv/installed
+	@$(BIN)/easel serve --port $(PORT)
+
+test: .venv/installed
+	@$(BIN)/python -m pytest
+
+check: .venv/installed
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: .venv/installed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+# Everything goes into .venv, from lock files with hashes. uv installs the few
+# gigabytes of torch in seconds; it is itself installed by hash.
+.venv/installed: pyproject.toml requirements/bootstrap.txt requirements/dev.txt
+	@echo "Installing Easel into .venv (once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Easel needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# Write the lock files anew from pyproject.toml. They name no index host.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+lock: .venv/installed
+	@echo "uv" | $(LOCK) - -o requirements/bootstrap.txt
+	@$(LOCK) pyproject.toml --extra api -o requirements/api.txt
+	@$(LOCK) pyproject.toml --extra worker -o requirements/worker.txt
+	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+
+samples: .venv/installed
+	@$(BIN)/python -m samples.draw
+
+clean:
+	rm -rf .venv

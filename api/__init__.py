@@ -1,0 +1,1 @@
+"""The HTTP face of Easel. It never imports torch, ``core.nst`` or ``worker``."""

@@ -1,0 +1,19 @@
+"""``python -m api``: the api process under uvicorn."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from core.settings import Settings
+
+if __name__ == "__main__":
+    settings = Settings()
+    uvicorn.run(
+        "api.main:build",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,  # core.logs has the last word
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )

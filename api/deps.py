@@ -1,0 +1,34 @@
+"""What handlers ask for, as types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from core.blobs import FileBlobs
+from core.queue import JobQueue
+from core.settings import Settings
+from core.store import JobStore
+from core.workers import WorkerRegistry
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything the api works with."""
+
+    settings: Settings
+    store: JobStore
+    blobs: FileBlobs
+    queue: JobQueue
+    workers: WorkerRegistry
+
+
+def _services(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

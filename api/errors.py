@@ -1,0 +1,116 @@
+"""Every error becomes HTTP here, and only here: RFC 9457 problem documents."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from api.schemas import FieldProblem, Problem
+from core import errors
+
+_logger = logging.getLogger(__name__)
+
+#: What each error means in HTTP; the nearest class in its ancestry counts.
+_STATUS: dict[type[errors.EaselError], HTTPStatus] = {
+    errors.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.JobNotFound: HTTPStatus.NOT_FOUND,
+    errors.JobNotFinished: HTTPStatus.CONFLICT,
+    errors.JobFailed: HTTPStatus.CONFLICT,
+    errors.ResultExpired: HTTPStatus.GONE,
+    errors.ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.EaselError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+#: The codes of what the framework refuses by itself.
+_FRAMEWORK_CODES = {
+    HTTPStatus.BAD_REQUEST: "malformed_request",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+}
+
+#: How long a client should wait before it tries again, in seconds.
+_RETRY_AFTER = "2"
+
+
+def problem_response(
+    request: Request,
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    *,
+    fields: list[FieldProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The one shape that every error has."""
+    problem = Problem(
+        type=f"urn:easel:problem:{code}",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        code=code,
+        errors=fields,
+    )
+    answer_headers = dict(headers or {})
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer_headers.setdefault("Retry-After", _RETRY_AFTER)
+    return JSONResponse(
+        jsonable_encoder(problem, exclude_none=True),
+        status_code=status,
+        headers=answer_headers,
+        media_type="application/problem+json",
+    )
+
+
+def status_of(error: errors.EaselError) -> HTTPStatus:
+    """What an error of ours means in HTTP."""
+    return next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
+
+
+def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.EaselError)
+    status = status_of(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _logger.error("request failed", extra={"code": error.code, "reason": str(error)})
+    fields = None
+    if isinstance(error, errors.InvalidRequest):
+        fields = [FieldProblem(field=bad.field, message=bad.message) for bad in error.errors]
+    return problem_response(request, status, error.code, str(error), fields=fields)
+
+
+def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    code = _FRAMEWORK_CODES.get(status, status.phrase.lower().replace(" ", "_"))
+    return problem_response(request, status, code, str(error.detail), headers=error.headers)
+
+
+def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    bad = [
+        errors.FieldError(".".join(str(part) for part in detail["loc"][1:]), detail["msg"])
+        for detail in error.errors()
+    ]
+    return _on_easel_error(request, errors.InvalidRequest(bad))
+
+
+def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+    _logger.error("unexpected error", exc_info=error)
+    return _on_easel_error(request, errors.EaselError("an unexpected error; it was logged"))
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make the app answer every error with a problem document."""
+    app.add_exception_handler(errors.EaselError, _on_easel_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(Exception, _on_unexpected)

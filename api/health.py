@@ -1,0 +1,45 @@
+"""Whether the api is alive, and whether a job posted now would be done."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from api.deps import Services, ServicesDep
+from api.schemas import Readiness
+from core.errors import ServiceUnavailable
+from core.workers import WorkerInfo
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+def healthz() -> dict[str, str]:
+    """The api process is alive."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+def readyz(services: ServicesDep, response: Response) -> Readiness:
+    """Whether every part that a job needs is there; 503 while one is missing."""
+    redis, workers = _look_at_redis(services)
+    blobs = _look_at_blobs(services)
+    ready = redis == blobs == "ok" and bool(workers)
+    if not ready:
+        response.status_code = 503
+        response.headers["Retry-After"] = "2"
+    return Readiness(ready=ready, redis=redis, blobs=blobs, workers=workers)
+
+
+def _look_at_redis(services: Services) -> tuple[str, list[WorkerInfo]]:
+    try:
+        return "ok", services.workers.live()
+    except ServiceUnavailable as error:
+        return str(error), []
+
+
+def _look_at_blobs(services: Services) -> str:
+    try:
+        services.blobs.check()
+    except OSError as error:
+        return f"cannot be written: {error}"
+    return "ok"

@@ -1,0 +1,130 @@
+"""Jobs over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from api.deps import Services, ServicesDep
+from api.schemas import JobView, Problem, job_view
+from api.uploads import Submission, SubmissionDep, form_schema
+from core.errors import BlobNotFound, JobFailed, JobNotFinished, ResultExpired, ServiceUnavailable
+from core.images import sniff_media_type
+from core.jobs import Job, JobStatus, Picture
+
+router = APIRouter(tags=["jobs"])
+_logger = logging.getLogger(__name__)
+
+#: How often a client should look at an unfinished job, in seconds.
+_POLL_SECONDS = 1
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {
+        status: {
+            "model": Problem,
+            "content": {"application/problem+json": {}},
+        }
+        for status in statuses
+    }
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    response_model=JobView,
+    responses=_problems(413, 415, 422, 503),
+    openapi_extra={"requestBody": form_schema()},
+)
+def create_job(submission: SubmissionDep, services: ServicesDep, response: Response) -> JobView:
+    """Accept a job: a content picture, one to five styles, and parameters."""
+    submission.check_pictures(services.settings.max_picture_pixels)
+    job = _store(submission, services)
+    _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
+    response.headers["Location"] = f"/jobs/{job.id}"
+    response.headers["Retry-After"] = str(_POLL_SECONDS)
+    return _view(job, services)
+
+
+@router.get("/jobs/{job_id}", response_model=JobView, responses=_problems(404, 503))
+def get_job(job_id: str, services: ServicesDep, response: Response) -> JobView:
+    """How the job stands."""
+    job = services.store.get(job_id)
+    if not job.status.done:
+        response.headers["Retry-After"] = str(_POLL_SECONDS)
+    return _view(job, services)
+
+
+@router.get(
+    "/jobs/{job_id}/result",
+    response_class=Response,
+    responses={
+        200: {"description": "The picture.", "content": {"image/*": {}}},
+        **_problems(404, 409, 410, 503),
+    },
+)
+def get_result(job_id: str, services: ServicesDep) -> Response:
+    """The stylised picture, once the job has succeeded."""
+    job = services.store.get(job_id)
+    result = _result_of(job)
+    try:
+        data = services.blobs.get(result.sha256)
+    except BlobNotFound as error:
+        raise ResultExpired(f"the result of job {job.id} was removed; submit it again") from error
+    extension = result.media_type.removeprefix("image/")
+    return Response(
+        data,
+        media_type=result.media_type,
+        headers={
+            "ETag": f'"{result.sha256}"',
+            "Cache-Control": "private, max-age=86400, immutable",
+            "Content-Disposition": f'inline; filename="easel-{job.id}.{extension}"',
+        },
+    )
+
+
+def _store(submission: Submission, services: Services) -> Job:
+    """Pictures first, then the record, then the message: each needs the one before."""
+    pictures = [
+        Picture(
+            sha256=services.blobs.put(data),
+            media_type=sniff_media_type(data),
+            size_bytes=len(data),
+        )
+        for data in (submission.content, *submission.styles)
+    ]
+    job = services.store.create(submission.params, pictures[0], tuple(pictures[1:]))
+    try:
+        services.queue.announce(job.id)
+    except ServiceUnavailable:
+        _take_back(job, services)
+        raise
+    return job
+
+
+def _take_back(job: Job, services: Services) -> None:
+    """The caller will hear that the job was not accepted, so it should not run."""
+    try:
+        services.store.discard(job)
+    except ServiceUnavailable as error:
+        _logger.warning(
+            "job could not be taken back", extra={"job_id": job.id, "reason": str(error)}
+        )
+
+
+def _result_of(job: Job) -> Picture:
+    if not job.status.done:
+        raise JobNotFinished(
+            f"job {job.id} is {job.status.value}; poll {f'/jobs/{job.id}'} until `done` is true"
+        )
+    if job.status is not JobStatus.SUCCEEDED or job.result is None:
+        reason = job.error.message if job.error else "it has no result"
+        raise JobFailed(f"job {job.id} is {job.status.value}: {reason}")
+    return job.result
+
+
+def _view(job: Job, services: Services) -> JobView:
+    queued = job.status is JobStatus.QUEUED
+    return job_view(job, services.store.queue_position(job.id) if queued else None)

@@ -1,0 +1,31 @@
+"""The api process: ``uvicorn --factory api.main:build``."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.deps import Services
+from core.blobs import FileBlobs
+from core.connections import connect
+from core.logs import configure_logging
+from core.queue import JobQueue, make_celery
+from core.settings import Settings
+from core.store import JobStore
+from core.workers import WorkerRegistry
+
+
+def build() -> FastAPI:
+    """The application, with its services as the environment sets them."""
+    settings = Settings()
+    configure_logging(settings.log_level, part="api")
+    redis = connect(settings.redis_url, patience=2)
+    return create_app(
+        Services(
+            settings=settings,
+            store=JobStore(redis),
+            blobs=FileBlobs(settings.blobs_dir),
+            queue=JobQueue(make_celery(settings.redis_url)),
+            workers=WorkerRegistry(redis),
+        )
+    )

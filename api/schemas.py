@@ -1,0 +1,97 @@
+"""What the api answers with: the Job, and the problem."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.jobs import Failure, Job, JobStatus, Loss, Metrics
+from core.params import StyleParams
+from core.workers import WorkerInfo
+
+
+class ProgressView(BaseModel):
+    """How far a running job has come."""
+
+    step: int
+    steps: int
+    fraction: float = Field(description="The part done, 0 to 1.")
+    width: int
+    height: int
+    loss: Loss
+    eta_seconds: float | None
+
+
+class Links(BaseModel):
+    """Where to go from a job, relative to the server."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    self_: str = Field(alias="self")
+    result: str
+
+
+class JobView(BaseModel):
+    """A job. Once `done` is true it never changes again, except that its files expire."""
+
+    id: str
+    status: JobStatus
+    done: bool = Field(description="Whether the status is final.")
+    queue_position: int | None = Field(description="Jobs before this one, while it is queued.")
+    params: StyleParams
+    progress: ProgressView | None
+    error: Failure | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    metrics: Metrics | None
+    links: Links
+
+
+def job_view(job: Job, queue_position: int | None) -> JobView:
+    """The Job as the api shows it."""
+    progress = job.progress
+    url = f"/jobs/{job.id}"
+    return JobView(
+        id=job.id,
+        status=job.status,
+        done=job.status.done,
+        queue_position=queue_position,
+        params=job.params,
+        progress=progress and ProgressView(**progress.model_dump(), fraction=progress.fraction),
+        error=job.error,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        metrics=job.metrics,
+        links=Links(self_=url, result=f"{url}/result"),
+    )
+
+
+class FieldProblem(BaseModel):
+    """One bad field of a request."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 writes it, with a stable `code` for programs."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    errors: list[FieldProblem] | None = Field(None, description="The bad fields, if any.")
+
+
+class Readiness(BaseModel):
+    """Whether each part that a job needs is there."""
+
+    ready: bool
+    redis: str = Field(description="`ok`, or what is wrong.")
+    blobs: str = Field(description="`ok`, or what is wrong.")
+    workers: list[WorkerInfo] = Field(description="The workers that are alive.")

@@ -1,0 +1,156 @@
+"""``easel serve``: the whole service on one machine, with nothing installed beforehand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+
+import click
+from redis.exceptions import RedisError
+
+from cli.supervisor import Program, Supervised
+from cli.valkey import EmbeddedValkey
+from core.connections import connect
+from core.errors import EaselError
+from core.logs import configure_logging
+from core.params import StyleParams
+from core.settings import Settings
+
+_ASK_AGAIN_SECONDS = 0.25
+
+
+class AddressInUse(EaselError):
+    """Something else listens on the address."""
+
+
+@click.command()
+@click.option("--host", help="The address to listen on. [default: EASEL_HOST, or 127.0.0.1]")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The port to listen on. [default: EASEL_PORT, or 8000]",
+)
+def serve(host: str | None, port: int | None) -> None:
+    """Run the api, one worker and, unless EASEL_REDIS_URL is set, a Valkey server."""
+    given = {"host": host, "port": port}
+    settings = Settings().model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+    configure_logging(settings.log_level, part="serve")
+    _check_address(settings)
+    _fetch_weights(settings)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    running: list[Supervised] = []
+    starting = asyncio.create_task(_start(settings, running))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.done():
+            await starting
+        await stopping
+    finally:
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        # The store stops last: the others still write to it.
+        for group in (running[1:], running[:1]):
+            await asyncio.gather(*(supervised.stop() for supervised in group))
+
+
+async def _start(settings: Settings, running: list[Supervised]) -> None:
+    environment = _environment(settings)
+    if "redis_url" not in settings.model_fields_set:
+        valkey = EmbeddedValkey(settings.data_dir)
+        environment["EASEL_REDIS_URL"] = valkey.url
+        await _run(valkey.program(), running)
+        await _until(partial(_answers, valkey.url))
+    for program in (_api(environment), _worker(environment)):
+        await _run(program, running)
+    address = f"http://{settings.host}:{settings.port}"
+    await _until(partial(_is_ready, address))
+    click.echo(f"Easel is ready at {address}")
+    click.echo(f"Try: {_example(address)}")
+
+
+async def _until(question: Callable[[], bool]) -> None:
+    while not await asyncio.to_thread(question):
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+
+async def _run(program: Program, running: list[Supervised]) -> None:
+    supervised = Supervised(program)
+    await supervised.start()
+    running.append(supervised)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {
+        "EASEL_HOST": settings.host,
+        "EASEL_PORT": str(settings.port),
+        "EASEL_DATA_DIR": str(settings.data_dir),
+    }
+
+
+def _api(environment: dict[str, str]) -> Program:
+    return Program("api", [sys.executable, "-m", "api"], environment)
+
+
+def _worker(environment: dict[str, str]) -> Program:
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.main", "worker"]
+    return Program("worker", command, environment)
+
+
+def _fetch_weights(settings: Settings) -> None:
+    """In a process of its own, so that this one stays small: it would keep torch for good."""
+    if (settings.weights_dir / StyleParams().network.filename).exists():
+        return  # without the seconds that importing torch takes
+    environment = {**os.environ, "EASEL_WEIGHTS_DIR": str(settings.weights_dir)}
+    command = [sys.executable, "-m", "cli", "weights", "fetch"]
+    fetched = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    if fetched.returncode != 0:
+        raise SystemExit(fetched.returncode)  # it has said why
+
+
+def _check_address(settings: Settings) -> None:
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        raise AddressInUse(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
+            "choose another port with PORT=... or --port"
+        ) from error
+
+
+def _answers(redis_url: str) -> bool:
+    try:
+        return bool(connect(redis_url, patience=0).ping())
+    except RedisError:
+        return False
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=5):  # noqa: S310 - our own
+            return True
+    except OSError:
+        return False
+
+
+def _example(address: str) -> str:
+    return (
+        "curl -F content=@samples/photos/cat.jpg -F style=@samples/styles/swirls.jpg "
+        f"-F size=256 {address}/jobs"
+    )

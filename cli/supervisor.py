@@ -1,0 +1,125 @@
+"""Keeps child processes alive: starts them, restarts what dies, stops all in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from celery.platforms import set_pdeathsig
+
+_logger = logging.getLogger(__name__)
+
+_FIRST_DELAY_SECONDS = 0.2
+_LONGEST_DELAY_SECONDS = 30.0
+#: A child that lived this long was well; its next restart is quick again.
+_WELL_AFTER_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """A child process to keep alive."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    #: Open files that it inherits.
+    descriptors: tuple[int, ...] = ()
+    #: How long it may take to stop after SIGTERM, before SIGKILL.
+    grace_seconds: float = 10.0
+
+
+def restart_delay(previous: float, lived_seconds: float) -> float:
+    """Seconds to wait before the next start: doubling, short again after a long life."""
+    if lived_seconds >= _WELL_AFTER_SECONDS or previous == 0:
+        return _FIRST_DELAY_SECONDS
+    return min(previous * 2, _LONGEST_DELAY_SECONDS)
+
+
+class Supervised:
+    """One program, kept alive until it is told to stop.
+
+    It runs in a process group of its own, so that a Ctrl-C in the terminal
+    reaches only the supervisor, and so that nothing of it is left behind.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._stopping = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the program, and from now on restart it whenever it dies."""
+        self._process = await self._spawn()
+        self._task = asyncio.create_task(self._keep_alive())
+
+    async def stop(self) -> None:
+        """End the program and everything that it started."""
+        self._stopping.set()
+        if self._task is not None:
+            await self._task
+
+    async def _keep_alive(self) -> None:
+        delay = 0.0
+        stopping = asyncio.create_task(self._stopping.wait())
+        while not self._stopping.is_set():
+            assert self._process is not None
+            started = time.monotonic()
+            exited = asyncio.create_task(self._process.wait())
+            await asyncio.wait({exited, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stopping.is_set():
+                break
+            _kill_group(self._process)  # what a dead parent left behind
+            delay = restart_delay(delay, time.monotonic() - started)
+            _logger.warning(
+                "child died; restarting",
+                extra={
+                    "child": self._program.name,
+                    "status": self._process.returncode,
+                    "delay_seconds": delay,
+                },
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+                return
+            self._process = await self._spawn()
+        await self._end()
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *self._program.command,
+            env={**os.environ, **self._program.environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=self._program.descriptors,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+        _logger.info("child started", extra={"child": self._program.name, "child_pid": process.pid})
+        return process
+
+    async def _end(self) -> None:
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), self._program.grace_seconds)
+        except TimeoutError:
+            _logger.warning("child did not stop in time", extra={"child": self._program.name})
+        _kill_group(self._process)
+        await self._process.wait()
+
+
+def _die_with_parent() -> None:
+    """Should the supervisor itself be killed, let the kernel kill the child (Linux)."""
+    set_pdeathsig("SIGKILL")
+
+
+def _kill_group(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

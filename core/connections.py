@@ -1,0 +1,57 @@
+"""Redis: clients with bounded waits, and its outages as an error of ours.
+
+redis-py takes a third of a second to import, so it is imported when a client is
+made, not with the modules that use one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from core.errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def connect(url: str, *, patience: int) -> Redis:
+    """A client that never hangs on a dead connection.
+
+    Args:
+        url: of the server.
+        patience: how often a call is tried again while the server is away, at
+            most half a second apart.
+    """
+    from redis import Redis
+    from redis.backoff import ExponentialBackoff
+    from redis.retry import Retry
+
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=10,
+        socket_connect_timeout=5,
+        socket_keepalive=True,
+        health_check_interval=25,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=patience),
+    )
+
+
+def needs_redis(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Make a function raise ServiceUnavailable when Redis is away or refuses."""
+
+    @wraps(function)
+    def translated(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        from redis.exceptions import RedisError
+
+        try:
+            return function(*args, **kwargs)
+        except RedisError as error:
+            raise ServiceUnavailable(f"Redis cannot do it: {error}") from error
+
+    return translated

@@ -1,0 +1,133 @@
+"""Every error that Easel raises on purpose.
+
+EaselError
+├── InvalidRequest
+│   └── InvalidPicture
+├── JobNotFound
+├── JobNotFinished
+├── JobFailed
+├── ResultExpired
+├── StaleAttempt
+├── BlobNotFound
+├── ServiceUnavailable
+├── WeightsUnavailable
+│   └── WeightsCorrupt
+└── LossNotFinite
+
+The class docstring is the default message. ``code`` is a stable snake_case word
+that clients may rely on; what it means in HTTP is decided in ``api.errors``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One bad field of a request, and what was expected of it."""
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}"
+
+
+class EaselError(Exception):
+    """Something went wrong in Easel."""
+
+    code: ClassVar[str] = "internal_error"
+    #: Whether the same request may succeed when it is simply sent again.
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class InvalidRequest(EaselError):
+    """The request has fields that are missing, unknown or out of range."""
+
+    code = "invalid_request"
+
+    def __init__(self, errors: Sequence[FieldError], message: str | None = None) -> None:
+        super().__init__(message or "; ".join(str(error) for error in errors))
+        self.errors = tuple(errors)
+
+
+class InvalidPicture(InvalidRequest):
+    """A file is not a picture that Easel can read."""
+
+    code = "invalid_picture"
+
+    def __init__(self, message: str, field: str = "picture") -> None:
+        super().__init__([FieldError(field, message)])
+        self.message = message
+
+    def named(self, field: str) -> InvalidPicture:
+        """The same error, told of the form field that the picture came in."""
+        return InvalidPicture(self.message, field)
+
+
+class JobNotFound(EaselError):
+    """There is no such job. It may have expired, or the id may be mistyped."""
+
+    code = "job_not_found"
+
+
+class JobNotFinished(EaselError):
+    """The job has no result yet. Poll the job until `done` is true."""
+
+    code = "job_not_finished"
+
+
+class JobFailed(EaselError):
+    """The job ended without a result. Its `error` says why."""
+
+    code = "job_failed"
+
+
+class ResultExpired(EaselError):
+    """The result was removed after its retention time. Submit the job again."""
+
+    code = "result_expired"
+
+
+class StaleAttempt(EaselError):
+    """A write came from an attempt that no longer owns the job."""
+
+    code = "stale_attempt"
+
+
+class BlobNotFound(EaselError):
+    """A stored picture is missing."""
+
+    code = "blob_not_found"
+
+
+class ServiceUnavailable(EaselError):
+    """A part that Easel depends on is away. Try again shortly."""
+
+    code = "service_unavailable"
+    retryable = True
+
+
+class WeightsUnavailable(EaselError):
+    """The network's weights are neither in the cache nor to be fetched."""
+
+    code = "weights_unavailable"
+    retryable = True
+
+
+class WeightsCorrupt(WeightsUnavailable):
+    """The network's weights in the cache are not the ones that were stored."""
+
+    code = "weights_corrupt"
+
+
+class LossNotFinite(EaselError):
+    """The loss became infinite or not a number."""
+
+    code = "loss_not_finite"

@@ -1,0 +1,125 @@
+"""The job record: what it holds, its states, and the moves between them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+from uuid_utils import UUID, uuid7
+
+from core.params import StyleParams
+
+#: Raised when the meaning of a stored field changes.
+SCHEMA_VERSION = 1
+
+
+class JobStatus(StrEnum):
+    """The states of a job. The last three are final."""
+
+    QUEUED = "queued"  #: Accepted; waits for a worker.
+    RUNNING = "running"  #: A worker has claimed it and is optimising.
+    SUCCEEDED = "succeeded"  #: The result is there.
+    FAILED = "failed"  #: It ended without a result; `error` says why.
+    CANCELED = "canceled"  #: The caller called it off.
+
+    @property
+    def done(self) -> bool:
+        """Whether the state is final."""
+        return not TRANSITIONS[self]
+
+
+#: Every legal move. The Lua scripts of ``core.store`` make each one atomically.
+TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELED}),
+    JobStatus.RUNNING: frozenset(
+        {JobStatus.QUEUED, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED}
+    ),
+    JobStatus.SUCCEEDED: frozenset(),
+    JobStatus.FAILED: frozenset(),
+    JobStatus.CANCELED: frozenset(),
+}
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Loss(_Frozen):
+    """The objective's terms at one step, as defined in ``core.nst.losses``."""
+
+    total: float
+    content: float
+    style: float
+
+
+class Progress(_Frozen):
+    """How far a running job has come."""
+
+    step: int
+    steps: int
+    width: int
+    height: int
+    loss: Loss
+    eta_seconds: float | None = None
+
+    @property
+    def fraction(self) -> float:
+        """The part done, 0 to 1."""
+        return self.step / self.steps
+
+
+class Failure(_Frozen):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class Picture(_Frozen):
+    """A stored picture file."""
+
+    sha256: str
+    media_type: str
+    size_bytes: int
+
+
+class Metrics(_Frozen):
+    """What a finished run took."""
+
+    optimize_seconds: float
+    device: str
+
+
+class Job(_Frozen):
+    """One job, as the record in Redis has it."""
+
+    id: str
+    status: JobStatus
+    #: How often a worker has claimed the job. A write names the attempt it
+    #: belongs to and is refused when another attempt has begun.
+    attempt: int = 0
+    params: StyleParams
+    content: Picture
+    styles: tuple[Picture, ...]
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    progress: Progress | None = None
+    result: Picture | None = None
+    metrics: Metrics | None = None
+    error: Failure | None = None
+
+
+def new_job_id() -> str:
+    """A UUIDv7: sorts by time of creation, and cannot be guessed."""
+    return str(uuid7())
+
+
+def is_job_id(text: str) -> bool:
+    """Whether the text could be a job id, in the one spelling that Easel writes."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

@@ -1,0 +1,27 @@
+"""Pictures to tensors and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
+    """A picture as a tensor of shape (1, 3, H, W), RGB in [0, 1].
+
+    Args:
+        picture: of mode ``RGB``.
+        size: width and height to resample it to (Lanczos, antialiased).
+        device: where the tensor goes.
+    """
+    resized = picture.resize(size, Image.Resampling.LANCZOS)
+    pixels = torch.from_numpy(np.array(resized))  # (H, W, 3), 0 to 255
+    return pixels.permute(2, 0, 1).unsqueeze(0).to(device).float() / 255
+
+
+def to_picture(image: Tensor) -> Image.Image:
+    """The picture of a tensor of shape (1, 3, H, W), RGB in [0, 1], rounded to 8 bits."""
+    pixels = (image.detach()[0].clamp(0, 1) * 255).round().to(torch.uint8)  # (3, H, W)
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())

@@ -1,0 +1,48 @@
+"""Settings, read from the environment: ``EASEL_`` and the field's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a deployment can set. There is no global instance: pass it on."""
+
+    model_config = SettingsConfigDict(env_prefix="EASEL_", frozen=True)
+
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="The Redis or Valkey server that holds the jobs."
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("easel"),
+        description="Where pictures, and a server of `easel serve`'s own, keep their files.",
+    )
+    weights_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path("easel"),
+        description="Where the network's weights are cached.",
+    )
+    host: str = Field("127.0.0.1", description="The address the api listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="The port the api listens on.")
+    device: str = Field("auto", description="Where to compute: auto, cpu, cuda or cuda:N.")
+    max_size: int = Field(2048, ge=64, description="The largest `size` a job may ask for.")
+    max_picture_bytes: int = Field(
+        20 * 2**20, ge=1, description="The largest file of one uploaded picture."
+    )
+    max_picture_pixels: int = Field(
+        40_000_000, ge=1, description="The most pixels one uploaded picture may have."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def blobs_dir(self) -> Path:
+        """Where the file blob store keeps pictures."""
+        return self.data_dir / "blobs"
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest request: a content, five styles, and the fields around them."""
+        return 6 * self.max_picture_bytes + 64 * 1024

@@ -1,0 +1,167 @@
+"""One command brings up a whole service, and nothing short of stopping it ends it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from PIL import Image
+
+from core.jobs import new_job_id
+from tests.acceptance.conftest import PATIENCE_SECONDS, Service, free_port
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that the tests of this module share."""
+    service = Service(tmp_path_factory.mktemp("data"), free_port())
+    service.output = service.announced()
+    yield service
+    service.stop()
+
+
+def test_it_says_where_it_is_and_the_command_it_suggests_ends_in_a_picture(
+    running: Service,
+) -> None:
+    ready, suggestion = running.output
+    assert ready.strip() == f"Easel is ready at http://127.0.0.1:{running.port}"
+    command = suggestion.strip().removeprefix("Try: ").replace("size=256", "size=128")
+    command = command.replace("curl", "curl -sS -F steps=60", 1)
+    answer = subprocess.run(
+        command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    job = running.finished(json.loads(answer.stdout))
+    assert job["status"] == "succeeded"
+    picture = Image.open(io.BytesIO(running.http.get(job["links"]["result"]).content))
+    assert max(picture.size) == 128
+    # Without a style weight nothing changes: that is the style term the content starts with.
+    still = post_sample(running, ROOT / "samples", size=128, steps=1, style_weight=0)
+    start = running.finished(still)["progress"]["loss"]
+    assert start["content"] == 0
+    assert job["progress"]["loss"]["style"] < start["style"] / 5
+    assert job["progress"]["loss"]["content"] < 9
+
+
+def test_every_part_reports_ready(running: Service) -> None:
+    ready = running.http.get("/readyz")
+    assert ready.status_code == 200
+    (worker,) = ready.json()["workers"]
+    assert worker["networks"] == ["vgg19-normalized"]
+
+
+def test_progress_moves_from_queued_to_done(running: Service, samples: Path) -> None:
+    job = post_sample(running, samples, size=64, steps=10)
+    assert job["status"] == "queued"
+    ended = running.finished(job)
+    assert (ended["progress"]["step"], ended["progress"]["fraction"]) == (10, 1)
+    assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
+
+
+def test_a_wrong_input_is_a_422_and_the_service_goes_on(running: Service, samples: Path) -> None:
+    readme = samples / "README.md"
+    answer = running.post(readme, samples / "styles" / "swirls.jpg")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "content")
+    assert running.http.get(f"/jobs/{new_job_id()}").status_code == 404
+
+
+@pytest.mark.parametrize("child", ["api", "worker", "valkey"])
+def test_a_child_that_is_killed_comes_back_and_jobs_are_done_again(
+    running: Service, samples: Path, child: str
+) -> None:
+    supervisor = psutil.Process(running.process.pid)
+    marks = {"api": "api", "worker": "worker.main", "valkey": "valkey-server"}
+    (victim,) = [
+        process
+        for process in supervisor.children()
+        if any(part.rpartition("/")[2] == marks[child] for part in process.cmdline())
+        or marks[child] in process.cmdline()[0]
+    ]
+    victim.kill()
+    running.wait_for("child died; restarting", child=child)
+    assert running.child(child) != victim.pid
+    if child == "worker":
+        running.wait_for("worker ready")
+    if child == "api":
+        running.wait_for("Application startup complete.")
+    job = post_when_up(running, samples)
+    assert running.finished(job)["status"] == "succeeded"
+
+
+def test_a_second_service_in_the_same_place_is_refused_with_the_remedy(
+    running: Service, tmp_path: Path
+) -> None:
+    data_dir = psutil.Process(running.process.pid).environ()["EASEL_DATA_DIR"]
+    for port, directory, remedy in (
+        (free_port(), data_dir, "EASEL_DATA_DIR"),
+        (running.port, str(tmp_path), "--port"),
+    ):
+        second = subprocess.run(
+            [sys.executable, "-m", "cli", "serve", "--port", str(port)],
+            env={**os.environ, "EASEL_DATA_DIR": directory},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+        assert second.returncode == 1
+        assert remedy in second.stderr.splitlines()[-1]
+        assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_it_leaves_no_process_and_keeps_every_result(
+    service: Service, samples: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    service.announced()
+    job = service.finished(post_sample(service, samples, size=64, steps=3))
+    result = service.http.get(job["links"]["result"]).content
+    family = psutil.Process(service.process.pid).children(recursive=True)
+    assert len(family) >= 4  # Valkey, the api, the worker and its child
+    assert service.stop(number) == 0
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", service.port)) != 0
+
+    again = Service(tmp_path, free_port())
+    again.announced()
+    assert again.http.get(job["links"]["self"]).json() == job
+    assert again.http.get(job["links"]["result"]).content == result
+    again.stop()
+
+
+def post_sample(service: Service, samples: Path, **fields: object) -> dict[str, Any]:
+    answer = service.post(
+        samples / "photos" / "cat.jpg", samples / "styles" / "swirls.jpg", **fields
+    )
+    assert answer.status_code == 202, answer.text
+    job: dict[str, Any] = answer.json()
+    return job
+
+
+def post_when_up(service: Service, samples: Path) -> dict[str, Any]:
+    """Post as a client would that heeds a 503: again after a moment."""
+    for _ in range(PATIENCE_SECONDS):
+        answer = service.post(
+            samples / "photos" / "cat.jpg",
+            samples / "styles" / "swirls.jpg",
+            size=64,
+            steps=3,
+        )
+        if answer.status_code == 202:
+            job: dict[str, Any] = answer.json()
+            return job
+        assert answer.status_code == 503, answer.text
+        service.wait_for("child started", child="valkey")
+    raise AssertionError("the service did not come back")

@@ -1,0 +1,71 @@
+"""The api over real HTTP, on a real Valkey, without a worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from redis import Redis
+
+from api.app import create_app
+from api.deps import Services
+from core.blobs import FileBlobs
+from core.queue import JobQueue, make_celery
+from core.settings import Settings
+from core.store import JobStore
+from core.workers import WorkerRegistry
+
+
+@pytest.fixture
+def settings(tmp_path: Path, valkey_url: str) -> Settings:
+    """Small limits, so that one past them is quickly made."""
+    return Settings(
+        redis_url=valkey_url,
+        data_dir=tmp_path,
+        max_picture_bytes=200_000,
+        max_picture_pixels=100_000,
+        max_size=1024,
+    )
+
+
+@pytest.fixture
+def services(settings: Settings, redis: Redis) -> Services:
+    return Services(
+        settings=settings,
+        store=JobStore(redis),
+        blobs=FileBlobs(settings.blobs_dir),
+        queue=JobQueue(make_celery(settings.redis_url)),
+        workers=WorkerRegistry(redis),
+    )
+
+
+@pytest.fixture
+def client(services: Services) -> Iterator[httpx.Client]:
+    with serving(services) as client:
+        yield client
+
+
+class serving:  # noqa: N801 - reads as a verb
+    """The api in a thread, listening on a free port."""
+
+    def __init__(self, services: Services) -> None:
+        config = uvicorn.Config(create_app(services), port=0, log_config=None, lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._socket = config.bind_socket()
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+
+    def __enter__(self) -> httpx.Client:
+        self._thread.start()
+        host, port = self._socket.getsockname()
+        self._client = httpx.Client(base_url=f"http://{host}:{port}", timeout=30)
+        return self._client
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()

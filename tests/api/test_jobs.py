@@ -1,0 +1,232 @@
+"""Posting a job, following it, fetching its result, and every way to get it wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from api.deps import Services
+from core.jobs import Failure, Job, Loss, Metrics, Picture, Progress, new_job_id
+from tests.api.problems import assert_problem
+from tests.conftest import photo, png
+
+CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
+
+Files = list[tuple[str, tuple[str, bytes]]]
+
+
+def files(content: bytes = CONTENT, *styles: bytes) -> Files:
+    return [
+        ("content", ("photo.png", content)),
+        *(("style", ("painting.png", style)) for style in styles or (STYLE,)),
+    ]
+
+
+def post(client: httpx.Client, given: Files | None = None, **fields: Any) -> httpx.Response:
+    return client.post("/jobs", files=given or files(), data=fields)
+
+
+def claim(services: Services, client: httpx.Client) -> Job:
+    job = services.store.claim(post(client).json()["id"])
+    assert job is not None
+    return job
+
+
+def test_a_job_is_accepted_and_can_be_followed(client: httpx.Client, redis: Redis) -> None:
+    answer = post(client, size=256, steps=10)
+    assert answer.status_code == 202
+    job = answer.json()
+    assert answer.headers["location"] == job["links"]["self"] == f"/jobs/{job['id']}"
+    assert int(answer.headers["retry-after"]) >= 1
+    assert (job["status"], job["done"], job["queue_position"]) == ("queued", False, 0)
+    assert (job["params"]["size"], job["params"]["style_weight"]) == (256, 1000)
+    assert redis.llen("easel.jobs") == 1
+    followed = client.get(job["links"]["self"])
+    assert followed.status_code == 200
+    assert followed.json() == job
+    assert "retry-after" in followed.headers
+
+
+def test_the_uploads_are_kept_as_they_came(client: httpx.Client, services: Services) -> None:
+    job = services.store.get(post(client, files(CONTENT, STYLE, CONTENT)).json()["id"])
+    kept = [services.blobs.get(picture.sha256) for picture in (job.content, *job.styles)]
+    assert kept == [CONTENT, STYLE, CONTENT]
+
+
+def test_a_running_job_shows_its_progress(client: httpx.Client, services: Services) -> None:
+    job = claim(services, client)
+    loss = Loss(total=3.0, content=1.0, style=2.0)
+    progress = Progress(step=3, steps=12, width=64, height=48, loss=loss, eta_seconds=9.5)
+    services.store.write_progress(job, progress)
+    shown = client.get(f"/jobs/{job.id}").json()
+    assert (shown["status"], shown["queue_position"]) == ("running", None)
+    assert shown["progress"] == {**progress.model_dump(), "fraction": 0.25}
+    assert shown["started_at"].endswith("Z")
+
+
+def finish(services: Services, job: Job, data: bytes) -> None:
+    result = Picture(sha256=services.blobs.put(data), media_type="image/png", size_bytes=len(data))
+    loss = Loss(total=3.0, content=1.0, style=2.0)
+    progress = Progress(step=12, steps=12, width=64, height=48, loss=loss, eta_seconds=0)
+    services.store.succeed(job, result, progress, Metrics(optimize_seconds=1, device="cpu"))
+
+
+def test_the_result_is_the_picture(client: httpx.Client, services: Services) -> None:
+    job = claim(services, client)
+    finish(services, job, STYLE)
+    shown = client.get(f"/jobs/{job.id}")
+    assert (shown.json()["status"], shown.json()["done"]) == ("succeeded", True)
+    assert "retry-after" not in shown.headers
+    answer = client.get(shown.json()["links"]["result"])
+    assert answer.content == STYLE
+    assert answer.headers["content-type"] == "image/png"
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["etag"].strip('"')
+    assert f"easel-{job.id}.png" in answer.headers["content-disposition"]
+
+
+def test_a_result_too_early_is_a_conflict(client: httpx.Client, services: Services) -> None:
+    queued = post(client).json()["id"]
+    assert_problem(client.get(f"/jobs/{queued}/result"), 409, "job_not_finished")
+    services.store.claim(queued)
+    assert_problem(client.get(f"/jobs/{queued}/result"), 409, "job_not_finished")
+
+
+def test_the_result_of_a_failed_job_says_why(client: httpx.Client, services: Services) -> None:
+    job = claim(services, client)
+    error = Failure(code="out_of_memory", message="too big", retryable=False)
+    services.store.fail(job, error)
+    shown = client.get(f"/jobs/{job.id}").json()
+    assert (shown["status"], shown["error"]) == ("failed", error.model_dump())
+    problem = assert_problem(client.get(f"/jobs/{job.id}/result"), 409, "job_failed")
+    assert "too big" in problem["detail"]
+
+
+def test_a_result_whose_file_is_gone_has_expired(client: httpx.Client, services: Services) -> None:
+    job = claim(services, client)
+    finish(services, job, b"result")
+    digest = services.store.get(job.id).result
+    assert digest is not None
+    next(services.settings.blobs_dir.rglob(digest.sha256)).unlink()
+    assert_problem(client.get(f"/jobs/{job.id}/result"), 410, "result_expired")
+
+
+@pytest.mark.parametrize("path", ["/jobs/{}", "/jobs/{}/result"])
+@pytest.mark.parametrize("job_id", [new_job_id(), "nonsense", "%00", "%0a", "*"])
+def test_an_unknown_id_is_not_found(client: httpx.Client, path: str, job_id: str) -> None:
+    assert_problem(client.get(path.format(job_id)), 404, "job_not_found")
+
+
+@pytest.mark.parametrize(
+    ("fields", "bad", "expected"),
+    [
+        ({"size": 63}, "size", "greater than or equal to 64"),
+        ({"size": 1025}, "size", "this server's 1024"),
+        ({"steps": "many"}, "steps", "valid integer"),
+        ({"style_weight": -1}, "style_weight", "greater than or equal to 0"),
+        ({"zeal": 11}, "zeal", "is not a parameter"),
+        ({"size": [256, 256]}, "size", "more than once"),
+    ],
+)
+def test_a_bad_parameter_is_refused_by_name(
+    client: httpx.Client, services: Services, fields: dict[str, Any], bad: str, expected: str
+) -> None:
+    refused(post(client, **fields), services, bad, expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "bad", "expected"),
+    [
+        (files()[:1], "style", "expected 1 to 5 files, got 0"),
+        (files()[1:], "content", "expected 1 file, got 0"),
+        ([*files(), files()[0]], "content", "expected 1 file, got 2"),
+        (files(b""), "content", "empty file"),
+        (files(b"hello"), "content", "not a picture"),
+        (files(CONTENT, STYLE, b"hello"), "style", "not a picture"),
+        (files(CONTENT[:2000]), "content", "cannot be read"),
+        (files(CONTENT, png(photo(64, 8))), "style", "at least 16"),
+        (files(CONTENT, png(photo(2000, 40))), "style", "ask for a size of 800"),
+        (files(png(photo(400, 300))[:1] * 200_001), "content", "at most 200000 are allowed"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, str) else "",
+)
+def test_a_bad_picture_is_refused_by_name(
+    client: httpx.Client, services: Services, given: Files, bad: str, expected: str
+) -> None:
+    refused(post(client, given), services, bad, expected)
+
+
+def test_a_picture_with_too_many_pixels_is_refused(
+    client: httpx.Client, services: Services
+) -> None:
+    from PIL import Image
+
+    refused(
+        post(client, files(png(Image.new("1", (400, 251))))), services, "content", "at most 100000"
+    )
+
+
+def test_text_in_the_place_of_a_file_is_refused_with_the_remedy(
+    client: httpx.Client, services: Services
+) -> None:
+    answer = client.post("/jobs", files=files()[1:], data={"content": "photo.jpg"})
+    refused(answer, services, "content", "write an @")
+
+
+def test_all_that_is_wrong_is_said_at_once(client: httpx.Client) -> None:
+    problem = post(client, files(b""), size=1, steps=0).json()
+    assert {error["field"] for error in problem["errors"]} == {"content", "size", "steps"}
+
+
+def refused(answer: httpx.Response, services: Services, bad: str, expected: str) -> None:
+    problem = assert_problem(answer, 422)
+    matching = [error for error in problem["errors"] if error["field"] == bad]
+    assert expected in matching[0]["message"], problem
+    assert not services.settings.blobs_dir.exists(), "something was stored"
+
+
+def test_six_styles_are_too_many(client: httpx.Client) -> None:
+    assert_problem(post(client, files(CONTENT, *[STYLE] * 6)), 400)
+
+
+def test_a_body_that_is_no_form_is_refused(client: httpx.Client) -> None:
+    answer = client.post("/jobs", json={"content": "x"})
+    assert_problem(answer, 415, "unsupported_media_type")
+
+
+def test_a_broken_form_is_refused(client: httpx.Client) -> None:
+    answer = client.post(
+        "/jobs", content=b"nonsense", headers={"content-type": "multipart/form-data"}
+    )
+    assert_problem(answer, 400, "malformed_request")
+
+
+def test_a_body_over_the_limit_is_cut_off(client: httpx.Client) -> None:
+    problem = assert_problem(post(client, files(b"x" * 1_400_000)), 413, "request_too_large")
+    assert "1265536 bytes allowed" in problem["detail"]
+
+
+def test_a_chunked_body_over_the_limit_is_cut_off_too(client: httpx.Client) -> None:
+    request = client.build_request("POST", "/jobs", files=files(b"x" * 1_400_000))
+    body = request.read()
+    chunks = (body[start : start + 10_000] for start in range(0, len(body), 10_000))
+    headers = {"content-type": request.headers["content-type"]}
+    answer = client.post("/jobs", content=chunks, headers=headers)
+    assert_problem(answer, 413, "request_too_large")
+
+
+def test_other_methods_and_paths_are_refused_as_problems(client: httpx.Client) -> None:
+    assert_problem(client.put("/jobs"), 405, "method_not_allowed")
+    assert_problem(client.get("/nowhere"), 404, "not_found")
+
+
+def test_the_schema_names_every_parameter_and_file(client: httpx.Client) -> None:
+    body = client.get("/openapi.json").json()["paths"]["/jobs"]["post"]["requestBody"]
+    form = body["content"]["multipart/form-data"]["schema"]
+    assert form["required"] == ["content", "style"]
+    assert {"content", "style", "size", "steps", "style_weight", "network"} <= set(
+        form["properties"]
+    )

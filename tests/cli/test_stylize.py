@@ -1,0 +1,93 @@
+"""``easel stylize`` with the real network."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import photo
+
+
+def easel(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Path:
+    photo(80, 60, seed=1).save(tmp_path / "content.png")
+    return tmp_path / "content.png"
+
+
+@pytest.fixture
+def style(tmp_path: Path) -> Path:
+    photo(60, 80, seed=2).save(tmp_path / "style.png")
+    return tmp_path / "style.png"
+
+
+def test_it_paints_a_picture_and_says_where(content: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.png"
+    done = easel("stylize", content, style, "-o", output, "--size", 64, "--steps", 5)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(output)
+    assert "Step 5/5" in done.stderr
+    assert "loss" in done.stderr
+    with Image.open(output) as picture:
+        assert picture.size == (64, 48)
+
+
+def test_the_same_command_gives_the_same_bytes(content: Path, style: Path, tmp_path: Path) -> None:
+    outputs = [tmp_path / "one.png", tmp_path / "two.png"]
+    for output in outputs:
+        easel("stylize", content, style, "-o", output, "--size", 64, "--steps", 3)
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+
+
+def test_the_ending_of_the_output_is_its_format(content: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jpg"
+    easel("stylize", content, style, "-o", output, "--size", 64, "--steps", 1)
+    with Image.open(io.BytesIO(output.read_bytes())) as picture:
+        assert picture.format == "JPEG"
+        assert np.asarray(picture).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--size", "10"], "size: '10' does not fit"),
+        (["--steps", "many"], "steps: 'many' does not fit"),
+        (["--output", "out.bmp"], "output: 'out.bmp' has no known ending"),
+        (["--output", "/nowhere/out.png"], "cannot be written"),
+    ],
+)
+def test_a_wrong_option_is_one_line_that_names_it(
+    content: Path, style: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = easel("stylize", content, style, "-o", tmp_path / "out.png", *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_that_is_no_picture_is_named(style: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("hello")
+    done = easel("stylize", text, style, "-o", tmp_path / "out.png")
+    assert done.returncode == 1
+    assert "text.png: is not a picture" in done.stderr
+
+
+def test_the_help_lists_every_parameter_with_its_default() -> None:
+    done = easel("stylize", "--help")
+    assert "--style-weight" in done.stdout
+    assert "[default: 1000.0]" in done.stdout

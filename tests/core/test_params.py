@@ -1,0 +1,92 @@
+"""Parameters: defaults, bounds, messages, sizes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InvalidRequest
+from core.params import MIN_SIDE, StyleParams, parse_params
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    params = parse_params({})
+    assert (params.size, params.content_weight, params.style_weight) == (512, 1, 1000)
+
+
+def test_text_fields_become_numbers() -> None:
+    params = parse_params({"size": "256", "style_weight": "1e4", "format": "jpeg"})
+    assert (params.size, params.style_weight, params.format) == (256, 10_000, "jpeg")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("size", "63", "greater than or equal to 64"),
+        ("size", "big", "valid integer"),
+        ("steps", "0", "greater than or equal to 1"),
+        ("content_weight", "-1", "greater than or equal to 0"),
+        ("style_weight", "nan", "finite"),
+        ("learning_rate", "0", "greater than 0"),
+        ("network", "vgg16", "'vgg19-normalized'"),
+        ("format", "bmp", "'png'"),
+        ("quality", "101", "less than or equal to 100"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_was_expected(field: str, value: str, expected: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_params({field: value})
+    (error,) = caught.value.errors
+    assert error.field == field
+    assert repr(value) in error.message
+    assert expected in error.message
+
+
+def test_an_unknown_field_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidRequest, match=r"colour: is not a parameter.*style_weight"):
+        parse_params({"colour": "blue"})
+
+
+def test_every_bad_field_is_reported_at_once() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_params({"size": "1", "steps": "x", "zeal": "9"})
+    assert {error.field for error in caught.value.errors} == {"size", "steps", "zeal"}
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted", "scaled"),
+    [
+        ((1024, 768), 512, (512, 384)),
+        ((768, 1024), 512, (384, 512)),
+        ((100, 100), 256, (256, 256)),
+        ((1280, 1014), 256, (256, 203)),
+        ((997, 331), 300, (300, 100)),
+    ],
+)
+def test_the_longer_side_gets_the_size(
+    size: tuple[int, int], wanted: int, scaled: tuple[int, int]
+) -> None:
+    assert StyleParams(size=wanted).scaled_size(size, "content") == scaled
+
+
+@given(st.tuples(st.integers(16, 4000), st.integers(16, 4000)), st.integers(64, 2048))
+def test_scaling_keeps_the_proportions_to_half_a_pixel_or_says_which_size_would(
+    size: tuple[int, int], wanted: int
+) -> None:
+    params = StyleParams(size=wanted)
+    try:
+        width, height = params.scaled_size(size, "content")
+    except InvalidRequest:
+        assert min(size) * wanted / max(size) < MIN_SIDE
+        return
+    assert max(width, height) == wanted
+    assert abs(width / wanted - size[0] / max(size)) <= 0.5 / wanted
+    assert abs(height / wanted - size[1] / max(size)) <= 0.5 / wanted
+
+
+def test_a_picture_too_thin_for_the_size_is_refused_with_a_size_that_would_do() -> None:
+    with pytest.raises(InvalidRequest, match=r"ask for a size of 1600") as caught:
+        StyleParams(size=256).scaled_size((10_000, 100), "style")
+    assert caught.value.errors[0].field == "style"
+    assert StyleParams(size=1600).scaled_size((10_000, 100), "style") == (1600, 16)

@@ -1,0 +1,150 @@
+"""The job record in a real Valkey."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from core.connections import connect
+from core.errors import JobNotFound, ServiceUnavailable, StaleAttempt
+from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
+from core.params import StyleParams
+from core.store import JobStore
+
+CONTENT = Picture(sha256="c" * 64, media_type="image/png", size_bytes=3)
+STYLE = Picture(sha256="d" * 64, media_type="image/jpeg", size_bytes=4)
+RESULT = Picture(sha256="e" * 64, media_type="image/png", size_bytes=5)
+PROGRESS = Progress(
+    step=3, steps=10, width=64, height=48, loss=Loss(total=3, content=1, style=2), eta_seconds=7
+)
+METRICS = Metrics(optimize_seconds=1.5, device="cpu")
+FAILURE = Failure(code="internal_error", message="it broke", retryable=True)
+
+
+def new_job(store: JobStore) -> Job:
+    return store.create(StyleParams(size=64), CONTENT, (STYLE,))
+
+
+def claimed(store: JobStore) -> Job:
+    job = store.claim(new_job(store).id)
+    assert job is not None
+    return job
+
+
+def test_a_new_job_is_queued_and_reads_back_as_it_was_written(store: JobStore) -> None:
+    job = new_job(store)
+    assert (job.status, job.attempt, job.content, job.styles) == ("queued", 0, CONTENT, (STYLE,))
+    assert job.params == StyleParams(size=64)
+    assert abs(datetime.now(UTC) - job.created_at) < timedelta(minutes=1)
+    assert store.get(job.id) == job
+
+
+def test_an_unknown_or_impossible_id_is_not_found(store: JobStore) -> None:
+    for job_id in (new_job_id(), "nonsense", "*", ""):
+        with pytest.raises(JobNotFound):
+            store.get(job_id)
+
+
+def test_queued_jobs_have_their_place_in_order(store: JobStore) -> None:
+    jobs = [new_job(store) for _ in range(3)]
+    assert [store.queue_position(job.id) for job in jobs] == [0, 1, 2]
+    store.claim(jobs[0].id)
+    assert [store.queue_position(job.id) for job in jobs] == [None, 0, 1]
+
+
+def test_a_claim_starts_the_first_attempt(store: JobStore) -> None:
+    job = claimed(store)
+    assert (job.status, job.attempt) == ("running", 1)
+    assert job.started_at is not None
+    assert job.started_at >= job.created_at
+
+
+def test_a_job_is_claimed_once_however_many_try(store: JobStore) -> None:
+    job = new_job(store)
+    with ThreadPoolExecutor(16) as pool:
+        claims = list(pool.map(store.claim, [job.id] * 16))
+    assert len([claim for claim in claims if claim is not None]) == 1
+
+
+def test_what_is_not_there_cannot_be_claimed(store: JobStore) -> None:
+    assert store.claim(new_job_id()) is None
+
+
+def test_progress_is_kept(store: JobStore) -> None:
+    job = claimed(store)
+    store.write_progress(job, PROGRESS)
+    assert store.get(job.id).progress == PROGRESS
+
+
+def test_a_job_succeeds_with_its_result(store: JobStore, redis: Redis) -> None:
+    job = claimed(store)
+    store.succeed(job, RESULT, PROGRESS, METRICS)
+    ended = store.get(job.id)
+    assert (ended.status, ended.result, ended.metrics) == ("succeeded", RESULT, METRICS)
+    assert ended.finished_at is not None
+    assert redis.zcard("easel:jobs:running") == 0
+
+
+def test_a_job_fails_with_its_error(store: JobStore) -> None:
+    job = claimed(store)
+    store.fail(job, FAILURE)
+    ended = store.get(job.id)
+    assert (ended.status, ended.error, ended.result) == ("failed", FAILURE, None)
+
+
+def test_a_final_state_never_changes(store: JobStore) -> None:
+    job = claimed(store)
+    store.fail(job, FAILURE)
+    before = store.get(job.id)
+    with pytest.raises(StaleAttempt):
+        store.succeed(job, RESULT, PROGRESS, METRICS)
+    with pytest.raises(StaleAttempt):
+        store.write_progress(job, PROGRESS)
+    assert store.claim(job.id) is None
+    assert store.get(job.id) == before
+
+
+def test_an_end_told_twice_is_the_same_end(store: JobStore) -> None:
+    # The answer to the first call may be lost; the client then sends it again.
+    job = claimed(store)
+    store.succeed(job, RESULT, PROGRESS, METRICS)
+    before = store.get(job.id)
+    store.succeed(job, RESULT, PROGRESS, METRICS)
+    assert store.get(job.id) == before
+
+
+def test_an_old_attempt_cannot_write(store: JobStore, redis: Redis) -> None:
+    job = claimed(store)
+    redis.hset(f"easel:job:{job.id}", "attempt", "2")  # as a later claim would
+    for write in (
+        lambda: store.write_progress(job, PROGRESS),
+        lambda: store.succeed(job, RESULT, PROGRESS, METRICS),
+        lambda: store.fail(job, FAILURE),
+    ):
+        with pytest.raises(StaleAttempt, match="attempt 1"):
+            write()
+    assert store.get(job.id).status is JobStatus.RUNNING
+
+
+def test_a_queued_job_can_be_taken_back_and_a_running_one_cannot(store: JobStore) -> None:
+    queued, running = new_job(store), claimed(store)
+    store.discard(queued)
+    store.discard(running)
+    with pytest.raises(JobNotFound):
+        store.get(queued.id)
+    assert store.queue_position(queued.id) is None
+    assert store.get(running.id).status is JobStatus.RUNNING
+
+
+def test_the_scripts_survive_being_forgotten_by_the_server(store: JobStore, redis: Redis) -> None:
+    redis.script_flush()
+    assert claimed(store).status is JobStatus.RUNNING
+
+
+def test_an_outage_is_an_error_of_ours() -> None:
+    away = JobStore(connect("redis://127.0.0.1:1/0", patience=0))
+    with pytest.raises(ServiceUnavailable):
+        away.get(new_job_id())

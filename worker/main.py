@@ -1,0 +1,23 @@
+"""The worker's Celery application: ``celery -A worker.main worker``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import setup_logging
+
+from core.logs import configure_logging
+from core.queue import make_celery
+from core.settings import Settings
+
+_settings = Settings()
+
+configure_logging(_settings.log_level, part="worker")
+
+
+@setup_logging.connect
+def _keep_logging(**_: Any) -> None:
+    """Something listens to this signal, so Celery sets up no logging of its own."""
+
+
+app = make_celery(_settings.redis_url, include=("worker.tasks",))
