@@ -12,7 +12,7 @@ from api.schemas import JobView, Problem, job_view
 from api.uploads import Submission, SubmissionDep, form_schema
 from core.errors import BlobNotFound, JobFailed, JobNotFinished, ResultExpired, ServiceUnavailable
 from core.images import sniff_media_type
-from core.jobs import Job, JobStatus, Picture
+from core.jobs import Inputs, Job, JobStatus, Picture
 
 router = APIRouter(tags=["jobs"])
 _logger = logging.getLogger(__name__)
@@ -95,7 +95,8 @@ def _store(submission: Submission, services: Services) -> Job:
         )
         for data in (submission.content, *submission.styles)
     ]
-    job = services.store.create(submission.params, pictures[0], tuple(pictures[1:]))
+    inputs = Inputs(content=pictures[0], styles=tuple(pictures[1:]))
+    job = services.store.create(submission.params, inputs)
     try:
         services.queue.announce(job.id)
     except ServiceUnavailable:

@@ -12,7 +12,8 @@ EaselError
 ├── ServiceUnavailable
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
-└── LossNotFinite
+├── LossNotFinite
+└── CheckpointMismatch
 
 The class docstring is the default message. ``code`` is a stable snake_case word
 that clients may rely on; what it means in HTTP is decided in ``api.errors``.
@@ -131,3 +132,9 @@ class LossNotFinite(EaselError):
     """The loss became infinite or not a number."""
 
     code = "loss_not_finite"
+
+
+class CheckpointMismatch(EaselError):
+    """A checkpoint is damaged, or belongs to another request."""
+
+    code = "checkpoint_mismatch"

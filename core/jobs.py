@@ -92,6 +92,17 @@ class Metrics(_Frozen):
     device: str
 
 
+class Inputs(_Frozen):
+    """The pictures that came with a job."""
+
+    content: Picture
+    styles: tuple[Picture, ...]
+
+    def pictures(self) -> tuple[Picture, ...]:
+        """All of them."""
+        return (self.content, *self.styles)
+
+
 class Job(_Frozen):
     """One job, as the record in Redis has it."""
 
@@ -101,8 +112,7 @@ class Job(_Frozen):
     #: belongs to and is refused when another attempt has begun.
     attempt: int = 0
     params: StyleParams
-    content: Picture
-    styles: tuple[Picture, ...]
+    inputs: Inputs
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -17,6 +17,7 @@ from core.errors import JobNotFound, StaleAttempt
 from core.jobs import (
     SCHEMA_VERSION,
     Failure,
+    Inputs,
     Job,
     JobStatus,
     Metrics,
@@ -35,7 +36,7 @@ _JOBS_QUEUED = "easel:jobs:queued"
 _JOBS_RUNNING = "easel:jobs:running"
 
 #: The fields of the record that hold JSON.
-_JSON_FIELDS = frozenset({"params", "content", "styles", "progress", "result", "metrics", "error"})
+_JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error"})
 
 
 class JobStore:
@@ -54,15 +55,14 @@ class JobStore:
         self._discard = _script(redis, "discard")
 
     @needs_redis
-    def create(self, params: StyleParams, content: Picture, styles: tuple[Picture, ...]) -> Job:
+    def create(self, params: StyleParams, inputs: Inputs) -> Job:
         """Write a new job, queued; its pictures are in the blob store already."""
         job_id = new_job_id()
         fields = {
             "id": job_id,
             "schema": SCHEMA_VERSION,
             "params": params.model_dump_json(),
-            "content": content.model_dump_json(),
-            "styles": json.dumps([style.model_dump() for style in styles]),
+            "inputs": inputs.model_dump_json(),
         }
         return _read(self._create(keys=[_key(job_id), _JOBS_QUEUED], args=[job_id, *_flat(fields)]))
 

@@ -73,7 +73,10 @@ class Runner:
         network = self._networks.get(job.params.network)
         pace = Pace(self._clock)
         steps = stylize(
-            self._load(job.content), [self._load(s) for s in job.styles], job.params, network
+            self._load(job.inputs.content),
+            [self._load(s) for s in job.inputs.styles],
+            job.params,
+            network,
         )
         last = self._watch(job, steps, pace)
         file = images.encode(last.picture(), job.params.format, job.params.quality)

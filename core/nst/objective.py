@@ -67,6 +67,13 @@ class Objective:
         total = self._params.content_weight * content + self._params.style_weight * style
         return LossTerms(total, content, style)
 
+    def with_gradient(self, image: Tensor) -> tuple[LossTerms, Tensor]:
+        """The terms, and the gradient of the total, of shape (1, 3, H, W)."""
+        image = image.detach().requires_grad_()
+        loss = self(image)
+        (gradient,) = torch.autograd.grad(loss.total, image)
+        return loss.detach(), gradient
+
     @staticmethod
     def _grams(features: dict[str, Tensor]) -> dict[str, Tensor]:
         return {layer: gram(features[layer]) for layer in STYLE_LAYERS}

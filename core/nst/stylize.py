@@ -13,8 +13,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from core.errors import LossNotFinite
+from core.errors import CheckpointMismatch, LossNotFinite
+from core.nst import checkpoint
 from core.nst.objective import LossTerms, Objective
+from core.nst.optimizers import Adam
 from core.nst.tensors import to_picture, to_tensor
 from core.nst.vgg import VGG19
 from core.params import StyleParams
@@ -31,14 +33,24 @@ class Step:
     loss: LossTerms
     #: Shape (1, 3, height, width), RGB in [0, 1]. It changes with the next step.
     image: Tensor
+    #: The optimiser's, likewise.
+    state: dict[str, Tensor]
 
     def picture(self) -> Image.Image:
         """The picture as it is now, in 8 bits."""
         return to_picture(self.image)
 
+    def checkpoint(self) -> bytes:
+        """The run's whole state as it is now, for ``stylize(..., resume=...)``."""
+        return checkpoint.pack({"step": torch.tensor(self.step), "image": self.image, **self.state})
+
 
 def stylize(
-    content: Image.Image, styles: Sequence[Image.Image], params: StyleParams, network: VGG19
+    content: Image.Image,
+    styles: Sequence[Image.Image],
+    params: StyleParams,
+    network: VGG19,
+    resume: bytes | None = None,
 ) -> Iterator[Step]:
     """Paint the content in the style of the others.
 
@@ -47,14 +59,17 @@ def stylize(
         styles: one or more paintings, of mode ``RGB``.
         params: see :class:`core.params.StyleParams`.
         network: whose features are compared; the work happens on its device.
+        resume: a step's checkpoint of the same request. The run goes on from
+            there, and equals the uninterrupted one bit for bit on the same device.
 
     Yields:
-        The start as step 0, then one record after every update; the last one has
-        the result. Stop iterating to stop the work.
+        The start as step 0 (or the step resumed from), then one record after
+        every update; the last one has the result. Stop iterating to stop the work.
 
     Raises:
         InvalidRequest: a picture is too long and thin for the size asked for.
         LossNotFinite: the result's loss is infinite or not a number.
+        CheckpointMismatch: the checkpoint is not of this request.
     """
     width, height = params.scaled_size(content.size, "content")
     content_image = to_tensor(content, (width, height), network.device)
@@ -67,21 +82,29 @@ def stylize(
     # Departure: the paper starts from white noise and uses L-BFGS. Adam from the
     # content picture is what most later work does: it keeps the photograph's
     # composition and needs fewer steps.
-    image = content_image.clone().requires_grad_()  # (1, 3, H, W)
-    optimizer = torch.optim.Adam([image], lr=params.learning_rate)
+    image = content_image.clone()  # (1, 3, H, W)
+    optimizer = Adam(image, params.learning_rate)
+    first = 0 if resume is None else _restore(resume, image, optimizer)
 
-    for step in range(params.steps + 1):
-        loss = objective(image)
-        yield Step(step, params.steps, width, height, loss.detach(), image.detach())
-        if step == params.steps:
-            _check_finite(loss.detach())
-            return
-        (image.grad,) = torch.autograd.grad(loss.total, image)
-        optimizer.step()
-        with torch.no_grad():
-            # Departure: the paper lets pixels leave the range of colours, and
-            # cuts them off at the end.
-            image.clamp_(0, 1)
+    for step in range(first, params.steps + 1):
+        loss, gradient = objective.with_gradient(image)
+        yield Step(step, params.steps, width, height, loss, image, optimizer.state())
+        if step < params.steps:
+            optimizer.update(gradient)
+    _check_finite(loss)
+
+
+def _restore(resume: bytes, image: Tensor, optimizer: Adam) -> int:
+    """Put a checkpoint back; give the step it was taken at."""
+    saved = checkpoint.unpack(resume)
+    if saved["image"].shape != image.shape:
+        raise CheckpointMismatch(
+            f"the checkpoint's picture is {tuple(saved['image'].shape)}, "
+            f"and this request's {tuple(image.shape)}; start anew without it"
+        )
+    image.copy_(saved["image"])
+    optimizer.restore(saved)
+    return int(saved["step"])
 
 
 def _check_finite(loss: LossTerms) -> None:

@@ -52,7 +52,7 @@ def test_a_job_is_accepted_and_can_be_followed(client: httpx.Client, redis: Redi
 
 def test_the_uploads_are_kept_as_they_came(client: httpx.Client, services: Services) -> None:
     job = services.store.get(post(client, files(CONTENT, STYLE, CONTENT)).json()["id"])
-    kept = [services.blobs.get(picture.sha256) for picture in (job.content, *job.styles)]
+    kept = [services.blobs.get(picture.sha256) for picture in job.inputs.pictures()]
     assert kept == [CONTENT, STYLE, CONTENT]
 
 

@@ -10,12 +10,13 @@ from redis import Redis
 
 from core.connections import connect
 from core.errors import JobNotFound, ServiceUnavailable, StaleAttempt
-from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
+from core.jobs import Failure, Inputs, Job, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
 from core.params import StyleParams
 from core.store import JobStore
 
 CONTENT = Picture(sha256="c" * 64, media_type="image/png", size_bytes=3)
 STYLE = Picture(sha256="d" * 64, media_type="image/jpeg", size_bytes=4)
+INPUTS = Inputs(content=CONTENT, styles=(STYLE,))
 RESULT = Picture(sha256="e" * 64, media_type="image/png", size_bytes=5)
 PROGRESS = Progress(
     step=3, steps=10, width=64, height=48, loss=Loss(total=3, content=1, style=2), eta_seconds=7
@@ -25,7 +26,7 @@ FAILURE = Failure(code="internal_error", message="it broke", retryable=True)
 
 
 def new_job(store: JobStore) -> Job:
-    return store.create(StyleParams(size=64), CONTENT, (STYLE,))
+    return store.create(StyleParams(size=64), INPUTS)
 
 
 def claimed(store: JobStore) -> Job:
@@ -36,7 +37,7 @@ def claimed(store: JobStore) -> Job:
 
 def test_a_new_job_is_queued_and_reads_back_as_it_was_written(store: JobStore) -> None:
     job = new_job(store)
-    assert (job.status, job.attempt, job.content, job.styles) == ("queued", 0, CONTENT, (STYLE,))
+    assert (job.status, job.attempt, job.inputs) == ("queued", 0, INPUTS)
     assert job.params == StyleParams(size=64)
     assert abs(datetime.now(UTC) - job.created_at) < timedelta(minutes=1)
     assert store.get(job.id) == job

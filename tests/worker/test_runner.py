@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from redis import Redis
 from torch import Tensor
 
 from core import images
 from core.blobs import FileBlobs
 from core.errors import LossNotFinite, ServiceUnavailable
-from core.jobs import Job, JobStatus
+from core.jobs import Inputs, Job, JobStatus
 from core.nst import load_network, stylize
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
@@ -40,8 +41,12 @@ def runner(store: JobStore, blobs: FileBlobs, weights_dir: Path) -> Runner:
     return Runner(store, blobs, networks, max_pixels=1_000_000)
 
 
+def inputs(blobs: FileBlobs, style: Image.Image) -> Inputs:
+    return Inputs(content=stored(blobs, CONTENT), styles=(stored(blobs, style),))
+
+
 def new_job(store: JobStore, blobs: FileBlobs, params: StyleParams = PARAMS) -> Job:
-    return store.create(params, stored(blobs, CONTENT), (stored(blobs, STYLE),))
+    return store.create(params, inputs(blobs, STYLE))
 
 
 def test_a_job_ends_with_the_picture_that_the_optimiser_makes(
@@ -77,7 +82,7 @@ def test_a_missing_upload_fails_the_job_with_a_code(
     runner: Runner, store: JobStore, blobs: FileBlobs, tmp_path: Path
 ) -> None:
     job = new_job(store, blobs)
-    next((tmp_path / "blobs").rglob(job.content.sha256)).unlink()
+    next((tmp_path / "blobs").rglob(job.inputs.content.sha256)).unlink()
     runner.run(job.id)
     error = store.get(job.id).error
     assert error is not None
@@ -87,7 +92,7 @@ def test_a_missing_upload_fails_the_job_with_a_code(
 def test_the_worker_goes_on_after_a_job_that_failed(
     runner: Runner, store: JobStore, blobs: FileBlobs
 ) -> None:
-    bad = store.create(PARAMS, stored(blobs, CONTENT), (stored(blobs, photo(640, 20)),))
+    bad = store.create(PARAMS, inputs(blobs, photo(640, 20)))
     good = new_job(store, blobs)
     runner.run(bad.id)
     runner.run(good.id)
