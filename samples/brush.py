@@ -11,6 +11,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFilter
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Indices = NDArray[np.intp]
 Size = tuple[int, int]
 
 PATH_STEPS = 10
@@ -109,8 +110,7 @@ def streaks(rng: np.random.Generator, angles: Floats, grain: int, reach: float) 
         for _ in range(int(reach / 4.0)):
             total += sample(source, points)
             points = advance(angles, points, direction)
-    smeared = resize((total - total.mean()) / total.std(), (width, height))
-    return smeared
+    return resize((total - total.mean()) / total.std(), (width, height))
 
 
 def jittered_starts(rng: np.random.Generator, size: Size, spacing: float) -> Floats:
