@@ -6,21 +6,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.jobs import Failure, Job, JobStatus, Loss, Metrics
+from core.jobs import Failure, Job, JobStatus, Metrics, Progress
 from core.params import StyleParams
 from core.workers import WorkerInfo
-
-
-class ProgressView(BaseModel):
-    """How far a running job has come."""
-
-    step: int
-    steps: int
-    fraction: float = Field(description="The part done, 0 to 1.")
-    width: int
-    height: int
-    loss: Loss
-    eta_seconds: float | None
 
 
 class Links(BaseModel):
@@ -40,7 +28,7 @@ class JobView(BaseModel):
     done: bool = Field(description="Whether the status is final.")
     queue_position: int | None = Field(description="Jobs before this one, while it is queued.")
     params: StyleParams
-    progress: ProgressView | None
+    progress: Progress | None
     error: Failure | None
     created_at: datetime
     started_at: datetime | None
@@ -51,7 +39,6 @@ class JobView(BaseModel):
 
 def job_view(job: Job, queue_position: int | None) -> JobView:
     """The Job as the api shows it."""
-    progress = job.progress
     url = f"/jobs/{job.id}"
     return JobView(
         id=job.id,
@@ -59,7 +46,7 @@ def job_view(job: Job, queue_position: int | None) -> JobView:
         done=job.status.done,
         queue_position=queue_position,
         params=job.params,
-        progress=progress and ProgressView(**progress.model_dump(), fraction=progress.fraction),
+        progress=job.progress,
         error=job.error,
         created_at=job.created_at,
         started_at=job.started_at,

@@ -34,12 +34,16 @@ class Submission:
         Raises:
             InvalidRequest: one cannot be read, or does not fit the size asked for.
         """
+        self.params.blend_weights(len(self.styles))
         for field, data in [("content", self.content), *(("style", s) for s in self.styles)]:
             try:
                 picture = images.decode(data, max_pixels=max_pixels)
             except InvalidPicture as error:
                 raise error.named(field) from error
-            self.params.scaled_size(picture.size, field)
+            if field == "style":
+                self.params.style_size(picture.size)
+            else:
+                self.params.scaled_size(picture.size, field)
 
 
 async def _read_submission(request: Request, services: ServicesDep) -> Submission:

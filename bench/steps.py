@@ -6,7 +6,7 @@ import sys
 import time
 from itertools import islice
 
-from core.nst import load_network, pick_device, stylize
+from core.nst import Pictures, load_network, pick_device, stylize
 from core.params import StyleParams
 from core.settings import Settings
 from worker.networks import calibration_pictures
@@ -17,10 +17,10 @@ _STEPS = 10
 
 def seconds_per_step(size: int) -> float:
     """The mean over some steps after a warm-up, with the default parameters."""
-    params = StyleParams(size=size, steps=_WARM_UP + _STEPS)
+    params = StyleParams(size=size, steps=_WARM_UP + _STEPS, pyramid="off")
     network = load_network(params.network, Settings().weights_dir, pick_device())
     content, style = calibration_pictures()[:2]
-    steps = stylize(content, [style], params, network)
+    steps = stylize(Pictures(content, [style]), params, network)
     for _ in islice(steps, _WARM_UP + 1):
         pass
     started = time.perf_counter()

@@ -69,8 +69,8 @@ def _paint(
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=params.steps, loss=float("nan"))
-        for step in nst.stylize(content, styles, params, network):
-            bar.update(task, completed=step.step, loss=float(step.loss.total))
+        for step in nst.stylize(nst.Pictures(content, styles), params, network):
+            bar.update(task, completed=step.step, total=step.steps, loss=float(step.loss.total))
     return step.picture()
 
 

@@ -24,6 +24,7 @@ _MEDIA_TYPES = {
     PictureFormat.PNG: "image/png",
     PictureFormat.JPEG: "image/jpeg",
     PictureFormat.WEBP: "image/webp",
+    PictureFormat.TIFF: "image/tiff",
 }
 
 

@@ -51,6 +51,7 @@ class Loss(_Frozen):
     total: float
     content: float
     style: float
+    tv: float
 
 
 class Progress(_Frozen):
@@ -58,15 +59,15 @@ class Progress(_Frozen):
 
     step: int
     steps: int
+    #: The part of the work that is done, 0 to 1.
+    fraction: float
+    #: Which scale of the pyramid this is, from 0, and how many there are.
+    scale: int
+    scales: int
     width: int
     height: int
     loss: Loss
     eta_seconds: float | None = None
-
-    @property
-    def fraction(self) -> float:
-        """The part done, 0 to 1."""
-        return self.step / self.steps
 
 
 class Failure(_Frozen):

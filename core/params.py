@@ -8,35 +8,46 @@ defaults, bounds and error messages cannot differ between them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
+from core.choices import (
+    LAYERS,
+    Color,
+    Init,
+    Layer,
+    Network,
+    Optimizer,
+    PictureFormat,
+    Pooling,
+    Precision,
+    Preset,
+)
 from core.errors import FieldError, InvalidRequest
+from core.presets import LEARNING_RATES, PRESETS
+from core.sizes import MIN_SIDE, fit
 
-#: The shortest side of a picture: below it, conv5_1 sees less than one pixel.
-MIN_SIDE = 16
-
-
-class Network(StrEnum):
-    """Which VGG-19 looks at the pictures."""
-
-    NORMALIZED = "vgg19-normalized"
-    TORCHVISION = "vgg19-torchvision"
-
-    @property
-    def filename(self) -> str:
-        """The name of its weights in the cache."""
-        return f"{self.value}.safetensors"
+_BALANCED = PRESETS[Preset.BALANCED]
 
 
-class PictureFormat(StrEnum):
-    """The file format of the result."""
+def _split(value: object) -> object:
+    """A list as a form or a command line writes it: with commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
-    PNG = "png"
-    JPEG = "jpeg"
-    WEBP = "webp"
+
+Layers = Annotated[tuple[Layer, ...], BeforeValidator(_split), Field(min_length=1)]
+Weights = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], BeforeValidator(_split)]
 
 
 class StyleParams(BaseModel):
@@ -44,20 +55,126 @@ class StyleParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    preset: Preset = Field(
+        Preset.BALANCED, description="A named set of the other parameters; one given wins."
+    )
     size: int = Field(512, ge=64, le=8192, description="Longer side of the result, in pixels.")
-    steps: int = Field(300, ge=1, le=5000, description="Optimiser steps.")
+    steps: int = Field(
+        _BALANCED["steps"], ge=1, le=5000, description="Optimiser steps at each scale."
+    )
     content_weight: float = Field(
         1.0, ge=0, le=1e6, description="alpha: how strongly the photograph is kept."
     )
     style_weight: float = Field(
         1000.0, ge=0, le=1e9, description="beta: how strongly the painting's style is taken."
     )
-    learning_rate: float = Field(
-        0.02, gt=0, le=1, description="Adam's step, in units of the range black 0 to white 1."
+    tv_weight: float = Field(
+        _BALANCED["tv_weight"], ge=0, le=1e6, description="gamma: how strongly noise is smoothed."
     )
+    style_blend: Weights = Field(
+        (), description="One weight per style picture, with commas; none means equal."
+    )
+    style_scale: float = Field(
+        1.0, ge=0.1, le=4, description="Size of the style picture relative to the result."
+    )
+    content_layers: Layers = Field(
+        ("conv4_2",), description="The layers that the content is compared at."
+    )
+    style_layers: Layers = Field(
+        ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
+        description="The layers that the style is compared at.",
+    )
+    style_layer_weights: Weights = Field(
+        (), description="One weight per style layer, with commas; none means equal."
+    )
+    optimizer: Optimizer = Field(
+        Optimizer(_BALANCED["optimizer"]), description="How the pixels change."
+    )
+    learning_rate: float = Field(
+        LEARNING_RATES[Optimizer(_BALANCED["optimizer"])],
+        gt=0,
+        le=10,
+        description="The optimiser's step; for Adam in the range black 0 to white 1.",
+    )
+    init: Init = Field(Init.CONTENT, description="What the optimiser starts from.")
+    pyramid: str = Field(
+        _BALANCED["pyramid"],
+        pattern=r"^(off|\d+:\d+(\.\d+)?)$",
+        description="Coarse to fine: the smallest scale's longer side and the ratio between "
+        "scales, such as 128:2; or off.",
+    )
+    pooling: Pooling = Field(Pooling.MAX, description="How the network's layers are pooled.")
     network: Network = Field(Network.NORMALIZED, description="Which VGG-19 looks at the pictures.")
+    color: Color = Field(Color.STYLE, description="Whose colours the result has.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Chooses the noise of init=noise.")
+    precision: Precision = Field(Precision.AUTO, description="What the network computes in.")
     format: PictureFormat = Field(PictureFormat.PNG, description="File format of the result.")
     quality: int = Field(92, ge=1, le=100, description="Quality of a JPEG or WebP result.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve(cls, given: Any) -> Any:
+        """Fill in what the preset and the optimiser say about fields that are not given."""
+        if not isinstance(given, Mapping):
+            return given
+        preset = given.get("preset", Preset.BALANCED)
+        known = preset in list(Preset)
+        resolved = {**(PRESETS[Preset(preset)] if known else {}), **given}
+        optimizer = resolved.get("optimizer")
+        if optimizer in list(Optimizer):
+            resolved.setdefault("learning_rate", LEARNING_RATES[Optimizer(optimizer)])
+        return resolved
+
+    @field_validator("pyramid")
+    @classmethod
+    def _check_pyramid(cls, pyramid: str) -> str:
+        if pyramid != "off":
+            smallest, ratio = pyramid.split(":")
+            if not (int(smallest) >= 32 and 1.2 <= float(ratio) <= 8):
+                raise ValueError("expected a smallest scale of 32 or more, and a ratio of 1.2 to 8")
+        return pyramid
+
+    @field_validator("content_layers", "style_layers")
+    @classmethod
+    def _check_layers(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        if len(set(layers)) != len(layers):
+            raise ValueError("a layer is named twice")
+        return layers
+
+    @field_validator("style_layer_weights")
+    @classmethod
+    def _check_weights(cls, weights: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        layers = info.data.get("style_layers", weights)
+        if weights and len(weights) != len(layers):
+            raise ValueError(f"expected {len(layers)} weights, one per style layer")
+        if weights and not sum(weights):
+            raise ValueError("the weights add up to 0")
+        return weights
+
+    def layer_weights(self) -> dict[Layer, float]:
+        """w_l by style layer, adding up to 1."""
+        weights = self.style_layer_weights or (1.0,) * len(self.style_layers)
+        total = sum(weights)
+        return {
+            layer: weight / total for layer, weight in zip(self.style_layers, weights, strict=True)
+        }
+
+    def blend_weights(self, styles: int) -> tuple[float, ...]:
+        """One weight per style picture, adding up to 1.
+
+        Raises:
+            InvalidRequest: ``style_blend`` has another number of weights.
+        """
+        weights = self.style_blend or (1.0,) * styles
+        if len(weights) != styles or not sum(weights):
+            wrong = f"{len(weights)} weights that add up to {sum(weights):g}"
+            expected = f"one for each of the {styles} style pictures, above 0 in all"
+            raise InvalidRequest([FieldError("style_blend", f"has {wrong}; expected {expected}")])
+        return tuple(weight / sum(weights) for weight in weights)
+
+    def at_size(self, size: int) -> StyleParams:
+        """The same for another size of the result, such as a smaller scale."""
+        return self.model_copy(update={"size": size})
 
     def scaled_size(self, size: tuple[int, int], field: str) -> tuple[int, int]:
         """Width and height with the longer side at ``self.size``, proportions kept.
@@ -69,20 +186,11 @@ class StyleParams(BaseModel):
         Raises:
             InvalidRequest: the shorter side would be below ``MIN_SIDE``.
         """
-        longer = max(size)
-        width, height = (max(1, round(side * self.size / longer)) for side in size)
-        if min(width, height) < MIN_SIDE:
-            needed = -(-MIN_SIDE * longer // min(size))
-            raise InvalidRequest(
-                [
-                    FieldError(
-                        field,
-                        f"would be {width}x{height} pixels at size {self.size}, and each side "
-                        f"needs {MIN_SIDE}; crop the picture, or ask for a size of {needed}",
-                    )
-                ]
-            )
-        return width, height
+        return fit(size, self.size, field)
+
+    def style_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Likewise for a style picture, whose longer side is ``style_scale`` times that."""
+        return fit(size, max(1, round(self.size * self.style_scale)), "style")
 
 
 def parse_params(fields: Mapping[str, object]) -> StyleParams:
@@ -99,9 +207,28 @@ def parse_params(fields: Mapping[str, object]) -> StyleParams:
 
 
 def _field_error(detail: ErrorDetails) -> FieldError:
-    name = ".".join(str(part) for part in detail["loc"])
+    name = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
         known = ", ".join(StyleParams.model_fields)
         return FieldError(name, f"is not a parameter; the parameters are {known}")
-    expectation = detail["msg"][0].lower() + detail["msg"][1:]
+    expectation = detail["msg"].removeprefix("Value error, ")
+    expectation = expectation[0].lower() + expectation[1:]
     return FieldError(name, f"{detail['input']!r} does not fit: {expectation}")
+
+
+__all__ = [
+    "LAYERS",
+    "MIN_SIDE",
+    "Color",
+    "Init",
+    "Layer",
+    "Network",
+    "Optimizer",
+    "PictureFormat",
+    "Pooling",
+    "Precision",
+    "Preset",
+    "StyleParams",
+    "fit",
+    "parse_params",
+]

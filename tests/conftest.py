@@ -19,7 +19,7 @@ from core.blobs import FileBlobs
 from core.connections import connect
 from core.jobs import Picture
 from core.nst import VGG19
-from core.nst.vgg import LAYERS
+from core.params import LAYERS
 from core.store import JobStore
 
 for _name in [name for name in os.environ if name.startswith("EASEL_")]:

@@ -15,7 +15,7 @@ from core.errors import EaselError, StaleAttempt
 from core.images import Encoded
 from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress
 from core.logs import log_context
-from core.nst import Step, stylize
+from core.nst import Pictures, Step, stylize
 from core.store import JobStore
 from worker.networks import Networks
 from worker.progress import Pace
@@ -72,12 +72,11 @@ class Runner:
     def _paint(self, job: Job) -> None:
         network = self._networks.get(job.params.network)
         pace = Pace(self._clock)
-        steps = stylize(
-            self._load(job.inputs.content),
-            [self._load(s) for s in job.inputs.styles],
-            job.params,
-            network,
+        pictures = Pictures(
+            content=self._load(job.inputs.content),
+            styles=[self._load(style) for style in job.inputs.styles],
         )
+        steps = stylize(pictures, job.params, network)
         last = self._watch(job, steps, pace)
         file = images.encode(last.picture(), job.params.format, job.params.quality)
         # The file first, then the record: a record must never promise what is not there.
@@ -89,7 +88,7 @@ class Runner:
         last = next(steps)
         for last in steps:
             if pace.due():
-                progress = progress_of(last, pace.eta(last.step / last.steps))
+                progress = progress_of(last, pace.eta(last.fraction))
                 self._store.write_progress(job, progress)
         return last
 
@@ -109,12 +108,16 @@ def progress_of(step: Step, eta_seconds: float | None) -> Progress:
     return Progress(
         step=step.step,
         steps=step.steps,
+        fraction=round(step.fraction, 4),
+        scale=step.scale,
+        scales=step.scales,
         width=step.width,
         height=step.height,
         loss=Loss(
             total=float(step.loss.total),
             content=float(step.loss.content),
             style=float(step.loss.style),
+            tv=float(step.loss.tv),
         ),
         eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, device
 
 from core.errors import CheckpointMismatch
 
@@ -14,13 +14,13 @@ def pack(state: dict[str, Tensor]) -> bytes:
     return save({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
 
 
-def unpack(data: bytes) -> dict[str, Tensor]:
-    """The tensors of :func:`pack`.
+def unpack(data: bytes, device: device) -> dict[str, Tensor]:
+    """The tensors of :func:`pack`, on a device.
 
     Raises:
         CheckpointMismatch: the bytes are no such file.
     """
     try:
-        return load(data)
+        return {name: tensor.to(device) for name, tensor in load(data).items()}
     except SafetensorError as error:
         raise CheckpointMismatch(f"the checkpoint cannot be read: {error}") from error

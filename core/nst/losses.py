@@ -3,44 +3,75 @@
 Notation of the paper (section 2): ``F`` are the features of the target, ``P`` of
 the content, at one layer, as matrices of C filters by M = H * W positions.
 
-Departure: the paper sums squared differences and divides by constants; here both
+Departure: the paper sums squared differences and divides by constants; here all
 terms are means, as in the first author's later code, so that a weight means the
 same at every size. With G = F F^T / M (paper: without 1/M)
 
-    content = mean((F - P)^2)                 paper, eq. 1: 1/2 * sum
-    style   = sum_l w_l * mean((G_l - A_l)^2) paper, eq. 4: 1/(4 C^2 M^2) * sum
+    content = mean over layers of mean((F - P)^2)   paper, eq. 1: 1/2 * sum
+    style   = sum_l w_l * mean((G_l - A_l)^2)       paper, eq. 4: 1/(4 C^2 M^2) * sum
+    tv      = mean(dx^2) + mean(dy^2)               not in the paper
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
 
 def gram(features: Tensor) -> Tensor:
-    """The Gram matrix, over positions averaged: G_ij = 1/M * sum_k F_ik F_jk (eq. 3).
+    """The Gram matrix, averaged over positions: G_ij = 1/M * sum_k F_ik F_jk (eq. 3).
 
     Args:
         features: shape (1, C, H, W).
 
     Returns:
-        Shape (C, C).
+        Shape (C, C), in float32 or better.
     """
-    _, channels, height, width = features.shape
-    F = features.reshape(channels, height * width)  # (C, M)
-    return F @ F.T / (height * width)  # (C, C)
+    F = _matrix(features)  # (C, M)
+    return F @ F.T / F.shape[1]  # (C, C)
 
 
-def content_loss(F: Tensor, P: Tensor) -> Tensor:
-    """mean((F - P)^2), for features of one layer, both of shape (1, C, H, W)."""
-    return torch.mean((F - P) ** 2)
+def guided_gram(features: Tensor, guide: Tensor) -> Tensor:
+    """The Gram matrix of one region: G_ij = sum_k T_k F_ik F_jk / sum_k T_k.
+
+    Gatys et al. 2017, "Controlling Perceptual Factors in Neural Style Transfer",
+    eq. 4 and 5, where T is the square of the guide, normalised to a sum of 1.
+
+    Args:
+        features: shape (1, C, H, W).
+        guide: T, how much each position belongs to the region, shape (H, W), 0 to 1.
+
+    Returns:
+        Shape (C, C), in float32 or better.
+    """
+    F = _matrix(features)  # (C, M)
+    T = guide.reshape(1, -1).to(F.dtype)  # (1, M)
+    return (F * T) @ F.T / T.sum()  # (C, C)
 
 
-def style_loss(
-    G: Mapping[str, Tensor], A: Mapping[str, Tensor], weights: Mapping[str, float]
-) -> Tensor:
-    """sum_l w_l * mean((G_l - A_l)^2), for Gram matrices of shape (C, C) by layer (eq. 5)."""
-    terms = [weight * torch.mean((G[l] - A[l]) ** 2) for l, weight in weights.items()]  # noqa: E741
-    return torch.stack(terms).sum()
+def _matrix(features: Tensor) -> Tensor:
+    """(1, C, H, W) to (C, M), in a format whose sums keep their digits."""
+    return _precise(features.flatten(2).squeeze(0))
+
+
+def _precise(x: Tensor) -> Tensor:
+    return x.float() if x.dtype == torch.bfloat16 else x
+
+
+def content_loss(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """mean over layers of mean((F - P)^2), for pairs of features of shape (1, C, H, W)."""
+    return torch.stack([torch.mean((_precise(F) - _precise(P)) ** 2) for F, P in pairs]).mean()
+
+
+def style_loss(terms: Iterable[tuple[float, Tensor, Tensor]]) -> Tensor:
+    """sum_l w_l * mean((G_l - A_l)^2), for (w, G, A) with Gram matrices of shape (C, C) (eq. 5)."""
+    return torch.stack([w * torch.mean((G - A) ** 2) for w, G, A in terms]).sum()
+
+
+def tv_loss(image: Tensor) -> Tensor:
+    """mean(dx^2) + mean(dy^2): total variation of a picture of shape (1, C, H, W)."""
+    dx = image[..., :, 1:] - image[..., :, :-1]
+    dy = image[..., 1:, :] - image[..., :-1, :]
+    return torch.mean(dx**2) + torch.mean(dy**2)

@@ -16,7 +16,8 @@ from PIL import Image
 from torch import Tensor
 
 from core.nst.tensors import to_tensor
-from core.nst.vgg import LAYERS, VGG19
+from core.nst.vgg import VGG19
+from core.params import LAYERS
 
 #: The longer side at which the pictures are looked at.
 _CALIBRATION_SIZE = 512

@@ -1,21 +1,22 @@
-"""What is minimised: alpha * content + beta * style (paper, eq. 7)."""
+"""What is minimised: alpha * content + beta * style (paper, eq. 7) + gamma * tv."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.nst.losses import content_loss, gram, style_loss
+from core.errors import FieldError, InvalidRequest
+from core.nst.losses import content_loss, gram, guided_gram, style_loss, tv_loss
+from core.nst.regions import Guides
 from core.nst.vgg import VGG19
-from core.params import StyleParams
+from core.params import Layer, StyleParams
 
-#: The paper's layers (section 2 and figure 2).
-CONTENT_LAYER = "conv4_2"
-STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-STYLE_LAYER_WEIGHTS = {layer: 1 / len(STYLE_LAYERS) for layer in STYLE_LAYERS}
+#: A layer and a region; without masks there is one region, "".
+Key = tuple[Layer, str]
+Grams = dict[Key, Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,19 @@ class LossTerms:
     total: Tensor
     content: Tensor
     style: Tensor
+    tv: Tensor
 
     def detach(self) -> LossTerms:
         """The same numbers, free of the graph that made them."""
-        return LossTerms(self.total.detach(), self.content.detach(), self.style.detach())
+        return LossTerms(*(term.detach() for term in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The regions of the content and of each style picture."""
+
+    content: Guides
+    styles: tuple[Guides, ...]
 
 
 class Objective:
@@ -41,39 +51,112 @@ class Objective:
     Args:
         network: whose features are compared.
         content: shape (1, 3, H, W), RGB in [0, 1].
-        styles: each of shape (1, 3, H', W'), of any size. The target is the mean
-            of their Gram matrices.
-        params: gives alpha and beta.
+        styles: each of shape (1, 3, H', W'), of any size. Their Gram matrices
+            are blended.
+        params: gives the layers and all weights.
+        masks: regions, if any.
     """
 
     def __init__(
-        self, network: VGG19, content: Tensor, styles: Sequence[Tensor], params: StyleParams
+        self,
+        network: VGG19,
+        content: Tensor,
+        styles: Sequence[Tensor],
+        params: StyleParams,
+        masks: Masks | None = None,
     ) -> None:
         self._network = network
+        self._content = content
+        self._styles = styles
         self._params = params
+        self._masks = masks
         with torch.no_grad():
-            self._P = network.features(content, [CONTENT_LAYER])[CONTENT_LAYER]
-            grams = [self._grams(network.features(style, STYLE_LAYERS)) for style in styles]
-        self._A = {
-            layer: torch.stack([each[layer] for each in grams]).mean(dim=0)
-            for layer in STYLE_LAYERS
-        }
+            self._P = network.features(content, params.content_layers)
+            self._A = self._style_targets()
+            self._T = self._guides(content, masks.content) if masks else None
+        self._weights = self._region_weights()
+
+    def in_float32(self) -> Objective:
+        """The same objective, computed in float32."""
+        if self._network.dtype == torch.float32:
+            return self
+        network = self._network.using(torch.float32, self._params.pooling)
+        return Objective(network, self._content, self._styles, self._params, self._masks)
 
     def __call__(self, image: Tensor) -> LossTerms:
         """The terms at a picture of shape (1, 3, H, W)."""
-        F = self._network.features(image, [CONTENT_LAYER, *STYLE_LAYERS])
-        content = content_loss(F[CONTENT_LAYER], self._P)
-        style = style_loss(self._grams(F), self._A, STYLE_LAYER_WEIGHTS)
-        total = self._params.content_weight * content + self._params.style_weight * style
-        return LossTerms(total, content, style)
+        params = self._params
+        F = self._network.features(image, {*params.content_layers, *params.style_layers})
+        G = self._grams(F, self._T)
+        content = content_loss((F[layer], self._P[layer]) for layer in params.content_layers)
+        style = style_loss((self._weights[key], G[key], self._A[key]) for key in G)
+        tv = tv_loss(image)
+        total = (
+            params.content_weight * content + params.style_weight * style + params.tv_weight * tv
+        )
+        return LossTerms(total, content, style, tv)
+
+    def at(self, image: Tensor) -> LossTerms:
+        """The terms at a picture, grey or not, without a gradient."""
+        with torch.no_grad():
+            return self(image.expand(-1, 3, -1, -1))
 
     def with_gradient(self, image: Tensor) -> tuple[LossTerms, Tensor]:
-        """The terms, and the gradient of the total, of shape (1, 3, H, W)."""
-        image = image.detach().requires_grad_()
-        loss = self(image)
-        (gradient,) = torch.autograd.grad(loss.total, image)
-        return loss.detach(), gradient
+        """The terms, and the gradient of the total, of the image's shape.
 
-    @staticmethod
-    def _grams(features: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {layer: gram(features[layer]) for layer in STYLE_LAYERS}
+        Args:
+            image: shape (1, 3, H, W), or (1, 1, H, W) for a grey picture.
+        """
+        image = image.detach().requires_grad_()
+        loss = self(image.expand(-1, 3, -1, -1))
+        (gradient,) = torch.autograd.grad(loss.total, image)
+        # Sums depend on the order of memory, so that order is always the same.
+        return loss.detach(), gradient.contiguous()
+
+    def _grams(self, F: Mapping[Layer, Tensor], T: Mapping[Key, Tensor] | None) -> Grams:
+        if T is None:
+            return {(layer, ""): gram(F[layer]) for layer in self._params.style_layers}
+        return {(layer, label): guided_gram(F[layer], T[layer, label]) for layer, label in T}
+
+    def _guides(self, picture: Tensor, guides: Guides) -> dict[Key, Tensor]:
+        """How much each position of each layer belongs to each region."""
+        features = self._network.features(picture, self._params.style_layers)
+        return {
+            (layer, label): guides.at(label, features[layer], layer)
+            for layer in self._params.style_layers
+            for label in guides.regions
+        }
+
+    def _style_targets(self) -> Grams:
+        """The blend of the styles' Gram matrices, region by region."""
+        sums: Grams = {}
+        totals: dict[Key, float] = {}
+        blend = self._params.blend_weights(len(self._styles))
+        for number, (style, weight) in enumerate(zip(self._styles, blend, strict=True)):
+            T = self._guides(style, self._masks.styles[number]) if self._masks else None
+            features = self._network.features(style, self._params.style_layers)
+            for key, matrix in self._grams(features, T).items():
+                sums[key] = sums.get(key, torch.zeros_like(matrix)) + weight * matrix
+                totals[key] = totals.get(key, 0) + weight
+        for (_, label), total in totals.items():
+            if not total:
+                message = f"gives no weight to the style pictures that have the region {label}"
+                raise InvalidRequest([FieldError("style_blend", message)])
+        # A style picture that lacks a region has no say in it.
+        return {key: matrix / totals[key] for key, matrix in sums.items()}
+
+    def _region_weights(self) -> dict[Key, float]:
+        """w_l, shared among the regions by their part of the content picture.
+
+        Departure: the 2017 paper leaves the regions' weights open, and its code
+        makes them equal. By area, a pixel weighs the same in every region, and
+        one region over everything is the same as no mask.
+        """
+        layer_weights = self._params.layer_weights()
+        if self._masks is None:
+            return {(layer, ""): weight for layer, weight in layer_weights.items()}
+        return {
+            (layer, label): weight * float(region.mean())
+            for layer, weight in layer_weights.items()
+            for label, region in self._masks.content.regions.items()
+        }

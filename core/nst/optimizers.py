@@ -1,51 +1,212 @@
-"""How the pixels change, given the gradient of the objective."""
+"""How the pixels change: Adam, and L-BFGS.
+
+Both work on points: a picture, the loss at it, and the gradient. A step leads
+from one point to the next and changes neither; tensors are never written in
+place, so that a point or a state once taken stays what it is.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
 import torch
 from torch import Tensor
+
+from core.nst.objective import LossTerms
+from core.params import Optimizer as Name
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A picture, the objective at it, and the gradient of the total."""
+
+    image: Tensor
+    loss: LossTerms
+    gradient: Tensor
+
+
+#: Gives the point of a picture.
+Evaluate = Callable[[Tensor], Point]
+
+
+class Optimizer(Protocol):
+    """Leads from point to point."""
+
+    def step(self, point: Point, evaluate: Evaluate) -> Point:
+        """The next point."""
+        ...
+
+    def slow_down(self) -> None:
+        """Make smaller steps from now on."""
+        ...
+
+    def state(self) -> State:
+        """All that the next step depends on, beside the point."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Go on from a state."""
+        ...
+
+
+def make_optimizer(name: Name, learning_rate: float) -> Optimizer:
+    """The optimiser of that name."""
+    return Adam(learning_rate) if name is Name.ADAM else LBFGS(learning_rate)
 
 
 class Adam:
     """Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1.
 
     Args:
-        image: what is to be changed, of any shape; it is changed in place.
-        learning_rate: the size of a step, in the units of the image.
+        learning_rate: the size of a step, in the units of the picture.
     """
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-    def __init__(self, image: Tensor, learning_rate: float) -> None:
-        self._image = image
+    def __init__(self, learning_rate: float) -> None:
         self._learning_rate = learning_rate
         self._count = 0
-        self._first = torch.zeros_like(image)  # the mean of gradients
-        self._second = torch.zeros_like(image)  # the mean of their squares
+        self._first = torch.zeros(())  # the mean of gradients
+        self._second = torch.zeros(())  # the mean of their squares
 
-    def update(self, gradient: Tensor) -> None:
-        """Make one step, and keep the image within the range of colours."""
+    def step(self, point: Point, evaluate: Evaluate) -> Point:
+        """One step, kept within the range of colours. Never waits for the device."""
+        g = point.gradient
         self._count += 1
-        self._first.lerp_(gradient, 1 - self.BETA1)
-        self._second.mul_(self.BETA2).addcmul_(gradient, gradient, value=1 - self.BETA2)
-        correction1 = 1 - self.BETA1**self._count
-        correction2 = 1 - self.BETA2**self._count
-        scale = (self._second / correction2).sqrt_().add_(self.EPSILON)
-        self._image.addcdiv_(self._first, scale, value=-self._learning_rate / correction1)
+        self._first = self.BETA1 * self._first.to(g) + (1 - self.BETA1) * g
+        self._second = self.BETA2 * self._second.to(g) + (1 - self.BETA2) * g**2
+        first = self._first / (1 - self.BETA1**self._count)
+        second = self._second / (1 - self.BETA2**self._count)
+        image = point.image - self._learning_rate * first / (second.sqrt() + self.EPSILON)
         # Departure: the paper lets pixels leave the range of colours, and cuts
         # them off at the end.
-        self._image.clamp_(0, 1)
+        return evaluate(image.clamp(0, 1))
 
-    def state(self) -> dict[str, Tensor]:
-        """All that the next update depends on, beside the image and its gradient."""
+    def slow_down(self) -> None:
+        """Halve the learning rate."""
+        self._learning_rate /= 2
+
+    def state(self) -> State:
+        """Learning rate, count and both means."""
         return {
+            "adam.learning_rate": torch.tensor(self._learning_rate, dtype=torch.float64),
             "adam.count": torch.tensor(self._count),
             "adam.first": self._first,
             "adam.second": self._second,
         }
 
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state taken out with :meth:`state`."""
+    def restore(self, state: State) -> None:
+        """Go on from a state."""
+        self._learning_rate = float(state["adam.learning_rate"])
         self._count = int(state["adam.count"])
-        self._first.copy_(state["adam.first"])
-        self._second.copy_(state["adam.second"])
+        self._first, self._second = state["adam.first"], state["adam.second"]
+
+
+class LBFGS:
+    """Nocedal and Wright, "Numerical Optimization" (2006), algorithms 7.4 and 7.5.
+
+    The step length starts at 1 and shrinks until the loss falls enough (Armijo,
+    eq. 3.4); nearly always the first is taken, so that a step costs one
+    evaluation. The loss never rises, and a step that is not finite is not taken.
+    The picture is not cut off to the range of colours on the way: that would
+    falsify the curvature.
+
+    Args:
+        learning_rate: the first step length to try.
+    """
+
+    HISTORY = 10
+    _SUFFICIENT = 1e-4  # c_1 of eq. 3.4
+    _TRIALS = 10
+
+    def __init__(self, learning_rate: float) -> None:
+        self._learning_rate = learning_rate
+        #: The last changes of picture and gradient, and 1 / (s . y), oldest first.
+        self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def step(self, point: Point, evaluate: Evaluate) -> Point:
+        """The next point; the same one, if no direction leads further down."""
+        direction = self._direction(point.gradient)
+        start, slope, norm = _numbers(
+            point.loss.total, _dot(direction, point.gradient), point.gradient.abs().sum()
+        )
+        if slope < 0:
+            length = self._learning_rate * (1 if self._pairs else min(1, 1 / norm))
+            for _ in range(self._TRIALS):
+                trial = evaluate(point.image + length * direction)
+                (reached,) = _numbers(trial.loss.total)
+                if reached <= start + self._SUFFICIENT * length * slope:
+                    self._remember(point, trial)
+                    return trial
+                length *= _shrink(start, slope * length, reached)
+        if self._pairs:
+            # The memory misleads: forget it, and go straight down.
+            self._pairs = []
+            return self.step(point, evaluate)
+        return point
+
+    def slow_down(self) -> None:
+        """Halve the first step length to try, and forget the past."""
+        self._learning_rate /= 2
+        self._pairs = []
+
+    def state(self) -> State:
+        """Learning rate and history."""
+        named: State = {}
+        for number, (s, y, rho) in enumerate(self._pairs):
+            named |= {f"lbfgs.{number}.s": s, f"lbfgs.{number}.y": y, f"lbfgs.{number}.rho": rho}
+        rate = torch.tensor(self._learning_rate, dtype=torch.float64)
+        return {"lbfgs.learning_rate": rate, **named}
+
+    def restore(self, state: State) -> None:
+        """Go on from a state."""
+        self._learning_rate = float(state["lbfgs.learning_rate"])
+        count = sum(name.endswith(".rho") for name in state)
+        self._pairs = [
+            (state[f"lbfgs.{n}.s"], state[f"lbfgs.{n}.y"], state[f"lbfgs.{n}.rho"])
+            for n in range(count)
+        ]
+
+    def _direction(self, gradient: Tensor) -> Tensor:
+        """-H g by the two-loop recursion, without waiting for the device."""
+        q = gradient
+        alphas = []
+        for s, y, rho in reversed(self._pairs):
+            alpha = rho * _dot(s, q)
+            q = q - alpha * y
+            alphas.append(alpha)
+        if self._pairs:
+            s, y, rho = self._pairs[-1]
+            q = q / (rho * _dot(y, y))  # gamma of eq. 7.20
+        for (s, y, rho), alpha in zip(self._pairs, reversed(alphas), strict=True):
+            q = q + (alpha - rho * _dot(y, q)) * s
+        return -q
+
+    def _remember(self, before: Point, after: Point) -> None:
+        s, y = after.image - before.image, after.gradient - before.gradient
+        curvature, square = _numbers(_dot(s, y), _dot(y, y))
+        if curvature > 1e-10 * square:
+            self._pairs = [*self._pairs[-(self.HISTORY - 1) :], (s, y, 1 / _dot(s, y))]
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum()
+
+
+def _numbers(*scalars: Tensor) -> list[float]:
+    """Wait for the device once, for all of them."""
+    numbers: list[float] = torch.stack(scalars).tolist()
+    return numbers
+
+
+def _shrink(start: float, expected: float, reached: float) -> float:
+    """Where a parabola through both losses and the slope is lowest, within bounds."""
+    if not math.isfinite(reached):
+        return 0.1
+    curvature = reached - start - expected
+    return min(0.5, max(0.1, -expected / (2 * curvature))) if curvature > 0 else 0.5

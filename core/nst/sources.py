@@ -18,7 +18,7 @@ from torch import Tensor
 
 from core.errors import WeightsUnavailable
 from core.nst.normalization import normalize_activations
-from core.nst.vgg import LAYERS
+from core.params import LAYERS
 
 #: Called with the bytes fetched so far and the bytes in all.
 ProgressCallback = Callable[[int, int], None]

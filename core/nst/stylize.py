@@ -6,18 +6,23 @@ marked where they are made, and listed in ``docs/algorithm.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from core.errors import CheckpointMismatch, LossNotFinite
+from core.errors import CheckpointMismatch
 from core.nst import checkpoint
-from core.nst.objective import LossTerms, Objective
-from core.nst.optimizers import Adam
-from core.nst.tensors import to_picture, to_tensor
+from core.nst.descent import descend
+from core.nst.devices import pick_dtype
+from core.nst.objective import LossTerms
+from core.nst.optimizers import Optimizer, State, make_optimizer
+from core.nst.pyramid import scales, usable
+from core.nst.scale import Pictures, Scale, make_scale
+from core.nst.tensors import to_picture, to_pixels
 from core.nst.vgg import VGG19
 from core.params import StyleParams
 
@@ -26,37 +31,42 @@ from core.params import StyleParams
 class Step:
     """The picture after ``step`` of ``steps`` updates, and the objective at it."""
 
+    #: Over all scales.
     step: int
     steps: int
+    #: The part of the work that is done, 0 to 1: a step at a large scale is more.
+    fraction: float
+    #: Which scale this is, from 0, and how many there are.
+    scale: int
+    scales: int
     width: int
     height: int
+    #: In float32 for the last step; before, in what the network computes in.
     loss: LossTerms
-    #: Shape (1, 3, height, width), RGB in [0, 1]. It changes with the next step.
+    #: What a person sees: shape (1, 3, height, width), RGB in [0, 1].
     image: Tensor
-    #: The optimiser's, likewise.
-    state: dict[str, Tensor]
+    _state: State
 
     def picture(self) -> Image.Image:
-        """The picture as it is now, in 8 bits."""
+        """The picture in 8 bits."""
         return to_picture(self.image)
 
+    def pixels(self) -> np.ndarray:
+        """The picture as it was computed: shape (height, width, 3), RGB in [0, 1]."""
+        return to_pixels(self.image)
+
     def checkpoint(self) -> bytes:
-        """The run's whole state as it is now, for ``stylize(..., resume=...)``."""
-        return checkpoint.pack({"step": torch.tensor(self.step), "image": self.image, **self.state})
+        """The run's whole state at this step, for ``stylize(..., resume=...)``."""
+        return checkpoint.pack(self._state)
 
 
 def stylize(
-    content: Image.Image,
-    styles: Sequence[Image.Image],
-    params: StyleParams,
-    network: VGG19,
-    resume: bytes | None = None,
+    pictures: Pictures, params: StyleParams, network: VGG19, resume: bytes | None = None
 ) -> Iterator[Step]:
-    """Paint the content in the style of the others.
+    """Paint the content in the style of the other pictures.
 
     Args:
-        content: the photograph, of mode ``RGB``.
-        styles: one or more paintings, of mode ``RGB``.
+        pictures: the photograph, the paintings, and what else there is.
         params: see :class:`core.params.StyleParams`.
         network: whose features are compared; the work happens on its device.
         resume: a step's checkpoint of the same request. The run goes on from
@@ -67,49 +77,85 @@ def stylize(
         every update; the last one has the result. Stop iterating to stop the work.
 
     Raises:
-        InvalidRequest: a picture is too long and thin for the size asked for.
-        LossNotFinite: the result's loss is infinite or not a number.
+        InvalidRequest: a picture is too long and thin, or a mask does not fit.
+        LossNotFinite: the loss stayed infinite or not a number.
         CheckpointMismatch: the checkpoint is not of this request.
     """
-    width, height = params.scaled_size(content.size, "content")
-    content_image = to_tensor(content, (width, height), network.device)
-    style_images = [
-        to_tensor(style, params.scaled_size(style.size, "style"), network.device)
-        for style in styles
+    network = network.using(pick_dtype(params.precision, network.device), params.pooling)
+    sides = [
+        side
+        for side in scales(params.size, params.pyramid)
+        if side == params.size
+        or usable(side, [pictures.content.size, *(style.size for style in pictures.styles)])
     ]
-    objective = Objective(network, content_image, style_images, params)
+    plan = Plan(sides, params.steps)
+    saved = None if resume is None else checkpoint.unpack(resume, network.device)
+    begin = 0 if saved is None else int(saved["scale"])
+    image = None  # (1, 3, H, W), or (1, 1, H, W) where only luminance is painted
 
-    # Departure: the paper starts from white noise and uses L-BFGS. Adam from the
-    # content picture is what most later work does: it keeps the photograph's
-    # composition and needs fewer steps.
-    image = content_image.clone()  # (1, 3, H, W)
-    optimizer = Adam(image, params.learning_rate)
-    first = 0 if resume is None else _restore(resume, image, optimizer)
+    for number in range(begin, len(sides)):
+        scale = make_scale(pictures, params.at_size(sides[number]), network)
+        image = scale.start() if image is None else scale.enlarged(image)
+        optimizer = make_optimizer(params.optimizer, params.learning_rate)
+        first = 0
+        if saved is not None and number == begin:
+            first, image = _restored(saved, image, optimizer)
+        for reached in descend(scale.objective, image, optimizer, params.steps, first):
+            image = reached.point.image
+            state = {
+                "scale": torch.tensor(number),
+                "step": torch.tensor(reached.step),
+                "image": image,
+                **reached.state,
+            }
+            if reached.step < params.steps:
+                yield plan.record(number, reached.step, scale, reached.point.loss, image, state)
 
-    for step in range(first, params.steps + 1):
-        loss, gradient = objective.with_gradient(image)
-        yield Step(step, params.steps, width, height, loss, image, optimizer.state())
-        if step < params.steps:
-            optimizer.update(gradient)
-    _check_finite(loss)
+    # The result is a picture that can be shown, and its loss is computed in float32.
+    assert image is not None
+    image = image.clamp(0, 1)
+    loss = scale.objective.in_float32().at(image)
+    yield plan.record(len(sides) - 1, params.steps, scale, loss, image, state)
 
 
-def _restore(resume: bytes, image: Tensor, optimizer: Adam) -> int:
-    """Put a checkpoint back; give the step it was taken at."""
-    saved = checkpoint.unpack(resume)
+@dataclass(frozen=True)
+class Plan:
+    """How much work a run is."""
+
+    sides: list[int]
+    steps: int
+
+    def record(
+        self, number: int, step: int, scale: Scale, loss: LossTerms, image: Tensor, state: State
+    ) -> Step:
+        """The record of a step at a scale."""
+        before = sum(side**2 for side in self.sides[:number])
+        done = before + self.sides[number] ** 2 * step / self.steps
+        return Step(
+            step=number * self.steps + step,
+            steps=len(self.sides) * self.steps,
+            fraction=done / sum(side**2 for side in self.sides),
+            scale=number,
+            scales=len(self.sides),
+            width=scale.width,
+            height=scale.height,
+            loss=loss,
+            image=scale.shown(image),
+            _state=state,
+        )
+
+
+def _restored(saved: State, image: Tensor, optimizer: Optimizer) -> tuple[int, Tensor]:
+    """The step and the picture of a checkpoint, which must fit this request."""
     if saved["image"].shape != image.shape:
         raise CheckpointMismatch(
             f"the checkpoint's picture is {tuple(saved['image'].shape)}, "
             f"and this request's {tuple(image.shape)}; start anew without it"
         )
-    image.copy_(saved["image"])
-    optimizer.restore(saved)
-    return int(saved["step"])
-
-
-def _check_finite(loss: LossTerms) -> None:
-    if not torch.isfinite(loss.total):
-        raise LossNotFinite(
-            f"the loss became {float(loss.total)} (content {float(loss.content)}, "
-            f"style {float(loss.style)}); lower learning_rate, content_weight or style_weight"
-        )
+    try:
+        optimizer.restore(saved)
+    except KeyError as missing:
+        raise CheckpointMismatch(
+            f"the checkpoint has no {missing}: it is of another optimiser; start anew without it"
+        ) from missing
+    return int(saved["step"]), saved["image"]

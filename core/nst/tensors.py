@@ -18,10 +18,15 @@ def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device)
     """
     resized = picture.resize(size, Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.array(resized))  # (H, W, 3), 0 to 255
-    return pixels.permute(2, 0, 1).unsqueeze(0).to(device).float() / 255
+    return pixels.permute(2, 0, 1).unsqueeze(0).contiguous().to(device).float() / 255
+
+
+def to_pixels(image: Tensor) -> np.ndarray:
+    """The numbers of a tensor of shape (1, 3, H, W): float32, shape (H, W, 3), 0 to 1."""
+    pixels: np.ndarray = image.detach()[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    return pixels
 
 
 def to_picture(image: Tensor) -> Image.Image:
     """The picture of a tensor of shape (1, 3, H, W), RGB in [0, 1], rounded to 8 bits."""
-    pixels = (image.detach()[0].clamp(0, 1) * 255).round().to(torch.uint8)  # (3, H, W)
-    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+    return Image.fromarray((to_pixels(image) * 255).round().astype(np.uint8))

@@ -21,8 +21,8 @@ from torch import Tensor
 from core.errors import WeightsCorrupt, WeightsUnavailable
 from core.nst import sources
 from core.nst.sources import ProgressCallback
-from core.nst.vgg import IMAGENET_MEAN, LAYERS, VGG19
-from core.params import Network
+from core.nst.vgg import IMAGENET_MEAN, VGG19
+from core.params import LAYERS, Network
 
 _MEANS = {
     Network.NORMALIZED: IMAGENET_MEAN,

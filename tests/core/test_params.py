@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidRequest
-from core.params import MIN_SIDE, StyleParams, parse_params
+from core.params import MIN_SIDE, Preset, StyleParams, parse_params
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
@@ -32,6 +32,18 @@ def test_text_fields_become_numbers() -> None:
         ("network", "vgg16", "'vgg19-normalized'"),
         ("format", "bmp", "'png'"),
         ("quality", "101", "less than or equal to 100"),
+        ("preset", "best", "'fast', 'balanced', 'fine' or 'gatys2015'"),
+        ("optimizer", "sgd", "'adam' or 'lbfgs'"),
+        ("style_layers", "conv1_1,relu4_2", "'conv1_1', 'conv1_2'"),
+        ("style_layers", "conv1_1,conv1_1", "named twice"),
+        ("style_layer_weights", "1,2", "expected 5 weights, one per style layer"),
+        ("style_layer_weights", "0,0,0,0,0", "add up to 0"),
+        ("style_blend", "1,-1", "greater than or equal to 0"),
+        ("pyramid", "128", "match pattern"),
+        ("pyramid", "16:2", "smallest scale of 32 or more"),
+        ("pyramid", "128:1.1", "ratio of 1.2 to 8"),
+        ("color", "blue", "'style', 'content' or 'match'"),
+        ("seed", "-1", "greater than or equal to 0"),
     ],
 )
 def test_a_bad_value_is_named_with_what_was_expected(field: str, value: str, expected: str) -> None:
@@ -39,8 +51,47 @@ def test_a_bad_value_is_named_with_what_was_expected(field: str, value: str, exp
         parse_params({field: value})
     (error,) = caught.value.errors
     assert error.field == field
-    assert repr(value) in error.message
+    assert value.split(",")[-1] in error.message
     assert expected in error.message
+
+
+def test_a_preset_sets_other_fields_and_a_field_given_wins() -> None:
+    paper = parse_params({"preset": "gatys2015"})
+    assert (paper.init, paper.optimizer, paper.pooling, paper.pyramid) == (
+        "noise",
+        "lbfgs",
+        "average",
+        "off",
+    )
+    assert parse_params({"preset": "gatys2015", "init": "content"}).init == "content"
+    assert parse_params({"preset": "balanced"}) == parse_params({})
+
+
+@pytest.mark.parametrize("preset", Preset)
+def test_resolved_parameters_read_back_as_themselves(preset: Preset) -> None:
+    # A record must mean the same when a later version has other presets.
+    params = StyleParams.model_validate({"preset": preset, "style_layers": "conv1_1,conv2_1"})
+    assert StyleParams.model_validate_json(params.model_dump_json()) == params
+
+
+def test_the_learning_rate_is_the_optimisers_unless_given() -> None:
+    assert parse_params({"optimizer": "adam"}).learning_rate == 0.02
+    assert parse_params({"optimizer": "lbfgs"}).learning_rate == 1
+    assert parse_params({"optimizer": "adam", "learning_rate": "0.1"}).learning_rate == 0.1
+
+
+def test_weights_are_shares() -> None:
+    params = parse_params({"style_layers": "conv1_1, conv2_1", "style_layer_weights": "1, 3"})
+    assert params.layer_weights() == {"conv1_1": 0.25, "conv2_1": 0.75}
+    assert parse_params({}).layer_weights()["conv5_1"] == pytest.approx(0.2)
+    assert parse_params({}).blend_weights(4) == (0.25,) * 4
+    assert parse_params({"style_blend": "3,1"}).blend_weights(2) == (0.75, 0.25)
+
+
+@pytest.mark.parametrize(("blend", "styles"), [("1,2", 3), ("0,0", 2), ("1", 2)])
+def test_a_blend_that_does_not_fit_the_styles_is_refused(blend: str, styles: int) -> None:
+    with pytest.raises(InvalidRequest, match=f"style_blend: .* each of the {styles} style"):
+        parse_params({"style_blend": blend}).blend_weights(styles)
 
 
 def test_an_unknown_field_is_refused_with_the_known_ones() -> None:

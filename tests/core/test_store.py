@@ -19,7 +19,15 @@ STYLE = Picture(sha256="d" * 64, media_type="image/jpeg", size_bytes=4)
 INPUTS = Inputs(content=CONTENT, styles=(STYLE,))
 RESULT = Picture(sha256="e" * 64, media_type="image/png", size_bytes=5)
 PROGRESS = Progress(
-    step=3, steps=10, width=64, height=48, loss=Loss(total=3, content=1, style=2), eta_seconds=7
+    step=3,
+    steps=10,
+    fraction=0.3,
+    scale=0,
+    scales=1,
+    width=64,
+    height=48,
+    loss=Loss(total=3, content=1, style=2, tv=0),
+    eta_seconds=7,
 )
 METRICS = Metrics(optimize_seconds=1.5, device="cpu")
 FAILURE = Failure(code="internal_error", message="it broke", retryable=True)

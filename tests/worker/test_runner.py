@@ -16,7 +16,7 @@ from core import images
 from core.blobs import FileBlobs
 from core.errors import LossNotFinite, ServiceUnavailable
 from core.jobs import Inputs, Job, JobStatus
-from core.nst import load_network, stylize
+from core.nst import Pictures, load_network, stylize
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
 from core.store import JobStore
@@ -25,7 +25,7 @@ from worker.networks import Networks, calibration_pictures
 from worker.runner import Runner, failure_of
 
 CONTENT, STYLE = photo(80, 60, seed=1), photo(70, 90, seed=2)
-PARAMS = StyleParams(size=64, steps=4, network=Network.TORCHVISION)
+PARAMS = StyleParams(size=64, steps=4, pyramid="off", network=Network.TORCHVISION)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_job_ends_with_the_picture_that_the_optimiser_makes(
     assert ended.status is JobStatus.SUCCEEDED
     assert ended.result is not None
     network = load_network(Network.TORCHVISION, weights_dir, torch.device("cpu"))
-    *_, expected = stylize(CONTENT, [STYLE], PARAMS, network)
+    *_, expected = stylize(Pictures(CONTENT, [STYLE]), PARAMS, network)
     picture = images.decode(blobs.get(ended.result.sha256), max_pixels=1_000_000)
     assert np.array_equal(np.asarray(picture), np.asarray(expected.picture()))
     assert ended.progress is not None

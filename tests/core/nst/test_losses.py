@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.nst.losses import content_loss, gram, style_loss
+from core.nst.losses import content_loss, gram, guided_gram, style_loss, tv_loss
 
 
 def features(channels: int = 5, height: int = 4, width: int = 7, seed: int = 0) -> Tensor:
@@ -36,30 +36,60 @@ def test_gram_is_the_same_for_both_memory_layouts() -> None:
     torch.testing.assert_close(gram(F.contiguous(memory_format=torch.channels_last)), gram(F))
 
 
-def test_content_loss_is_the_mean_of_squared_differences() -> None:
-    F, P = features(seed=1), features(seed=2)
-    expected = np.mean((F.numpy() - P.numpy()) ** 2)
-    assert float(content_loss(F, P)) == pytest.approx(expected, rel=1e-12)
+def test_gram_of_bfloat16_features_is_summed_in_float32() -> None:
+    F = features(4, 64, 64).to(torch.bfloat16)
+    expected = torch.einsum("nihw,njhw->ij", F.double(), F.double()) / 4096
+    assert gram(F).dtype == torch.float32
+    torch.testing.assert_close(gram(F).double(), expected, rtol=1e-5, atol=0)
+
+
+def test_the_gram_of_a_rectangular_region_is_that_of_the_crop() -> None:
+    F = features(5, 8, 9)
+    guide = torch.zeros(8, 9)
+    guide[2:5, 3:9] = 1
+    torch.testing.assert_close(guided_gram(F, guide), gram(F[:, :, 2:5, 3:9]))
+
+
+def test_a_guide_of_any_height_over_everything_is_no_guide() -> None:
+    F = features()
+    torch.testing.assert_close(guided_gram(F, torch.full((4, 7), 0.3)), gram(F))
+
+
+def test_content_loss_is_the_mean_of_squared_differences_over_layers_of_means() -> None:
+    pairs = [(features(seed=1), features(seed=2)), (features(3, 2, 2, 3), features(3, 2, 2, 4))]
+    expected = np.mean([np.mean((F.numpy() - P.numpy()) ** 2) for F, P in pairs])
+    assert float(content_loss(pairs)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_style_loss_is_the_weighted_sum_of_mean_squared_differences() -> None:
-    G = {"a": gram(features(3, seed=1)), "b": gram(features(6, seed=2))}
-    A = {"a": gram(features(3, seed=3)), "b": gram(features(6, seed=4))}
+    G = [gram(features(3, seed=1)), gram(features(6, seed=2))]
+    A = [gram(features(3, seed=3)), gram(features(6, seed=4))]
     expected = sum(
-        weight * np.square(G[layer].numpy() - A[layer].numpy()).sum() / G[layer].numel()
-        for layer, weight in (("a", 0.3), ("b", 0.7))
+        weight * np.square(g.numpy() - a.numpy()).sum() / g.numel()
+        for weight, g, a in zip((0.3, 0.7), G, A, strict=True)
     )
-    assert float(style_loss(G, A, {"a": 0.3, "b": 0.7})) == pytest.approx(expected, rel=1e-12)
+    found = style_loss(zip((0.3, 0.7), G, A, strict=True))
+    assert float(found) == pytest.approx(expected, rel=1e-12)
+
+
+def test_total_variation_is_the_mean_square_of_both_differences() -> None:
+    image = features(3, 6, 5)
+    x = image.numpy()[0]
+    expected = np.mean(np.diff(x, axis=2) ** 2) + np.mean(np.diff(x, axis=1) ** 2)
+    assert float(tv_loss(image)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_each_loss_is_exactly_zero_at_its_own_target() -> None:
     F = features()
-    assert float(content_loss(F, F)) == 0
-    assert float(style_loss({"a": gram(F)}, {"a": gram(F)}, {"a": 1.0})) == 0
+    assert float(content_loss([(F, F)])) == 0
+    assert float(style_loss([(1.0, gram(F), gram(F))])) == 0
+    assert float(tv_loss(torch.full((1, 3, 5, 5), 0.7))) == 0
 
 
 def test_the_gradients_are_right_by_finite_differences() -> None:
     F, P = features(2, 3, 3, seed=1).requires_grad_(), features(2, 3, 3, seed=2)
-    A = gram(features(2, 3, 3, seed=3))
-    assert torch.autograd.gradcheck(lambda x: content_loss(x, P), F)
-    assert torch.autograd.gradcheck(lambda x: style_loss({"a": gram(x)}, {"a": A}, {"a": 1.0}), F)
+    A, guide = gram(features(2, 3, 3, seed=3)), features(1, 3, 3, seed=4)[0, 0]
+    assert torch.autograd.gradcheck(lambda x: content_loss([(x, P)]), F)
+    assert torch.autograd.gradcheck(lambda x: style_loss([(1.0, gram(x), A)]), F)
+    assert torch.autograd.gradcheck(lambda x: style_loss([(1.0, guided_gram(x, guide), A)]), F)
+    assert torch.autograd.gradcheck(tv_loss, F)

@@ -2,153 +2,288 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import CheckpointMismatch, InvalidRequest, LossNotFinite
-from core.nst import VGG19, Step, pick_device, stylize
+from core.nst import VGG19, Pictures, Step, pick_device, stylize
+from core.nst.devices import pick_dtype
 from core.nst.losses import gram
-from core.nst.objective import STYLE_LAYERS
+from core.nst.scale import make_scale
 from core.nst.tensors import to_picture, to_tensor
-from core.params import StyleParams
+from core.params import Layer, Precision, StyleParams
 from tests.conftest import photo, random_weights
 
 CPU = torch.device("cpu")
-CONTENT, STYLE = photo(96, 64, seed=1), photo(80, 70, seed=2)
+CONTENT, STYLE, OTHER = photo(96, 64, seed=1), photo(80, 70, seed=2), photo(64, 96, seed=3)
+PICTURES = Pictures(CONTENT, [STYLE])
+SMALL = {"size": 64, "steps": 5, "pyramid": "off", "precision": "float32", "optimizer": "adam"}
 
 
-def run(network: VGG19, **params: object) -> list[Step]:
-    given = StyleParams.model_validate({"size": 64, "steps": 5, **params})
-    return list(stylize(CONTENT, [STYLE], given, network))
+def params(**given: Any) -> StyleParams:
+    return StyleParams.model_validate({**SMALL, **given})
+
+
+def run(network: VGG19, pictures: Pictures = PICTURES, **given: Any) -> list[Step]:
+    return list(stylize(pictures, params(**given), network))
+
+
+def resized(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
 
 
 def test_it_starts_at_the_content_and_yields_a_record_per_update(tiny_network: VGG19) -> None:
-    steps = stylize(CONTENT, [STYLE], StyleParams(size=64, steps=5), tiny_network)
-    first = next(steps)
+    first, *others = run(tiny_network)
     assert (first.step, first.steps, first.width, first.height) == (0, 5, 64, 43)
     assert float(first.loss.content) == 0
-    resized = CONTENT.resize((64, 43), Image.Resampling.LANCZOS)
-    assert np.array_equal(np.asarray(first.picture()), np.asarray(resized))
-    assert [step.step for step in steps] == [1, 2, 3, 4, 5]
+    assert np.array_equal(np.asarray(first.picture()), resized(CONTENT, (64, 43)))
+    assert [step.step for step in others] == [1, 2, 3, 4, 5]
 
 
-def test_the_objective_falls(tiny_network: VGG19) -> None:
-    losses = [float(step.loss.total) for step in run(tiny_network, steps=40)]
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_objective_falls(tiny_network: VGG19, optimizer: str, precision: str) -> None:
+    losses = [
+        float(step.loss.total)
+        for step in run(tiny_network, steps=40, optimizer=optimizer, precision=precision)
+    ]
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_the_losses_are_those_of_the_picture_in_the_same_record(tiny_network: VGG19) -> None:
-    # Written out anew from the definition, for the picture that is handed over.
-    last = run(tiny_network, content_weight=3, style_weight=50)[-1]
-    layers = ["conv4_2", *STYLE_LAYERS]
-    image = last.image.double()
-    double = VGG19({name: w.double() for name, w in random_weights(seed=0).items()})
-    double._mean = double._mean.double()
-    found = double.features(image, layers)
-    content = double.features(to_tensor(CONTENT, (64, 43), CPU).double(), layers)
-    style = double.features(to_tensor(STYLE, (64, 56), CPU).double(), layers)
-    content_term = (found["conv4_2"] - content["conv4_2"]).square().mean()
-    style_term = sum(
-        (gram(found[layer]) - gram(style[layer])).square().mean() / 5 for layer in STYLE_LAYERS
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_losses_are_those_of_the_result_by_the_definition_in_float64(
+    tiny_network: VGG19, precision: str
+) -> None:
+    last = run(
+        tiny_network,
+        precision=precision,
+        content_weight=3,
+        style_weight=50,
+        tv_weight=7,
+        content_layers="conv3_2,conv4_2",
+        style_layers="conv1_2,conv4_1",
+        style_layer_weights="1,3",
+    )[-1]
+    content_layers: list[Layer] = ["conv3_2", "conv4_2"]
+    style_layers: dict[Layer, float] = {"conv1_2": 0.25, "conv4_1": 0.75}
+    double = VGG19(random_weights(seed=0), dtype=torch.float64)
+    image = torch.from_numpy(last.pixels()).double().permute(2, 0, 1)[None]
+    found = double.features(image, [*content_layers, *style_layers])
+    content = double.features(to_tensor(CONTENT, (64, 43), CPU).double(), content_layers)
+    style = double.features(to_tensor(STYLE, (64, 56), CPU).double(), style_layers)
+    content_term = sum(
+        float((found[layer] - content[layer]).square().mean()) / 2 for layer in content_layers
     )
-    assert float(last.loss.content) == pytest.approx(float(content_term), rel=1e-4)
-    assert float(last.loss.style) == pytest.approx(float(style_term), rel=1e-4)
-    assert float(last.loss.total) == pytest.approx(float(3 * content_term + 50 * style_term), 1e-4)
-
-
-def test_adams_first_steps_are_those_of_its_paper(tiny_network: VGG19) -> None:
-    # Kingma and Ba, algorithm 1, written by hand, with the clamp that follows.
-    steps = list(_images(tiny_network, steps=3))
-    from core.nst.objective import Objective
-
-    content, style = to_tensor(CONTENT, (64, 43), CPU), to_tensor(STYLE, (64, 56), CPU)
-    objective = Objective(tiny_network, content, [style], StyleParams())
-    x, m, v = content.clone(), torch.zeros_like(content), torch.zeros_like(content)
-    for t in range(1, 4):
-        x.requires_grad_()
-        (g,) = torch.autograd.grad(objective(x).total, x)
-        m = 0.9 * m + 0.1 * g
-        v = 0.999 * v + 0.001 * g**2
-        update = 0.02 * (m / (1 - 0.9**t)) / ((v / (1 - 0.999**t)).sqrt() + 1e-8)
-        x = (x.detach() - update).clamp(0, 1)
-        torch.testing.assert_close(steps[t], x, rtol=0, atol=1e-4)
-
-
-def _images(network: VGG19, steps: int) -> list[torch.Tensor]:
-    params = StyleParams(size=64, steps=steps)
-    return [step.image.clone() for step in stylize(CONTENT, [STYLE], params, network)]
+    style_term = sum(
+        weight * float((gram(found[layer]) - gram(style[layer])).square().mean())
+        for layer, weight in style_layers.items()
+    )
+    x = image.numpy()
+    tv_term = np.mean(np.diff(x, axis=3) ** 2) + np.mean(np.diff(x, axis=2) ** 2)
+    assert float(last.loss.content) == pytest.approx(content_term, rel=1e-4)
+    assert float(last.loss.style) == pytest.approx(style_term, rel=1e-4)
+    assert float(last.loss.tv) == pytest.approx(tv_term, rel=1e-4)
+    total = 3 * content_term + 50 * style_term + 7 * tv_term
+    assert float(last.loss.total) == pytest.approx(total, rel=1e-4)
 
 
 def test_the_picture_stays_in_the_range_of_colours(tiny_network: VGG19) -> None:
-    image = run(tiny_network, learning_rate=1)[-1].image
-    assert float(image.min()) >= 0
-    assert float(image.max()) <= 1
+    for optimizer in ("adam", "lbfgs"):
+        image = run(tiny_network, optimizer=optimizer, learning_rate=1)[-1].image
+        assert float(image.min()) >= 0
+        assert float(image.max()) <= 1
 
 
-def test_the_same_request_gives_the_same_picture(tiny_network: VGG19) -> None:
-    first, second = run(tiny_network)[-1], run(tiny_network)[-1]
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"optimizer": "lbfgs"},
+        {"init": "noise", "seed": 7},
+        {"precision": "bfloat16"},
+        {"pyramid": "32:1.5"},
+    ],
+    ids=str,
+)
+def test_the_same_request_gives_the_same_picture(
+    tiny_network: VGG19, given: dict[str, Any]
+) -> None:
+    first, second = run(tiny_network, **given)[-1], run(tiny_network, **given)[-1]
     assert torch.equal(first.image, second.image)
 
 
-@pytest.mark.parametrize("at", [0, 1, 4, 7])
+def test_another_seed_is_another_noise_and_only_there_matters(tiny_network: VGG19) -> None:
+    noise = [run(tiny_network, init="noise", seed=seed)[0].image for seed in (1, 2)]
+    assert not torch.equal(*noise)
+    content = [run(tiny_network, seed=seed)[-1].image for seed in (1, 2)]
+    assert torch.equal(*content)
+
+
+def test_the_start_can_be_the_style_or_a_picture_of_ones_own(tiny_network: VGG19) -> None:
+    own = Pictures(CONTENT, [STYLE], init_image=OTHER)
+    start = run(tiny_network, own, init="image")[0]
+    assert np.array_equal(np.asarray(start.picture()), resized(OTHER, (64, 43)))
+    style = run(tiny_network, init="style")[0].pixels()
+    close = np.abs(style - resized(STYLE, (64, 43)) / 255).mean()
+    assert close < 0.05
+
+
+RESUMABLE = [
+    {"optimizer": optimizer, "pyramid": "32:1.5", "precision": precision, "color": color}
+    for optimizer in ("adam", "lbfgs")
+    for precision, color in (("float32", "style"), ("bfloat16", "content"))
+]
+
+
+@pytest.mark.parametrize("given", RESUMABLE, ids=str)
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
-    tiny_network: VGG19, at: int
+    tiny_network: VGG19, given: dict[str, Any]
 ) -> None:
-    params = StyleParams(size=64, steps=7)
-    checkpoints, pictures = [], []
-    for step in stylize(CONTENT, [STYLE], params, tiny_network):
+    wanted = params(**given)
+    checkpoints, images = [], []
+    for step in stylize(PICTURES, wanted, tiny_network):
         checkpoints.append(step.checkpoint())
-        pictures.append(step.image.clone())
-    resumed = stylize(CONTENT, [STYLE], params, tiny_network, resume=checkpoints[at])
-    for number, step in enumerate(resumed, start=at):
-        assert step.step == number
-        assert torch.equal(step.image, pictures[number])
+        images.append(step.image)
+    assert len(images) == 11  # two scales of five steps, and the result
+    for at, data in enumerate(checkpoints):
+        resumed = list(stylize(PICTURES, wanted, tiny_network, resume=data))
+        assert [step.step for step in resumed] == list(range(at, 11))
+        for step in resumed:
+            assert torch.equal(step.image, images[step.step])
 
 
 def test_a_checkpoint_of_another_request_is_refused(tiny_network: VGG19) -> None:
-    small = next(stylize(CONTENT, [STYLE], StyleParams(size=64), tiny_network)).checkpoint()
+    small = next(stylize(PICTURES, params(), tiny_network)).checkpoint()
     with pytest.raises(CheckpointMismatch, match="start anew"):
-        next(stylize(CONTENT, [STYLE], StyleParams(size=80), tiny_network, resume=small))
+        next(stylize(PICTURES, params(size=80), tiny_network, resume=small))
+    with pytest.raises(CheckpointMismatch, match="start anew"):
+        next(stylize(PICTURES, params(optimizer="lbfgs"), tiny_network, resume=small))
     with pytest.raises(CheckpointMismatch, match="cannot be read"):
-        next(stylize(CONTENT, [STYLE], StyleParams(size=64), tiny_network, resume=b"junk"))
+        next(stylize(PICTURES, params(), tiny_network, resume=b"junk"))
 
 
-def test_several_styles_share_the_target_equally(tiny_network: VGG19) -> None:
-    from core.nst.objective import Objective
+def test_progress_over_the_scales_never_goes_back_and_ends_at_one(tiny_network: VGG19) -> None:
+    steps = run(tiny_network, size=128, pyramid="32:2")
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0, 1)
+    assert [(step.scale, step.width) for step in steps[::5]] == [
+        (0, 32),
+        (1, 64),
+        (2, 128),
+        (2, 128),
+    ]
+    assert (steps[-1].step, steps[-1].steps, steps[-1].scales) == (15, 15, 3)
 
-    a, b = to_tensor(STYLE, (64, 56), CPU), to_tensor(photo(64, 48, seed=3), (64, 48), CPU)
-    content = to_tensor(CONTENT, (64, 43), CPU)
-    both = Objective(tiny_network, content, [a, b], StyleParams())
-    layer = "conv3_1"
-    grams = [gram(tiny_network.features(style, [layer])[layer]) for style in (a, b)]
-    torch.testing.assert_close(both._A[layer], (grams[0] + grams[1]) / 2)
+
+def test_a_scale_too_small_for_thin_pictures_is_left_out(tiny_network: VGG19) -> None:
+    thin = Pictures(photo(200, 40), [STYLE])
+    assert {step.width for step in run(tiny_network, thin, size=128, pyramid="32:2")} == {128}
+
+
+def test_several_styles_blend_their_gram_matrices(tiny_network: VGG19) -> None:
+    scale = make_scale(Pictures(CONTENT, [STYLE, OTHER]), params(style_blend="1,3"), tiny_network)
+    first, second = (
+        gram(tiny_network.features(to_tensor(style, size, CPU), ["conv3_1"])["conv3_1"])
+        for style, size in ((STYLE, (64, 56)), (OTHER, (43, 64)))
+    )
+    found = scale.objective._A["conv3_1", ""]
+    torch.testing.assert_close(found, 0.25 * first + 0.75 * second)
+
+
+def test_the_style_scale_is_relative_to_the_result(tiny_network: VGG19) -> None:
+    scale = make_scale(PICTURES, params(style_scale=1.5), tiny_network)
+    assert scale.styles[0].shape == (1, 3, 84, 96)
 
 
 def test_without_style_weight_the_content_is_already_best(tiny_network: VGG19) -> None:
-    last = run(tiny_network, style_weight=0)[-1]
-    assert float(last.loss.total) == 0
-    resized = CONTENT.resize((64, 43), Image.Resampling.LANCZOS)
-    assert np.array_equal(np.asarray(last.picture()), np.asarray(resized))
+    for optimizer in ("adam", "lbfgs"):
+        last = run(tiny_network, style_weight=0, optimizer=optimizer)[-1]
+        assert float(last.loss.total) == 0
+        assert np.array_equal(np.asarray(last.picture()), resized(CONTENT, (64, 43)))
+
+
+def test_the_contents_colours_stay_when_only_luminance_is_painted(tiny_network: VGG19) -> None:
+    soft = Image.fromarray((np.asarray(CONTENT) * 0.3 + 90).astype(np.uint8))
+    first, *_, last = run(tiny_network, Pictures(soft, [STYLE]), color="content", steps=20)
+    assert np.array_equal(np.asarray(first.picture()), resized(soft, (64, 43)))
+    change = last.pixels() - first.pixels()  # (H, W, 3)
+    assert np.abs(change).max() > 0.05
+    inside = (last.pixels() > 0).all(axis=2) & (last.pixels() < 1).all(axis=2)
+    # The same change in every channel: I and Q of YIQ are as they were.
+    np.testing.assert_allclose(change[inside], change[inside][:, :1].repeat(3, axis=1), atol=1e-5)
+
+
+def test_total_variation_smooths(tiny_network: VGG19) -> None:
+    rough, smooth = (run(tiny_network, tv_weight=weight, steps=20)[-1] for weight in (0, 1e5))
+    assert float(smooth.loss.tv) < float(rough.loss.tv) / 2
+
+
+def test_average_pooling_is_another_picture(tiny_network: VGG19) -> None:
+    largest, average = (run(tiny_network, pooling=p)[-1].image for p in ("max", "average"))
+    assert not torch.allclose(largest, average, atol=1e-3)
+
+
+def test_masks_paint_each_region_in_its_own_style(tiny_network: VGG19) -> None:
+    mask = Image.new("RGB", CONTENT.size, "red")
+    mask.paste("blue", (48, 0, 96, 64))
+    flat = [Image.new("RGB", style.size, name) for style, name in ((STYLE, "red"), (OTHER, "blue"))]
+    masked = Pictures(CONTENT, [STYLE, OTHER], content_mask=mask, style_masks=flat)
+    losses = [float(step.loss.style) for step in run(tiny_network, masked, steps=30)]
+    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy() -> None:
     broken = random_weights(seed=0)
     broken["conv1_1.bias"] = torch.full((4,), float("inf"))
-    with pytest.raises(LossNotFinite, match="lower learning_rate"):
-        run(VGG19(broken))
+    for optimizer in ("adam", "lbfgs"):
+        with pytest.raises(LossNotFinite, match="lower learning_rate"):
+            run(VGG19(broken), optimizer=optimizer)
 
 
 def test_a_style_too_thin_is_refused_by_name(tiny_network: VGG19) -> None:
     with pytest.raises(InvalidRequest, match="style: would be 64x3"):
-        list(stylize(CONTENT, [photo(400, 20)], StyleParams(size=64), tiny_network))
+        run(tiny_network, Pictures(CONTENT, [photo(400, 20)]))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(16, 300), st.integers(16, 300), st.sampled_from([64, 67, 97, 128]))
+def test_any_size_and_shape_gives_exactly_the_size_asked_for(
+    width: int, height: int, size: int
+) -> None:
+    network = VGG19(random_weights(seed=0))
+    pictures = Pictures(photo(width, height), [STYLE])
+    try:
+        last = run(network, pictures, size=size, steps=2, pyramid="32:2")[-1]
+    except InvalidRequest:
+        assert round(min(width, height) * size / max(width, height)) < 16
+        return
+    shape = last.pixels().shape
+    assert max(shape[:2]) == size
+    assert (
+        abs(shape[1] / shape[0] - width / height) <= (0.5 / min(shape[:2])) * (width / height) * 2
+    )
 
 
 def test_a_picture_survives_the_way_to_a_tensor_and_back() -> None:
     assert np.array_equal(
         np.asarray(to_picture(to_tensor(CONTENT, CONTENT.size, CPU))), np.asarray(CONTENT)
     )
+
+
+def test_precision_is_as_asked_or_what_the_processor_is_fast_at() -> None:
+    assert pick_dtype(Precision.FLOAT32, CPU) == torch.float32
+    assert pick_dtype(Precision.BFLOAT16, CPU) == torch.bfloat16
+    flags = Path("/proc/cpuinfo").read_text()
+    fast = "avx512_bf16" in flags or "amx_bf16" in flags
+    assert pick_dtype(Precision.AUTO, CPU) == (torch.bfloat16 if fast else torch.float32)
 
 
 def test_an_unknown_device_is_refused() -> None:

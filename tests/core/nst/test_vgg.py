@@ -6,9 +6,12 @@ import torch
 import torchvision
 from torch import Tensor
 
-from core.nst import VGG19
+from core.nst import VGG19, fetch_weights, load_network
 from core.nst.sources import TORCHVISION_MEAN, convert_torchvision
-from core.nst.vgg import LAYERS
+from core.nst.tensors import to_tensor
+from core.params import LAYERS, Layer, Network, Pooling
+from core.settings import Settings
+from worker.networks import calibration_pictures
 
 
 def test_every_feature_equals_torchvisions_own_forward_pass() -> None:
@@ -52,3 +55,27 @@ def test_beyond_the_border_lies_the_mean_pixel(tiny_weights: dict[str, Tensor]) 
     network = VGG19(tiny_weights, mean)
     inner = network.features(framed, ["conv1_1"])["conv1_1"][:, :, 1:-1, 1:-1]
     torch.testing.assert_close(network.features(image, ["conv1_1"])["conv1_1"], inner)
+
+
+def test_average_pooling_keeps_the_mean_activations_that_max_pooling_has() -> None:
+    # With the real network, for which the factors were measured.
+    directory = Settings().weights_dir
+    fetch_weights(Network.NORMALIZED, directory, list)
+    largest = load_network(Network.NORMALIZED, directory, torch.device("cpu"))
+    average = largest.using(torch.float32, Pooling.AVERAGE)
+    image = to_tensor(calibration_pictures()[0], (256, 256), torch.device("cpu"))
+    layers: list[Layer] = ["conv2_1", "conv3_1", "conv4_1", "conv5_1"]
+    with torch.no_grad():
+        expected, found = largest.features(image, layers), average.features(image, layers)
+    for layer in layers:
+        ratio = float(found[layer].mean() / expected[layer].mean())
+        assert 0.75 < ratio < 1.33, (layer, ratio)
+
+
+def test_another_number_format_is_the_same_network_up_to_rounding(tiny_network: VGG19) -> None:
+    image = torch.rand(1, 3, 32, 32)
+    exact = tiny_network.features(image, ["conv5_1"])["conv5_1"]
+    rough = tiny_network.using(torch.bfloat16, Pooling.MAX).features(image, ["conv5_1"])["conv5_1"]
+    assert rough.dtype == torch.bfloat16
+    assert float((rough.float() - exact).abs().mean()) < 0.03 * float(exact.abs().mean())
+    assert tiny_network.using(torch.float32, Pooling.MAX) is tiny_network

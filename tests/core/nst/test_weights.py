@@ -15,9 +15,8 @@ from core.errors import WeightsCorrupt, WeightsUnavailable
 from core.nst import VGG19, fetch_weights, load_network
 from core.nst.normalization import mean_activations, normalize_activations
 from core.nst.sources import convert_normalized
-from core.nst.vgg import LAYERS
 from core.nst.weights import save_weights
-from core.params import Network
+from core.params import LAYERS, Network
 from core.settings import Settings
 from tests.conftest import photo, random_weights
 

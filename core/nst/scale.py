@@ -1,0 +1,126 @@
+"""The pictures as one scale of the pyramid sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as nn
+from PIL import Image
+from torch import Tensor
+
+from core.nst import colour
+from core.nst.objective import Masks, Objective
+from core.nst.regions import check_labels, read_mask
+from core.nst.tensors import to_tensor
+from core.nst.vgg import VGG19
+from core.params import Color, Init, StyleParams
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a job paints from, as pictures of mode ``RGB``."""
+
+    content: Image.Image
+    styles: Sequence[Image.Image]
+    #: What ``init=image`` starts from.
+    init_image: Image.Image | None = None
+    #: Regions in flat colours: of the content, and of each style picture.
+    content_mask: Image.Image | None = None
+    style_masks: Sequence[Image.Image] = ()
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One scale: its pictures as tensors, and the objective over them."""
+
+    width: int
+    height: int
+    params: StyleParams
+    objective: Objective
+    #: Shape (1, 3, H, W), RGB in [0, 1].
+    content: Tensor
+    styles: tuple[Tensor, ...]
+    init_image: Tensor | None
+
+    def start(self) -> Tensor:
+        """The picture that the optimiser starts from: (1, 3, H, W), or grey (1, 1, H, W)."""
+        kind = self.params.init
+        if kind is Init.NOISE:
+            # Drawn on the CPU, so that a seed means the same on every device.
+            generator = torch.Generator().manual_seed(self.params.seed)
+            start = torch.rand(self.content.shape, generator=generator).to(self.content.device)
+        elif kind is Init.STYLE:
+            start = self._resized(self.styles[0])
+        elif kind is Init.IMAGE and self.init_image is not None:
+            start = self.init_image
+        else:
+            start = self.content
+        return colour.luminance(start) if self._grey else start
+
+    def enlarged(self, image: Tensor) -> Tensor:
+        """The result of a smaller scale, to go on from."""
+        return self._resized(image)
+
+    def shown(self, image: Tensor) -> Tensor:
+        """What a person sees: shape (1, 3, H, W), RGB in [0, 1]."""
+        return colour.with_luminance(self.content, image) if self._grey else image.clamp(0, 1)
+
+    @property
+    def _grey(self) -> bool:
+        return self.params.color is Color.CONTENT
+
+    def _resized(self, image: Tensor) -> Tensor:
+        size = (self.height, self.width)
+        return nn.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def make_scale(pictures: Pictures, params: StyleParams, network: VGG19) -> Scale:
+    """The scale whose longer side is ``params.size``.
+
+    Raises:
+        InvalidRequest: a picture is too long and thin, or a mask does not fit.
+    """
+    size = params.scaled_size(pictures.content.size, "content")
+    content = to_tensor(pictures.content, size, network.device)
+    styles = tuple(
+        _recolour(to_tensor(style, params.style_size(style.size), network.device), content, params)
+        for style in pictures.styles
+    )
+    masks = _read_masks(pictures, params, size, network.device)
+    target = content
+    if params.color is Color.CONTENT:
+        target = colour.luminance(content).expand_as(content)
+    init = pictures.init_image
+    return Scale(
+        *size,
+        params=params,
+        objective=Objective(network, target, styles, params, masks),
+        content=content,
+        styles=styles,
+        init_image=None if init is None else to_tensor(init, size, network.device),
+    )
+
+
+def _recolour(style: Tensor, content: Tensor, params: StyleParams) -> Tensor:
+    if params.color is Color.MATCH:
+        return colour.match_colours(style, content)
+    if params.color is Color.CONTENT:
+        luma = colour.match_luminance(colour.luminance(style), colour.luminance(content))
+        return luma.expand_as(style)
+    return style
+
+
+def _read_masks(
+    pictures: Pictures, params: StyleParams, size: tuple[int, int], device: torch.device
+) -> Masks | None:
+    if pictures.content_mask is None:
+        return None
+    content = read_mask(pictures.content_mask, size, "content_mask", device)
+    styles = tuple(
+        read_mask(mask, params.style_size(style.size), "style_mask", device)
+        for style, mask in zip(pictures.styles, pictures.style_masks, strict=True)
+    )
+    check_labels(content, styles)
+    return Masks(content, styles)

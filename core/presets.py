@@ -1,0 +1,42 @@
+"""Named sets of parameters. A field that is given explicitly wins over its preset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.choices import Optimizer, Preset
+
+PRESETS: dict[Preset, dict[str, Any]] = {
+    Preset.FAST: {
+        "steps": 40,
+        "pyramid": "256:2",
+        "optimizer": "lbfgs",
+        "tv_weight": 0.0,
+    },
+    Preset.BALANCED: {
+        "steps": 100,
+        "pyramid": "256:2",
+        "optimizer": "lbfgs",
+        "tv_weight": 0.0,
+    },
+    Preset.FINE: {
+        "steps": 300,
+        "pyramid": "256:1.42",
+        "optimizer": "lbfgs",
+        "tv_weight": 0.0,
+    },
+    # Gatys, Ecker and Bethge 2015, section "Methods": white noise, L-BFGS,
+    # average pooling, one scale.
+    Preset.GATYS2015: {
+        "steps": 500,
+        "pyramid": "off",
+        "optimizer": "lbfgs",
+        "init": "noise",
+        "pooling": "average",
+        "precision": "float32",
+        "tv_weight": 0.0,
+    },
+}
+
+#: Adam's step is in the units of the picture; L-BFGS finds its own, times this.
+LEARNING_RATES = {Optimizer.ADAM: 0.02, Optimizer.LBFGS: 1.0}

@@ -1,0 +1,30 @@
+"""How large a picture becomes."""
+
+from __future__ import annotations
+
+from core.errors import FieldError, InvalidRequest
+
+#: The shortest side of a picture: below it, conv5_1 sees less than one pixel.
+MIN_SIDE = 16
+
+
+def fit(size: tuple[int, int], longer_side: int, field: str) -> tuple[int, int]:
+    """Width and height with the longer side as asked, proportions kept.
+
+    Raises:
+        InvalidRequest: the shorter side would be below ``MIN_SIDE``.
+    """
+    longer = max(size)
+    width, height = (max(1, round(side * longer_side / longer)) for side in size)
+    if min(width, height) < MIN_SIDE:
+        needed = -(-MIN_SIDE * longer // min(size))
+        raise InvalidRequest(
+            [
+                FieldError(
+                    field,
+                    f"would be {width}x{height} pixels at size {longer_side}, and each side "
+                    f"needs {MIN_SIDE}; crop the picture, or ask for a size of {needed}",
+                )
+            ]
+        )
+    return width, height

@@ -1,0 +1,73 @@
+"""Going down a scale, and recovering from losses that are not finite."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.errors import LossNotFinite
+from core.nst.descent import descend
+from core.nst.objective import LossTerms
+from core.nst.optimizers import Adam
+
+NOTHING = torch.zeros(())
+
+
+class Valley:
+    """A parabola whose loss is not finite where a condition says so."""
+
+    def __init__(self, *, steep: float = 1e9, broken_in: str = "") -> None:
+        self.steep = steep
+        self.broken_in = broken_in
+        self.precision = "bfloat16"
+        self.evaluated: list[str] = []
+
+    def with_gradient(self, image: Tensor) -> tuple[LossTerms, Tensor]:
+        self.evaluated.append(self.precision)
+        total = ((image - 0.5) ** 2).sum()
+        if float((image - 0.5).abs().max()) > self.steep or self.precision in self.broken_in:
+            total = total * float("nan")
+        return LossTerms(total, NOTHING, NOTHING, NOTHING), 2 * (image - 0.5)
+
+    def in_float32(self) -> Valley:
+        other = Valley(steep=self.steep, broken_in=self.broken_in)
+        other.precision, other.evaluated = "float32", self.evaluated
+        return other
+
+
+START = torch.full((1, 1, 2, 2), 0.6)
+
+
+def run(valley: Valley, rate: float, steps: int = 20) -> list[tuple[int, float]]:
+    return [
+        (reached.step, float(reached.point.loss.total))
+        for reached in descend(valley, START, Adam(rate), steps)  # type: ignore[arg-type]
+    ]
+
+
+def test_every_step_is_given_once_from_the_first_to_the_last() -> None:
+    assert [step for step, _ in run(Valley(), 0.01)] == list(range(21))
+
+
+def test_a_step_too_far_is_rolled_back_and_made_smaller() -> None:
+    # At this rate the first step lands beyond the edge.
+    given = run(Valley(steep=0.15), rate=0.4)
+    assert [step for step, _ in given] == list(range(21))
+    assert all(loss == loss for _, loss in given)
+    assert given[-1][1] < given[0][1]
+
+
+def test_when_smaller_steps_do_not_help_float32_is_tried() -> None:
+    valley = Valley(broken_in="bfloat16")
+    given = run(valley, rate=0.01)
+    assert valley.evaluated[-1] == "float32"
+    assert given[-1][1] < given[0][1]
+
+
+def test_when_nothing_helps_the_error_says_what_was_tried() -> None:
+    valley = Valley(broken_in="bfloat16 float32")
+    with pytest.raises(LossNotFinite, match=r"smaller steps and in float32; lower learning_rate"):
+        run(valley, rate=0.01)
+    assert {"bfloat16", "float32"} <= set(valley.evaluated)
+    assert len(valley.evaluated) < 20
