@@ -20,7 +20,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "tv_weight": 0.0,
     },
     Preset.FINE: {
-        "steps": 300,
+        "steps": 200,
         "pyramid": "256:1.42",
         "optimizer": "lbfgs",
         "tv_weight": 0.0,
@@ -33,7 +33,6 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "optimizer": "lbfgs",
         "init": "noise",
         "pooling": "average",
-        "precision": "float32",
         "tv_weight": 0.0,
     },
 }

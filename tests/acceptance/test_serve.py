@@ -18,6 +18,9 @@ import pytest
 from PIL import Image
 
 from core.jobs import new_job_id
+from core.params import Network
+from core.settings import Settings
+from tests.acceptance import judge
 from tests.acceptance.conftest import PATIENCE_SECONDS, Service, free_port
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,12 +49,22 @@ def test_it_says_where_it_is_and_the_command_it_suggests_ends_in_a_picture(
     assert job["status"] == "succeeded"
     picture = Image.open(io.BytesIO(running.http.get(job["links"]["result"]).content))
     assert max(picture.size) == 128
+    # What the job says of its picture is what somebody else would measure.
+    photo, painting = (
+        Image.open(ROOT / "samples" / name) for name in ("photos/cat.jpg", "styles/swirls.jpg")
+    )
+    weights = Settings().weights_dir / Network.NORMALIZED.filename
+    content, style = judge.losses(picture, photo, painting, weights)
+    assert job["progress"]["loss"]["content"] == pytest.approx(content, rel=0.02)
+    assert job["progress"]["loss"]["style"] == pytest.approx(style, rel=0.02)
     # Without a style weight nothing changes: that is the style term the content starts with.
     still = post_sample(running, ROOT / "samples", size=128, steps=1, style_weight=0)
     start = running.finished(still)["progress"]["loss"]
     assert start["content"] == 0
     assert job["progress"]["loss"]["style"] < start["style"] / 5
-    assert job["progress"]["loss"]["content"] < 9
+    # And it is still the photograph: far nearer to it than another photograph is.
+    other = Image.open(ROOT / "samples" / "photos" / "coffee.jpg").resize(picture.size)
+    assert content < judge.losses(other, photo, painting, weights)[0] / 2
 
 
 def test_every_part_reports_ready(running: Service) -> None:
