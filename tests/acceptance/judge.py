@@ -18,7 +18,13 @@ from safetensors.torch import load_file
 
 STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 # Convolutions by block and number, and the pools between the blocks.
-ORDER = tuple(["11", "12", "P", "21", "22", "P", "31", "32", "33", "34", "P", "41", "42", "43", "44", "P", "51"])
+ORDER = (
+    *("11", "12", "P"),
+    *("21", "22", "P"),
+    *("31", "32", "33", "34", "P"),
+    *("41", "42", "43", "44", "P"),
+    "51",
+)
 
 
 def losses(
