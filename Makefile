@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock samples clean
+.PHONY: serve test check format lock samples figures clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -39,6 +39,10 @@ lock: .venv/installed
 	@$(LOCK) pyproject.toml --extra api -o requirements/api.txt
 	@$(LOCK) pyproject.toml --extra worker -o requirements/worker.txt
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+
+# The pictures of docs/, made anew.
+figures: .venv/installed
+	@$(BIN)/python -m docs.figures
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

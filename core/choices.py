@@ -50,6 +50,13 @@ class Pooling(StrEnum):
     AVERAGE = "average"  #: The paper's preference, rescaled to the same mean activations.
 
 
+class Padding(StrEnum):
+    """What the network sees beyond the picture's border."""
+
+    ZERO = "zero"  #: Nothing, as it was trained; leaves a thin line along the border.
+    REPLICATE = "replicate"  #: The border's own pixels; no line, but other losses.
+
+
 class Network(StrEnum):
     """Which VGG-19 looks at the pictures."""
 

@@ -29,6 +29,7 @@ from core.choices import (
     Layer,
     Network,
     Optimizer,
+    Padding,
     PictureFormat,
     Pooling,
     Precision,
@@ -104,6 +105,9 @@ class StyleParams(BaseModel):
         "scales, such as 128:2; or off.",
     )
     pooling: Pooling = Field(Pooling.MAX, description="How the network's layers are pooled.")
+    padding: Padding = Field(
+        Padding.ZERO, description="What the network sees beyond the picture's border."
+    )
     network: Network = Field(Network.NORMALIZED, description="Which VGG-19 looks at the pictures.")
     color: Color = Field(Color.STYLE, description="Whose colours the result has.")
     seed: int = Field(0, ge=0, lt=2**63, description="Chooses the noise of init=noise.")
@@ -224,6 +228,7 @@ __all__ = [
     "Layer",
     "Network",
     "Optimizer",
+    "Padding",
     "PictureFormat",
     "Pooling",
     "Precision",

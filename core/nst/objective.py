@@ -80,7 +80,7 @@ class Objective:
         """The same objective, computed in float32."""
         if self._network.dtype == torch.float32:
             return self
-        network = self._network.using(torch.float32, self._params.pooling)
+        network = self._network.using(torch.float32)
         return Objective(network, self._content, self._styles, self._params, self._masks)
 
     def __call__(self, image: Tensor) -> LossTerms:

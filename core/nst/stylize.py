@@ -81,7 +81,8 @@ def stylize(
         LossNotFinite: the loss stayed infinite or not a number.
         CheckpointMismatch: the checkpoint is not of this request.
     """
-    network = network.using(pick_dtype(params.precision, network.device), params.pooling)
+    dtype = pick_dtype(params.precision, network.device)
+    network = network.using(dtype, params.pooling, params.padding)
     sides = [
         side
         for side in scales(params.size, params.pyramid)

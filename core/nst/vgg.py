@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
-from core.params import LAYERS, Layer, Pooling
+from core.params import LAYERS, Layer, Padding, Pooling
 
 #: The mean pixel of ImageNet as the network was trained with it, RGB in [0, 1].
 IMAGENET_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
@@ -35,6 +35,7 @@ class VGG19:
         device: where to compute.
         dtype: what to compute in; the features have it too.
         pooling: between the blocks.
+        padding: beyond the border.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class VGG19:
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
         pooling: Pooling = Pooling.MAX,
+        padding: Padding = Padding.ZERO,
     ) -> None:
         self.device = device or torch.device("cpu")
         self.dtype = dtype
         self._weights = weights
         self._mean = mean
         self._pooling = pooling
+        self._padding = padding
         self._mean_pixel = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self._convolutions = {
             layer: (
@@ -62,11 +65,17 @@ class VGG19:
             for layer in LAYERS
         }
 
-    def using(self, dtype: torch.dtype, pooling: Pooling) -> VGG19:
-        """The same network with another number format or pooling."""
-        if (dtype, pooling) == (self.dtype, self._pooling):
+    def using(
+        self,
+        dtype: torch.dtype | None = None,
+        pooling: Pooling | None = None,
+        padding: Padding | None = None,
+    ) -> VGG19:
+        """The same network with another number format, pooling or padding."""
+        wanted = (dtype or self.dtype, pooling or self._pooling, padding or self._padding)
+        if wanted == (self.dtype, self._pooling, self._padding):
             return self
-        return VGG19(self._weights, self._mean, self.device, dtype, pooling)
+        return VGG19(self._weights, self._mean, self.device, *wanted)
 
     def features(self, image: Tensor, layers: Iterable[Layer]) -> dict[Layer, Tensor]:
         """The features of a picture, after the ReLU, by layer.
@@ -85,13 +94,18 @@ class VGG19:
         for layer in LAYERS:
             if layer.endswith("_1") and layer != "conv1_1":
                 x = self._pool(x, layer)  # (1, C, H' // 2, W' // 2)
-            weight, bias = self._convolutions[layer]
-            x = nn.relu(nn.conv2d(x, weight, bias, padding=1))  # (1, C, H', W')
+            x = nn.relu(self._convolve(x, layer))  # (1, C, H', W')
             if layer in wanted:
                 found[layer] = x
                 if len(found) == len(wanted):
                     break
         return found
+
+    def _convolve(self, x: Tensor, layer: Layer) -> Tensor:
+        weight, bias = self._convolutions[layer]
+        if self._padding is Padding.REPLICATE:
+            return nn.conv2d(nn.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
+        return nn.conv2d(x, weight, bias, padding=1)
 
     def _pool(self, x: Tensor, into: Layer) -> Tensor:
         if self._pooling is Pooling.AVERAGE:

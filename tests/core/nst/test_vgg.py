@@ -9,7 +9,7 @@ from torch import Tensor
 from core.nst import VGG19, fetch_weights, load_network
 from core.nst.sources import TORCHVISION_MEAN, convert_torchvision
 from core.nst.tensors import to_tensor
-from core.params import LAYERS, Layer, Network, Pooling
+from core.params import LAYERS, Layer, Network, Padding, Pooling
 from core.settings import Settings
 from worker.networks import calibration_pictures
 
@@ -75,7 +75,15 @@ def test_average_pooling_keeps_the_mean_activations_that_max_pooling_has() -> No
 def test_another_number_format_is_the_same_network_up_to_rounding(tiny_network: VGG19) -> None:
     image = torch.rand(1, 3, 32, 32)
     exact = tiny_network.features(image, ["conv5_1"])["conv5_1"]
-    rough = tiny_network.using(torch.bfloat16, Pooling.MAX).features(image, ["conv5_1"])["conv5_1"]
+    rough = tiny_network.using(torch.bfloat16).features(image, ["conv5_1"])["conv5_1"]
     assert rough.dtype == torch.bfloat16
     assert float((rough.float() - exact).abs().mean()) < 0.03 * float(exact.abs().mean())
-    assert tiny_network.using(torch.float32, Pooling.MAX) is tiny_network
+    assert tiny_network.using(torch.float32, Pooling.MAX, Padding.ZERO) is tiny_network
+
+
+def test_replicated_borders_let_a_flat_picture_have_flat_features(tiny_network: VGG19) -> None:
+    flat = torch.full((1, 3, 32, 32), 0.8)
+    for padding, spread in ((Padding.ZERO, True), (Padding.REPLICATE, False)):
+        found = tiny_network.using(padding=padding).features(flat, ["conv1_2"])["conv1_2"]
+        differs = bool((found - found[:, :, 16:17, 16:17]).abs().max() > 1e-5)
+        assert differs is spread

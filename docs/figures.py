@@ -1,0 +1,124 @@
+"""Make the pictures of ``docs/``: ``make figures``.
+
+Each figure is a row of pictures that differ in one parameter. They are made from
+``samples/``, with everything else at its default, and written to ``docs/images/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from core.nst import VGG19, Pictures, load_network, pick_device, stylize
+from core.params import Network, parse_params
+from core.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+IMAGES = ROOT / "docs" / "images"
+
+_SIZE = 256
+_GAP = 6
+_CAPTION = 18
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of pictures."""
+
+    name: str
+    #: The parameters of each picture; its caption says them.
+    variants: Sequence[Mapping[str, Any]]
+    content: str = "rocket"
+    styles: Sequence[str] = ("swirls",)
+    common: Mapping[str, Any] = field(default_factory=dict)
+
+
+FIGURES = (
+    Figure("style_weight", [{"style_weight": w} for w in (3, 30, 300, 1000, 10000)]),
+    Figure("optimizer", [{"optimizer": "lbfgs"}, {"optimizer": "adam"}], common={"steps": 100}),
+    Figure("init", [{"init": start} for start in ("content", "style", "noise")]),
+    Figure("pyramid", [{"pyramid": p} for p in ("off", "128:2", "64:2")]),
+    Figure("pooling", [{"pooling": p} for p in ("max", "average")]),
+    Figure("padding", [{"padding": p} for p in ("zero", "replicate")]),
+    Figure("style_scale", [{"style_scale": s} for s in (0.5, 1, 2)], styles=["mosaic"]),
+    Figure("tv_weight", [{"tv_weight": w} for w in (0, 1000, 10000)]),
+    Figure(
+        "style_layers",
+        [
+            {"style_layers": layers}
+            for layers in ("conv1_1,conv2_1", "conv3_1,conv4_1", "conv4_1,conv5_1")
+        ],
+    ),
+    Figure(
+        "content_layers", [{"content_layers": name} for name in ("conv2_2", "conv4_2", "conv5_1")]
+    ),
+    Figure(
+        "style_blend",
+        [{"style_blend": blend} for blend in ("1,0", "1,1", "0,1")],
+        styles=["swirls", "embers"],
+    ),
+    Figure("color", [{"color": color} for color in ("style", "match", "content")]),
+    Figure("precision", [{"precision": p} for p in ("float32", "bfloat16")]),
+)
+
+
+def paint(network: VGG19, figure: Figure, params: Mapping[str, Any]) -> Image.Image:
+    """One picture of a figure."""
+    pictures = Pictures(
+        Image.open(SAMPLES / "photos" / f"{figure.content}.jpg").convert("RGB"),
+        [Image.open(SAMPLES / "styles" / f"{name}.jpg").convert("RGB") for name in figure.styles],
+    )
+    asked = parse_params({"size": _SIZE, "preset": "fast", **figure.common, **params})
+    *_, last = stylize(pictures, asked, network)
+    return last.picture()
+
+
+def masked(network: VGG19) -> Image.Image:
+    """A photograph, its mask, and the picture: the sky from one style, the rest from another."""
+    content = Image.open(SAMPLES / "photos" / "rocket.jpg").convert("RGB")
+    mask = Image.new("RGB", content.size, "#0000ff")
+    mask.paste("#ff0000", (0, content.height * 3 // 4, content.width, content.height))
+    styles = [
+        Image.open(SAMPLES / "styles" / f"{name}.jpg").convert("RGB")
+        for name in ("swirls", "embers")
+    ]
+    flat = [Image.new("RGB", styles[0].size, name) for name in ("#0000ff", "#ff0000")]
+    pictures = Pictures(content, styles, content_mask=mask, style_masks=flat)
+    *_, last = stylize(pictures, parse_params({"size": _SIZE, "preset": "fast"}), network)
+    small = [each.resize(last.picture().size) for each in (content, mask)]
+    return row([*small, last.picture()], ["content", "content_mask", "result"])
+
+
+def row(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
+    """Pictures side by side with their captions below."""
+    width = sum(picture.width + _GAP for picture in pictures) - _GAP
+    height = max(picture.height for picture in pictures) + _CAPTION
+    sheet = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(sheet)
+    left = 0
+    for picture, caption in zip(pictures, captions, strict=True):
+        sheet.paste(picture, (left, 0))
+        draw.text((left + 2, picture.height + 3), caption, fill="black")
+        left += picture.width + _GAP
+    return sheet
+
+
+def main() -> None:
+    """Make every figure anew."""
+    directory = Settings().weights_dir
+    network = load_network(Network.NORMALIZED, directory, pick_device())
+    IMAGES.mkdir(exist_ok=True)
+    for figure in FIGURES:
+        captions = [", ".join(f"{k}={v}" for k, v in each.items()) for each in figure.variants]
+        sheet = row([paint(network, figure, each) for each in figure.variants], captions)
+        sheet.save(IMAGES / f"{figure.name}.jpg", quality=88)
+    masked(network).save(IMAGES / "masks.jpg", quality=88)
+
+
+if __name__ == "__main__":
+    main()

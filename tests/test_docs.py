@@ -1,0 +1,52 @@
+"""The documentation says what is so."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from core.params import StyleParams
+from core.settings import Settings
+from docs import parameters
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_page_of_parameters_is_what_the_model_says() -> None:
+    assert parameters.PAGE.read_text() == parameters.page(), "run: python -m docs.parameters"
+
+
+def test_every_parameter_is_described() -> None:
+    for name, field in StyleParams.model_fields.items():
+        assert field.description, name
+
+
+def test_every_setting_is_described() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert f"`EASEL_{name.upper()}`" in text, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for page in PAGES:
+        for target in re.findall(r"`?make ([a-z]+)\b`", page.read_text()):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: {target}"
+
+
+def test_the_changelog_knows_the_version_or_what_comes_after() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {version}" in changelog or "## Unreleased" in changelog
