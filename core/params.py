@@ -37,6 +37,7 @@ class PictureFormat(StrEnum):
     PNG = "png"
     JPEG = "jpeg"
     WEBP = "webp"
+    TIFF = "tiff"
 
 
 class StyleParams(BaseModel):

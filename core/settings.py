@@ -8,6 +8,8 @@ import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.uploads import MAX_FILES
+
 
 class Settings(BaseSettings):
     """What a deployment can set. There is no global instance: pass it on."""
@@ -44,5 +46,5 @@ class Settings(BaseSettings):
 
     @property
     def max_body_bytes(self) -> int:
-        """The largest request: a content, five styles, and the fields around them."""
-        return 6 * self.max_picture_bytes + 64 * 1024
+        """The largest request: every file there can be, and the fields around them."""
+        return MAX_FILES * self.max_picture_bytes + 64 * 1024

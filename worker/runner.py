@@ -6,17 +6,17 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
-from PIL import Image
 
-from core import images
 from core.blobs import FileBlobs
+from core.encoding import Encoded, encode
 from core.errors import EaselError, StaleAttempt
-from core.images import Encoded
 from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress
 from core.logs import log_context
 from core.nst import Step, stylize
 from core.store import JobStore
+from core.uploads import Uploads
 from worker.networks import Networks
 from worker.progress import Pace
 
@@ -72,14 +72,11 @@ class Runner:
     def _paint(self, job: Job) -> None:
         network = self._networks.get(job.params.network)
         pace = Pace(self._clock)
-        steps = stylize(
-            self._load(job.inputs.content),
-            [self._load(s) for s in job.inputs.styles],
-            job.params,
-            network,
-        )
+        pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._max_pixels)
+        steps = stylize(pictures.content, pictures.styles, job.params, network)
         last = self._watch(job, steps, pace)
-        file = images.encode(last.picture(), job.params.format, job.params.quality)
+        pixels = np.asarray(last.picture(), dtype=np.float32) / np.float32(255)
+        file = encode(pixels, pictures.alpha, job.params.format, job.params.quality)
         # The file first, then the record: a record must never promise what is not there.
         result = self._keep(file)
         metrics = Metrics(optimize_seconds=round(pace.elapsed(), 3), device=str(network.device))
@@ -92,9 +89,6 @@ class Runner:
                 progress = progress_of(last, pace.eta(last.step / last.steps))
                 self._store.write_progress(job, progress)
         return last
-
-    def _load(self, picture: Picture) -> Image.Image:
-        return images.decode(self._blobs.get(picture.sha256), max_pixels=self._max_pixels)
 
     def _keep(self, file: Encoded) -> Picture:
         return Picture(
