@@ -35,7 +35,10 @@ class Settings(BaseSettings):
         20 * 2**20, ge=1, description="The largest file of one uploaded picture."
     )
     max_picture_pixels: int = Field(
-        40_000_000, ge=1, description="The most pixels one uploaded picture may have."
+        40_000_000,
+        ge=1,
+        le=89_478_485,  # Pillow's MAX_IMAGE_PIXELS, beyond which it suspects a bomb
+        description="The most pixels one uploaded picture may have.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

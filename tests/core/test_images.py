@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from core import images
 from core.errors import InvalidPicture
 from core.images import Decoded
+from core.settings import Settings
 from tests.conftest import photo, png
 from tests.core.files import png16, rng_levels, tiff
 from tests.core.profiles import ADOBE_RGB, grey_profile, matrix_profile, srgb_levels
@@ -315,6 +319,22 @@ def test_too_many_pixels_are_refused_from_the_header_with_the_limit() -> None:
     bomb = saved(Image.new("1", (2000, 2000)), "PNG")
     with pytest.raises(InvalidPicture, match="2000x2000 pixels; at most 1000000"):
         decode(bomb)
+
+
+@pytest.mark.parametrize("side", [9_500, 20_000], ids=["pillow warns", "pillow refuses"])
+def test_a_bomb_is_refused_even_where_the_limit_is_high(side: int) -> None:
+    chunk = b"IHDR" + struct.pack(">II", side, side) + png(photo(32, 32))[24:29]
+    data = png(photo(32, 32))
+    bomb = data[:12] + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:]
+    with pytest.raises(InvalidPicture, match="unpacks to more than the 1000000000 pixels"):
+        images.decode(bomb, max_pixels=10**9)
+
+
+def test_the_highest_limit_that_can_be_set_is_pillows_own() -> None:
+    assert Image.MAX_IMAGE_PIXELS is not None
+    assert Settings(max_picture_pixels=Image.MAX_IMAGE_PIXELS)
+    with pytest.raises(ValidationError, match="less than or equal"):
+        Settings(max_picture_pixels=Image.MAX_IMAGE_PIXELS + 1)
 
 
 def test_a_picture_with_too_short_a_side_is_refused() -> None:
