@@ -95,7 +95,7 @@ def decode_mask(data: bytes, *, max_pixels: int) -> Image.Image:
                 f"has grey levels of more than 8 bits (mode {opened.mode}), which could fall "
                 "together; save the mask with 8 bits per channel"
             )
-        opened.info.pop("transparency", None)
+        opened.info.pop("transparency", None)  # Pillow warns that it will not be applied
         mask = opened.convert("RGB")
     if mask.getcolors(MAX_REGIONS) is None:
         raise InvalidPicture(

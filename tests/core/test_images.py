@@ -106,8 +106,9 @@ TURNED = {
         ("TIFF", {}),
         ("TIFF", {"compression": "tiff_lzw"}),
         ("JPEG", {"quality": 100, "subsampling": 0}),
+        ("AVIF", {"quality": 100, "subsampling": "4:4:4"}),
     ],
-    ids=["png", "webp", "tiff", "tiff by libtiff", "jpeg"],
+    ids=["png", "webp", "tiff", "tiff by libtiff", "jpeg", "avif"],
 )
 def test_a_turned_photograph_is_put_upright(
     orientation: int, picture_format: str, options: dict[str, Any]
@@ -116,7 +117,9 @@ def test_a_turned_photograph_is_put_upright(
     exif[0x0112] = orientation
     stored = np.asarray(photo(40, 30))
     read = pixels(saved(Image.fromarray(stored), picture_format, exif=exif, **options))
-    assert np.abs(read - TURNED[orientation](stored)).max() <= 6 * (picture_format == "JPEG")
+    assert np.abs(read - TURNED[orientation](stored)).max() <= 6 * (
+        picture_format in ("JPEG", "AVIF")
+    )
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])

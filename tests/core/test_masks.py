@@ -37,11 +37,17 @@ def test_colours_under_alpha_are_labels_as_they_are() -> None:
     assert np.array_equal(decode(png(Image.fromarray(layered))), COLORED)
 
 
-@pytest.mark.parametrize("picture_format", ["PNG", "GIF"])
-def test_the_entries_of_a_palette_are_their_colours(picture_format: str) -> None:
+@pytest.mark.parametrize(
+    ("picture_format", "transparency"), [("PNG", 1), ("GIF", 1), ("PNG", bytes([0, 9, 255, 90]))]
+)
+def test_the_entries_of_a_palette_are_their_colours(
+    picture_format: str, transparency: int | bytes
+) -> None:
     palette = Image.fromarray(LABELS.astype(np.uint8), "P")
     palette.putpalette(COLORS.tobytes())
-    assert np.array_equal(decode(saved(palette, picture_format, transparency=1)), COLORED)
+    assert np.array_equal(
+        decode(saved(palette, picture_format, transparency=transparency)), COLORED
+    )
 
 
 def test_grey_levels_are_labels_even_when_they_are_neighbours() -> None:
