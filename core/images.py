@@ -27,7 +27,7 @@ ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF")
 MASK_FORMATS = ("PNG", "WEBP", "TIFF", "GIF")
 
 #: More colours than this are no regions, but a photograph or smoothed borders.
-MAX_REGIONS = 256
+MAX_REGIONS = 16
 
 #: A region's colour: red, green and blue.
 Label = tuple[int, ...]

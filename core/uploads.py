@@ -212,12 +212,19 @@ def _labels_of(
 
 
 def _check_labels(mask: Upload, wanted: frozenset[Label], there: frozenset[Label]) -> None:
-    missing = sorted(wanted - there)
-    if missing:
-        names = ", ".join("#" + bytes(color).hex() for color in missing[:5])
-        known = ", ".join("#" + bytes(color).hex() for color in sorted(there)[:5])
+    if wanted - there:
         raise InvalidPicture(
-            f"has colours that no style_mask has ({names}); each region takes "
-            f"its style from the region of the same colour, and the styles have {known}",
+            f"has colours that no style_mask has: {_names(wanted - there)}; each region takes its "
+            f"style from the region of the same colour, and the styles have {_names(there)}",
             mask.name,
         )
+    if there - wanted:
+        raise InvalidPicture(
+            f"lacks colours that a style_mask has: {_names(there - wanted)}; a region of a style "
+            f"is for the region of the same colour, and the content has {_names(wanted)}",
+            mask.name,
+        )
+
+
+def _names(labels: frozenset[Label]) -> str:
+    return ", ".join("#" + bytes(label).hex() for label in sorted(labels))
