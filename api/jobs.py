@@ -12,7 +12,8 @@ from api.schemas import JobView, Problem, job_view
 from api.uploads import Submission, SubmissionDep, form_schema
 from core.errors import BlobNotFound, JobFailed, JobNotFinished, ResultExpired, ServiceUnavailable
 from core.images import sniff_media_type
-from core.jobs import Inputs, Job, JobStatus, Picture
+from core.jobs import Job, JobStatus, Picture
+from core.uploads import Upload
 
 router = APIRouter(tags=["jobs"])
 _logger = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     openapi_extra={"requestBody": form_schema()},
 )
 def create_job(submission: SubmissionDep, services: ServicesDep, response: Response) -> JobView:
-    """Accept a job: a content picture, one to five styles, and parameters."""
-    submission.check_pictures(services.settings.max_picture_pixels)
+    """Accept a job: a content picture, one to five styles, what else helps, and parameters."""
+    submission.uploads.check(submission.params, services.settings.max_picture_pixels)
     job = _store(submission, services)
     _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
     response.headers["Location"] = f"/jobs/{job.id}"
@@ -87,15 +88,15 @@ def get_result(job_id: str, services: ServicesDep) -> Response:
 
 def _store(submission: Submission, services: Services) -> Job:
     """Pictures first, then the record, then the message: each needs the one before."""
-    pictures = [
-        Picture(
-            sha256=services.blobs.put(data),
-            media_type=sniff_media_type(data),
-            size_bytes=len(data),
+
+    def keep(upload: Upload) -> Picture:
+        return Picture(
+            sha256=services.blobs.put(upload.data),
+            media_type=sniff_media_type(upload.data),
+            size_bytes=len(upload.data),
         )
-        for data in (submission.content, *submission.styles)
-    ]
-    inputs = Inputs(content=pictures[0], styles=tuple(pictures[1:]))
+
+    inputs = submission.uploads.keep(keep)
     job = services.store.create(submission.params, inputs)
     try:
         services.queue.announce(job.id)

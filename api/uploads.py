@@ -9,15 +9,31 @@ from fastapi import Depends, HTTPException, Request
 from starlette.datastructures import FormData, UploadFile
 
 from api.deps import Services, ServicesDep
-from core import images
-from core.errors import FieldError, InvalidPicture, InvalidRequest
+from core.errors import FieldError, InvalidRequest
 from core.params import StyleParams, parse_params
-
-MAX_STYLES = 5
+from core.uploads import (
+    FILE_FIELDS,
+    MAX_FILES,
+    MAX_STYLES,
+    Upload,
+    Uploads,
+    count_errors,
+    start_from,
+)
 
 #: Bounds on the form itself, well above what a job can use.
 _MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 64 * 1024
+
+_DESCRIPTIONS = {
+    "content": "The photograph.",
+    "style": f"One to {MAX_STYLES} paintings.",
+    "init_image": "A picture to start from, stretched to the result's size.",
+    "content_mask": "Regions of the content: every colour is a label. As large as the content; "
+    "PNG, lossless WebP, TIFF or GIF.",
+    "style_mask": "Regions of the styles, one file for each style in the same order. A region of "
+    "the content takes its style from the regions of the same colour.",
+}
 
 
 @dataclass(frozen=True)
@@ -25,25 +41,7 @@ class Submission:
     """What a caller posted: parameters that fit, and files not looked into yet."""
 
     params: StyleParams
-    content: bytes
-    styles: tuple[bytes, ...]
-
-    def check_pictures(self, max_pixels: int) -> None:
-        """Decode every picture, as the worker will.
-
-        Raises:
-            InvalidRequest: one cannot be read, or does not fit the size asked for.
-        """
-        self.params.blend_weights(len(self.styles))
-        for field, data in [("content", self.content), *(("style", s) for s in self.styles)]:
-            try:
-                picture = images.decode(data, max_pixels=max_pixels)
-            except InvalidPicture as error:
-                raise error.named(field) from error
-            if field == "style":
-                self.params.style_size(picture.size)
-            else:
-                self.params.scaled_size(picture.size, field)
+    uploads: Uploads
 
 
 async def _read_submission(request: Request, services: ServicesDep) -> Submission:
@@ -53,12 +51,14 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
             415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
         )
     async with request.form(
-        max_files=1 + MAX_STYLES, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+        max_files=MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
     ) as form:
-        contents = [await _read_file(each, services) for each in form.getlist("content")]
-        styles = [await _read_file(each, services) for each in form.getlist("style")]
+        files = {
+            field: [await _read_file(each, services) for each in form.getlist(field)]
+            for field in FILE_FIELDS
+        }
         fields, repeated = _text_fields(form)
-    return _check_form(contents, styles, fields, repeated, services)
+    return _check_form(files, fields, repeated, services)
 
 
 SubmissionDep = Annotated[Submission, Depends(_read_submission)]
@@ -77,29 +77,29 @@ async def _read_file(part: UploadFile | str, services: Services) -> bytes | str:
 
 
 def _text_fields(form: FormData) -> tuple[dict[str, str | UploadFile], list[str]]:
-    fields = {name: value for name, value in form.items() if name not in ("content", "style")}
+    fields = {name: value for name, value in form.items() if name not in FILE_FIELDS}
     repeated = [name for name in fields if len(form.getlist(name)) > 1]
     return fields, repeated
 
 
 def _check_form(
-    contents: list[bytes | str],
-    styles: list[bytes | str],
+    files: dict[str, list[bytes | str]],
     fields: dict[str, str | UploadFile],
     repeated: list[str],
     services: Services,
 ) -> Submission:
     """Find all that is wrong with the form at once."""
     errors = [FieldError(name, "was given more than once") for name in repeated]
-    if len(contents) != 1:
-        errors.append(FieldError("content", f"expected 1 file, got {len(contents)}"))
-    if not 1 <= len(styles) <= MAX_STYLES:
-        errors.append(FieldError("style", f"expected 1 to {MAX_STYLES} files, got {len(styles)}"))
-    for field, files in (("content", contents), ("style", styles)):
-        errors += [FieldError(field, wrong) for wrong in files if isinstance(wrong, str)]
+    errors += count_errors({field: len(each) for field, each in files.items()})
+    uploads: dict[str, list[Upload]] = {field: [] for field in files}
+    for field, each in ((field, each) for field, parts in files.items() for each in parts):
+        if isinstance(each, str):
+            errors.append(FieldError(field, each))
+        else:
+            uploads[field].append(Upload(field, each))
     params = None
     try:
-        params = parse_params(_only_text(fields))
+        params = parse_params({**start_from(files["init_image"]), **_only_text(fields)})
     except InvalidRequest as invalid:
         errors += invalid.errors
     if params is not None and params.size > services.settings.max_size:
@@ -107,8 +107,7 @@ def _check_form(
         errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
     if errors or params is None:
         raise InvalidRequest(errors)
-    pictures = [data for data in (*contents, *styles) if isinstance(data, bytes)]
-    return Submission(params, pictures[0], tuple(pictures[1:]))
+    return Submission(params, Uploads.of(uploads))
 
 
 def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, object]:
@@ -119,21 +118,18 @@ def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, object]:
 
 
 def form_schema() -> dict[str, Any]:
-    """The OpenAPI request body: two files, and every parameter."""
+    """The OpenAPI request body: the files, and every parameter."""
     schema = StyleParams.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
-    picture = {"type": "string", "format": "binary"}
-    files = {
-        "content": {**picture, "description": "The photograph."},
-        "style": {
-            "type": "array",
-            "items": picture,
-            "minItems": 1,
-            "maxItems": MAX_STYLES,
-            "description": "One to five paintings.",
-        },
-    }
+    files = {field: _file_schema(field) for field in FILE_FIELDS}
     schema["title"] = "JobRequest"
     schema["properties"] = {**files, **schema["properties"]}
-    schema["required"] = ["content", "style"]
+    schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def _file_schema(field: str) -> dict[str, Any]:
+    fewest, most = FILE_FIELDS[field]
+    file = {"type": "string", "format": "binary"}
+    several = {"type": "array", "items": file, "minItems": fewest, "maxItems": most}
+    return {**(file if most == 1 else several), "description": _DESCRIPTIONS[field]}

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.fetching import fetch_with_progress
-from core import images
-from core.errors import FieldError, InvalidPicture, InvalidRequest
+from core.errors import FieldError, InvalidRequest
 from core.params import PictureFormat, StyleParams, parse_params
+from core.pictures import Pictures
 from core.settings import Settings
+from core.uploads import Upload, Uploads, start_from
+
+if TYPE_CHECKING:
+    from core.encoding import Encoded
 
 
 def _parameter_options(command: click.Command) -> click.Command:
@@ -39,24 +43,46 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    help="Where the result goes: a .png, .jpg or .webp file.",
+    help="Where the result goes: a .png, .jpg, .webp or .tif file.",
 )
-def stylize(content: Path, style: tuple[Path, ...], output: Path, **options: str | None) -> None:
+@click.option("--init-image", type=_FILE, help="A picture to start from.")
+@click.option("--content-mask", type=_FILE, help="Regions of CONTENT: every colour is a label.")
+@click.option(
+    "--style-mask", type=_FILE, multiple=True, help="Regions of a STYLE; once for each, in order."
+)
+def stylize(
+    content: Path,
+    style: tuple[Path, ...],
+    output: Path,
+    init_image: Path | None,
+    content_mask: Path | None,
+    style_mask: tuple[Path, ...],
+    **options: str | None,
+) -> None:
     """Paint the picture CONTENT in the style of STYLE (one or more pictures)."""
     given = {name: value for name, value in options.items() if value is not None}
-    params = parse_params({**given, "format": _format_of(output)})
+    params = parse_params({**start_from(init_image), **given, "format": _format_of(output)})
     settings = Settings()
-    pictures = [_open(path, settings) for path in (content, *style)]
+    uploads = Uploads.of(
+        {
+            "content": _read(content),
+            "style": _read(*style),
+            "init_image": _read(init_image),
+            "content_mask": _read(content_mask),
+            "style_mask": _read(*style_mask),
+        }
+    )
+    uploads.check(params, settings.max_picture_pixels)
+    pictures = uploads.load(settings.max_picture_pixels)
     _check_writable(output)
-    picture = _paint(pictures[0], pictures[1:], params, settings)
-    output.write_bytes(images.encode(picture, params.format, params.quality).data)
+    file = _paint(pictures, params, settings)
+    output.write_bytes(file.data)
     click.echo(output)
 
 
-def _paint(
-    content: Image.Image, styles: list[Image.Image], params: StyleParams, settings: Settings
-) -> Image.Image:
+def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encoded:
     from core import nst  # torch; not paid by the other commands
+    from core.encoding import encode
 
     fetch_with_progress(params.network, settings.weights_dir)
     device = nst.pick_device(settings.device)
@@ -69,14 +95,14 @@ def _paint(
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=params.steps, loss=float("nan"))
-        for step in nst.stylize(nst.Pictures(content, styles), params, network):
+        for step in nst.stylize(pictures, params, network):
             bar.update(task, completed=step.step, total=step.steps, loss=float(step.loss.total))
-    return step.picture()
+    return encode(step.pixels(), pictures.alpha, params.format, params.quality)
 
 
 def _format_of(output: Path) -> str:
     extension = output.suffix.lower().removeprefix(".")
-    known = {"jpg": "jpeg", **{each.value: each.value for each in PictureFormat}}
+    known = {"jpg": "jpeg", "tif": "tiff", **{each.value: each.value for each in PictureFormat}}
     if extension not in known:
         endings = ", ".join(f".{each}" for each in known)
         raise InvalidRequest(
@@ -85,11 +111,8 @@ def _format_of(output: Path) -> str:
     return known[extension]
 
 
-def _open(path: Path, settings: Settings) -> Image.Image:
-    try:
-        return images.decode(path.read_bytes(), max_pixels=settings.max_picture_pixels)
-    except InvalidPicture as error:
-        raise error.named(str(path)) from error
+def _read(*paths: Path | None) -> list[Upload]:
+    return [Upload(str(path), path.read_bytes()) for path in paths if path is not None]
 
 
 def _check_writable(output: Path) -> None:

@@ -1,8 +1,8 @@
-"""Pictures in and out: bytes to an upright sRGB picture, and back to bytes.
+"""Picture files from strangers become upright sRGB pictures.
 
-Uploads come from strangers. The format is checked against a list, the number of
-pixels is read from the header before anything is decoded, and Pillow's warning
-about decompression bombs is an error.
+The format is checked against a list, the number of pixels is read from the header
+before anything is decoded, and Pillow's warning about decompression bombs is an
+error. Needs Pillow alone, so that the api does not load numpy.
 """
 
 from __future__ import annotations
@@ -10,55 +10,130 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from core.errors import InvalidPicture
-from core.params import MIN_SIDE, PictureFormat
+from core.icc import to_srgb
+from core.params import MIN_SIDE
 
 #: The formats that uploads may have, by Pillow's names.
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF")
 
-_MEDIA_TYPES = {
-    PictureFormat.PNG: "image/png",
-    PictureFormat.JPEG: "image/jpeg",
-    PictureFormat.WEBP: "image/webp",
-    PictureFormat.TIFF: "image/tiff",
+#: Those of masks: JPEG and AVIF smear the borders between regions.
+MASK_FORMATS = ("PNG", "WEBP", "TIFF", "GIF")
+
+#: More colours than this are no regions, but a photograph or smoothed borders.
+MAX_REGIONS = 16
+
+#: A region's colour: red, green and blue.
+Label = tuple[int, ...]
+
+#: What puts a picture upright, by its EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
 }
+
+#: Pillow's modes of one channel with more than 8 bits.
+_DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """A picture file."""
+class Decoded:
+    """What a picture file shows."""
 
-    data: bytes
-    media_type: str
+    #: Of mode ``RGB``, in sRGB; what is transparent is shown on white.
+    picture: Image.Image
+    #: Of mode ``L``, 255 where the picture is opaque; None where it is everywhere.
+    alpha: Image.Image | None
 
 
-def decode(data: bytes, *, max_pixels: int) -> Image.Image:
+def decode(data: bytes, *, max_pixels: int) -> Decoded:
     """Read a picture file: its first frame, upright, in sRGB, without metadata.
 
     Args:
         data: the file.
         max_pixels: the most pixels it may have; a larger one is not decoded.
 
-    Returns:
-        A picture of mode ``RGB``.
-
     Raises:
         InvalidPicture: the bytes are no picture, of a format that is not
             accepted, cut off, or too large or too small.
     """
+    with _opened(data, ACCEPTED_FORMATS, max_pixels) as opened:
+        colors, alpha = _without_alpha(opened)
+        rgb = to_srgb(colors, opened.info.get("icc_profile"))
+    if alpha is not None:
+        # Transparent pixels hold colours that nobody has seen.
+        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+    rgb.info.clear()
+    return Decoded(rgb, alpha)
+
+
+def decode_mask(data: bytes, *, max_pixels: int) -> Image.Image:
+    """Read a mask: every colour of it is the label of a region.
+
+    The stored numbers count, so neither colour profile nor transparency is applied.
+
+    Returns:
+        A picture of mode ``RGB``, upright, with at most ``MAX_REGIONS`` colours.
+
+    Raises:
+        InvalidPicture: as :func:`decode`, and when the colours are no labels.
+    """
+    with _opened(data, MASK_FORMATS, max_pixels) as opened:
+        if opened.mode in _DEEP_GREY:
+            raise InvalidPicture(
+                f"has grey levels of more than 8 bits (mode {opened.mode}), which could fall "
+                "together; save the mask with 8 bits per channel"
+            )
+        opened.info.pop("transparency", None)  # Pillow warns that it will not be applied
+        mask = opened.convert("RGB")
+    if mask.getcolors(MAX_REGIONS) is None:
+        raise InvalidPicture(
+            f"has more than {MAX_REGIONS} colours, and each stands for a region; draw it "
+            "without smoothing, and save it without loss, as PNG"
+        )
+    mask.info.clear()
+    return mask
+
+
+def labels_of(mask: Image.Image) -> frozenset[Label]:
+    """The colours of a mask that :func:`decode_mask` has read."""
+    counted = mask.getcolors(MAX_REGIONS)
+    assert counted is not None
+    return frozenset(color for _, color in counted if isinstance(color, tuple))
+
+
+def sniff_media_type(data: bytes) -> str:
+    """The media type of a picture file that has been read before."""
+    with Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS) as opened:
+        assert opened.format is not None
+        return Image.MIME[opened.format]
+
+
+@contextmanager
+def _opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Image.Image]:
+    """The picture as it is stored, but upright. What its bytes do wrong is said in our words."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS) as opened:
+            with Image.open(io.BytesIO(data), formats=formats) as opened:
                 _check_size(opened.size, max_pixels)
                 opened.load()
-                return _upright_srgb(opened)
+                # Not ImageOps.exif_transpose, which fails where EXIF cannot be written anew.
+                turn = _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
+                yield opened if turn is None else opened.transpose(turn)
     except UnidentifiedImageError:
-        accepted = ", ".join(ACCEPTED_FORMATS)
+        accepted = ", ".join(formats)
         raise InvalidPicture(
             f"is not a picture that can be read ({len(data)} bytes); send one of {accepted}"
         ) from None
@@ -66,16 +141,9 @@ def decode(data: bytes, *, max_pixels: int) -> Image.Image:
         raise InvalidPicture(
             f"unpacks to more than the {max_pixels} pixels allowed; send a smaller picture"
         ) from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, RuntimeError, SyntaxError, ValueError, struct.error) as error:
         # What Pillow's decoders raise on files that are cut off or broken inside.
         raise InvalidPicture(f"is broken and cannot be read: {error}") from error
-
-
-def sniff_media_type(data: bytes) -> str:
-    """The media type of a picture file that :func:`decode` has read."""
-    with Image.open(io.BytesIO(data), formats=ACCEPTED_FORMATS) as opened:
-        assert opened.format is not None
-        return Image.MIME[opened.format]
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -90,61 +158,38 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _upright_srgb(picture: Image.Image) -> Image.Image:
-    profile = picture.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(picture)
-    converted = _to_srgb(upright, profile) if profile else None
-    rgb = converted or _to_rgb(upright)
-    rgb.info.clear()
-    return rgb
+def _without_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The colours in 8 bits, and the alpha where something is see-through."""
+    if picture.mode in _DEEP_GREY:
+        colors, alpha = _eight_bits(picture), _deep_alpha(picture)
+    elif picture.has_transparency_data:
+        grey = picture.mode in ("1", "L", "LA", "La")
+        layered = picture.convert("LA" if grey else "RGBA")
+        colors, alpha = layered.convert("L" if grey else "RGB"), layered.getchannel("A")
+    else:
+        return picture, None
+    if alpha is not None and alpha.getextrema() == (255, 255):
+        alpha = None
+    return colors, alpha
 
 
-def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image | None:
-    """Convert by the embedded profile; None where the profile is of no use."""
-    if picture.mode not in ("RGB", "CMYK", "L"):
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Deep grey with its range scaled to 0 to 255; Pillow's own conversion clips instead."""
+    white = 65535.0
+    if picture.mode in ("I", "F"):
+        # These do not say what white is: take the smallest customary one that holds all.
+        brightest = picture.getextrema()[1]
+        assert isinstance(brightest, (int, float))  # one channel
+        whites = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
+        white = next((each for each in whites if brightest <= each), 2.0**32 - 1)
+    return picture.convert("F").point(lambda value: value * (255 / white) + 0.5).convert("L")
+
+
+def _deep_alpha(picture: Image.Image) -> Image.Image | None:
+    """A PNG of 16-bit grey can name one level as transparent."""
+    level = picture.info.get("transparency")
+    if not isinstance(level, int):
         return None
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(
-            picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError):
-        return None  # A broken profile is common; the bare numbers are the best guess.
-
-
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I") or picture.mode == "F":
-        # 16-bit grey: Pillow's own conversion clips at 255 instead of scaling.
-        picture = picture.convert("I").point(lambda value: value / 257).convert("L")
-    if picture.has_transparency_data:
-        # Transparent pixels hold colours nobody has seen; show them on white.
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
-
-
-def encode(picture: Image.Image, picture_format: PictureFormat, quality: int) -> Encoded:
-    """Write a picture file with an sRGB profile and no other metadata.
-
-    Args:
-        picture: of mode ``RGB``.
-        picture_format: the file's format.
-        quality: 1 to 100, for JPEG (written 4:4:4) and WebP.
-    """
-    options: dict[str, object] = {}
-    if picture_format is PictureFormat.JPEG:
-        options = {"quality": quality, "subsampling": "4:4:4"}
-    elif picture_format is PictureFormat.WEBP:
-        options = {"quality": quality}
-    buffer = io.BytesIO()
-    picture.save(buffer, format=picture_format.value, icc_profile=_srgb_profile(), **options)
-    return Encoded(buffer.getvalue(), _MEDIA_TYPES[picture_format])
-
-
-def _srgb_profile() -> bytes:
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    # Its header has the time of its making (ICC.1:2022, 7.2.8); without that,
-    # the same picture is the same bytes.
-    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
-    return bytes(profile)
+    opacity = [255] * 65536
+    opacity[level] = 0
+    return picture.convert("I").point(opacity, "L")

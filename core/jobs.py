@@ -98,10 +98,14 @@ class Inputs(_Frozen):
 
     content: Picture
     styles: tuple[Picture, ...]
+    init_image: Picture | None = None
+    content_mask: Picture | None = None
+    style_masks: tuple[Picture, ...] = ()
 
     def pictures(self) -> tuple[Picture, ...]:
         """All of them."""
-        return (self.content, *self.styles)
+        single = [each for each in (self.init_image, self.content_mask) if each is not None]
+        return (self.content, *self.styles, *single, *self.style_masks)
 
 
 class Job(_Frozen):

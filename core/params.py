@@ -113,7 +113,9 @@ class StyleParams(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63, description="Chooses the noise of init=noise.")
     precision: Precision = Field(Precision.AUTO, description="What the network computes in.")
     format: PictureFormat = Field(PictureFormat.PNG, description="File format of the result.")
-    quality: int = Field(92, ge=1, le=100, description="Quality of a JPEG or WebP result.")
+    quality: int = Field(
+        92, ge=1, le=100, description="Of a JPEG or WebP result; a WebP of 100 is lossless."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -192,9 +194,9 @@ class StyleParams(BaseModel):
         """
         return fit(size, self.size, field)
 
-    def style_size(self, size: tuple[int, int]) -> tuple[int, int]:
+    def style_size(self, size: tuple[int, int], field: str = "style") -> tuple[int, int]:
         """Likewise for a style picture, whose longer side is ``style_scale`` times that."""
-        return fit(size, max(1, round(self.size * self.style_scale)), "style")
+        return fit(size, max(1, round(self.size * self.style_scale)), field)
 
 
 def parse_params(fields: Mapping[str, object]) -> StyleParams:

@@ -8,6 +8,8 @@ import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.uploads import MAX_FILES
+
 
 class Settings(BaseSettings):
     """What a deployment can set. There is no global instance: pass it on."""
@@ -33,7 +35,10 @@ class Settings(BaseSettings):
         20 * 2**20, ge=1, description="The largest file of one uploaded picture."
     )
     max_picture_pixels: int = Field(
-        40_000_000, ge=1, description="The most pixels one uploaded picture may have."
+        40_000_000,
+        ge=1,
+        le=89_478_485,  # Pillow's MAX_IMAGE_PIXELS, beyond which it suspects a bomb
+        description="The most pixels one uploaded picture may have.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
@@ -44,5 +49,5 @@ class Settings(BaseSettings):
 
     @property
     def max_body_bytes(self) -> int:
-        """The largest request: a content, five styles, and the fields around them."""
-        return 6 * self.max_picture_bytes + 64 * 1024
+        """The largest request: every file there can be, and the fields around them."""
+        return MAX_FILES * self.max_picture_bytes + 64 * 1024

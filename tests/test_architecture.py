@@ -83,7 +83,9 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
         graph = {name: needs for name, needs in graph.items() if name not in free}
 
 
-@pytest.mark.parametrize("module", ["torch", "core.nst", "worker", "celery", "redis"])
+@pytest.mark.parametrize(
+    "module", ["torch", "numpy", "tifffile", "core.nst", "worker", "celery", "redis"]
+)
 def test_importing_the_api_does_not_import_what_is_slow(module: str) -> None:
     code = f"import sys, api.main; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -46,7 +46,7 @@ def calibration_pictures() -> list[Image.Image]:
     """The photographs that an unscaled network is normalised with."""
     photos = sorted(files("samples").joinpath("photos").iterdir(), key=lambda file: file.name)
     return [
-        images.decode(photo.read_bytes(), max_pixels=10_000_000)
+        images.decode(photo.read_bytes(), max_pixels=10_000_000).picture
         for photo in photos
         if photo.name.endswith(".jpg")
     ]

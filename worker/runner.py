@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
-from PIL import Image
 
-from core import images
 from core.blobs import FileBlobs
+from core.encoding import Encoded, encode
 from core.errors import EaselError, StaleAttempt
-from core.images import Encoded
 from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress
 from core.logs import log_context
-from core.nst import Pictures, Step, stylize
+from core.nst import Step, stylize
 from core.store import JobStore
+from core.uploads import Uploads
 from worker.networks import Networks
 from worker.progress import Pace
 
@@ -72,13 +71,10 @@ class Runner:
     def _paint(self, job: Job) -> None:
         network = self._networks.get(job.params.network)
         pace = Pace(self._clock)
-        pictures = Pictures(
-            content=self._load(job.inputs.content),
-            styles=[self._load(style) for style in job.inputs.styles],
-        )
+        pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._max_pixels)
         steps = stylize(pictures, job.params, network)
         last = self._watch(job, steps, pace)
-        file = images.encode(last.picture(), job.params.format, job.params.quality)
+        file = encode(last.pixels(), pictures.alpha, job.params.format, job.params.quality)
         # The file first, then the record: a record must never promise what is not there.
         result = self._keep(file)
         metrics = Metrics(optimize_seconds=round(pace.elapsed(), 3), device=str(network.device))
@@ -91,9 +87,6 @@ class Runner:
                 progress = progress_of(last, pace.eta(last.fraction))
                 self._store.write_progress(job, progress)
         return last
-
-    def _load(self, picture: Picture) -> Image.Image:
-        return images.decode(self._blobs.get(picture.sha256), max_pixels=self._max_pixels)
 
     def _keep(self, file: Encoded) -> Picture:
         return Picture(

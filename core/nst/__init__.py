@@ -5,9 +5,9 @@ queues, files or settings: pictures and parameters in, a record per step out.
 """
 
 from core.nst.devices import pick_device
-from core.nst.scale import Pictures
 from core.nst.stylize import Step, stylize
 from core.nst.vgg import VGG19
 from core.nst.weights import fetch_weights, load_network
+from core.pictures import Pictures
 
 __all__ = ["VGG19", "Pictures", "Step", "fetch_weights", "load_network", "pick_device", "stylize"]

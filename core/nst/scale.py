@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as nn
-from PIL import Image
 from torch import Tensor
 
 from core.nst import colour
@@ -16,19 +14,7 @@ from core.nst.regions import check_labels, read_mask
 from core.nst.tensors import to_tensor
 from core.nst.vgg import VGG19
 from core.params import Color, Init, StyleParams
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What a job paints from, as pictures of mode ``RGB``."""
-
-    content: Image.Image
-    styles: Sequence[Image.Image]
-    #: What ``init=image`` starts from.
-    init_image: Image.Image | None = None
-    #: Regions in flat colours: of the content, and of each style picture.
-    content_mask: Image.Image | None = None
-    style_masks: Sequence[Image.Image] = ()
+from core.pictures import Pictures
 
 
 @dataclass(frozen=True)

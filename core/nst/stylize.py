@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -21,10 +22,11 @@ from core.nst.devices import pick_dtype
 from core.nst.objective import LossTerms
 from core.nst.optimizers import Optimizer, State, make_optimizer
 from core.nst.pyramid import scales, usable
-from core.nst.scale import Pictures, Scale, make_scale
+from core.nst.scale import Scale, make_scale
 from core.nst.tensors import to_picture, to_pixels
 from core.nst.vgg import VGG19
 from core.params import StyleParams
+from core.pictures import Pictures
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Step:
         """The picture in 8 bits."""
         return to_picture(self.image)
 
-    def pixels(self) -> np.ndarray:
+    def pixels(self) -> NDArray[np.float32]:
         """The picture as it was computed: shape (height, width, 3), RGB in [0, 1]."""
         return to_pixels(self.image)
 

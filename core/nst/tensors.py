@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -21,9 +22,9 @@ def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device)
     return pixels.permute(2, 0, 1).unsqueeze(0).contiguous().to(device).float() / 255
 
 
-def to_pixels(image: Tensor) -> np.ndarray:
+def to_pixels(image: Tensor) -> NDArray[np.float32]:
     """The numbers of a tensor of shape (1, 3, H, W): float32, shape (H, W, 3), 0 to 1."""
-    pixels: np.ndarray = image.detach()[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    pixels: NDArray[np.float32] = image.detach()[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
     return pixels
 
 

@@ -6,14 +6,18 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from redis import Redis
 
 from api.deps import Services
 from core.jobs import Failure, Job, Loss, Metrics, Picture, Progress, new_job_id
+from core.uploads import FILE_FIELDS
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png
 
 CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
+
+CONTENT_MASK, STYLE_MASK = png(Image.new("L", (64, 48), 7)), png(Image.new("L", (48, 64), 7))
 
 Files = list[tuple[str, tuple[str, bytes]]]
 
@@ -22,6 +26,13 @@ def files(content: bytes = CONTENT, *styles: bytes) -> Files:
     return [
         ("content", ("photo.png", content)),
         *(("style", ("painting.png", style)) for style in styles or (STYLE,)),
+    ]
+
+
+def masks(styles: int) -> Files:
+    return [
+        ("content_mask", ("mask.png", CONTENT_MASK)),
+        *[("style_mask", ("mask.png", STYLE_MASK))] * styles,
     ]
 
 
@@ -54,6 +65,17 @@ def test_the_uploads_are_kept_as_they_came(client: httpx.Client, services: Servi
     job = services.store.get(post(client, files(CONTENT, STYLE, CONTENT)).json()["id"])
     kept = [services.blobs.get(picture.sha256) for picture in job.inputs.pictures()]
     assert kept == [CONTENT, STYLE, CONTENT]
+
+
+def test_a_start_and_masks_are_kept_too(client: httpx.Client, services: Services) -> None:
+    given = [*files(CONTENT, STYLE, STYLE), *masks(2), ("init_image", ("start.png", STYLE))]
+    job = services.store.get(post(client, given).json()["id"])
+    assert job.inputs.init_image is not None
+    assert job.inputs.content_mask is not None
+    named = [job.inputs.init_image, job.inputs.content_mask, *job.inputs.style_masks]
+    assert [services.blobs.get(each.sha256) for each in named] == [
+        STYLE, CONTENT_MASK, STYLE_MASK, STYLE_MASK,
+    ]  # fmt: skip
 
 
 def test_a_running_job_shows_its_progress(client: httpx.Client, services: Services) -> None:
@@ -162,6 +184,13 @@ def test_a_bad_parameter_is_refused_by_name(
         (files(CONTENT, png(photo(64, 8))), "style", "at least 16"),
         (files(CONTENT, png(photo(2000, 40))), "style", "ask for a size of 800"),
         (files(png(photo(400, 300))[:1] * 200_001), "content", "at most 200000 are allowed"),
+        ([*files(), ("init_image", ("x", b""))], "init_image", "empty file"),
+        ([*files(), ("init_image", ("x", b"x"))], "init_image", "not a picture"),
+        ([*files(), *[("init_image", ("x", STYLE))] * 2], "init_image", "at most 1 file, got 2"),
+        ([*files(), *masks(2)], "style_mask", "got 2 for 1"),
+        ([*files(), *masks(0)], "style_mask", "got 0 for 1"),
+        ([*files(), *masks(1)[1:]], "content_mask", "is missing"),
+        ([*files(STYLE), *masks(1)], "content_mask", "64x48 pixels upright"),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else "",
 )
@@ -174,8 +203,6 @@ def test_a_bad_picture_is_refused_by_name(
 def test_a_picture_with_too_many_pixels_is_refused(
     client: httpx.Client, services: Services
 ) -> None:
-    from PIL import Image
-
     refused(
         post(client, files(png(Image.new("1", (400, 251))))), services, "content", "at most 100000"
     )
@@ -184,8 +211,10 @@ def test_a_picture_with_too_many_pixels_is_refused(
 def test_text_in_the_place_of_a_file_is_refused_with_the_remedy(
     client: httpx.Client, services: Services
 ) -> None:
-    answer = client.post("/jobs", files=files()[1:], data={"content": "photo.jpg"})
-    refused(answer, services, "content", "write an @")
+    for field in ("content", "init_image", "content_mask", "style_mask"):
+        given = [each for each in [*files(), *masks(1)] if each[0] != field]
+        answer = client.post("/jobs", files=given, data={field: "photo.jpg"})
+        refused(answer, services, field, "write an @")
 
 
 def test_all_that_is_wrong_is_said_at_once(client: httpx.Client) -> None:
@@ -200,8 +229,13 @@ def refused(answer: httpx.Response, services: Services, bad: str, expected: str)
     assert not services.settings.blobs_dir.exists(), "something was stored"
 
 
-def test_six_styles_are_too_many(client: httpx.Client) -> None:
-    assert_problem(post(client, files(CONTENT, *[STYLE] * 6)), 400)
+def test_six_styles_are_too_many(client: httpx.Client, services: Services) -> None:
+    answer = post(client, files(CONTENT, *[STYLE] * 6))
+    refused(answer, services, "style", "expected 1 to 5 files, got 6")
+
+
+def test_more_files_than_any_job_has_are_refused_while_they_are_read(client: httpx.Client) -> None:
+    assert_problem(post(client, files(CONTENT, *[STYLE] * 13)), 400)
 
 
 def test_a_body_that_is_no_form_is_refused(client: httpx.Client) -> None:
@@ -217,12 +251,12 @@ def test_a_broken_form_is_refused(client: httpx.Client) -> None:
 
 
 def test_a_body_over_the_limit_is_cut_off(client: httpx.Client) -> None:
-    problem = assert_problem(post(client, files(b"x" * 1_400_000)), 413, "request_too_large")
-    assert "1265536 bytes allowed" in problem["detail"]
+    problem = assert_problem(post(client, files(b"x" * 2_800_000)), 413, "request_too_large")
+    assert "2665536 bytes allowed" in problem["detail"]
 
 
 def test_a_chunked_body_over_the_limit_is_cut_off_too(client: httpx.Client) -> None:
-    request = client.build_request("POST", "/jobs", files=files(b"x" * 1_400_000))
+    request = client.build_request("POST", "/jobs", files=files(b"x" * 2_800_000))
     body = request.read()
     chunks = (body[start : start + 10_000] for start in range(0, len(body), 10_000))
     headers = {"content-type": request.headers["content-type"]}
@@ -242,3 +276,5 @@ def test_the_schema_names_every_parameter_and_file(client: httpx.Client) -> None
     assert {"content", "style", "size", "steps", "style_weight", "network"} <= set(
         form["properties"]
     )
+    several = {field: form["properties"][field].get("maxItems") for field in FILE_FIELDS}
+    assert several == {**dict.fromkeys(FILE_FIELDS), "style": 5, "style_mask": 5}

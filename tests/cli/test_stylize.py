@@ -79,6 +79,31 @@ def test_a_wrong_option_is_one_line_that_names_it(
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_the_result_keeps_the_alpha_of_the_content(style: Path, tmp_path: Path) -> None:
+    content, output = tmp_path / "cut-out.png", tmp_path / "out.tif"
+    picture = photo(80, 60)
+    picture.putalpha(Image.new("L", (80, 60), 90))
+    picture.save(content)
+    done = easel("stylize", content, style, "-o", output, "--size", 64, "--steps", 1)
+    assert done.returncode == 0, done.stderr
+    with Image.open(output) as opened:
+        assert (opened.format, opened.size) == ("TIFF", (64, 48))
+        assert opened.getchannel("A").getextrema() == (90, 90)
+
+
+def test_masks_that_do_not_fit_are_refused_as_the_server_does(
+    content: Path, style: Path, tmp_path: Path
+) -> None:
+    arguments = ("stylize", content, style, "-o", tmp_path / "out.png")
+    done = easel(*arguments, "--content-mask", content)
+    assert done.returncode == 1
+    assert "style_mask: expected one file for each style" in done.stderr
+    Image.new("L", (60, 60)).save(tmp_path / "mask.png")
+    masks = ("--content-mask", tmp_path / "mask.png", "--style-mask", tmp_path / "mask.png")
+    done = easel(*arguments, *masks, "--init-image", style)
+    assert "mask.png: is 60x60 pixels upright" in done.stderr
+
+
 def test_a_file_that_is_no_picture_is_named(style: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.png"
     text.write_text("hello")

@@ -59,12 +59,28 @@ def test_a_job_ends_with_the_picture_that_the_optimiser_makes(
     assert ended.result is not None
     network = load_network(Network.TORCHVISION, weights_dir, torch.device("cpu"))
     *_, expected = stylize(Pictures(CONTENT, [STYLE]), PARAMS, network)
-    picture = images.decode(blobs.get(ended.result.sha256), max_pixels=1_000_000)
-    assert np.array_equal(np.asarray(picture), np.asarray(expected.picture()))
+    shown = images.decode(blobs.get(ended.result.sha256), max_pixels=1_000_000)
+    assert np.array_equal(np.asarray(shown.picture), np.asarray(expected.picture()))
     assert ended.progress is not None
     assert (ended.progress.fraction, ended.progress.loss.total) == (1, float(expected.loss.total))
     assert ended.metrics is not None
     assert ended.metrics.device == "cpu"
+
+
+def test_the_result_keeps_the_alpha_of_the_content(
+    runner: Runner, store: JobStore, blobs: FileBlobs
+) -> None:
+    cut_out = CONTENT.copy()
+    cut_out.putalpha(Image.new("L", CONTENT.size, 90))
+    job = store.create(
+        PARAMS, Inputs(content=stored(blobs, cut_out), styles=(stored(blobs, STYLE),))
+    )
+    runner.run(job.id)
+    result = store.get(job.id).result
+    assert result is not None
+    alpha = images.decode(blobs.get(result.sha256), max_pixels=1_000_000).alpha
+    assert alpha is not None
+    assert (alpha.size, alpha.getextrema()) == ((64, 48), (90, 90))
 
 
 def test_a_job_that_is_not_queued_is_left_alone(
