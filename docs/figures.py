@@ -33,8 +33,8 @@ class Figure:
     name: str
     #: The parameters of each picture; its caption says them.
     variants: Sequence[Mapping[str, Any]]
-    content: str = "rocket"
-    styles: Sequence[str] = ("swirls",)
+    content: str = "cat"
+    styles: Sequence[str] = ("woodblock",)
     common: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -60,7 +60,7 @@ FIGURES = (
     Figure(
         "style_blend",
         [{"style_blend": blend} for blend in ("1,0", "1,1", "0,1")],
-        styles=["swirls", "embers"],
+        styles=["woodblock", "embers"],
     ),
     Figure("color", [{"color": color} for color in ("style", "match", "content")]),
     Figure("precision", [{"precision": p} for p in ("float32", "bfloat16")]),
@@ -79,19 +79,32 @@ def paint(network: VGG19, figure: Figure, params: Mapping[str, Any]) -> Image.Im
 
 
 def masked(network: VGG19) -> Image.Image:
-    """A photograph, its mask, and the picture: the sky from one style, the rest from another."""
-    content = Image.open(SAMPLES / "photos" / "rocket.jpg").convert("RGB")
+    """A photograph, its mask, and the picture: the cup from one style, the rest from another."""
+    content = Image.open(SAMPLES / "photos" / "coffee.jpg").convert("RGB")
     mask = Image.new("RGB", content.size, "#0000ff")
-    mask.paste("#ff0000", (0, content.height * 3 // 4, content.width, content.height))
+    ImageDraw.Draw(mask).ellipse((70, 10, 430, 390), fill="#ff0000")
     styles = [
         Image.open(SAMPLES / "styles" / f"{name}.jpg").convert("RGB")
-        for name in ("swirls", "embers")
+        for name in ("woodblock", "mosaic")
     ]
     flat = [Image.new("RGB", styles[0].size, name) for name in ("#0000ff", "#ff0000")]
     pictures = Pictures(content, styles, content_mask=mask, style_masks=flat)
     *_, last = stylize(pictures, parse_params({"size": _SIZE, "preset": "fast"}), network)
     small = [each.resize(last.picture().size) for each in (content, mask)]
     return row([*small, last.picture()], ["content", "content_mask", "result"])
+
+
+def before_after(network: VGG19) -> Image.Image:
+    """The first picture of the README: all defaults."""
+    content, style = (
+        Image.open(SAMPLES / name).convert("RGB")
+        for name in ("photos/cat.jpg", "styles/woodblock.jpg")
+    )
+    *_, last = stylize(Pictures(content, [style]), parse_params({}), network)
+    result = last.picture()
+    width = round(style.width * result.height / style.height)
+    shown = [content.resize(result.size), style.resize((width, result.height)), result]
+    return row(shown, ["photograph", "painting", "result"])
 
 
 def row(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
@@ -118,6 +131,7 @@ def main() -> None:
         sheet = row([paint(network, figure, each) for each in figure.variants], captions)
         sheet.save(IMAGES / f"{figure.name}.jpg", quality=88)
     masked(network).save(IMAGES / "masks.jpg", quality=88)
+    before_after(network).save(IMAGES / "before-after.jpg", quality=90)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def test_it_says_where_it_is_and_the_command_it_suggests_ends_in_a_picture(
     assert max(picture.size) == 128
     # What the job says of its picture is what somebody else would measure.
     photo, painting = (
-        Image.open(ROOT / "samples" / name) for name in ("photos/cat.jpg", "styles/swirls.jpg")
+        Image.open(ROOT / "samples" / name) for name in ("photos/cat.jpg", "styles/woodblock.jpg")
     )
     weights = Settings().weights_dir / Network.NORMALIZED.filename
     content, style = judge.losses(picture, photo, painting, weights)
@@ -84,7 +84,7 @@ def test_progress_moves_from_queued_to_done(running: Service, samples: Path) -> 
 
 def test_a_wrong_input_is_a_422_and_the_service_goes_on(running: Service, samples: Path) -> None:
     readme = samples / "README.md"
-    answer = running.post(readme, samples / "styles" / "swirls.jpg")
+    answer = running.post(readme, samples / "styles" / "woodblock.jpg")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "content")
     assert running.http.get(f"/jobs/{new_job_id()}").status_code == 404
 
@@ -156,7 +156,7 @@ def test_stopping_it_leaves_no_process_and_keeps_every_result(
 
 def post_sample(service: Service, samples: Path, **fields: object) -> dict[str, Any]:
     answer = service.post(
-        samples / "photos" / "cat.jpg", samples / "styles" / "swirls.jpg", **fields
+        samples / "photos" / "cat.jpg", samples / "styles" / "woodblock.jpg", **fields
     )
     assert answer.status_code == 202, answer.text
     job: dict[str, Any] = answer.json()
@@ -168,7 +168,7 @@ def post_when_up(service: Service, samples: Path) -> dict[str, Any]:
     for _ in range(PATIENCE_SECONDS):
         answer = service.post(
             samples / "photos" / "cat.jpg",
-            samples / "styles" / "swirls.jpg",
+            samples / "styles" / "woodblock.jpg",
             size=64,
             steps=3,
         )
