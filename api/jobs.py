@@ -10,7 +10,15 @@ from fastapi import APIRouter, Response
 from api.deps import Services, ServicesDep
 from api.schemas import JobView, Problem, job_view
 from api.uploads import Submission, SubmissionDep, form_schema
-from core.errors import BlobNotFound, JobFailed, JobNotFinished, ResultExpired, ServiceUnavailable
+from core.errors import (
+    BlobCorrupt,
+    BlobNotFound,
+    JobFailed,
+    JobNotFinished,
+    ResultDamaged,
+    ResultExpired,
+    ServiceUnavailable,
+)
 from core.images import sniff_media_type
 from core.jobs import Inputs, Job, JobStatus, Picture
 
@@ -73,6 +81,9 @@ def get_result(job_id: str, services: ServicesDep) -> Response:
         data = services.blobs.get(result.sha256)
     except BlobNotFound as error:
         raise ResultExpired(f"the result of job {job.id} was removed; submit it again") from error
+    except BlobCorrupt as error:
+        _logger.error("result damaged", extra={"job_id": job.id, "reason": str(error)})
+        raise ResultDamaged(f"the result of job {job.id} is damaged; submit it again") from error
     extension = result.media_type.removeprefix("image/")
     return Response(
         data,

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.deps import Services
-from core.blobs import FileBlobs
+from core.blobs import open_blobs
 from core.connections import connect
 from core.logs import configure_logging
 from core.queue import JobQueue, make_celery
@@ -24,7 +24,7 @@ def build() -> FastAPI:
         Services(
             settings=settings,
             store=JobStore(redis),
-            blobs=FileBlobs(settings.blobs_dir),
+            blobs=open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint),
             queue=JobQueue(make_celery(settings.redis_url)),
             workers=WorkerRegistry(redis),
         )

@@ -7,9 +7,12 @@ EaselError
 ├── JobNotFinished
 ├── JobFailed
 ├── ResultExpired
+│   └── ResultDamaged
 ├── StaleAttempt
 ├── BlobNotFound
+├── BlobCorrupt
 ├── ServiceUnavailable
+├── InvalidSetting
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
 ├── LossNotFinite
@@ -96,6 +99,12 @@ class ResultExpired(EaselError):
     code = "result_expired"
 
 
+class ResultDamaged(ResultExpired):
+    """The stored result is damaged and cannot be given out. Submit the job again."""
+
+    code = "result_damaged"
+
+
 class StaleAttempt(EaselError):
     """A write came from an attempt that no longer owns the job."""
 
@@ -108,11 +117,24 @@ class BlobNotFound(EaselError):
     code = "blob_not_found"
 
 
+class BlobCorrupt(EaselError):
+    """A stored picture is damaged. Sending it again mends it."""
+
+    code = "blob_corrupt"
+    retryable = True
+
+
 class ServiceUnavailable(EaselError):
     """A part that Easel depends on is away. Try again shortly."""
 
     code = "service_unavailable"
     retryable = True
+
+
+class InvalidSetting(EaselError):
+    """A setting of the deployment does not fit."""
+
+    code = "invalid_setting"
 
 
 class WeightsUnavailable(EaselError):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """What a deployment can set. There is no global instance: pass it on."""
 
-    model_config = SettingsConfigDict(env_prefix="EASEL_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="EASEL_", frozen=True, validate_by_name=True, validate_by_alias=True
+    )
 
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0", description="The Redis or Valkey server that holds the jobs."
@@ -24,6 +26,19 @@ class Settings(BaseSettings):
     weights_dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path("easel"),
         description="Where the network's weights are cached.",
+    )
+    blobs: str = Field(
+        "",
+        description="Where pictures are kept: file:///path, redis://host:port/db, or redis:// "
+        "for the server that holds the jobs, or s3://bucket/prefix. "
+        "By default the folder `blobs` of the data directory.",
+    )
+    s3_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "EASEL_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"
+        ),
+        description="The address of an S3-compatible store that is not Amazon's.",
     )
     host: str = Field("127.0.0.1", description="The address the api listens on.")
     port: int = Field(8000, ge=1, le=65535, description="The port the api listens on.")
@@ -39,8 +54,15 @@ class Settings(BaseSettings):
 
     @property
     def blobs_dir(self) -> Path:
-        """Where the file blob store keeps pictures."""
-        return self.data_dir / "blobs"
+        """Where pictures are kept by default."""
+        return self.data_dir.absolute() / "blobs"
+
+    @property
+    def blobs_url(self) -> str:
+        """Where pictures are kept, in full."""
+        if self.blobs in ("redis:", "redis://"):
+            return self.redis_url
+        return self.blobs or self.blobs_dir.as_uri()
 
     @property
     def max_body_bytes(self) -> int:

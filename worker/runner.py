@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from core import images
-from core.blobs import FileBlobs
+from core.blobs import Blobs
 from core.errors import EaselError, StaleAttempt
 from core.images import Encoded
 from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress
@@ -37,7 +37,7 @@ class Runner:
     def __init__(
         self,
         store: JobStore,
-        blobs: FileBlobs,
+        blobs: Blobs,
         networks: Networks,
         max_pixels: int,
         clock: Callable[[], float] = time.monotonic,

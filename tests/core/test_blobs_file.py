@@ -1,0 +1,42 @@
+"""What only the blob store of files promises."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from core.blobs import Blobs
+from core.errors import ServiceUnavailable
+
+
+def kept(tmp_path: Path) -> list[Path]:
+    return [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_write_that_fails_leaves_nothing_behind(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(ServiceUnavailable, match="No space left"):
+        blobs.put(b"picture")
+    assert kept(tmp_path) == []
+
+
+def test_an_unfinished_write_is_no_blob_and_goes_when_it_is_old(
+    blobs: Blobs, tmp_path: Path
+) -> None:
+    blob = next(tmp_path.rglob(blobs.put(b"picture")))
+    stray = blob.with_name(".incoming-x")
+    stray.write_bytes(b"pic")
+    assert [digest for digest, _ in blobs.ages()] == [blob.name]
+    assert blobs.delete_strays(older_than=60) == 0
+    an_hour_ago = time.time() - 3600
+    os.utime(stray, (an_hour_ago, an_hour_ago))
+    assert blobs.delete_strays(older_than=60) == 1
+    assert kept(tmp_path) == [blob]
