@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from api import health, jobs
 from api.deps import Services
 from api.errors import install_error_handlers
+from api.housekeeping import housekeeping
 from api.middleware import BodyLimit
 
 
@@ -18,6 +19,7 @@ def create_app(services: Services) -> FastAPI:
         title="Easel",
         summary="Neural style transfer as a service.",
         version=version("easel"),
+        lifespan=housekeeping,
     )
     app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
     app.state.services = services

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from core.blobs import Blobs
+from core.cleaning import Cleaner
 from core.queue import JobQueue
 from core.settings import Settings
 from core.store import JobStore
@@ -23,6 +24,7 @@ class Services:
     blobs: Blobs
     queue: JobQueue
     workers: WorkerRegistry
+    cleaner: Cleaner
 
 
 def _services(request: Request) -> Services:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -134,6 +135,12 @@ def _result_of(job: Job) -> Picture:
     if job.status is not JobStatus.SUCCEEDED or job.result is None:
         reason = job.error.message if job.error else "it has no result"
         raise JobFailed(f"job {job.id} is {job.status.value}: {reason}")
+    assert job.expires_at is not None
+    if job.expires_at <= datetime.now(UTC):
+        raise ResultExpired(
+            f"the result of job {job.id} expired at {job.expires_at:%Y-%m-%d %H:%M:%SZ}; "
+            "submit it again"
+        )
     return job.result
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.deps import Services
 from core.blobs import open_blobs
+from core.cleaning import Cleaner
 from core.connections import connect
 from core.logs import configure_logging
 from core.queue import JobQueue, make_celery
@@ -20,12 +21,14 @@ def build() -> FastAPI:
     settings = Settings()
     configure_logging(settings.log_level, part="api")
     redis = connect(settings.redis_url, patience=2)
+    blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint)
     return create_app(
         Services(
             settings=settings,
-            store=JobStore(redis),
-            blobs=open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint),
+            store=JobStore(redis, settings.retention),
+            blobs=blobs,
             queue=JobQueue(make_celery(settings.redis_url)),
             workers=WorkerRegistry(redis),
+            cleaner=Cleaner(redis, blobs),
         )
     )

@@ -72,14 +72,14 @@ class FileShelf:
     def ages(self) -> Iterator[tuple[str, float]]:
         """Every blob, and the seconds since it was last written."""
         now = time.time()
-        for path in self._root.glob("??/*"):
+        for path in self._files():
             with suppress(FileNotFoundError):  # it was removed since
                 if not path.name.startswith(_INCOMING):
                     yield path.name, now - path.stat().st_mtime
 
     def remove_strays(self, older_than: float) -> int:
         """Remove temporary files of that age; how many."""
-        strays = list(self._root.glob(f"??/{_INCOMING}*"))
+        strays = (path for path in self._files() if path.name.startswith(_INCOMING))
         return sum(_remove_if_older(path, older_than) for path in strays)
 
     def check(self) -> None:
@@ -90,6 +90,13 @@ class FileShelf:
 
     def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
+
+    def _files(self) -> Iterator[Path]:
+        """All files. Unlike a glob, this says when the folder cannot be read."""
+        with suppress(FileNotFoundError):  # nothing has been written yet
+            for folder in os.listdir(self._root):
+                for name in os.listdir(self._root / folder):
+                    yield self._root / folder / name
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.jobs import RETENTION
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _read_duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    matched = re.fullmatch(r"(\d+)([smhd])", value)
+    if not matched:
+        raise ValueError(f"{value!r} is no duration; write a number and s, m, h or d, as in 24h")
+    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
 
 
 class Settings(BaseSettings):
@@ -49,6 +68,10 @@ class Settings(BaseSettings):
     )
     max_picture_pixels: int = Field(
         40_000_000, ge=1, description="The most pixels one uploaded picture may have."
+    )
+    retention: Duration = Field(
+        RETENTION,
+        description="How long the files of a finished job are kept: a number and s, m, h or d.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
 from core.connections import needs_redis
 from core.errors import JobNotFound, StaleAttempt
 from core.jobs import (
+    RETENTION,
     SCHEMA_VERSION,
     Failure,
     Inputs,
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
+#: What the keys of the records start with; the job's id follows.
+JOB_KEY = "easel:job:"
+
 _JOBS_QUEUED = "easel:jobs:queued"
 _JOBS_RUNNING = "easel:jobs:running"
 
@@ -44,10 +49,12 @@ class JobStore:
 
     Args:
         redis: a client with ``decode_responses=True``.
+        retention: how long the files of the jobs that it creates stay after their end.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, retention: timedelta = RETENTION) -> None:
         self._redis = redis
+        self._retention = retention
         self._create = _script(redis, "create")
         self._claim = _script(redis, "claim")
         self._progress = _script(redis, "progress")
@@ -63,6 +70,7 @@ class JobStore:
             "schema": SCHEMA_VERSION,
             "params": params.model_dump_json(),
             "inputs": inputs.model_dump_json(),
+            "retention_seconds": self._retention.total_seconds(),
         }
         return _read(self._create(keys=[_key(job_id), _JOBS_QUEUED], args=[job_id, *_flat(fields)]))
 
@@ -146,7 +154,7 @@ class JobStore:
 
 
 def _key(job_id: str) -> str:
-    return f"easel:job:{job_id}"
+    return JOB_KEY + job_id
 
 
 def _script(redis: Redis, name: str) -> Script:
