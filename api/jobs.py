@@ -8,9 +8,11 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from api.admission import AdmissionDep
 from api.deps import Services, ServicesDep
 from api.schemas import JobView, Problem, job_view
 from api.uploads import Submission, SubmissionDep, form_schema
+from core.admission import Admission
 from core.errors import (
     BlobCorrupt,
     BlobNotFound,
@@ -44,13 +46,16 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     "/jobs",
     status_code=202,
     response_model=JobView,
-    responses=_problems(413, 415, 422, 503),
+    responses=_problems(413, 415, 422, 429, 503),
     openapi_extra={"requestBody": form_schema()},
 )
-def create_job(submission: SubmissionDep, services: ServicesDep, response: Response) -> JobView:
+def create_job(
+    admission: AdmissionDep, submission: SubmissionDep, services: ServicesDep, response: Response
+) -> JobView:
     """Accept a job: a content picture, one to five styles, and parameters."""
-    submission.check_pictures(services.settings.max_picture_pixels)
-    job = _store(submission, services)
+    pixels = submission.check_pictures(services.settings.max_picture_pixels)
+    admission.check_memory(submission.params.size, pixels)
+    job = _store(submission, admission, services)
     _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
     response.headers["Location"] = f"/jobs/{job.id}"
     response.headers["Retry-After"] = str(_POLL_SECONDS)
@@ -97,7 +102,7 @@ def get_result(job_id: str, services: ServicesDep) -> Response:
     )
 
 
-def _store(submission: Submission, services: Services) -> Job:
+def _store(submission: Submission, admission: Admission, services: Services) -> Job:
     """Pictures first, then the record, then the message: each needs the one before."""
     pictures = [
         Picture(
@@ -108,7 +113,7 @@ def _store(submission: Submission, services: Services) -> Job:
         for data in (submission.content, *submission.styles)
     ]
     inputs = Inputs(content=pictures[0], styles=tuple(pictures[1:]))
-    job = services.store.create(submission.params, inputs)
+    job = services.store.create(submission.params, inputs, admission)
     try:
         services.queue.announce(job.id)
     except ServiceUnavailable:

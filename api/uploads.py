@@ -28,18 +28,24 @@ class Submission:
     content: bytes
     styles: tuple[bytes, ...]
 
-    def check_pictures(self, max_pixels: int) -> None:
+    def check_pictures(self, max_pixels: int) -> int:
         """Decode every picture, as the worker will.
+
+        Returns:
+            The pixels of the largest, at the size asked for.
 
         Raises:
             InvalidRequest: one cannot be read, or does not fit the size asked for.
         """
+        largest = 0
         for field, data in [("content", self.content), *(("style", s) for s in self.styles)]:
             try:
                 picture = images.decode(data, max_pixels=max_pixels)
             except InvalidPicture as error:
                 raise error.named(field) from error
-            self.params.scaled_size(picture.size, field)
+            width, height = self.params.scaled_size(picture.size, field)
+            largest = max(largest, width * height)
+        return largest
 
 
 async def _read_submission(request: Request, services: ServicesDep) -> Submission:

@@ -12,6 +12,8 @@ EaselError
 ├── BlobNotFound
 ├── BlobCorrupt
 ├── ServiceUnavailable
+│   └── QueueFull
+├── TooManyJobs
 ├── InvalidSetting
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
@@ -47,8 +49,10 @@ class EaselError(Exception):
     #: Whether the same request may succeed when it is simply sent again.
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, retry_after: int | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
+        #: After how many seconds it is worth trying again, where that is known.
+        self.retry_after = retry_after
 
 
 class InvalidRequest(EaselError):
@@ -128,6 +132,19 @@ class ServiceUnavailable(EaselError):
     """A part that Easel depends on is away. Try again shortly."""
 
     code = "service_unavailable"
+    retryable = True
+
+
+class QueueFull(ServiceUnavailable):
+    """Too many jobs wait already."""
+
+    code = "queue_full"
+
+
+class TooManyJobs(EaselError):
+    """The caller has too many unfinished jobs."""
+
+    code = "too_many_jobs"
     retryable = True
 
 

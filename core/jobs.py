@@ -114,6 +114,8 @@ class Job(_Frozen):
     #: How often a worker has claimed the job. A write names the attempt it
     #: belongs to and is refused when another attempt has begun.
     attempt: int = 0
+    #: Who posted it.
+    caller: str = "anonymous"
     params: StyleParams
     inputs: Inputs
     created_at: datetime

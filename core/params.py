@@ -19,6 +19,10 @@ from core.errors import FieldError, InvalidRequest
 MIN_SIDE = 16
 
 
+#: The least `size` that can be asked for.
+MIN_SIZE = 64
+
+
 class Network(StrEnum):
     """Which VGG-19 looks at the pictures."""
 
@@ -44,7 +48,9 @@ class StyleParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    size: int = Field(512, ge=64, le=8192, description="Longer side of the result, in pixels.")
+    size: int = Field(
+        512, ge=MIN_SIZE, le=8192, description="Longer side of the result, in pixels."
+    )
     steps: int = Field(300, ge=1, le=5000, description="Optimiser steps.")
     content_weight: float = Field(
         1.0, ge=0, le=1e6, description="alpha: how strongly the photograph is kept."

@@ -73,6 +73,10 @@ class Settings(BaseSettings):
         RETENTION,
         description="How long the files of a finished job are kept: a number and s, m, h or d.",
     )
+    max_queue: int = Field(1000, ge=1, description="The most jobs that may wait for a worker.")
+    max_jobs_per_caller: int = Field(
+        250, ge=1, description="The most jobs of one caller that may wait or run."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property
