@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from core.blobs import Blobs
-from core.cleaning import Cleaner
 from core.queue import JobQueue
 from core.settings import Settings
 from core.store import JobStore
@@ -24,7 +23,6 @@ class Services:
     blobs: Blobs
     queue: JobQueue
     workers: WorkerRegistry
-    cleaner: Cleaner
 
 
 def _services(request: Request) -> Services:

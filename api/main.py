@@ -13,7 +13,11 @@ from core.logs import configure_logging
 from core.queue import JobQueue, make_celery
 from core.settings import Settings
 from core.store import JobStore
+from core.ticker import Ticker
 from core.workers import WorkerRegistry
+
+#: How often each api asks whether a sweep is due; one of them will be the one to do it.
+_ASK_SECONDS = 60
 
 
 def build() -> FastAPI:
@@ -29,6 +33,6 @@ def build() -> FastAPI:
             blobs=blobs,
             queue=JobQueue(make_celery(settings.redis_url)),
             workers=WorkerRegistry(redis),
-            cleaner=Cleaner(redis, blobs),
-        )
+        ),
+        background=[Ticker("cleaner", _ASK_SECONDS, Cleaner(redis, blobs).sweep_if_due)],
     )

@@ -74,7 +74,9 @@ class Admission:
         Raises:
             InvalidRequest: naming the size that would fit.
         """
-        known = [each.memory_bytes for each in self.workers if each.memory_bytes is not None]
+        known = [
+            each.memory_total_bytes for each in self.workers if each.memory_total_bytes is not None
+        ]
         needed = memory_needed(pixels)
         if not known or len(known) < len(self.workers) or needed <= max(known):
             return

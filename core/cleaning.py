@@ -7,9 +7,10 @@ was written lately is kept too, because its record may be about to be written.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, cast
@@ -21,6 +22,8 @@ from core.store import JOB_KEY
 
 if TYPE_CHECKING:
     from redis import Redis
+
+_logger = logging.getLogger(__name__)
 
 #: For how long after its files a finished job's record still says that they have expired.
 TOMBSTONE = timedelta(days=7)
@@ -103,7 +106,11 @@ class Cleaner:
     @needs_redis
     def sweep_if_due(self) -> Swept | None:
         """Sweep, unless some process has done so within ``PERIOD``."""
-        return self.sweep() if self._redis.set(_SWEEPING, 1, ex=PERIOD, nx=True) else None
+        if not self._redis.set(_SWEEPING, 1, ex=PERIOD, nx=True):
+            return None
+        swept = self.sweep()
+        _logger.info("swept", extra=asdict(swept))
+        return swept
 
     @needs_redis
     def sweep(self) -> Swept:

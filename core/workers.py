@@ -27,8 +27,8 @@ class WorkerInfo(BaseModel):
     id: str
     device: str
     networks: tuple[str, ...]
-    #: What a job may use of the device's memory; None where that is not known.
-    memory_bytes: int | None = None
+    #: Of the device that it computes on; None where that is not known.
+    memory_total_bytes: int | None = None
 
 
 class WorkerRegistry:

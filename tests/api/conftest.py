@@ -14,7 +14,6 @@ from redis import Redis
 from api.app import create_app
 from api.deps import Services
 from core.blobs import open_blobs
-from core.cleaning import Cleaner
 from core.queue import JobQueue, make_celery
 from core.settings import Settings
 from core.store import JobStore
@@ -35,14 +34,12 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 
 @pytest.fixture
 def services(settings: Settings, redis: Redis) -> Services:
-    blobs = open_blobs(settings.blobs_url)
     return Services(
         settings=settings,
         store=JobStore(redis, settings.retention),
-        blobs=blobs,
+        blobs=open_blobs(settings.blobs_url),
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
-        cleaner=Cleaner(redis, blobs),
     )
 
 

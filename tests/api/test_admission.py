@@ -98,7 +98,7 @@ def test_jobs_posted_at_once_do_not_overshoot(services: Services) -> None:
 def test_a_job_too_large_for_every_worker_is_refused_before_it_is_kept(
     client: httpx.Client, services: Services
 ) -> None:
-    worker = WorkerInfo(id="1", device="cpu", networks=(), memory_bytes=2 * 2**30)
+    worker = WorkerInfo(id="1", device="cpu", networks=(), memory_total_bytes=2 * 2**30)
     services.workers.announce(worker)
     problem = assert_problem(post(client, size=1024), 422, "invalid_request")
     (error,) = problem["errors"]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import threading
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
 from redis import Redis
 
-from api.app import create_app
 from api.deps import Services
-from core.cleaning import TOMBSTONE
+from core.cleaning import TOMBSTONE, Cleaner
 from core.jobs import RETENTION, Job
 from tests.api.problems import assert_problem
 from tests.api.test_jobs import STYLE, claim, finish
@@ -24,6 +20,11 @@ def job(services: Services, client: httpx.Client) -> Job:
     job = claim(services, client)
     finish(services, job, STYLE)
     return job
+
+
+@pytest.fixture
+def cleaner(services: Services, redis: Redis) -> Cleaner:
+    return Cleaner(redis, services.blobs)
 
 
 def let_pass(redis: Redis, job: Job, time: timedelta) -> None:
@@ -43,44 +44,17 @@ def test_a_finished_job_says_when_its_files_expire(
 
 
 def test_an_expired_result_is_gone_before_and_after_the_sweep_and_then_not_found(
-    client: httpx.Client, services: Services, redis: Redis, job: Job
+    client: httpx.Client, cleaner: Cleaner, redis: Redis, job: Job
 ) -> None:
     result = f"/jobs/{job.id}/result"
     assert client.get(result).status_code == 200
     let_pass(redis, job, RETENTION)
     problem = assert_problem(client.get(result), 410, "result_expired")
     assert "expired at" in problem["detail"]
-    services.cleaner.sweep()
+    cleaner.sweep()
     assert_problem(client.get(result), 410, "result_expired")
     assert client.get(f"/jobs/{job.id}").json()["status"] == "succeeded"
     let_pass(redis, job, TOMBSTONE)
-    services.cleaner.sweep()
+    cleaner.sweep()
     assert_problem(client.get(result), 404, "job_not_found")
     assert_problem(client.get(f"/jobs/{job.id}"), 404, "job_not_found")
-
-
-def test_the_api_sweeps_while_it_runs(
-    services: Services, redis: Redis, job: Job, caplog: pytest.LogCaptureFixture
-) -> None:
-    let_pass(redis, job, RETENTION + TOMBSTONE)
-    swept = threading.Event()
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.getMessage() == "swept":
-                swept.set()
-
-    app = create_app(services)
-
-    async def run() -> bool:
-        async with app.router.lifespan_context(app):
-            return await asyncio.to_thread(swept.wait, 60)
-
-    logger = logging.getLogger("api.housekeeping")
-    listener = Listener()
-    logger.addHandler(listener)
-    with caplog.at_level(logging.INFO, logger.name):
-        assert asyncio.run(run())
-    logger.removeHandler(listener)
-    assert not redis.exists(f"easel:job:{job.id}")
-    assert not [thread for thread in threading.enumerate() if thread.name == "cleaner"]

@@ -16,7 +16,7 @@ GIB = 2**30
 
 def admission(*memories: int | None, queue: int = 10, caller: int = 3) -> Admission:
     workers = tuple(
-        WorkerInfo(id=str(number), device="cpu", networks=(), memory_bytes=memory)
+        WorkerInfo(id=str(number), device="cpu", networks=(), memory_total_bytes=memory)
         for number, memory in enumerate(memories)
     )
     return Admission("somebody", queue, caller, workers)
