@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from core.errors import InvalidSetting
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 
 class BucketShelf:
@@ -29,11 +33,12 @@ class BucketShelf:
         self.name = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
         self.failures = (BaseError, OSError)
         self._obstore = obstore
+        elsewhere: S3Config = {"endpoint": endpoint} if endpoint else {}
         try:
             self._store = S3Store(
                 bucket,
                 prefix=prefix or None,
-                endpoint=endpoint,
+                config=elsewhere,
                 client_options={
                     "allow_http": endpoint is not None and endpoint.startswith("http://"),
                     "connect_timeout": timedelta(seconds=5),
