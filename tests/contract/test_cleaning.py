@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -87,6 +88,24 @@ def test_an_upload_whose_record_is_about_to_be_written_stays(
     keep(blobs, "new")
     cleaner.sweep()
     assert texts(blobs) == {"sent again", "new"}
+
+
+def test_an_upload_that_comes_between_the_look_and_the_removal_stays(
+    cleaner: Cleaner, blobs: Blobs, backdoor: Backdoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(blobs, "orphan")
+    keep(blobs, "sent again")
+    make_all_old(blobs, backdoor)
+    found = list(blobs.ages())
+
+    def an_upload_comes() -> Iterator[tuple[str, float]]:
+        keep(blobs, "sent again")
+        yield from found
+
+    with monkeypatch.context() as between:
+        between.setattr(blobs, "ages", an_upload_comes)
+        assert cleaner.sweep().blobs == 1
+    assert texts(blobs) == {"sent again"}
 
 
 def test_a_result_stays_however_long_its_record_has_to_wait_for_redis(
