@@ -29,7 +29,7 @@ def build() -> FastAPI:
     return create_app(
         Services(
             settings=settings,
-            store=JobStore(redis, settings.retention),
+            store=JobStore(redis, retention=settings.retention),
             blobs=blobs,
             queue=JobQueue(make_celery(settings.redis_url)),
             workers=WorkerRegistry(redis),

@@ -4,6 +4,9 @@
 --       then field and value by turns
 -- Gives what load_of does, and the record, or nothing when there is no room.
 local load = load_of(ARGV[2], KEYS[2], KEYS[3], KEYS[4])
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  return {load, redis.call('HGETALL', KEYS[1])}  -- the answer to the first try was lost
+end
 if load[1] >= tonumber(ARGV[3]) or load[2] >= tonumber(ARGV[4]) then
   return {load, false}
 end

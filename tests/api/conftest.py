@@ -36,7 +36,7 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 def services(settings: Settings, redis: Redis) -> Services:
     return Services(
         settings=settings,
-        store=JobStore(redis, settings.retention),
+        store=JobStore(redis, retention=settings.retention),
         blobs=open_blobs(settings.blobs_url),
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),

@@ -173,6 +173,20 @@ def test_jobs_offered_at_once_never_exceed_a_limit(store: JobStore, redis: Redis
     assert len(list(redis.scan_iter("easel:job:*"))) == 4
 
 
+def test_a_creation_told_twice_is_one_job_even_if_it_took_the_last_place(
+    store: JobStore, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The answer to the first call may be lost; the client then sends it again.
+    one = replace(TERMS, max_queue=1)
+    job_id = new_job_id()
+    monkeypatch.setattr("core.store.new_job_id", lambda: job_id)
+    job = store.create(StyleParams(size=64), INPUTS, one)
+    assert store.create(StyleParams(size=64), INPUTS, one) == job
+    store.claim(job_id)
+    assert store.create(StyleParams(size=64), INPUTS, one).status == "running"
+    assert redis.zcard("easel:jobs:queued") == 0
+
+
 def test_running_jobs_are_the_callers_too_and_those_that_ended_are_not(store: JobStore) -> None:
     jobs = [store.create(StyleParams(size=64), INPUTS, TERMS) for _ in range(3)]
     assert jobs[0].caller == "somebody"

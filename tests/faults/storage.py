@@ -69,17 +69,18 @@ def _succeeds(command: list[str]) -> bool:
 @contextmanager
 def forbidden(folder: Path) -> Iterator[None]:
     """Let nobody write into the folder; not even root, who for once is somebody else."""
-    folder.mkdir(parents=True, exist_ok=True)
-    mode = folder.stat().st_mode
+    folders = [folder, *(path for path in folder.iterdir() if path.is_dir())]
     user = os.geteuid()
-    folder.chmod(0o500)
+    for each in folders:
+        each.chmod(0o500)
     if user == 0:
         os.seteuid(65534)
     try:
         yield
     finally:
         os.seteuid(user)
-        folder.chmod(mode)
+        for each in folders:
+            each.chmod(0o755)
 
 
 class Service:
