@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from core.blobs import FileBlobs
+from core.blobs import Blobs
 from core.queue import JobQueue
 from core.settings import Settings
 from core.store import JobStore
@@ -20,7 +20,7 @@ class Services:
 
     settings: Settings
     store: JobStore
-    blobs: FileBlobs
+    blobs: Blobs
     queue: JobQueue
     workers: WorkerRegistry
 

@@ -24,6 +24,7 @@ _STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.JobNotFinished: HTTPStatus.CONFLICT,
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
+    errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.EaselError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -84,7 +85,8 @@ def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
     fields = None
     if isinstance(error, errors.InvalidRequest):
         fields = [FieldProblem(field=bad.field, message=bad.message) for bad in error.errors]
-    return problem_response(request, status, error.code, str(error), fields=fields)
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return problem_response(request, status, error.code, str(error), fields=fields, headers=headers)
 
 
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

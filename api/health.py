@@ -40,6 +40,6 @@ def _look_at_redis(services: Services) -> tuple[str, list[WorkerInfo]]:
 def _look_at_blobs(services: Services) -> str:
     try:
         services.blobs.check()
-    except OSError as error:
-        return f"cannot be written: {error}"
+    except ServiceUnavailable as error:
+        return str(error)
     return "ok"

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
 
+from api.admission import AdmissionDep
 from api.deps import Services, ServicesDep
 from api.schemas import JobView, Problem, job_view
 from api.uploads import Submission, SubmissionDep, form_schema
-from core.errors import BlobNotFound, JobFailed, JobNotFinished, ResultExpired, ServiceUnavailable
+from core.admission import Admission
+from core.errors import (
+    BlobCorrupt,
+    BlobNotFound,
+    JobFailed,
+    JobNotFinished,
+    ResultDamaged,
+    ResultExpired,
+    ServiceUnavailable,
+)
 from core.images import sniff_media_type
 from core.jobs import Job, JobStatus, Picture
 from core.uploads import Upload
@@ -36,13 +47,16 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     "/jobs",
     status_code=202,
     response_model=JobView,
-    responses=_problems(413, 415, 422, 503),
+    responses=_problems(413, 415, 422, 429, 503),
     openapi_extra={"requestBody": form_schema()},
 )
-def create_job(submission: SubmissionDep, services: ServicesDep, response: Response) -> JobView:
+def create_job(
+    admission: AdmissionDep, submission: SubmissionDep, services: ServicesDep, response: Response
+) -> JobView:
     """Accept a job: a content picture, one to five styles, what else helps, and parameters."""
-    submission.uploads.check(submission.params, services.settings.max_picture_pixels)
-    job = _store(submission, services)
+    pixels = submission.uploads.check(submission.params, services.settings.max_picture_pixels)
+    admission.check_memory(submission.params.size, pixels)
+    job = _store(submission, admission, services)
     _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
     response.headers["Location"] = f"/jobs/{job.id}"
     response.headers["Retry-After"] = str(_POLL_SECONDS)
@@ -74,6 +88,9 @@ def get_result(job_id: str, services: ServicesDep) -> Response:
         data = services.blobs.get(result.sha256)
     except BlobNotFound as error:
         raise ResultExpired(f"the result of job {job.id} was removed; submit it again") from error
+    except BlobCorrupt as error:
+        _logger.error("result damaged", extra={"job_id": job.id, "reason": str(error)})
+        raise ResultDamaged(f"the result of job {job.id} is damaged; submit it again") from error
     extension = result.media_type.removeprefix("image/")
     return Response(
         data,
@@ -86,7 +103,7 @@ def get_result(job_id: str, services: ServicesDep) -> Response:
     )
 
 
-def _store(submission: Submission, services: Services) -> Job:
+def _store(submission: Submission, admission: Admission, services: Services) -> Job:
     """Pictures first, then the record, then the message: each needs the one before."""
 
     def keep(upload: Upload) -> Picture:
@@ -97,7 +114,7 @@ def _store(submission: Submission, services: Services) -> Job:
         )
 
     inputs = submission.uploads.keep(keep)
-    job = services.store.create(submission.params, inputs)
+    job = services.store.create(submission.params, inputs, admission)
     try:
         services.queue.announce(job.id)
     except ServiceUnavailable:
@@ -124,6 +141,12 @@ def _result_of(job: Job) -> Picture:
     if job.status is not JobStatus.SUCCEEDED or job.result is None:
         reason = job.error.message if job.error else "it has no result"
         raise JobFailed(f"job {job.id} is {job.status.value}: {reason}")
+    assert job.expires_at is not None
+    if job.expires_at <= datetime.now(UTC):
+        raise ResultExpired(
+            f"the result of job {job.id} expired at {job.expires_at:%Y-%m-%d %H:%M:%SZ}; "
+            "submit it again"
+        )
     return job.result
 
 

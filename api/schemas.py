@@ -33,6 +33,9 @@ class JobView(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    expires_at: datetime | None = Field(
+        description="When its files are removed. The job itself can be asked for a week longer."
+    )
     metrics: Metrics | None
     links: Links
 
@@ -51,6 +54,7 @@ def job_view(job: Job, queue_position: int | None) -> JobView:
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
+        expires_at=job.expires_at,
         metrics=job.metrics,
         links=Links(self_=url, result=f"{url}/result"),
     )

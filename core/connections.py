@@ -19,13 +19,14 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def connect(url: str, *, patience: int) -> Redis:
+def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
     """A client that never hangs on a dead connection.
 
     Args:
         url: of the server.
         patience: how often a call is tried again while the server is away, at
             most half a second apart.
+        decode: whether replies are text; otherwise they are bytes.
     """
     from redis import Redis
     from redis.backoff import ExponentialBackoff
@@ -33,7 +34,7 @@ def connect(url: str, *, patience: int) -> Redis:
 
     return Redis.from_url(
         url,
-        decode_responses=True,
+        decode_responses=decode,
         socket_timeout=10,
         socket_connect_timeout=5,
         socket_keepalive=True,

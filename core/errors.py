@@ -7,9 +7,14 @@ EaselError
 ├── JobNotFinished
 ├── JobFailed
 ├── ResultExpired
+│   └── ResultDamaged
 ├── StaleAttempt
 ├── BlobNotFound
+├── BlobCorrupt
 ├── ServiceUnavailable
+│   └── QueueFull
+├── TooManyJobs
+├── InvalidSetting
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
 ├── LossNotFinite
@@ -44,8 +49,10 @@ class EaselError(Exception):
     #: Whether the same request may succeed when it is simply sent again.
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, retry_after: int | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
+        #: After how many seconds it is worth trying again, where that is known.
+        self.retry_after = retry_after
 
 
 class InvalidRequest(EaselError):
@@ -96,6 +103,12 @@ class ResultExpired(EaselError):
     code = "result_expired"
 
 
+class ResultDamaged(ResultExpired):
+    """The stored result is damaged and cannot be given out. Submit the job again."""
+
+    code = "result_damaged"
+
+
 class StaleAttempt(EaselError):
     """A write came from an attempt that no longer owns the job."""
 
@@ -108,11 +121,37 @@ class BlobNotFound(EaselError):
     code = "blob_not_found"
 
 
+class BlobCorrupt(EaselError):
+    """A stored picture is damaged. Sending it again mends it."""
+
+    code = "blob_corrupt"
+    retryable = True
+
+
 class ServiceUnavailable(EaselError):
     """A part that Easel depends on is away. Try again shortly."""
 
     code = "service_unavailable"
     retryable = True
+
+
+class QueueFull(ServiceUnavailable):
+    """Too many jobs wait already."""
+
+    code = "queue_full"
+
+
+class TooManyJobs(EaselError):
+    """The caller has too many unfinished jobs."""
+
+    code = "too_many_jobs"
+    retryable = True
+
+
+class InvalidSetting(EaselError):
+    """A setting of the deployment does not fit."""
+
+    code = "invalid_setting"
 
 
 class WeightsUnavailable(EaselError):

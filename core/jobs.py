@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +12,9 @@ from core.params import StyleParams
 
 #: Raised when the meaning of a stored field changes.
 SCHEMA_VERSION = 1
+
+#: How long a finished job's files are kept, unless a deployment says otherwise.
+RETENTION = timedelta(hours=24)
 
 
 class JobStatus(StrEnum):
@@ -116,6 +119,8 @@ class Job(_Frozen):
     #: How often a worker has claimed the job. A write names the attempt it
     #: belongs to and is refused when another attempt has begun.
     attempt: int = 0
+    #: Who posted it.
+    caller: str = "anonymous"
     params: StyleParams
     inputs: Inputs
     created_at: datetime
@@ -125,6 +130,13 @@ class Job(_Frozen):
     result: Picture | None = None
     metrics: Metrics | None = None
     error: Failure | None = None
+    #: How long its files are kept after its end.
+    retention_seconds: float = RETENTION.total_seconds()
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When its files expire; None while it is unfinished."""
+        return self.finished_at and self.finished_at + timedelta(seconds=self.retention_seconds)
 
 
 def new_job_id() -> str:

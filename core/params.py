@@ -37,7 +37,7 @@ from core.choices import (
 )
 from core.errors import FieldError, InvalidRequest
 from core.presets import LEARNING_RATES, PRESETS
-from core.sizes import MIN_SIDE, fit
+from core.sizes import MIN_SIDE, MIN_SIZE, fit
 
 _BALANCED = PRESETS[Preset.BALANCED]
 
@@ -59,7 +59,9 @@ class StyleParams(BaseModel):
     preset: Preset = Field(
         Preset.BALANCED, description="A named set of the other parameters; one given wins."
     )
-    size: int = Field(512, ge=64, le=8192, description="Longer side of the result, in pixels.")
+    size: int = Field(
+        512, ge=MIN_SIZE, le=8192, description="Longer side of the result, in pixels."
+    )
     steps: int = Field(
         _BALANCED["steps"], ge=1, le=5000, description="Optimiser steps at each scale."
     )
@@ -225,6 +227,7 @@ def _field_error(detail: ErrorDetails) -> FieldError:
 __all__ = [
     "LAYERS",
     "MIN_SIDE",
+    "MIN_SIZE",
     "Color",
     "Init",
     "Layer",

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
-from pydantic import Field
+from pydantic import AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.jobs import RETENTION
 from core.uploads import MAX_FILES
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _read_duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    matched = re.fullmatch(r"(\d+)([smhd])", value)
+    if not matched:
+        raise ValueError(f"{value!r} is no duration; write a number and s, m, h or d, as in 24h")
+    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
 
 
 class Settings(BaseSettings):
     """What a deployment can set. There is no global instance: pass it on."""
 
-    model_config = SettingsConfigDict(env_prefix="EASEL_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="EASEL_", frozen=True, validate_by_name=True, validate_by_alias=True
+    )
 
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0", description="The Redis or Valkey server that holds the jobs."
@@ -26,6 +46,19 @@ class Settings(BaseSettings):
     weights_dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path("easel"),
         description="Where the network's weights are cached.",
+    )
+    blobs: str = Field(
+        "",
+        description="Where pictures are kept: file:///path, redis://host:port/db, or redis:// "
+        "for the server that holds the jobs, or s3://bucket/prefix. "
+        "By default the folder `blobs` of the data directory.",
+    )
+    s3_endpoint: str | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "EASEL_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"
+        ),
+        description="The address of an S3-compatible store that is not Amazon's.",
     )
     host: str = Field("127.0.0.1", description="The address the api listens on.")
     port: int = Field(8000, ge=1, le=65535, description="The port the api listens on.")
@@ -40,12 +73,27 @@ class Settings(BaseSettings):
         le=89_478_485,  # Pillow's MAX_IMAGE_PIXELS, beyond which it suspects a bomb
         description="The most pixels one uploaded picture may have.",
     )
+    retention: Duration = Field(
+        RETENTION,
+        description="How long the files of a finished job are kept: a number and s, m, h or d.",
+    )
+    max_queue: int = Field(1000, ge=1, description="The most jobs that may wait for a worker.")
+    max_jobs_per_caller: int = Field(
+        250, ge=1, description="The most jobs of one caller that may wait or run."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property
     def blobs_dir(self) -> Path:
-        """Where the file blob store keeps pictures."""
-        return self.data_dir / "blobs"
+        """Where pictures are kept by default."""
+        return self.data_dir.absolute() / "blobs"
+
+    @property
+    def blobs_url(self) -> str:
+        """Where pictures are kept, in full."""
+        if self.blobs in ("redis:", "redis://"):
+            return self.redis_url
+        return self.blobs or self.blobs_dir.as_uri()
 
     @property
     def max_body_bytes(self) -> int:

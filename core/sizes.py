@@ -7,6 +7,9 @@ from core.errors import FieldError, InvalidRequest
 #: The shortest side of a picture: below it, conv5_1 sees less than one pixel.
 MIN_SIDE = 16
 
+#: The least `size` that can be asked for.
+MIN_SIZE = 64
+
 
 def fit(size: tuple[int, int], longer_side: int, field: str) -> tuple[int, int]:
     """Width and height with the longer side as asked, proportions kept.

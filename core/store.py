@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
+from core.admission import Admission, Load
 from core.connections import needs_redis
 from core.errors import JobNotFound, StaleAttempt
 from core.jobs import (
+    RETENTION,
     SCHEMA_VERSION,
     Failure,
     Inputs,
@@ -32,8 +35,15 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
+#: What the keys of the records start with; the job's id follows.
+JOB_KEY = "easel:job:"
+
 _JOBS_QUEUED = "easel:jobs:queued"
 _JOBS_RUNNING = "easel:jobs:running"
+_RUN_SECONDS = "easel:run-seconds"
+
+#: The terms on which every job is taken.
+_ANY = Admission(caller="anonymous", max_queue=10**9, max_jobs_per_caller=10**9)
 
 #: The fields of the record that hold JSON.
 _JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error"})
@@ -44,27 +54,49 @@ class JobStore:
 
     Args:
         redis: a client with ``decode_responses=True``.
+        retention: how long the files of the jobs that it creates stay after their end.
     """
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, retention: timedelta = RETENTION) -> None:
         self._redis = redis
-        self._create = _script(redis, "create")
+        self._retention = retention
+        self._ask = _script(redis, "load", "ask")
+        self._create = _script(redis, "load", "create")
         self._claim = _script(redis, "claim")
         self._progress = _script(redis, "progress")
         self._finish = _script(redis, "finish")
         self._discard = _script(redis, "discard")
 
     @needs_redis
-    def create(self, params: StyleParams, inputs: Inputs) -> Job:
-        """Write a new job, queued; its pictures are in the blob store already."""
+    def load(self, caller: str) -> Load:
+        """How busy the service is, and how much of that is the caller's."""
+        keys = [_JOBS_QUEUED, _JOBS_RUNNING, _RUN_SECONDS]
+        return _load(self._ask(keys=keys, args=[caller]))
+
+    @needs_redis
+    def create(self, params: StyleParams, inputs: Inputs, admission: Admission = _ANY) -> Job:
+        """Write a new job, queued; its pictures are in the blob store already.
+
+        Raises:
+            QueueFull, TooManyJobs: there is no room, by the terms of the admission.
+        """
         job_id = new_job_id()
         fields = {
             "id": job_id,
             "schema": SCHEMA_VERSION,
             "params": params.model_dump_json(),
             "inputs": inputs.model_dump_json(),
+            "retention_seconds": self._retention.total_seconds(),
         }
-        return _read(self._create(keys=[_key(job_id), _JOBS_QUEUED], args=[job_id, *_flat(fields)]))
+        limits = (admission.max_queue, admission.max_jobs_per_caller)
+        load, record = self._create(
+            keys=[_key(job_id), _JOBS_QUEUED, _JOBS_RUNNING, _RUN_SECONDS],
+            args=[job_id, admission.caller, *limits, *_flat(fields)],
+        )
+        if record is None:
+            admission.check_load(_load(load))
+            raise AssertionError(f"create.lua refuses {load}, and {admission} does not")
+        return _read(record)
 
     @needs_redis
     def get(self, job_id: str) -> Job:
@@ -138,7 +170,7 @@ class JobStore:
     @needs_redis
     def _end(self, job: Job, status: JobStatus, fields: Mapping[str, str]) -> None:
         ended = self._finish(
-            keys=[_key(job.id), _JOBS_RUNNING],
+            keys=[_key(job.id), _JOBS_RUNNING, _RUN_SECONDS],
             args=[job.id, job.attempt, status.value, *_flat(fields)],
         )
         if not ended:
@@ -146,15 +178,22 @@ class JobStore:
 
 
 def _key(job_id: str) -> str:
-    return f"easel:job:{job_id}"
+    return JOB_KEY + job_id
 
 
-def _script(redis: Redis, name: str) -> Script:
-    return redis.register_script(files("core").joinpath(f"lua/{name}.lua").read_text())
+def _script(redis: Redis, *names: str) -> Script:
+    """One script, of the files one after the other."""
+    folder = files("core").joinpath("lua")
+    return redis.register_script("\n".join(folder.joinpath(f"{n}.lua").read_text() for n in names))
 
 
 def _flat(fields: Mapping[str, Any]) -> list[Any]:
     return [item for pair in fields.items() for item in pair]
+
+
+def _load(reply: Any) -> Load:
+    queued, unfinished, run_seconds = reply
+    return Load(queued, unfinished, None if run_seconds is None else float(run_seconds))
 
 
 def _read(reply: Any) -> Job:

@@ -108,27 +108,25 @@ class Uploads:
             style_masks=tuple(put(each) for each in self.style_masks),
         )
 
-    def check(self, params: StyleParams, max_pixels: int) -> None:
+    def check(self, params: StyleParams, max_pixels: int) -> int:
         """Look into every file, one after the other.
+
+        Returns:
+            The pixels of the largest picture, at the size asked for.
 
         Raises:
             InvalidRequest: one cannot be read, or does not fit the others or the size asked for.
         """
         sizes = [_decode(each, max_pixels).picture.size for each in (self.content, *self.styles)]
-        params.scaled_size(sizes[0], self.content.name)
+        scaled = [params.scaled_size(sizes[0], self.content.name)]
         for style, size in zip(self.styles, sizes[1:], strict=True):
-            params.style_size(size, style.name)
+            scaled.append(params.style_size(size, style.name))
         params.blend_weights(len(self.styles))
         if (params.init is Init.IMAGE) != (self.init_image is not None):
-            there = "one" if self.init_image else "none"
-            raise InvalidRequest(
-                [
-                    FieldError(
-                        "init_image",
-                        f"init is {params.init.value}, and there is {there}; "
-                        "send the picture and init=image, or neither",
-                    )
-                ]
+            raise InvalidPicture(
+                f"init is {params.init.value}, and there is {'one' if self.init_image else 'none'}"
+                "; send the picture and init=image, or neither",
+                "init_image",
             )
         if self.init_image is not None:
             _decode(self.init_image, max_pixels)
@@ -140,6 +138,7 @@ class Uploads:
                 for mask, picture, size in zip(masks, pictures, sizes, strict=True)
             ]
             _check_labels(self.content_mask, labels[0], frozenset().union(*labels[1:]))
+        return max(width * height for width, height in scaled)
 
     def load(self, max_pixels: int) -> Pictures:
         """Decode all files.

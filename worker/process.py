@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 
-from core.blobs import FileBlobs
+from core.blobs import open_blobs
 from core.connections import connect
 from core.errors import WeightsUnavailable
 from core.nst import pick_device
@@ -36,7 +36,7 @@ class WorkerProcess:
         self._networks = Networks(settings.weights_dir, pick_device(settings.device))
         self.runner = Runner(
             JobStore(redis),
-            FileBlobs(settings.blobs_dir),
+            open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=_PATIENCE),
             self._networks,
             settings.max_picture_pixels,
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from core.blobs import FileBlobs
+from core.blobs import Blobs
 from core.encoding import Encoded, encode
 from core.errors import EaselError, StaleAttempt
 from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress
@@ -36,7 +36,7 @@ class Runner:
     def __init__(
         self,
         store: JobStore,
-        blobs: FileBlobs,
+        blobs: Blobs,
         networks: Networks,
         max_pixels: int,
         clock: Callable[[], float] = time.monotonic,

@@ -13,7 +13,7 @@ from redis import Redis
 
 from api.app import create_app
 from api.deps import Services
-from core.blobs import FileBlobs
+from core.blobs import open_blobs
 from core.queue import JobQueue, make_celery
 from core.settings import Settings
 from core.store import JobStore
@@ -36,8 +36,8 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 def services(settings: Settings, redis: Redis) -> Services:
     return Services(
         settings=settings,
-        store=JobStore(redis),
-        blobs=FileBlobs(settings.blobs_dir),
+        store=JobStore(redis, retention=settings.retention),
+        blobs=open_blobs(settings.blobs_url),
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import httpx
 
 from api.deps import Services
-from core.blobs import FileBlobs
+from core.blobs import open_blobs
 from core.connections import connect
 from core.queue import JobQueue, make_celery
 from core.store import JobStore
@@ -66,7 +66,7 @@ def test_a_job_that_cannot_be_announced_is_not_left_behind(services: Services) -
 def test_blobs_that_cannot_be_written_are_named(services: Services) -> None:
     in_the_way = services.settings.data_dir / "file"
     in_the_way.write_text("")
-    with serving(replace(services, blobs=FileBlobs(in_the_way))) as client:
+    with serving(replace(services, blobs=open_blobs(in_the_way.as_uri()))) as client:
         ready = client.get("/readyz")
     assert ready.status_code == 503
     assert "cannot be written" in ready.json()["blobs"]

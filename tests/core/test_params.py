@@ -132,8 +132,8 @@ def test_scaling_keeps_the_proportions_to_half_a_pixel_or_says_which_size_would(
         assert min(size) * wanted / max(size) < MIN_SIDE
         return
     assert max(width, height) == wanted
-    assert abs(width / wanted - size[0] / max(size)) <= 0.5 / wanted
-    assert abs(height / wanted - size[1] / max(size)) <= 0.5 / wanted
+    assert abs(width / wanted - size[0] / max(size)) <= 0.5 / wanted + 1e-12
+    assert abs(height / wanted - size[1] / max(size)) <= 0.5 / wanted + 1e-12
 
 
 def test_a_picture_too_thin_for_the_size_is_refused_with_a_size_that_would_do() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
 
+from core.admission import Admission
 from core.connections import connect
-from core.errors import JobNotFound, ServiceUnavailable, StaleAttempt
+from core.errors import JobNotFound, QueueFull, ServiceUnavailable, StaleAttempt, TooManyJobs
 from core.jobs import Failure, Inputs, Job, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
 from core.params import StyleParams
 from core.store import JobStore
@@ -157,3 +159,67 @@ def test_an_outage_is_an_error_of_ours() -> None:
     away = JobStore(connect("redis://127.0.0.1:1/0", patience=0))
     with pytest.raises(ServiceUnavailable):
         away.get(new_job_id())
+
+
+TERMS = Admission(caller="somebody", max_queue=4, max_jobs_per_caller=3)
+
+
+def offer(store: JobStore, admission: Admission) -> type[Exception] | None:
+    try:
+        store.create(StyleParams(size=64), INPUTS, admission)
+    except (QueueFull, TooManyJobs) as error:
+        return type(error)
+    return None
+
+
+def test_jobs_offered_at_once_never_exceed_a_limit(store: JobStore, redis: Redis) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: offer(store, TERMS), range(16)))
+    assert (answers.count(None), answers.count(TooManyJobs)) == (3, 13)
+    other = replace(TERMS, caller="other")
+    assert [offer(store, other) for _ in range(3)] == [None, QueueFull, QueueFull]
+    assert len(list(redis.scan_iter("easel:job:*"))) == 4
+
+
+def test_a_creation_told_twice_is_one_job_even_if_it_took_the_last_place(
+    store: JobStore, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The answer to the first call may be lost; the client then sends it again.
+    one = replace(TERMS, max_queue=1)
+    job_id = new_job_id()
+    monkeypatch.setattr("core.store.new_job_id", lambda: job_id)
+    job = store.create(StyleParams(size=64), INPUTS, one)
+    assert store.create(StyleParams(size=64), INPUTS, one) == job
+    store.claim(job_id)
+    assert store.create(StyleParams(size=64), INPUTS, one).status == "running"
+    assert redis.zcard("easel:jobs:queued") == 0
+
+
+def test_running_jobs_are_the_callers_too_and_those_that_ended_are_not(store: JobStore) -> None:
+    jobs = [store.create(StyleParams(size=64), INPUTS, TERMS) for _ in range(3)]
+    assert jobs[0].caller == "somebody"
+    for job in jobs:
+        store.claim(job.id)
+        assert (store.load("somebody").unfinished, store.load("other").unfinished) == (3, 0)
+    assert offer(store, TERMS) is TooManyJobs
+    store.fail(store.get(jobs[0].id), FAILURE)
+    assert offer(store, TERMS) is None
+
+
+def test_what_runs_take_is_a_moving_average_of_those_that_succeeded(
+    store: JobStore, redis: Redis
+) -> None:
+    def run(seconds: float) -> None:
+        job = claimed(store)
+        redis.hincrbyfloat(f"easel:job:{job.id}", "started_at", -seconds)
+        store.succeed(job, RESULT, PROGRESS, METRICS)
+
+    assert store.load("somebody").run_seconds is None
+    run(100)
+    assert store.load("somebody").run_seconds == pytest.approx(100, abs=5)
+    run(200)
+    assert store.load("somebody").run_seconds == pytest.approx(110, abs=5)
+    job = claimed(store)
+    redis.hincrbyfloat(f"easel:job:{job.id}", "started_at", -9999)
+    store.fail(job, FAILURE)
+    assert store.load("somebody").run_seconds == pytest.approx(110, abs=5)

@@ -13,7 +13,7 @@ from redis import Redis
 from torch import Tensor
 
 from core import images
-from core.blobs import FileBlobs
+from core.blobs import Blobs
 from core.errors import LossNotFinite, ServiceUnavailable
 from core.jobs import Inputs, Job, JobStatus
 from core.nst import Pictures, load_network, stylize
@@ -36,21 +36,21 @@ def weights_dir(tmp_path: Path, tiny_weights: dict[str, Tensor]) -> Path:
 
 
 @pytest.fixture
-def runner(store: JobStore, blobs: FileBlobs, weights_dir: Path) -> Runner:
+def runner(store: JobStore, blobs: Blobs, weights_dir: Path) -> Runner:
     networks = Networks(weights_dir, torch.device("cpu"))
     return Runner(store, blobs, networks, max_pixels=1_000_000)
 
 
-def inputs(blobs: FileBlobs, style: Image.Image) -> Inputs:
+def inputs(blobs: Blobs, style: Image.Image) -> Inputs:
     return Inputs(content=stored(blobs, CONTENT), styles=(stored(blobs, style),))
 
 
-def new_job(store: JobStore, blobs: FileBlobs, params: StyleParams = PARAMS) -> Job:
+def new_job(store: JobStore, blobs: Blobs, params: StyleParams = PARAMS) -> Job:
     return store.create(params, inputs(blobs, STYLE))
 
 
 def test_a_job_ends_with_the_picture_that_the_optimiser_makes(
-    runner: Runner, store: JobStore, blobs: FileBlobs, weights_dir: Path
+    runner: Runner, store: JobStore, blobs: Blobs, weights_dir: Path
 ) -> None:
     job = new_job(store, blobs)
     runner.run(job.id)
@@ -68,7 +68,7 @@ def test_a_job_ends_with_the_picture_that_the_optimiser_makes(
 
 
 def test_the_result_keeps_the_alpha_of_the_content(
-    runner: Runner, store: JobStore, blobs: FileBlobs
+    runner: Runner, store: JobStore, blobs: Blobs
 ) -> None:
     cut_out = CONTENT.copy()
     cut_out.putalpha(Image.new("L", CONTENT.size, 90))
@@ -84,7 +84,7 @@ def test_the_result_keeps_the_alpha_of_the_content(
 
 
 def test_a_job_that_is_not_queued_is_left_alone(
-    runner: Runner, store: JobStore, blobs: FileBlobs
+    runner: Runner, store: JobStore, blobs: Blobs
 ) -> None:
     job = new_job(store, blobs)
     runner.run(job.id)
@@ -95,7 +95,7 @@ def test_a_job_that_is_not_queued_is_left_alone(
 
 
 def test_a_missing_upload_fails_the_job_with_a_code(
-    runner: Runner, store: JobStore, blobs: FileBlobs, tmp_path: Path
+    runner: Runner, store: JobStore, blobs: Blobs, tmp_path: Path
 ) -> None:
     job = new_job(store, blobs)
     next((tmp_path / "blobs").rglob(job.inputs.content.sha256)).unlink()
@@ -106,7 +106,7 @@ def test_a_missing_upload_fails_the_job_with_a_code(
 
 
 def test_the_worker_goes_on_after_a_job_that_failed(
-    runner: Runner, store: JobStore, blobs: FileBlobs
+    runner: Runner, store: JobStore, blobs: Blobs
 ) -> None:
     bad = store.create(PARAMS, inputs(blobs, photo(640, 20)))
     good = new_job(store, blobs)
@@ -117,7 +117,7 @@ def test_the_worker_goes_on_after_a_job_that_failed(
 
 
 def test_a_job_that_another_attempt_has_taken_is_given_up(
-    store: JobStore, blobs: FileBlobs, weights_dir: Path, redis: Redis
+    store: JobStore, blobs: Blobs, weights_dir: Path, redis: Redis
 ) -> None:
     job = new_job(store, blobs)
 

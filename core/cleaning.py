@@ -1,0 +1,147 @@
+"""Removes what nobody will ask for again: expired files, and records long after.
+
+Blobs are shared by content, so nothing is counted: now and then every record is
+looked at, and a blob that no record in its retention names is removed. A blob that
+was written lately is kept too, because its record may be about to be written.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+
+from core.blobs import Blobs
+from core.connections import needs_redis
+from core.jobs import RETENTION, is_job_id
+from core.store import JOB_KEY
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_logger = logging.getLogger(__name__)
+
+#: For how long after its files a finished job's record still says that they have expired.
+TOMBSTONE = timedelta(days=7)
+
+#: A blob is younger than this while the record that will name it is being written.
+GRACE = timedelta(hours=1)
+
+#: How often one process of the whole deployment sweeps.
+PERIOD = timedelta(minutes=10)
+
+_SWEEPING = "easel:sweeping"  # there while a sweep runs, and until the next is due
+_PAGE = 500
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the records say of what is needed."""
+
+    #: The blobs that some record in its retention names, in whatever field.
+    needed: frozenset[str]
+    #: The jobs whose records have had their time.
+    forgotten: tuple[str, ...]
+    #: When the first of the unfinished jobs was started; what it has written since
+    #: is named only when it ends, and it may have to wait for that.
+    working_since: float
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How much was removed."""
+
+    blobs: int
+    strays: int
+    records: int
+
+
+def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
+    """Decide what is needed at the time ``now``.
+
+    Args:
+        records: every job's, as Redis has them.
+        now: in seconds, by the clock that the records' times are of.
+    """
+    needed: set[str] = set()
+    forgotten = []
+    working_since = now
+    for record in records:
+        expires = _expires(record)
+        if expires is None:
+            working_since = min(working_since, float(record.get("started_at", now)))
+        if expires is None or now < expires:
+            needed.update(*(_DIGEST.findall(value) for value in record.values()))
+        elif now >= expires + TOMBSTONE.total_seconds():
+            forgotten.append(record["id"])
+    return Survey(frozenset(needed), tuple(forgotten), working_since)
+
+
+def _expires(record: Mapping[str, str]) -> float | None:
+    if "finished_at" not in record:
+        return None
+    kept = record.get("retention_seconds", RETENTION.total_seconds())
+    return float(record["finished_at"]) + float(kept)
+
+
+class Cleaner:
+    """Sweeps, one process at a time.
+
+    Args:
+        redis: has the records; a client with ``decode_responses=True``.
+        blobs: has the files, of this deployment and no other.
+        grace: how long a blob that nothing names is kept.
+    """
+
+    def __init__(self, redis: Redis, blobs: Blobs, grace: timedelta = GRACE) -> None:
+        self._redis = redis
+        self._blobs = blobs
+        self._grace = grace.total_seconds()
+
+    @needs_redis
+    def sweep_if_due(self) -> Swept | None:
+        """Sweep, unless some process has done so within ``PERIOD``."""
+        if not self._redis.set(_SWEEPING, 1, ex=PERIOD, nx=True):
+            return None
+        swept = self.sweep()
+        _logger.info("swept", extra=asdict(swept))
+        return swept
+
+    @needs_redis
+    def sweep(self) -> Swept:
+        """Remove what is not needed now.
+
+        Raises:
+            ServiceUnavailable: a store is away; what was not done is left to the next sweep.
+        """
+        now = self._now()
+        found = survey(self._records(), now)
+        older_than = max(self._grace, now - found.working_since)
+        blobs = 0
+        for digest, age in self._blobs.ages():
+            if digest not in found.needed and age >= older_than:
+                blobs += self._blobs.delete(digest, older_than=older_than)
+                self._redis.expire(_SWEEPING, PERIOD)
+        strays = self._blobs.delete_strays(older_than=older_than)
+        for job_id in found.forgotten:
+            self._redis.unlink(JOB_KEY + job_id)  # a finished record: nobody writes to it
+        return Swept(blobs, strays, len(found.forgotten))
+
+    def _records(self) -> Iterator[dict[str, str]]:
+        keys = self._redis.scan_iter(match=JOB_KEY + "*", count=_PAGE, _type="HASH")
+        jobs = (key for key in keys if is_job_id(key.removeprefix(JOB_KEY)))
+        while page := list(islice(jobs, _PAGE)):
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for key in page:
+                    pipeline.hgetall(key)
+                found = cast(list[dict[str, str]], pipeline.execute())
+            yield from (record for record in found if record)
+
+    def _now(self) -> float:
+        seconds, microseconds = self._redis.time()
+        return seconds + microseconds / 1e6

@@ -1,0 +1,11 @@
+-- Remove a blob that was not written lately.
+-- KEYS  1 blob, 2 times of writing
+-- ARGV  1 digest, 2 the least age in seconds
+-- Gives how many were removed.
+local time = redis.call('TIME')
+local written = redis.call('ZSCORE', KEYS[2], ARGV[1])
+if written and time[1] + time[2] / 1e6 - written < tonumber(ARGV[2]) then
+  return 0
+end
+redis.call('ZREM', KEYS[2], ARGV[1])
+return redis.call('UNLINK', KEYS[1])

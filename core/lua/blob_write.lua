@@ -1,0 +1,6 @@
+-- Store a blob, and note when.
+-- KEYS  1 blob, 2 times of writing
+-- ARGV  1 digest, 2 bytes
+local time = redis.call('TIME')
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('ZADD', KEYS[2], time[1] + time[2] / 1e6, ARGV[1])

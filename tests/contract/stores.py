@@ -1,0 +1,106 @@
+"""The three blob stores, each with what a test needs to get at the bytes behind its back."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import obstore
+from obstore.store import S3Store
+from redis import Redis
+
+from core.connections import connect
+
+
+class Backdoor(Protocol):
+    """Ways around a store's interface."""
+
+    @property
+    def url(self) -> str:
+        """The address of the store."""
+
+    @property
+    def away(self) -> str:
+        """The address of one of its kind that is not there."""
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where the S3 server is, for an S3 store."""
+
+    @property
+    def no_endpoint(self) -> str | None:
+        """Where none is."""
+
+    def damage(self, digest: str) -> None:
+        """Cut the last byte off a stored blob."""
+
+    def backdate(self, digest: str, seconds: float) -> None:
+        """Make a blob that much older."""
+
+
+@dataclass
+class FileBackdoor:
+    root: Path
+    endpoint = no_endpoint = None
+
+    @property
+    def url(self) -> str:
+        return self.root.as_uri()
+
+    @property
+    def away(self) -> str:
+        in_the_way = self.root.parent / "in-the-way"
+        in_the_way.write_text("")
+        return (in_the_way / "blobs").as_uri()
+
+    def damage(self, digest: str) -> None:
+        path = next(self.root.rglob(digest))
+        path.write_bytes(path.read_bytes()[:-1])
+
+    def backdate(self, digest: str, seconds: float) -> None:
+        then = time.time() - seconds
+        os.utime(next(self.root.rglob(digest)), (then, then))
+
+
+@dataclass
+class RedisBackdoor:
+    redis: Redis
+    url: str
+    away = "redis://user:secret@127.0.0.1:1/0"
+    endpoint = no_endpoint = None
+
+    def damage(self, digest: str) -> None:
+        binary = connect(self.url, patience=0, decode=False)
+        key = f"easel:blob:{digest}"
+        binary.set(key, cast(bytes, binary.get(key))[:-1])
+        binary.close()
+
+    def backdate(self, digest: str, seconds: float) -> None:
+        self.redis.zincrby("easel:blobs:written", -seconds, digest)
+
+
+@dataclass
+class BucketBackdoor:
+    endpoint: str
+    url = "s3://pictures/easel/blobs"
+    away = url
+    no_endpoint = "http://127.0.0.1:1"
+
+    def damage(self, digest: str) -> None:
+        store = S3Store("pictures", endpoint=self.endpoint, client_options={"allow_http": True})
+        key = f"easel/blobs/{digest}"
+        obstore.put(store, key, bytes(obstore.get(store, key).bytes())[:-1])
+
+    def backdate(self, digest: str, seconds: float) -> None:
+        stored: Any = _moto_bucket().keys[f"easel/blobs/{digest}"]
+        stored.last_modified = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=seconds)
+
+
+def _moto_bucket() -> Any:
+    from moto.s3.models import s3_backends
+
+    return s3_backends["123456789012"]["aws"].buckets["pictures"]

@@ -1,0 +1,157 @@
+"""After a sweep of any store nothing is orphaned, and nothing needed is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from core.blobs import Blobs
+from core.cleaning import GRACE, TOMBSTONE, Cleaner
+from core.errors import JobNotFound, ServiceUnavailable
+from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
+from core.params import StyleParams
+from core.store import JobStore
+from tests.conftest import some_progress
+from tests.contract.stores import Backdoor
+
+OLD = GRACE.total_seconds() + 60
+PROGRESS = some_progress()
+
+
+@pytest.fixture
+def cleaner(redis: Redis, blobs: Blobs) -> Cleaner:
+    return Cleaner(redis, blobs)
+
+
+def keep(blobs: Blobs, text: str) -> Picture:
+    return Picture(sha256=blobs.put(text.encode()), media_type="image/png", size_bytes=len(text))
+
+
+def new_job(store: JobStore, blobs: Blobs, content: str = "content") -> Job:
+    inputs = Inputs(content=keep(blobs, content), styles=(keep(blobs, "style"),))
+    return store.create(StyleParams(size=64), inputs)
+
+
+def claimed(store: JobStore, blobs: Blobs, content: str = "content") -> Job:
+    job = store.claim(new_job(store, blobs, content).id)
+    assert job is not None
+    return job
+
+
+def finished(store: JobStore, blobs: Blobs, content: str, result: str) -> Job:
+    job = claimed(store, blobs, content)
+    metrics = Metrics(optimize_seconds=1, device="cpu")
+    store.succeed(job, keep(blobs, result), PROGRESS, metrics)
+    return store.get(job.id)
+
+
+def make_older(redis: Redis, job: Job, by: timedelta) -> None:
+    """Let a job have ended so much earlier."""
+    redis.hincrbyfloat(f"easel:job:{job.id}", "finished_at", -by.total_seconds())
+
+
+def make_all_old(blobs: Blobs, backdoor: Backdoor) -> None:
+    for digest, _ in list(blobs.ages()):
+        backdoor.backdate(digest, OLD)
+
+
+def texts(blobs: Blobs) -> set[str]:
+    return {blobs.get(digest).decode() for digest, _ in blobs.ages()}
+
+
+def test_files_expire_with_their_jobs_and_whatever_is_still_named_stays(
+    cleaner: Cleaner, store: JobStore, blobs: Blobs, backdoor: Backdoor, redis: Redis
+) -> None:
+    expired = finished(store, blobs, "expired", "expired result")
+    make_older(redis, expired, RETENTION)
+    finished(store, blobs, "fresh", "fresh result")
+    new_job(store, blobs, "queued")
+    keep(blobs, "orphan")
+    make_all_old(blobs, backdoor)
+    swept = cleaner.sweep()
+    assert texts(blobs) == {"fresh", "fresh result", "queued", "style"}
+    assert (swept.blobs, swept.records) == (3, 0)
+    assert store.get(expired.id).result == expired.result
+    assert cleaner.sweep().blobs == 0
+
+
+def test_an_upload_whose_record_is_about_to_be_written_stays(
+    cleaner: Cleaner, blobs: Blobs, backdoor: Backdoor
+) -> None:
+    keep(blobs, "orphan")
+    keep(blobs, "sent again")
+    make_all_old(blobs, backdoor)
+    keep(blobs, "sent again")  # the same bytes as an orphan of old
+    keep(blobs, "new")
+    cleaner.sweep()
+    assert texts(blobs) == {"sent again", "new"}
+
+
+def test_an_upload_that_comes_between_the_look_and_the_removal_stays(
+    cleaner: Cleaner, blobs: Blobs, backdoor: Backdoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(blobs, "orphan")
+    keep(blobs, "sent again")
+    make_all_old(blobs, backdoor)
+    found = list(blobs.ages())
+
+    def an_upload_comes() -> Iterator[tuple[str, float]]:
+        keep(blobs, "sent again")
+        yield from found
+
+    with monkeypatch.context() as between:
+        between.setattr(blobs, "ages", an_upload_comes)
+        assert cleaner.sweep().blobs == 1
+    assert texts(blobs) == {"sent again"}
+
+
+def test_a_result_stays_however_long_its_record_has_to_wait_for_redis(
+    cleaner: Cleaner, store: JobStore, blobs: Blobs, backdoor: Backdoor, redis: Redis
+) -> None:
+    job = claimed(store, blobs)
+    redis.hincrbyfloat(f"easel:job:{job.id}", "started_at", -2 * OLD)
+    result = keep(blobs, "result")
+    make_all_old(blobs, backdoor)
+    cleaner.sweep()
+    assert blobs.exists(result.sha256)
+    store.succeed(job, result, PROGRESS, Metrics(optimize_seconds=1, device="cpu"))
+    cleaner.sweep()
+    assert blobs.exists(result.sha256)
+
+
+def test_a_record_says_that_its_files_expired_for_a_week_and_is_then_forgotten(
+    cleaner: Cleaner, store: JobStore, blobs: Blobs, redis: Redis
+) -> None:
+    job, other = (finished(store, blobs, text, text) for text in ("one", "two"))
+    make_older(redis, job, RETENTION + TOMBSTONE - timedelta(minutes=1))
+    assert cleaner.sweep().records == 0
+    assert store.get(job.id).status == "succeeded"
+    make_older(redis, job, timedelta(minutes=1))
+    assert cleaner.sweep().records == 1
+    with pytest.raises(JobNotFound):
+        store.get(job.id)
+    assert store.get(other.id) == other
+
+
+def test_one_of_many_sweeps_and_not_again_until_it_is_due(cleaner: Cleaner, redis: Redis) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        swept = list(pool.map(lambda _: cleaner.sweep_if_due(), range(8)))
+    assert len([each for each in swept if each is not None]) == 1
+    redis.delete("easel:sweeping")  # as it is when the time is over
+    assert cleaner.sweep_if_due() is not None
+
+
+def test_other_keys_of_the_server_are_left_alone(cleaner: Cleaner, redis: Redis) -> None:
+    redis.set("easel:job:of-another-kind", "text")
+    redis.hset("easel:job:nonsense", "finished_at", "0")
+    cleaner.sweep()
+    assert redis.exists("easel:job:of-another-kind", "easel:job:nonsense") == 2
+
+
+def test_an_outage_of_the_store_stops_the_sweep(redis: Redis, away: Blobs) -> None:
+    with pytest.raises(ServiceUnavailable, match="blob store"):
+        Cleaner(redis, away).sweep()

@@ -1,0 +1,57 @@
+"""What the environment can say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from core.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("15m", timedelta(minutes=15)),
+        ("36h", timedelta(hours=36)),
+        ("7d", timedelta(days=7)),
+    ],
+)
+def test_a_duration_has_a_unit(
+    monkeypatch: pytest.MonkeyPatch, text: str, expected: timedelta
+) -> None:
+    monkeypatch.setenv("EASEL_RETENTION", text)
+    assert Settings().retention == expected
+
+
+@pytest.mark.parametrize("text", ["", "24", "h", "1.5h", "-1h", "24 hours"])
+def test_another_duration_is_refused_with_the_way_to_write_it(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("EASEL_RETENTION", text)
+    with pytest.raises(ValidationError, match=f"'{text}' is no duration.*as in 24h"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", "file:///data/blobs"),
+        ("s3://bucket/prefix", "s3://bucket/prefix"),
+        ("redis://other:6379/1", "redis://other:6379/1"),
+        ("redis://", "redis://jobs:6379/0"),
+    ],
+)
+def test_pictures_are_kept_where_the_setting_says(given: str, expected: str) -> None:
+    settings = Settings(data_dir=Path("/data"), redis_url="redis://jobs:6379/0", blobs=given)
+    assert settings.blobs_url == expected
+
+
+@pytest.mark.parametrize("name", ["EASEL_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"])
+def test_the_s3_endpoint_has_the_usual_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert Settings().s3_endpoint is None
+    monkeypatch.setenv(name, "http://minio:9000")
+    assert Settings().s3_endpoint == "http://minio:9000"

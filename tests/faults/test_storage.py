@@ -1,0 +1,283 @@
+"""Faults S1 to S7: whatever the disk does, no job is lost and nothing is left behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import torch
+from redis import Redis
+
+from api.deps import Services
+from core.blobs import open_blobs
+from core.cleaning import GRACE, TOMBSTONE, Cleaner
+from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
+from core.nst.weights import save_weights
+from core.params import Network, StyleParams
+from core.queue import JobQueue, make_celery
+from core.settings import Settings
+from core.store import JobStore
+from core.workers import WorkerRegistry
+from tests.acceptance.conftest import free_port
+from tests.api.conftest import serving
+from tests.api.problems import assert_problem
+from tests.conftest import photo, png, random_weights, some_progress
+from tests.faults.storage import (
+    PATIENCE_SECONDS,
+    Gate,
+    Process,
+    Service,
+    SmallDisk,
+    forbidden,
+)
+from worker.networks import Networks
+from worker.runner import Runner
+
+CONTENT, STYLE = png(photo(80, 60, seed=1)), png(photo(70, 90, seed=2))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, valkey_url: str) -> Settings:
+    return Settings(redis_url=valkey_url, data_dir=tmp_path)
+
+
+@pytest.fixture
+def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Service]:
+    """An api, and a worker with a network of random filters."""
+    store, blobs = JobStore(redis), open_blobs(settings.blobs_url)
+    services = Services(
+        settings=settings,
+        store=store,
+        blobs=blobs,
+        queue=JobQueue(make_celery(settings.redis_url)),
+        workers=WorkerRegistry(redis),
+    )
+    save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
+    networks = Networks(tmp_path, torch.device("cpu"))
+    runner = Runner(store, blobs, networks, settings.max_picture_pixels)
+    with serving(services) as client:
+        yield Service(services, client, runner, redis)
+
+
+@pytest.fixture
+def disk(settings: Settings) -> Iterator[SmallDisk]:
+    disk = SmallDisk(settings.blobs_dir)
+    yield disk
+    disk.close()
+
+
+def blob_file(service: Service, digest: str) -> Path:
+    return next(service.services.settings.blobs_dir.rglob(digest))
+
+
+def test_s1_an_upload_that_finds_the_disk_full_is_a_503_and_leaves_nothing(
+    disk: SmallDisk, service: Service, redis: Redis
+) -> None:
+    before = service.done(CONTENT, STYLE)
+    disk.fill()
+    problem = assert_problem(service.post(png(photo(99, 99)), STYLE), 503, "service_unavailable")
+    disk.free()
+    assert "blob store file://" in problem["detail"]
+    assert any(why in problem["detail"] for why in ("No space left", "File too large"))
+    assert len(list(redis.scan_iter("easel:job:*"))) == 1
+    service.assert_sound([before], CONTENT, STYLE)
+
+
+def test_s2_a_result_that_finds_the_disk_full_is_a_failure_worth_trying_again(
+    disk: SmallDisk, service: Service
+) -> None:
+    job = service.accepted(CONTENT, STYLE)
+    disk.fill()
+    service.work()
+    disk.free()
+    ended = service.job(job.id)
+    assert ended.error is not None
+    assert (ended.error.code, ended.error.retryable) == ("service_unavailable", True)
+    assert_problem(service.result(ended), 409, "job_failed")
+    service.assert_sound([job], CONTENT, STYLE)
+
+
+def test_s3_a_disk_that_may_not_be_written_is_a_503_and_a_failure_worth_trying_again(
+    service: Service, settings: Settings
+) -> None:
+    before = service.done(CONTENT, STYLE)  # what is imported late is imported by now
+    job = service.accepted(CONTENT, STYLE)
+    with forbidden(settings.blobs_dir):
+        problem = assert_problem(service.post(CONTENT, STYLE), 503, "service_unavailable")
+        assert "Permission denied" in problem["detail"]
+        ready = service.http.get("/readyz")
+        assert (ready.status_code, "Permission denied" in ready.json()["blobs"]) == (503, True)
+        service.work()
+    error = service.job(job.id).error
+    assert error is not None
+    assert (error.code, error.retryable) == ("service_unavailable", True)
+    service.assert_sound([before, job], CONTENT, STYLE)
+
+
+def test_s4_a_truncated_result_is_never_given_out_and_the_same_job_mends_it(
+    service: Service,
+) -> None:
+    job = service.done(CONTENT, STYLE)
+    assert job.result is not None
+    file = blob_file(service, job.result.sha256)
+    file.write_bytes(file.read_bytes()[:-1])
+    problem = assert_problem(service.result(job), 410, "result_damaged")
+    assert "submit it again" in problem["detail"]
+    again = service.done(CONTENT, STYLE)
+    assert again.result == job.result
+    service.assert_sound([job, again], CONTENT, STYLE)
+
+
+def test_s4_a_truncated_upload_fails_its_job_and_sending_it_again_mends_it(
+    service: Service,
+) -> None:
+    job = service.accepted(CONTENT, STYLE)
+    file = blob_file(service, job.inputs.content.sha256)
+    file.write_bytes(file.read_bytes()[:-1])
+    service.work()
+    error = service.job(job.id).error
+    assert error is not None
+    assert (error.code, error.retryable) == ("blob_corrupt", True)
+    service.assert_sound([job], CONTENT, STYLE)
+
+
+def test_s5_an_upload_deleted_before_the_start_fails_its_job_and_no_other(
+    service: Service,
+) -> None:
+    other = png(photo(88, 66, seed=3))
+    lost, kept = service.accepted(CONTENT, STYLE), service.accepted(other, STYLE)
+    blob_file(service, lost.inputs.content.sha256).unlink()
+    service.work()
+    error = service.job(lost.id).error
+    assert error is not None
+    assert error.code == "blob_not_found"
+    assert service.job(kept.id).status == "succeeded"
+    service.assert_sound([lost, kept], CONTENT, STYLE)
+
+
+def test_s6_a_download_that_has_begun_is_finished_though_the_result_expires(
+    service: Service, redis: Redis
+) -> None:
+    # Larger than what the sockets between server and client hold back.
+    data = b"pixels" * 4_000_000
+    job = _finished(service, data)
+    with service.http.stream("GET", f"/jobs/{job.id}/result") as answer:
+        chunks = answer.iter_raw(4096)
+        received = next(chunks)
+        redis.hincrbyfloat(f"easel:job:{job.id}", "finished_at", -RETENTION.total_seconds())
+        service.sweep()
+        assert job.result is not None
+        assert not service.services.blobs.exists(job.result.sha256)
+        received += b"".join(chunks)
+    assert sha256(received).hexdigest() == job.result.sha256
+    assert_problem(service.result(job), 410, "result_expired")
+    service.assert_sound([], CONTENT, STYLE)
+
+
+def _finished(service: Service, data: bytes) -> Job:
+    store, blobs = service.services.store, service.services.blobs
+    upload = Picture(sha256=blobs.put(CONTENT), media_type="image/png", size_bytes=len(CONTENT))
+    job = store.create(StyleParams(), Inputs(content=upload, styles=(upload,)))
+    claimed = store.claim(job.id)
+    assert claimed is not None
+    result = Picture(sha256=blobs.put(data), media_type="image/png", size_bytes=len(data))
+    progress = some_progress()
+    store.succeed(claimed, result, progress, Metrics(optimize_seconds=1, device="cpu"))
+    return store.get(job.id)
+
+
+def test_s7_uploads_whose_api_was_killed_before_the_record_are_swept(
+    service: Service, settings: Settings, redis: Redis
+) -> None:
+    before = service.done(CONTENT, STYLE)
+    kept = {digest for digest, _ in service.services.blobs.ages()}
+    new = [png(photo(77, 66, seed=seed)) for seed in (5, 6)]
+    orphans = {sha256(data).hexdigest() for data in new}
+
+    def uploads_are_stored(data: bytes) -> bool:
+        return b"EVALSHA" in data and all(map(service.services.blobs.exists, orphans))
+
+    gate = Gate(urlsplit(settings.redis_url).port or 6379, uploads_are_stored)
+    port = free_port()
+    api = Process(
+        ["-m", "api"],
+        EASEL_REDIS_URL=f"redis://127.0.0.1:{gate.port}/0",
+        EASEL_DATA_DIR=str(settings.data_dir),
+        EASEL_PORT=str(port),
+    )
+    api.wait_for("Application startup complete.")
+
+    def post() -> None:
+        files = {"content": new[0], "style": new[1]}
+        with suppress(httpx.TransportError):
+            httpx.post(f"http://127.0.0.1:{port}/jobs", files=files, timeout=PATIENCE_SECONDS)
+
+    client = threading.Thread(target=post)
+    client.start()
+    assert gate.held.wait(PATIENCE_SECONDS)
+    api.kill()
+    client.join()
+    gate.close()
+
+    assert len(list(redis.scan_iter("easel:job:*"))) == 1
+    assert {digest for digest, _ in service.services.blobs.ages()} == kept | orphans
+    cleaner = Cleaner(redis, service.services.blobs, grace=GRACE)
+    assert cleaner.sweep().blobs == 0  # young: their record might be on its way
+    service.sweep()
+    assert {digest for digest, _ in service.services.blobs.ages()} == kept
+    service.assert_sound([before], CONTENT, STYLE)
+
+
+_WRITE_FOR_EVER = """
+import itertools, sys
+from core.blobs import open_blobs
+blobs = open_blobs(sys.argv[1])
+for number in itertools.count():
+    blobs.put(number.to_bytes(8, "big") * 500_000)
+"""
+
+
+def test_s7_a_file_whose_writer_was_killed_is_swept(service: Service, settings: Settings) -> None:
+    before = service.done(CONTENT, STYLE)
+    writer = Process(["-c", _WRITE_FOR_EVER, settings.blobs_url])
+    stray = _stop_in_the_middle_of_a_write(writer, settings.blobs_dir)
+    writer.kill()
+    assert stray.exists()
+    assert service.services.blobs.delete_strays(older_than=GRACE.total_seconds()) == 0
+    service.sweep()
+    assert not stray.exists()
+    service.assert_sound([before], CONTENT, STYLE)
+
+
+def _stop_in_the_middle_of_a_write(writer: Process, folder: Path) -> Path:
+    """Stop the process while a temporary file of its is there; give the file."""
+    while True:
+        for found in folder.rglob(".incoming-*"):
+            writer.stop()
+            if found.exists():
+                return found
+            writer.go_on()
+
+
+def test_the_api_sweeps_by_itself_while_it_runs(
+    service: Service, settings: Settings, redis: Redis
+) -> None:
+    job = _finished(service, b"result")
+    past = RETENTION + TOMBSTONE + timedelta(seconds=1)
+    redis.hincrbyfloat(f"easel:job:{job.id}", "finished_at", -past.total_seconds())
+    api = Process(
+        ["-m", "api"],
+        EASEL_REDIS_URL=settings.redis_url,
+        EASEL_DATA_DIR=str(settings.data_dir),
+        EASEL_PORT=str(free_port()),
+    )
+    assert api.wait_for("swept")["records"] == 1
+    api.kill()
+    assert not redis.exists(f"easel:job:{job.id}")
