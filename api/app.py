@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -10,11 +12,27 @@ from api import health, jobs
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.middleware import BodyLimit
+from core.ticker import Ticker
 
 
-def create_app(services: Services) -> FastAPI:
-    """The ASGI application."""
+def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI:
+    """The ASGI application.
+
+    Args:
+        services: what it works with.
+        background: what goes on beside the requests, while the server runs.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        for ticker in background:
+            ticker.start()
+        yield
+        for ticker in background:
+            ticker.stop()
+
     app = FastAPI(
+        lifespan=lifespan,
         title="Easel",
         summary="Neural style transfer as a service.",
         version=version("easel"),

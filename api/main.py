@@ -10,8 +10,10 @@ from core.blobs import FileBlobs
 from core.connections import connect
 from core.logs import configure_logging
 from core.queue import JobQueue, make_celery
+from core.reaper import Reaper
 from core.settings import Settings
 from core.store import JobStore
+from core.ticker import Ticker
 from core.workers import WorkerRegistry
 
 
@@ -20,12 +22,21 @@ def build() -> FastAPI:
     settings = Settings()
     configure_logging(settings.log_level, part="api")
     redis = connect(settings.redis_url, patience=2)
+    queue = JobQueue(make_celery(settings.redis_url))
+    reaper = Reaper(
+        redis,
+        queue,
+        lease_seconds=settings.lease_seconds,
+        every_seconds=settings.sweep_seconds,
+        max_attempts=settings.max_attempts,
+    )
     return create_app(
         Services(
             settings=settings,
-            store=JobStore(redis),
+            store=JobStore(redis, settings.lease_seconds),
             blobs=FileBlobs(settings.blobs_dir),
-            queue=JobQueue(make_celery(settings.redis_url)),
+            queue=queue,
             workers=WorkerRegistry(redis),
-        )
+        ),
+        background=[Ticker("reaper", settings.sweep_seconds, reaper.sweep)],
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.jobs import Failure, Job, JobStatus, Loss, Metrics
+from core.jobs import Failure, Job, JobStatus, Loss
 from core.params import StyleParams
 from core.workers import WorkerInfo
 
@@ -30,6 +30,15 @@ class Links(BaseModel):
 
     self_: str = Field(alias="self")
     result: str
+    cancel: str
+
+
+class MetricsView(BaseModel):
+    """What the job took."""
+
+    attempts: int = Field(description="How many workers began it; the last one ended it.")
+    optimize_seconds: float | None
+    device: str | None
 
 
 class JobView(BaseModel):
@@ -45,7 +54,7 @@ class JobView(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    metrics: Metrics | None
+    metrics: MetricsView
     links: Links
 
 
@@ -64,8 +73,17 @@ def job_view(job: Job, queue_position: int | None) -> JobView:
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
-        metrics=job.metrics,
-        links=Links(self_=url, result=f"{url}/result"),
+        metrics=_metrics_view(job),
+        links=Links(self_=url, result=f"{url}/result", cancel=f"{url}/cancel"),
+    )
+
+
+def _metrics_view(job: Job) -> MetricsView:
+    metrics = job.metrics if job.status.done else None
+    return MetricsView(
+        attempts=job.attempts,
+        optimize_seconds=metrics and metrics.optimize_seconds,
+        device=metrics and metrics.device,
     )
 
 
@@ -92,6 +110,7 @@ class Readiness(BaseModel):
     """Whether each part that a job needs is there."""
 
     ready: bool
+    missing: list[str] = Field(description="What is not there: redis, blobs, workers.")
     redis: str = Field(description="`ok`, or what is wrong.")
     blobs: str = Field(description="`ok`, or what is wrong.")
     workers: list[WorkerInfo] = Field(description="The workers that are alive.")

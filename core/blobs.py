@@ -51,6 +51,10 @@ class FileBlobs:
         except FileNotFoundError:
             raise BlobNotFound(f"no blob {digest} under {self._root}") from None
 
+    def delete(self, digest: str) -> None:
+        """Remove a blob, if it is there."""
+        self._path(digest).unlink(missing_ok=True)
+
     def check(self) -> None:
         """Raise OSError unless a blob could be written now."""
         self._root.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from core.errors import ServiceUnavailable
+from core.errors import RedisUnavailable
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -43,7 +43,7 @@ def connect(url: str, *, patience: int) -> Redis:
 
 
 def needs_redis(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Make a function raise ServiceUnavailable when Redis is away or refuses."""
+    """Make a function raise RedisUnavailable when Redis is away or refuses."""
 
     @wraps(function)
     def translated(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -52,6 +52,6 @@ def needs_redis(function: Callable[_P, _T]) -> Callable[_P, _T]:
         try:
             return function(*args, **kwargs)
         except RedisError as error:
-            raise ServiceUnavailable(f"Redis cannot do it: {error}") from error
+            raise RedisUnavailable(f"Redis cannot do it: {error}") from error
 
     return translated

@@ -6,10 +6,13 @@ EaselError
 ├── JobNotFound
 ├── JobNotFinished
 ├── JobFailed
+│   └── JobCanceled
 ├── ResultExpired
 ├── StaleAttempt
+├── WorkerLost
 ├── BlobNotFound
 ├── ServiceUnavailable
+│   └── RedisUnavailable
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
 ├── LossNotFinite
@@ -90,6 +93,12 @@ class JobFailed(EaselError):
     code = "job_failed"
 
 
+class JobCanceled(JobFailed):
+    """The job was called off, so there is no result."""
+
+    code = "job_canceled"
+
+
 class ResultExpired(EaselError):
     """The result was removed after its retention time. Submit the job again."""
 
@@ -100,6 +109,13 @@ class StaleAttempt(EaselError):
     """A write came from an attempt that no longer owns the job."""
 
     code = "stale_attempt"
+
+
+class WorkerLost(EaselError):
+    """The worker died while it ran the job."""
+
+    code = "worker_lost"
+    retryable = True
 
 
 class BlobNotFound(EaselError):
@@ -113,6 +129,10 @@ class ServiceUnavailable(EaselError):
 
     code = "service_unavailable"
     retryable = True
+
+
+class RedisUnavailable(ServiceUnavailable):
+    """Redis, which holds the jobs, is away. Try again shortly."""
 
 
 class WeightsUnavailable(EaselError):

@@ -111,15 +111,25 @@ class Job(_Frozen):
     #: How often a worker has claimed the job. A write names the attempt it
     #: belongs to and is refused when another attempt has begun.
     attempt: int = 0
+    #: How many of those were given back by a worker that was told to stop.
+    handed_back: int = 0
     params: StyleParams
     inputs: Inputs
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
     progress: Progress | None = None
+    #: The blob from which the next attempt goes on.
+    checkpoint: str | None = None
+    #: Written a moment before the job succeeds; it counts once the status says so.
     result: Picture | None = None
     metrics: Metrics | None = None
     error: Failure | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts count: those that a worker did not hand back."""
+        return self.attempt - self.handed_back
 
 
 def new_job_id() -> str:

@@ -27,6 +27,11 @@ class WorkerInfo(BaseModel):
     id: str
     device: str
     networks: tuple[str, ...]
+    #: Of the device that it computes on.
+    memory_total_bytes: int
+    memory_available_bytes: int
+    #: The job that it runs now.
+    job_id: str | None = None
 
 
 class WorkerRegistry:
