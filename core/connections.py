@@ -24,11 +24,12 @@ def connect(url: str, *, patience: int) -> Redis:
 
     Args:
         url: of the server.
-        patience: how often a call is tried again while the server is away, at
-            most half a second apart.
+        patience: how often a call is tried again while the server is away or
+            refuses to write, at most half a second apart.
     """
     from redis import Redis
     from redis.backoff import ExponentialBackoff
+    from redis.exceptions import OutOfMemoryError, ReadOnlyError
     from redis.retry import Retry
 
     return Redis.from_url(
@@ -39,6 +40,8 @@ def connect(url: str, *, patience: int) -> Redis:
         socket_keepalive=True,
         health_check_interval=25,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=patience),
+        # A server that is full, or still a replica, may soon be neither.
+        retry_on_error=[OutOfMemoryError, ReadOnlyError],
     )
 
 

@@ -55,7 +55,6 @@ class Checkpoints:
             now = self._clock()
             self._due = now + max(self._every_seconds, (now - started) / _SHARE)
         self._kept.add(digest)
-        _logger.info("checkpoint saved", extra={"step": step.step})
         return digest
 
     def keep_only(self, *digests: str | None) -> None:

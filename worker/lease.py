@@ -110,5 +110,7 @@ class Lease:
         except StaleAttempt as error:
             self._lost = error
             self._ticker.stop()
-        else:
-            self._written = wanted
+            return
+        self._written = wanted
+        if "checkpoint" in fields:
+            _logger.info("checkpoint saved", extra={"job_id": self._job.id})

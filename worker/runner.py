@@ -160,6 +160,7 @@ class Runner:
     def _finish(self, job: Job, last: Step, metrics: Metrics) -> JobStatus:
         file = images.encode(last.picture(), job.params.format, job.params.quality)
         progress = progress_of(last, 0.0)
+        _logger.info("picture finished")
         result = Picture(
             sha256=sha256(file.data).hexdigest(),
             media_type=file.media_type,
@@ -211,11 +212,17 @@ def progress_of(step: Step, eta_seconds: float | None) -> Progress:
     )
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch has a class for a full GPU, and only a message for a full host.
+    full = isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    return full or isinstance(error, (MemoryError, torch.OutOfMemoryError))
+
+
 def failure_of(error: Exception) -> Failure:
     """What the caller is told of an error. Internals stay in the log."""
     if isinstance(error, EaselError):
         return Failure(code=error.code, message=str(error), retryable=error.retryable)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    if _is_out_of_memory(error):
         return Failure(
             code="out_of_memory",
             message="the picture does not fit into the worker's memory; ask for a smaller size",
