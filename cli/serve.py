@@ -109,7 +109,9 @@ def _api(environment: dict[str, str]) -> Program:
 
 
 def _worker(environment: dict[str, str], grace_seconds: float) -> Program:
-    command = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.main", "worker"]
+    # Workers need not know each other; to ask for neighbours takes a second.
+    options = ("--without-mingle", "--without-gossip")
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.main", "worker", *options]
     return Program("worker", command, environment, grace_seconds=grace_seconds)
 
 

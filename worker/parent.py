@@ -53,6 +53,7 @@ class WorkerParent:
         """Begin to sweep and to watch."""
         for ticker in self._tickers:
             ticker.start()
+        _logger.info("parent started")
 
     def stop(self) -> None:
         """Have the child put its job away."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -49,6 +50,9 @@ CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
 class Server:
     """One process of the cluster, in a group of its own."""
 
+    #: Whether it has settings that one test asked for.
+    special = False
+
     def __init__(
         self, name: str, command: list[str], environment: dict[str, str], log: Log
     ) -> None:
@@ -75,21 +79,21 @@ class Server:
             psutil.Process(self.popen.pid).children(), key=lambda child: child.memory_info().rss
         )
 
-    def signal(self, number: signal.Signals) -> None:
-        """To the process itself, as an operator sends it."""
+    def send(self, number: signal.Signals) -> None:
+        """To the process itself, as an operator does."""
         self.popen.send_signal(number)
 
-    def signal_group(self, number: signal.Signals) -> None:
+    def send_to_all(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.popen.pid, number)
 
     def kill(self) -> None:
         """SIGKILL to the process and all its children."""
-        self.signal_group(signal.SIGKILL)
+        self.send_to_all(signal.SIGKILL)
         self.popen.wait()
 
     def stop(self) -> int:
-        self.signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
         return self.popen.wait(PATIENCE_SECONDS)
 
 
@@ -99,8 +103,8 @@ class Cluster:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.log = Log()
-        self._valkey_port, self._api_port = free_port(), free_port()
-        self.redis_url = f"redis://127.0.0.1:{self._valkey_port}/0"
+        self.valkey_port, self._api_port = free_port(), free_port()
+        self.redis_url = f"redis://127.0.0.1:{self.valkey_port}/0"
         self.environment = {
             "EASEL_REDIS_URL": self.redis_url,
             "EASEL_DATA_DIR": str(folder / "data"),
@@ -115,7 +119,7 @@ class Cluster:
         self.messages = Messages(self.redis)
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self._api_port}", timeout=60)
         self.workers: list[Server] = []
-        self._started = 0
+        self._servers: list[Server] = []
         # A network of random filters stands for torchvision's; the other one is not
         # asked for, and its file keeps the worker from fetching it.
         for network in Network:
@@ -131,7 +135,7 @@ class Cluster:
     def start_valkey(self) -> None:
         (self.folder / "valkey").mkdir(exist_ok=True)
         options = {
-            "port": self._valkey_port,
+            "port": self.valkey_port,
             "bind": "127.0.0.1",
             "dir": self.folder / "valkey",
             "appendonly": "yes",
@@ -141,26 +145,29 @@ class Cluster:
             "logfile": self.folder / "valkey.log",
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        self.valkey = Server("valkey", [str(get_binary_path()), *words], {}, self.log)
+        self.valkey = self._start("valkey", [str(get_binary_path()), *words])
         patient = connect(self.redis_url, patience=PATIENCE_SECONDS * 2)
         patient.ping()
         patient.close()
 
     def start_api(self) -> None:
         mark = self.log.mark()
-        self.api = Server("api", [sys.executable, "-m", "api"], self.environment, self.log)
+        self.api = self._start("api", [sys.executable, "-m", "api"])
         self.log.wait("Application startup complete.", after=mark, within=PATIENCE_SECONDS)
 
     def start_worker(self, **environment: str) -> Server:
         """Start one more; it is not ready yet."""
-        self._started += 1
-        name = f"w{self._started}"
+        name = f"w{len(self._servers)}"
         command = ["-m", "celery", "--quiet", "-A", "worker.main", "worker", "-n", f"{name}@%h"]
-        worker = Server(
-            name, [sys.executable, *command], {**self.environment, **environment}, self.log
-        )
+        command += ["--without-mingle", "--without-gossip"]
+        worker = self._start(name, [sys.executable, *command], **environment)
         self.workers.append(worker)
         return worker
+
+    def _start(self, name: str, command: list[str], **environment: str) -> Server:
+        server = Server(name, command, {**self.environment, **environment}, self.log)
+        self._servers.append(server)
+        return server
 
     def ready(self, worker: Server) -> Server:
         """The worker, once it takes jobs."""
@@ -176,29 +183,45 @@ class Cluster:
         self.workers = [worker for worker in self.workers if worker.alive]
         while len(self.workers) < workers:
             self.start_worker()
-        for worker in self.workers[workers:]:
-            worker.stop()
-        self.workers = self.workers[:workers]
         for worker in self.workers:
             self.ready(worker)
 
+    def only(self, **environment: str) -> Server:
+        """Have one worker, with settings of its own."""
+        for worker in self.workers:
+            worker.kill()
+        self.workers = []
+        worker = self.start_worker(**environment)
+        worker.special = True
+        return self.ready(worker)
+
+    def death(self) -> Server:
+        """The first worker that has ended; wait for it."""
+        ends = {os.pidfd_open(worker.popen.pid): worker for worker in self.workers}
+        ended, _, _ = select.select(list(ends), [], [], PATIENCE_SECONDS)
+        for end in ends:
+            os.close(end)
+        return ends[ended[0]]
+
     def stop(self) -> None:
         """End everything; what has not ended by itself is killed."""
-        for server in [*self.workers, self.api, self.valkey]:
+        for server in self._servers:
             server.kill()
         self.http.close()
         self.redis.close()
 
     def post(self, **fields: object) -> str:
         """Have a job accepted; give its id."""
-        given = {"size": 64, "steps": 20, "network": "vgg19-torchvision", **fields}
-        files = {"content": CONTENT, "style": STYLE}
         while True:
-            answer = self.http.post("/jobs", files=files, data=given)
+            answer = self.try_to_post(**fields)
             if answer.status_code == 202:
                 return str(answer.json()["id"])
             assert answer.status_code == 503, answer.text
             time.sleep(float(answer.headers["retry-after"]))  # as the api asks every client
+
+    def try_to_post(self, **fields: object) -> httpx.Response:
+        given = {"size": 64, "steps": 20, "network": "vgg19-torchvision", **fields}
+        return self.http.post("/jobs", files={"content": CONTENT, "style": STYLE}, data=given)
 
     def view(self, job_id: str) -> dict[str, Any]:
         answer = self.http.get(f"/jobs/{job_id}")

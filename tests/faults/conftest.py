@@ -17,7 +17,7 @@ import pytest
 from tests.faults.cluster import QUICK, Cluster
 
 #: The job that faults come upon: some seconds of work for the tiny network.
-LONG = {"size": 64, "steps": 1000}
+LONG = {"size": 64, "steps": 600}
 
 _ROWS: list[dict[str, object]] = []
 
@@ -48,10 +48,9 @@ class Row:
 
 
 @pytest.fixture
-def row() -> Iterator[Row]:
+def row() -> Row:
     """Recorded when the test has passed."""
-    row = Row()
-    yield row
+    return Row()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -80,8 +79,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def cluster(shared: Cluster) -> Cluster:
     """A service with two workers, which the tests share and bring up again."""
+    for worker in shared.workers:
+        if worker.special:
+            worker.kill()
     shared.settle(workers=2)
     return shared
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Cluster]:
+    """A service of the test's own, of which nothing runs yet; its settings are the defaults."""
+    cluster = Cluster(tmp_path)
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture(scope="session")

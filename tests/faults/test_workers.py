@@ -68,7 +68,7 @@ def test_a_worker_told_to_stop_hands_its_job_back(
     leaving = cluster.running_on(job_id, after=mark)
     row.strike()
     for _ in range(times):
-        leaving.signal(signal.SIGTERM)
+        leaving.send(signal.SIGTERM)
     assert leaving.popen.wait(PATIENCE_SECONDS) == 0
     row.recovered()
     cluster.log.wait("job handed back: the worker stops", after=mark, job_id=job_id)
@@ -91,13 +91,13 @@ def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(
     job_id = cluster.post(**LONG)
     frozen = cluster.running_on(job_id, after=mark)
     row.strike()
-    frozen.signal_group(signal.SIGSTOP)
+    frozen.send_to_all(signal.SIGSTOP)
     try:
         assert cluster.running_on(job_id, after=mark, message="job resumed") != frozen
         row.recovered()
         ended = cluster.ended(job_id)
     finally:
-        frozen.signal_group(signal.SIGCONT)
+        frozen.send_to_all(signal.SIGCONT)
     cluster.log.wait(
         "job given up: another attempt has it", after=mark, process=frozen.name, job_id=job_id
     )

@@ -38,6 +38,12 @@ class Renewals(JobStore):
             assert self.turn.acquire(timeout=PATIENCE_SECONDS)
 
 
+def make_steps(lease: Lease, renewals: Renewals) -> None:
+    """Until the lease says otherwise, or the test times out."""
+    while lease.step_made():
+        renewals.wait(1)
+
+
 @pytest.fixture
 def renewals(redis: Redis) -> Renewals:
     return Renewals(redis)
@@ -74,8 +80,7 @@ def test_a_cancellation_is_heard_at_the_step_it_came_in(renewals: Renewals) -> N
     ):
         assert lease.step_made()
         renewals.cancel(job.id)
-        while lease.step_made():  # until it is heard, or the test times out
-            renewals.wait(1)
+        make_steps(lease, renewals)
         assert others.step_made()
 
 
@@ -84,8 +89,7 @@ def test_a_lost_job_is_noticed_at_the_next_step(renewals: Renewals, redis: Redis
     with Lease(renewals, job, stall_seconds=60) as lease:
         redis.hset(f"easel:job:{job.id}", "attempt", "2")
         with pytest.raises(StaleAttempt):
-            while lease.step_made():
-                renewals.wait(1)
+            make_steps(lease, renewals)
 
 
 def test_an_optimiser_that_hangs_is_given_up(store: JobStore) -> None:
