@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock samples clean
+.PHONY: serve test check format lock samples soak reliability clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -39,6 +39,16 @@ lock: .venv/installed
 	@$(LOCK) pyproject.toml --extra api -o requirements/api.txt
 	@$(LOCK) pyproject.toml --extra worker -o requirements/worker.txt
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+
+# 200 jobs, while every part is killed ten times; make soak SEED=2 picks other moments.
+SEED ?= 1
+soak: .venv/installed
+	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200
+
+# Break things, measure, and write the page of it.
+reliability: .venv/installed
+	@EASEL_FAULT_REPORT=.faults.json $(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m tests.faults.report .faults.json > docs/reliability.md
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

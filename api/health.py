@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from api.deps import Services, ServicesDep
-from api.schemas import Readiness
+from api.schemas import Readiness, worker_view
 from core.errors import ServiceUnavailable
 from core.workers import WorkerInfo
 
@@ -28,7 +28,13 @@ def readyz(services: ServicesDep, response: Response) -> Readiness:
     if missing:
         response.status_code = 503
         response.headers["Retry-After"] = "2"
-    return Readiness(ready=not missing, missing=missing, redis=redis, blobs=blobs, workers=workers)
+    return Readiness(
+        ready=not missing,
+        missing=missing,
+        redis=redis,
+        blobs=blobs,
+        workers=[worker_view(worker) for worker in workers],
+    )
 
 
 def _look_at_redis(services: Services) -> tuple[str, list[WorkerInfo]]:

@@ -106,6 +106,23 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(None, description="The bad fields, if any.")
 
 
+class WorkerView(BaseModel):
+    """A worker that is alive. Which job it runs is nobody's business but the job's owner's."""
+
+    id: str
+    device: str
+    networks: tuple[str, ...]
+    memory_total_bytes: int
+    memory_available_bytes: int
+    busy: bool = Field(description="Whether it runs a job now.")
+
+
+def worker_view(worker: WorkerInfo) -> WorkerView:
+    """The worker as the api shows it."""
+    fields = worker.model_dump(exclude={"job_id"})
+    return WorkerView(**fields, busy=worker.job_id is not None)
+
+
 class Readiness(BaseModel):
     """Whether each part that a job needs is there."""
 
@@ -113,4 +130,4 @@ class Readiness(BaseModel):
     missing: list[str] = Field(description="What is not there: redis, blobs, workers.")
     redis: str = Field(description="`ok`, or what is wrong.")
     blobs: str = Field(description="`ok`, or what is wrong.")
-    workers: list[WorkerInfo] = Field(description="The workers that are alive.")
+    workers: list[WorkerView] = Field(description="The workers that are alive.")

@@ -22,6 +22,7 @@ WORKER = WorkerInfo(
     networks=("vgg19-normalized",),
     memory_total_bytes=8 * 2**30,
     memory_available_bytes=3 * 2**30,
+    job_id="some-job",
 )
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -38,7 +39,9 @@ def test_ready_needs_a_worker(client: httpx.Client, services: Services) -> None:
     after = client.get("/readyz")
     assert (after.status_code, after.json()["ready"]) == (200, True)
     assert after.json()["missing"] == []
-    assert after.json()["workers"] == [WORKER.model_dump(mode="json")]
+    (worker,) = after.json()["workers"]
+    assert (worker["id"], worker["memory_available_bytes"]) == ("host:1", 3 * 2**30)
+    assert (worker["busy"], "job_id" in worker) == (True, False)
 
 
 def without_redis(services: Services) -> Services:

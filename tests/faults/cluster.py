@@ -245,6 +245,15 @@ class Cluster:
                 self.wait_for_redis()
         raise AssertionError(f"not ended within {within} s: {self.store.get(job_id)}")
 
+    def wait_until_empty(self, name: str, within: float = PATIENCE_SECONDS) -> None:
+        """Wait for the hash of that name to lose its last field."""
+        end = time.monotonic() + within
+        with self.redis.pubsub(ignore_subscribe_messages=True) as changes:
+            changes.subscribe(f"__keyspace@0__:{name}")
+            while left := self.redis.hlen(name):
+                assert time.monotonic() < end, f"{left} left in {name}"
+                changes.get_message(timeout=1)
+
     def wait_for_redis(self) -> None:
         patient = connect(self.redis_url, patience=PATIENCE_SECONDS * 2)
         patient.ping()
