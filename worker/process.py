@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from typing import NoReturn
 
 from core.blobs import FileBlobs
 from core.connections import connect
@@ -16,6 +17,7 @@ from core.settings import Settings
 from core.store import JobStore
 from core.ticker import Ticker
 from core.workers import HEARTBEAT_SECONDS, WorkerInfo, WorkerRegistry
+from worker.lease import exit_now
 from worker.memory import memory_of
 from worker.networks import Networks
 from worker.runner import Limits, Runner
@@ -64,6 +66,10 @@ class WorkerProcess:
     def interrupt(self) -> None:
         """Put the job at hand away at its next step, and begin no other."""
         self._stopping = True
+
+    def give_up(self) -> NoReturn:
+        """End at once; the lease of the job runs out, and a new process begins anew."""
+        exit_now()
 
     def stop(self) -> None:
         """Say that the worker has gone."""

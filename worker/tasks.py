@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from worker.parent import INTERRUPT, WorkerParent
 
 if TYPE_CHECKING:
     from worker.process import WorkerProcess
+
+_logger = logging.getLogger(__name__)
 
 #: The one thing this process is: the parent, or its child.
 _parent: WorkerParent | None = None
@@ -64,7 +67,6 @@ def stylize(job_id: str) -> None:
     assert _process is not None, "worker_process_init has not run"
     try:
         _process.runner.run(job_id)
-    except RedisUnavailable as error:
-        # This process knows nothing more about the job; its lease runs out, and a
-        # new process begins anew.
-        raise SystemExit(str(error)) from error
+    except RedisUnavailable:
+        _logger.critical("patience with Redis has ended; giving up", extra={"job_id": job_id})
+        _process.give_up()

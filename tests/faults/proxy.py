@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from tests.acceptance.conftest import free_port
@@ -25,20 +26,36 @@ class Wire:
         self.swallow: bytes | None = None
         self.swallowed = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._sockets: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._run(self._accept)
 
     def close(self) -> None:
-        self._listener.close()
+        """Cut every connection."""
+        self.open.set()
+        for each in (self._listener, *self._sockets):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for each in (self._listener, *self._sockets):
+            each.close()
+
+    def _run(self, what: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=what, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._target_port))
-                for source, sink, towards in ((near, far, True), (far, near, False)):
-                    threading.Thread(
-                        target=self._pass_on, args=(source, sink, towards), daemon=True
-                    ).start()
+                self._sockets.append(near)
+                with suppress(ConnectionRefusedError):
+                    far = socket.create_connection(("127.0.0.1", self._target_port))
+                    self._sockets.append(far)
+                    self._run(self._pass_on, near, far, True)
+                    self._run(self._pass_on, far, near, False)
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, towards: bool) -> None:
         with suppress(OSError):

@@ -19,7 +19,6 @@ def wire(cluster: Cluster) -> Iterator[Wire]:
     wire = Wire(cluster.valkey_port)
     cluster.only(EASEL_REDIS_URL=f"redis://127.0.0.1:{wire.port}/0")
     yield wire
-    wire.open.set()
     wire.close()
 
 
