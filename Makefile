@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock samples figures clean
+.PHONY: serve test check format lock samples figures soak reliability clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -43,6 +43,15 @@ lock: .venv/installed
 # The pictures of docs/, made anew.
 figures: .venv/installed
 	@$(BIN)/python -m docs.figures
+# 200 jobs, while every part is killed ten times; make soak SEED=2 picks other moments.
+SEED ?= 1
+soak: .venv/installed
+	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200
+
+# Break things, measure, and write the page of it.
+reliability: .venv/installed
+	@EASEL_FAULT_REPORT=.faults.json $(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m tests.faults.report .faults.json > docs/reliability.md
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from api.deps import Services, ServicesDep
-from api.schemas import Readiness
+from api.schemas import Readiness, worker_view
 from core.errors import ServiceUnavailable
 from core.workers import WorkerInfo
 
@@ -23,11 +23,18 @@ def readyz(services: ServicesDep, response: Response) -> Readiness:
     """Whether every part that a job needs is there; 503 while one is missing."""
     redis, workers = _look_at_redis(services)
     blobs = _look_at_blobs(services)
-    ready = redis == blobs == "ok" and bool(workers)
-    if not ready:
+    there = {"redis": redis == "ok", "blobs": blobs == "ok", "workers": bool(workers)}
+    missing = [name for name, ok in there.items() if not ok]
+    if missing:
         response.status_code = 503
         response.headers["Retry-After"] = "2"
-    return Readiness(ready=ready, redis=redis, blobs=blobs, workers=workers)
+    return Readiness(
+        ready=not missing,
+        missing=missing,
+        redis=redis,
+        blobs=blobs,
+        workers=[worker_view(worker) for worker in workers],
+    )
 
 
 def _look_at_redis(services: Services) -> tuple[str, list[WorkerInfo]]:

@@ -16,6 +16,7 @@ from core.admission import Admission
 from core.errors import (
     BlobCorrupt,
     BlobNotFound,
+    JobCanceled,
     JobFailed,
     JobNotFinished,
     ResultDamaged,
@@ -70,6 +71,15 @@ def get_job(job_id: str, services: ServicesDep, response: Response) -> JobView:
     if not job.status.done:
         response.headers["Retry-After"] = str(_POLL_SECONDS)
     return _view(job, services)
+
+
+@router.post("/jobs/{job_id}/cancel", response_model=JobView, responses=_problems(404, 503))
+def cancel_job(job_id: str, services: ServicesDep) -> JobView:
+    """Call a job off: at once while it is queued, at its next step while it runs.
+
+    A job that has ended is answered as it is. One that has not ends `canceled`.
+    """
+    return _view(services.store.cancel(job_id), services)
 
 
 @router.get(
@@ -138,6 +148,8 @@ def _result_of(job: Job) -> Picture:
         raise JobNotFinished(
             f"job {job.id} is {job.status.value}; poll {f'/jobs/{job.id}'} until `done` is true"
         )
+    if job.status is JobStatus.CANCELED:
+        raise JobCanceled(f"job {job.id} was called off, so it has no result")
     if job.status is not JobStatus.SUCCEEDED or job.result is None:
         reason = job.error.message if job.error else "it has no result"
         raise JobFailed(f"job {job.id} is {job.status.value}: {reason}")

@@ -11,6 +11,7 @@ from core.cleaning import Cleaner
 from core.connections import connect
 from core.logs import configure_logging
 from core.queue import JobQueue, make_celery
+from core.reaper import Reaper
 from core.settings import Settings
 from core.store import JobStore
 from core.ticker import Ticker
@@ -26,13 +27,24 @@ def build() -> FastAPI:
     configure_logging(settings.log_level, part="api")
     redis = connect(settings.redis_url, patience=2)
     blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint)
+    queue = JobQueue(make_celery(settings.redis_url))
+    reaper = Reaper(
+        redis,
+        queue,
+        lease_seconds=settings.lease_seconds,
+        every_seconds=settings.sweep_seconds,
+        max_attempts=settings.max_attempts,
+    )
     return create_app(
         Services(
             settings=settings,
-            store=JobStore(redis, retention=settings.retention),
+            store=JobStore(redis, settings.lease_seconds, retention=settings.retention),
             blobs=blobs,
-            queue=JobQueue(make_celery(settings.redis_url)),
+            queue=queue,
             workers=WorkerRegistry(redis),
         ),
-        background=[Ticker("cleaner", _ASK_SECONDS, Cleaner(redis, blobs).sweep_if_due)],
+        background=[
+            Ticker("reaper", settings.sweep_seconds, reaper.sweep),
+            Ticker("cleaner", _ASK_SECONDS, Cleaner(redis, blobs).sweep_if_due),
+        ],
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.jobs import Failure, Job, JobStatus, Metrics, Progress
+from core.jobs import Failure, Job, JobStatus, Progress
 from core.params import StyleParams
 from core.workers import WorkerInfo
 
@@ -18,6 +18,15 @@ class Links(BaseModel):
 
     self_: str = Field(alias="self")
     result: str
+    cancel: str
+
+
+class MetricsView(BaseModel):
+    """What the job took."""
+
+    attempts: int = Field(description="How many workers began it; the last one ended it.")
+    optimize_seconds: float | None
+    device: str | None
 
 
 class JobView(BaseModel):
@@ -36,7 +45,7 @@ class JobView(BaseModel):
     expires_at: datetime | None = Field(
         description="When its files are removed. The job itself can be asked for a week longer."
     )
-    metrics: Metrics | None
+    metrics: MetricsView
     links: Links
 
 
@@ -55,8 +64,17 @@ def job_view(job: Job, queue_position: int | None) -> JobView:
         started_at=job.started_at,
         finished_at=job.finished_at,
         expires_at=job.expires_at,
-        metrics=job.metrics,
-        links=Links(self_=url, result=f"{url}/result"),
+        metrics=_metrics_view(job),
+        links=Links(self_=url, result=f"{url}/result", cancel=f"{url}/cancel"),
+    )
+
+
+def _metrics_view(job: Job) -> MetricsView:
+    metrics = job.metrics if job.status.done else None
+    return MetricsView(
+        attempts=job.attempts,
+        optimize_seconds=metrics and metrics.optimize_seconds,
+        device=metrics and metrics.device,
     )
 
 
@@ -79,10 +97,28 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(None, description="The bad fields, if any.")
 
 
+class WorkerView(BaseModel):
+    """A worker that is alive. Which job it runs is nobody's business but the job's owner's."""
+
+    id: str
+    device: str
+    networks: tuple[str, ...]
+    memory_total_bytes: int
+    memory_available_bytes: int
+    busy: bool = Field(description="Whether it runs a job now.")
+
+
+def worker_view(worker: WorkerInfo) -> WorkerView:
+    """The worker as the api shows it."""
+    fields = worker.model_dump(exclude={"job_id"})
+    return WorkerView(**fields, busy=worker.job_id is not None)
+
+
 class Readiness(BaseModel):
     """Whether each part that a job needs is there."""
 
     ready: bool
+    missing: list[str] = Field(description="What is not there: redis, blobs, workers.")
     redis: str = Field(description="`ok`, or what is wrong.")
     blobs: str = Field(description="`ok`, or what is wrong.")
-    workers: list[WorkerInfo] = Field(description="The workers that are alive.")
+    workers: list[WorkerView] = Field(description="The workers that are alive.")

@@ -77,7 +77,7 @@ async def _start(settings: Settings, running: list[Supervised]) -> None:
         environment["EASEL_REDIS_URL"] = valkey.url
         await _run(valkey.program(), running)
         await _until(partial(_answers, valkey.url))
-    for program in (_api(environment), _worker(environment)):
+    for program in (_api(environment), _worker(environment, settings.grace_seconds)):
         await _run(program, running)
     address = f"http://{settings.host}:{settings.port}"
     await _until(partial(_is_ready, address))
@@ -108,9 +108,11 @@ def _api(environment: dict[str, str]) -> Program:
     return Program("api", [sys.executable, "-m", "api"], environment)
 
 
-def _worker(environment: dict[str, str]) -> Program:
-    command = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.main", "worker"]
-    return Program("worker", command, environment)
+def _worker(environment: dict[str, str], grace_seconds: float) -> Program:
+    # Workers need not know each other; to ask for neighbours takes a second.
+    options = ("--without-mingle", "--without-gossip")
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.main", "worker", *options]
+    return Program("worker", command, environment, grace_seconds=grace_seconds)
 
 
 def _fetch_weights(settings: Settings) -> None:

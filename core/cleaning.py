@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from core.blobs import Blobs
 from core.connections import needs_redis
 from core.jobs import RETENTION, is_job_id
-from core.store import JOB_KEY
+from core.records import JOB_KEY
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from core.errors import ServiceUnavailable
+from core.errors import RedisUnavailable
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -24,12 +24,13 @@ def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
 
     Args:
         url: of the server.
-        patience: how often a call is tried again while the server is away, at
-            most half a second apart.
+        patience: how often a call is tried again while the server is away or
+            refuses to write, at most half a second apart.
         decode: whether replies are text; otherwise they are bytes.
     """
     from redis import Redis
     from redis.backoff import ExponentialBackoff
+    from redis.exceptions import OutOfMemoryError, ReadOnlyError
     from redis.retry import Retry
 
     return Redis.from_url(
@@ -40,11 +41,13 @@ def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
         socket_keepalive=True,
         health_check_interval=25,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=patience),
+        # A server that is full, or still a replica, may soon be neither.
+        retry_on_error=[OutOfMemoryError, ReadOnlyError],
     )
 
 
 def needs_redis(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Make a function raise ServiceUnavailable when Redis is away or refuses."""
+    """Make a function raise RedisUnavailable when Redis is away or refuses."""
 
     @wraps(function)
     def translated(*args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -53,6 +56,6 @@ def needs_redis(function: Callable[_P, _T]) -> Callable[_P, _T]:
         try:
             return function(*args, **kwargs)
         except RedisError as error:
-            raise ServiceUnavailable(f"Redis cannot do it: {error}") from error
+            raise RedisUnavailable(f"Redis cannot do it: {error}") from error
 
     return translated

@@ -6,13 +6,16 @@ EaselError
 ├── JobNotFound
 ├── JobNotFinished
 ├── JobFailed
+│   └── JobCanceled
 ├── ResultExpired
 │   └── ResultDamaged
 ├── StaleAttempt
+├── WorkerLost
 ├── BlobNotFound
 ├── BlobCorrupt
 ├── ServiceUnavailable
-│   └── QueueFull
+│   ├── QueueFull
+│   └── RedisUnavailable
 ├── TooManyJobs
 ├── InvalidSetting
 ├── WeightsUnavailable
@@ -97,6 +100,12 @@ class JobFailed(EaselError):
     code = "job_failed"
 
 
+class JobCanceled(JobFailed):
+    """The job was called off, so there is no result."""
+
+    code = "job_canceled"
+
+
 class ResultExpired(EaselError):
     """The result was removed after its retention time. Submit the job again."""
 
@@ -113,6 +122,13 @@ class StaleAttempt(EaselError):
     """A write came from an attempt that no longer owns the job."""
 
     code = "stale_attempt"
+
+
+class WorkerLost(EaselError):
+    """The worker died while it ran the job."""
+
+    code = "worker_lost"
+    retryable = True
 
 
 class BlobNotFound(EaselError):
@@ -152,6 +168,10 @@ class InvalidSetting(EaselError):
     """A setting of the deployment does not fit."""
 
     code = "invalid_setting"
+
+
+class RedisUnavailable(ServiceUnavailable):
+    """Redis, which holds the jobs, is away. Try again shortly."""
 
 
 class WeightsUnavailable(EaselError):

@@ -121,12 +121,17 @@ class Job(_Frozen):
     attempt: int = 0
     #: Who posted it.
     caller: str = "anonymous"
+    #: How many of those were given back by a worker that was told to stop.
+    handed_back: int = 0
     params: StyleParams
     inputs: Inputs
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
     progress: Progress | None = None
+    #: The blob from which the next attempt goes on.
+    checkpoint: str | None = None
+    #: Written a moment before the job succeeds; it counts once the status says so.
     result: Picture | None = None
     metrics: Metrics | None = None
     error: Failure | None = None
@@ -137,6 +142,11 @@ class Job(_Frozen):
     def expires_at(self) -> datetime | None:
         """When its files expire; None while it is unfinished."""
         return self.finished_at and self.finished_at + timedelta(seconds=self.retention_seconds)
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts count: those that a worker did not hand back."""
+        return self.attempt - self.handed_back
 
 
 def new_job_id() -> str:

@@ -6,17 +6,25 @@ it, is in the record (``core.store``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, cast
 
+from core.connections import needs_redis
 from core.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from celery import Celery
+    from redis import Redis
 
 #: The task's name, known to the sender and to ``worker.tasks``.
 STYLIZE_TASK = "easel.stylize"
 
 _QUEUE = "easel.jobs"
+
+#: The priorities of messages: what was begun already goes first.
+_FIRST, _USUAL = 0, 9
+#: The Redis lists that kombu keeps the messages of each priority in.
+_LISTS = (_QUEUE, f"{_QUEUE}\x06\x16{_USUAL}")
 
 _OPTIONS: dict[str, Any] = {
     "task_default_queue": _QUEUE,
@@ -47,9 +55,7 @@ _OPTIONS: dict[str, Any] = {
     "broker_pool_acquire_timeout": 5,
     "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5},
     "broker_transport_options": {
-        # Redis redelivers what was not acknowledged in this time, also while the
-        # job still runs; the claim refuses the second delivery. Longer than any job.
-        "visibility_timeout": 24 * 3600,
+        "priority_steps": [_FIRST, _USUAL],
         # Without these, a half-open connection hangs for ever.
         "socket_timeout": 10,
         "socket_connect_timeout": 5,
@@ -63,12 +69,29 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def make_celery(redis_url: str, *, include: tuple[str, ...] = ()) -> Celery:
-    """The Celery application, for a sender or, with its task modules, for a worker."""
+def make_celery(
+    redis_url: str, *, include: tuple[str, ...] = (), redelivery_seconds: int = 600
+) -> Celery:
+    """The Celery application, for a sender or, with its task modules, for a worker.
+
+    Args:
+        redis_url: of the server.
+        include: the task modules.
+        redelivery_seconds: after how long Redis delivers again what was not
+            acknowledged, also while the job still runs; the claim refuses the
+            second delivery. What brings a lost job back is its lease.
+    """
     from celery import Celery  # a quarter of a second; not paid on import
 
     celery = Celery("easel", broker=redis_url, include=list(include))
     celery.conf.update(_OPTIONS)
+    celery.conf.broker_transport_options = {
+        **celery.conf.broker_transport_options,
+        "visibility_timeout": redelivery_seconds,
+        # Look for such messages every five seconds; usual is every hundred.
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    }
     return celery
 
 
@@ -78,8 +101,14 @@ class JobQueue:
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
 
-    def announce(self, job_id: str) -> None:
+    def announce(self, job_id: str, *, first: bool = False) -> None:
         """Send the job's id to whichever worker is free first.
+
+        A job may be announced twice: its second claim is refused.
+
+        Args:
+            job_id: of a job that is queued.
+            first: before all jobs that have not been begun yet.
 
         Raises:
             ServiceUnavailable: Redis could not be reached.
@@ -87,6 +116,44 @@ class JobQueue:
         from kombu.exceptions import OperationalError
 
         try:
-            self._celery.send_task(STYLIZE_TASK, args=[job_id])
+            self._celery.send_task(
+                STYLIZE_TASK,
+                args=[job_id],
+                task_id=job_id,
+                priority=_FIRST if first else _USUAL,
+            )
         except OperationalError as error:
             raise ServiceUnavailable(f"the job queue cannot be reached: {error}") from error
+
+
+class Messages:
+    """The messages that no worker has taken yet.
+
+    Args:
+        redis: a client with ``decode_responses=True``.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    @needs_redis
+    def count(self) -> int:
+        """How many there are."""
+        lengths: list[int] = [self._redis.llen(name) for name in _LISTS]
+        return sum(lengths)
+
+    @needs_redis
+    def job_ids(self) -> set[str]:
+        """The jobs that they tell of."""
+        texts = [
+            text for name in _LISTS for text in cast(list[str], self._redis.lrange(name, 0, -1))
+        ]
+        return {job_id for text in texts if (job_id := _job_id(text)) is not None}
+
+
+def _job_id(message: str) -> str | None:
+    """The job that a message tells of; None for what is none of ours."""
+    try:
+        return str(json.loads(message)["headers"]["id"])
+    except (ValueError, TypeError, KeyError):
+        return None

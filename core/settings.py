@@ -81,6 +81,33 @@ class Settings(BaseSettings):
     max_jobs_per_caller: int = Field(
         250, ge=1, description="The most jobs of one caller that may wait or run."
     )
+    lease_seconds: float = Field(
+        8, gt=0, description="How long a worker may be silent before its job goes to another."
+    )
+    sweep_seconds: float = Field(
+        2, gt=0, description="How often it is looked for jobs whose worker was lost."
+    )
+    max_attempts: int = Field(
+        3, ge=1, description="How many workers a job may lose before it has failed."
+    )
+    checkpoint_seconds: float = Field(
+        5, ge=0, description="How often a running job is saved; less often where saving is slow."
+    )
+    stall_seconds: float = Field(
+        900, gt=0, description="A worker whose job makes no step for so long is restarted."
+    )
+    idle_seconds: float = Field(
+        30, gt=0, description="A worker that takes no job for so long while some wait is restarted."
+    )
+    patience_seconds: float = Field(
+        600, gt=0, description="How long a worker keeps a finished result while Redis is away."
+    )
+    redelivery_seconds: int = Field(
+        600, ge=1, description="After how long the queue delivers an unanswered message again."
+    )
+    grace_seconds: float = Field(
+        30, gt=0, description="How long `easel serve` lets a worker put its job away when stopping."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property

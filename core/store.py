@@ -7,11 +7,12 @@ go. Times are the server's, so that hosts need not agree on theirs.
 
 from __future__ import annotations
 
-import json
+import secrets
 from collections.abc import Mapping
 from datetime import timedelta
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel
 
 from core.admission import Admission, Load
 from core.connections import needs_redis
@@ -30,23 +31,22 @@ from core.jobs import (
     new_job_id,
 )
 from core.params import StyleParams
+from core.records import (
+    JOBS_QUEUED,
+    JOBS_RUNNING,
+    RUN_SECONDS,
+    flat,
+    job_key,
+    parse_job,
+    read_job,
+    script,
+)
 
 if TYPE_CHECKING:
     from redis import Redis
-    from redis.commands.core import Script
-
-#: What the keys of the records start with; the job's id follows.
-JOB_KEY = "easel:job:"
-
-_JOBS_QUEUED = "easel:jobs:queued"
-_JOBS_RUNNING = "easel:jobs:running"
-_RUN_SECONDS = "easel:run-seconds"
 
 #: The terms on which every job is taken.
 _ANY = Admission(caller="anonymous", max_queue=10**9, max_jobs_per_caller=10**9)
-
-#: The fields of the record that hold JSON.
-_JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error"})
 
 
 class JobStore:
@@ -54,23 +54,29 @@ class JobStore:
 
     Args:
         redis: a client with ``decode_responses=True``.
+        lease_seconds: how long a claim holds without being renewed.
         retention: how long the files of the jobs that it creates stay after their end.
     """
 
-    def __init__(self, redis: Redis, retention: timedelta = RETENTION) -> None:
+    def __init__(
+        self, redis: Redis, lease_seconds: float = 8, *, retention: timedelta = RETENTION
+    ) -> None:
         self._redis = redis
+        self._lease_seconds = lease_seconds
         self._retention = retention
-        self._ask = _script(redis, "load", "ask")
-        self._create = _script(redis, "load", "create")
-        self._claim = _script(redis, "claim")
-        self._progress = _script(redis, "progress")
-        self._finish = _script(redis, "finish")
-        self._discard = _script(redis, "discard")
+        self._ask = script(redis, "load", "ask")
+        self._create = script(redis, "load", "create")
+        self._claim = script(redis, "claim")
+        self._renew = script(redis, "renew")
+        self._finish = script(redis, "finish")
+        self._hand_back = script(redis, "hand_back")
+        self._cancel = script(redis, "cancel")
+        self._discard = script(redis, "discard")
 
     @needs_redis
     def load(self, caller: str) -> Load:
         """How busy the service is, and how much of that is the caller's."""
-        keys = [_JOBS_QUEUED, _JOBS_RUNNING, _RUN_SECONDS]
+        keys = [JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS]
         return _load(self._ask(keys=keys, args=[caller]))
 
     @needs_redis
@@ -90,13 +96,13 @@ class JobStore:
         }
         limits = (admission.max_queue, admission.max_jobs_per_caller)
         load, record = self._create(
-            keys=[_key(job_id), _JOBS_QUEUED, _JOBS_RUNNING, _RUN_SECONDS],
-            args=[job_id, admission.caller, *limits, *_flat(fields)],
+            keys=[job_key(job_id), JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS],
+            args=[job_id, admission.caller, *limits, *flat(fields)],
         )
         if record is None:
             admission.check_load(_load(load))
             raise AssertionError(f"create.lua refuses {load}, and {admission} does not")
-        return _read(record)
+        return read_job(record)
 
     @needs_redis
     def get(self, job_id: str) -> Job:
@@ -106,61 +112,95 @@ class JobStore:
             JobNotFound: there is none.
         """
         record = (
-            cast(dict[str, str], self._redis.hgetall(_key(job_id))) if is_job_id(job_id) else {}
+            cast(dict[str, str], self._redis.hgetall(job_key(job_id))) if is_job_id(job_id) else {}
         )
         if not record:
-            raise JobNotFound(f"there is no job {job_id!r}; it may have expired")
-        return _parse(record)
+            raise _not_found(job_id)
+        return parse_job(record)
 
     @needs_redis
     def queue_position(self, job_id: str) -> int | None:
         """How many jobs are before this one in the queue; None if it is not queued."""
-        return cast("int | None", self._redis.zrank(_JOBS_QUEUED, job_id))
+        return cast("int | None", self._redis.zrank(JOBS_QUEUED, job_id))
+
+    @needs_redis
+    def cancel(self, job_id: str) -> Job:
+        """Call a job off: at once while it is queued, at its next step while it runs.
+
+        A finished job stays as it is.
+
+        Raises:
+            JobNotFound: there is none.
+        """
+        keys = [job_key(job_id), JOBS_QUEUED]
+        record = self._cancel(keys=keys, args=[job_id]) if is_job_id(job_id) else None
+        if record is None:
+            raise _not_found(job_id)
+        return read_job(record)
 
     @needs_redis
     def claim(self, job_id: str) -> Job | None:
-        """queued to running: begin an attempt. None if the job is not queued, or unknown."""
-        record = self._claim(keys=[_key(job_id), _JOBS_QUEUED, _JOBS_RUNNING], args=[job_id])
-        return _read(record) if record else None
+        """queued to running: begin an attempt, and take the lease.
+
+        Returns:
+            The job, or None if it is not queued, or unknown.
+        """
+        record = self._claim(
+            keys=[job_key(job_id), JOBS_QUEUED, JOBS_RUNNING],
+            args=[job_id, self._lease_seconds, secrets.token_hex(8)],
+        )
+        return read_job(record) if record else None
 
     @needs_redis
-    def write_progress(self, job: Job, progress: Progress) -> None:
-        """Note how far the attempt has come.
+    def renew(self, job: Job, **fields: BaseModel | str) -> bool:
+        """Keep the lease, and write fields of the record that are new.
+
+        Returns:
+            Whether to go on; False when the job was called off.
 
         Raises:
             StaleAttempt: the attempt no longer owns the job.
         """
-        if not self._progress(keys=[_key(job.id)], args=[job.attempt, progress.model_dump_json()]):
-            raise StaleAttempt(f"attempt {job.attempt} no longer owns job {job.id}")
+        answer = self._renew(
+            keys=[job_key(job.id), JOBS_RUNNING],
+            args=[job.id, job.attempt, self._lease_seconds, *flat(_texts(fields))],
+        )
+        return _owned(job, answer) != "cancel"
 
-    def succeed(self, job: Job, result: Picture, progress: Progress, metrics: Metrics) -> None:
+    def succeed(self, job: Job, result: Picture, progress: Progress, metrics: Metrics) -> JobStatus:
         """running to succeeded; the result is in the blob store already.
 
+        Returns:
+            What the job is now: canceled, if it was called off in the meantime.
+
         Raises:
             StaleAttempt: the attempt no longer owns the job.
         """
-        self._end(
-            job,
-            JobStatus.SUCCEEDED,
-            {
-                "result": result.model_dump_json(),
-                "progress": progress.model_dump_json(),
-                "metrics": metrics.model_dump_json(),
-            },
+        return self._end(
+            job, JobStatus.SUCCEEDED, result=result, progress=progress, metrics=metrics
         )
 
-    def fail(self, job: Job, error: Failure) -> None:
-        """running to failed.
+    def fail(self, job: Job, error: Failure) -> JobStatus:
+        """running to failed, or to canceled, as :meth:`succeed`."""
+        return self._end(job, JobStatus.FAILED, error=error)
 
-        Raises:
-            StaleAttempt: the attempt no longer owns the job.
-        """
-        self._end(job, JobStatus.FAILED, {"error": error.model_dump_json()})
+    def call_off(self, job: Job) -> JobStatus:
+        """running to canceled, by the attempt that owns the job, as :meth:`succeed`."""
+        return self._end(job, JobStatus.CANCELED)
+
+    @needs_redis
+    def hand_back(self, job: Job, **fields: str) -> JobStatus:
+        """running to queued, without using up an attempt, as :meth:`succeed`."""
+        answer = self._hand_back(
+            keys=[job_key(job.id), JOBS_QUEUED, JOBS_RUNNING],
+            args=[job.id, job.attempt, *flat(fields)],
+        )
+        return JobStatus(_owned(job, answer))
 
     @needs_redis
     def discard(self, job: Job) -> None:
         """Take back a job that could not be announced to the workers."""
-        self._discard(keys=[_key(job.id), _JOBS_QUEUED], args=[job.id])
+        self._discard(keys=[job_key(job.id), JOBS_QUEUED], args=[job.id])
 
     @needs_redis
     def check(self) -> None:
@@ -168,27 +208,12 @@ class JobStore:
         self._redis.ping()
 
     @needs_redis
-    def _end(self, job: Job, status: JobStatus, fields: Mapping[str, str]) -> None:
-        ended = self._finish(
-            keys=[_key(job.id), _JOBS_RUNNING, _RUN_SECONDS],
-            args=[job.id, job.attempt, status.value, *_flat(fields)],
+    def _end(self, job: Job, status: JobStatus, **fields: BaseModel) -> JobStatus:
+        answer = self._finish(
+            keys=[job_key(job.id), JOBS_RUNNING, RUN_SECONDS],
+            args=[job.id, job.attempt, status.value, *flat(_texts(fields))],
         )
-        if not ended:
-            raise StaleAttempt(f"attempt {job.attempt} no longer owns job {job.id}")
-
-
-def _key(job_id: str) -> str:
-    return JOB_KEY + job_id
-
-
-def _script(redis: Redis, *names: str) -> Script:
-    """One script, of the files one after the other."""
-    folder = files("core").joinpath("lua")
-    return redis.register_script("\n".join(folder.joinpath(f"{n}.lua").read_text() for n in names))
-
-
-def _flat(fields: Mapping[str, Any]) -> list[Any]:
-    return [item for pair in fields.items() for item in pair]
+        return JobStatus(_owned(job, answer))
 
 
 def _load(reply: Any) -> Load:
@@ -196,15 +221,18 @@ def _load(reply: Any) -> Load:
     return Load(queued, unfinished, None if run_seconds is None else float(run_seconds))
 
 
-def _read(reply: Any) -> Job:
-    """A job from a script's reply, which has field and value by turns."""
-    return _parse(dict(zip(reply[::2], reply[1::2], strict=True)))
+def _not_found(job_id: str) -> JobNotFound:
+    return JobNotFound(f"there is no job {job_id!r}; it may have expired")
 
 
-def _parse(record: Mapping[str, str]) -> Job:
-    return Job.model_validate(
-        {
-            field: json.loads(value) if field in _JSON_FIELDS else value
-            for field, value in record.items()
-        }
-    )
+def _owned(job: Job, answer: Any) -> str:
+    if answer is None:
+        raise StaleAttempt(f"attempt {job.attempt} no longer owns job {job.id}")
+    return str(answer)
+
+
+def _texts(fields: Mapping[str, BaseModel | str]) -> dict[str, str]:
+    return {
+        name: value if isinstance(value, str) else value.model_dump_json()
+        for name, value in fields.items()
+    }

@@ -36,9 +36,17 @@ class Ticker:
         self._stopped.set()
 
     def _run(self) -> None:
+        well = True
         while not self._stopped.is_set():
             try:
                 self._action()
             except ServiceUnavailable as error:
-                _logger.warning("turn missed", extra={"of": self._name, "reason": str(error)})
+                if well:  # an outage is worth one line, not one a second
+                    reason = {"of": self._name, "reason": str(error)}
+                    _logger.warning("turns are missed", extra=reason)
+                well = False
+            else:
+                if not well:
+                    _logger.info("turns are made again", extra={"of": self._name})
+                well = True
             self._stopped.wait(self._seconds)

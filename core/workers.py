@@ -29,6 +29,9 @@ class WorkerInfo(BaseModel):
     networks: tuple[str, ...]
     #: Of the device that it computes on; None where that is not known.
     memory_total_bytes: int | None = None
+    memory_available_bytes: int | None = None
+    #: The job that it runs now.
+    job_id: str | None = None
 
 
 class WorkerRegistry:

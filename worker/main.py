@@ -20,4 +20,8 @@ def _keep_logging(**_: Any) -> None:
     """Something listens to this signal, so Celery sets up no logging of its own."""
 
 
-app = make_celery(_settings.redis_url, include=("worker.tasks",))
+app = make_celery(
+    _settings.redis_url,
+    include=("worker.tasks",),
+    redelivery_seconds=_settings.redelivery_seconds,
+)

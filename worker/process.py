@@ -1,27 +1,31 @@
-"""What one worker process holds, built once: clients, networks, the runner."""
+"""What the child of a worker holds, built once: clients, networks, the runner."""
 
 from __future__ import annotations
 
 import logging
 import os
 import socket
+from typing import NoReturn
 
 from core.blobs import open_blobs
 from core.connections import connect
-from core.errors import WeightsUnavailable
+from core.errors import ServiceUnavailable, WeightsUnavailable
 from core.nst import pick_device
 from core.params import StyleParams
+from core.queue import JobQueue, make_celery
 from core.settings import Settings
 from core.store import JobStore
-from core.workers import WorkerInfo, WorkerRegistry
-from worker.heartbeat import Heartbeat
+from core.ticker import Ticker
+from core.workers import HEARTBEAT_SECONDS, WorkerInfo, WorkerRegistry
+from worker.lease import exit_now
+from worker.memory import memory_of
 from worker.networks import Networks
-from worker.runner import Runner
+from worker.runner import Limits, Runner
 
 _logger = logging.getLogger(__name__)
 
-#: A worker waits out an outage of Redis, for about ten minutes a call.
-_PATIENCE = 1200
+#: While Redis is away, a call is tried again so often.
+_TRIES_PER_SECOND = 2
 
 
 class WorkerProcess:
@@ -32,15 +36,22 @@ class WorkerProcess:
     """
 
     def __init__(self, settings: Settings) -> None:
-        redis = connect(settings.redis_url, patience=_PATIENCE)
+        patience = round(settings.patience_seconds * _TRIES_PER_SECOND)
+        redis = connect(settings.redis_url, patience=patience)
         self._networks = Networks(settings.weights_dir, pick_device(settings.device))
+        self._stopping = False
         self.runner = Runner(
-            JobStore(redis),
-            open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=_PATIENCE),
+            JobStore(redis, settings.lease_seconds),
+            JobQueue(make_celery(settings.redis_url)),
+            open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=patience),
             self._networks,
-            settings.max_picture_pixels,
+            Limits(
+                settings.max_picture_pixels, settings.checkpoint_seconds, settings.stall_seconds
+            ),
+            stopping=lambda: self._stopping,
         )
-        self._heartbeat = Heartbeat(WorkerRegistry(redis), self._describe)
+        self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))
+        self._heartbeat = Ticker("heartbeat", HEARTBEAT_SECONDS, self._beat)
 
     def start(self) -> None:
         """Load the usual network, and say that the worker is there."""
@@ -52,13 +63,32 @@ class WorkerProcess:
         _logger.info("worker ready", extra={"device": str(self._networks.device)})
         self._heartbeat.start()
 
+    def interrupt(self) -> None:
+        """Put the job at hand away at its next step, and begin no other."""
+        self._stopping = True
+
+    def give_up(self) -> NoReturn:
+        """End at once; the lease of the job runs out, and a new process begins anew."""
+        exit_now()
+
     def stop(self) -> None:
         """Say that the worker has gone."""
         self._heartbeat.stop()
+        try:
+            self._registry.withdraw(self._describe())
+        except ServiceUnavailable:
+            _logger.warning("could not sign off; the worker will be forgotten by itself")
+
+    def _beat(self) -> None:
+        self._registry.announce(self._describe())
 
     def _describe(self) -> WorkerInfo:
+        memory = memory_of(self._networks.device)
         return WorkerInfo(
             id=f"{socket.gethostname()}:{os.getpid()}",
             device=str(self._networks.device),
             networks=self._networks.names(),
+            memory_total_bytes=memory.total,
+            memory_available_bytes=memory.available,
+            job_id=self.runner.job_id,
         )

@@ -18,6 +18,7 @@ class Pace:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._started = clock()
+        self._first: float | None = None
         self._written: float | None = None
 
     def due(self) -> bool:
@@ -33,5 +34,11 @@ class Pace:
         return self._clock() - self._started
 
     def eta(self, fraction: float) -> float | None:
-        """Seconds left when this part is done; None while nothing is."""
-        return self.elapsed() * (1 - fraction) / fraction if fraction > 0 else None
+        """Seconds left when this part is done; None until something was.
+
+        The first fraction told is where the run began: at nothing, or at a checkpoint.
+        """
+        if self._first is None:
+            self._first = fraction
+        done = fraction - self._first
+        return self.elapsed() * (1 - fraction) / done if done > 0 else None

@@ -5,21 +5,46 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import chain
 
 import torch
 
 from core.blobs import Blobs
 from core.encoding import Encoded, encode
-from core.errors import EaselError, StaleAttempt
+from core.errors import (
+    BlobCorrupt,
+    BlobNotFound,
+    EaselError,
+    RedisUnavailable,
+    ServiceUnavailable,
+    StaleAttempt,
+)
 from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress
 from core.logs import log_context
-from core.nst import Step, stylize
+from core.nst import VGG19, Pictures, Step, stylize
+from core.queue import JobQueue
 from core.store import JobStore
 from core.uploads import Uploads
+from worker.checkpoints import Checkpoints
+from worker.lease import Lease
 from worker.networks import Networks
 from worker.progress import Pace
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run is held to."""
+
+    #: The bound that uploads were accepted with.
+    max_pixels: int
+    #: From one checkpoint to the next.
+    checkpoint_seconds: float
+    #: The longest that one step may take.
+    stall_seconds: float
 
 
 class Runner:
@@ -27,73 +52,144 @@ class Runner:
 
     Args:
         store: has the records.
+        queue: hears of jobs that are handed back.
         blobs: has the pictures.
         networks: has the networks, and with them the device.
-        max_pixels: the bound that uploads were accepted with.
+        limits: what a run is held to.
+        stopping: whether the worker was told to stop.
         clock: monotonic seconds.
     """
 
     def __init__(
         self,
         store: JobStore,
+        queue: JobQueue,
         blobs: Blobs,
         networks: Networks,
-        max_pixels: int,
+        limits: Limits,
+        stopping: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        self._queue = queue
         self._blobs = blobs
         self._networks = networks
-        self._max_pixels = max_pixels
+        self._limits = limits
+        self._stopping = stopping
         self._clock = clock
+        #: The job at hand.
+        self.job_id: str | None = None
 
     def run(self, job_id: str) -> None:
-        """Take the job to its final state, if it is there to be claimed."""
+        """Take the job to its final state, if it is there to be claimed.
+
+        Raises:
+            RedisUnavailable: the worker's patience ended before Redis came back.
+                The job is not lost: its lease runs out, and it is queued again.
+        """
         with log_context(job_id=job_id):
+            if self._stopping():
+                return  # the message is gone, and the reaper sends another
             job = self._store.claim(job_id)
             if job is None:
                 _logger.info("job not claimed: it is not queued")
                 return
             _logger.info("job started", extra={"attempt": job.attempt})
+            self.job_id = job_id
             try:
-                self._paint(job)
-                _logger.info("job ended", extra={"status": JobStatus.SUCCEEDED.value})
+                self._attempt(job)
             except StaleAttempt:
                 _logger.warning("job given up: another attempt has it")
+            finally:
+                self.job_id = None
+
+    def _attempt(self, job: Job) -> None:
+        checkpoints = Checkpoints(
+            self._blobs, self._limits.checkpoint_seconds, self._clock, job.checkpoint
+        )
+        with Lease(self._store, job, self._limits.stall_seconds) as lease:
+            try:
+                status = self._paint(job, lease, checkpoints)
+            except (StaleAttempt, RedisUnavailable):
+                raise
             except Exception as error:
                 # The one broad except: whatever went wrong, the job must end.
                 failure = failure_of(error)
-                self._store.fail(job, failure)
-                _logger.exception(
-                    "job ended", extra={"status": JobStatus.FAILED.value, "code": failure.code}
-                )
+                status = self._store.fail(job, failure)
+                _logger.exception("job broke", extra={"code": failure.code})
+        if status is JobStatus.QUEUED:
+            self._queue_again(job)
+        else:
+            checkpoints.keep_only()
+            _logger.info("job ended", extra={"status": status.value})
 
-    def _paint(self, job: Job) -> None:
+    def _paint(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
+        if job.result and job.progress and job.metrics and self._is_kept(job.result):
+            _logger.info("result found: an earlier attempt had finished")
+            return self._store.succeed(job, job.result, job.progress, job.metrics)
         network = self._networks.get(job.params.network)
         pace = Pace(self._clock)
-        pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._max_pixels)
-        steps = stylize(pictures, job.params, network)
-        last = self._watch(job, steps, pace)
-        file = encode(last.pixels(), pictures.alpha, job.params.format, job.params.quality)
-        # The file first, then the record: a record must never promise what is not there.
-        result = self._keep(file)
-        metrics = Metrics(optimize_seconds=round(pace.elapsed(), 3), device=str(network.device))
-        self._store.succeed(job, result, progress_of(last, 0.0), metrics)
-
-    def _watch(self, job: Job, steps: Iterator[Step], pace: Pace) -> Step:
-        last = next(steps)
-        for last in steps:
+        pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._limits.max_pixels)
+        for step in self._steps(job, pictures, network):
+            if not lease.step_made():
+                return self._store.call_off(job)
+            if self._stopping():
+                return self._hand_back(job, step, checkpoints)
             if pace.due():
-                progress = progress_of(last, pace.eta(last.fraction))
-                self._store.write_progress(job, progress)
-        return last
+                lease.report(progress_of(step, pace.eta(step.fraction)))
+            if checkpoints.due() and (digest := checkpoints.save(step)):
+                lease.save(digest)
+                checkpoints.keep_only(digest, lease.checkpoint)
+        metrics = Metrics(optimize_seconds=round(pace.elapsed(), 3), device=str(network.device))
+        file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
+        return self._finish(job, file, progress_of(step, 0.0), metrics)
 
-    def _keep(self, file: Encoded) -> Picture:
-        return Picture(
-            sha256=self._blobs.put(file.data),
+    def _steps(self, job: Job, pictures: Pictures, network: VGG19) -> Iterator[Step]:
+        """The run, from the checkpoint of an earlier attempt if there is a good one."""
+        if job.checkpoint is not None:
+            try:
+                saved = self._blobs.get(job.checkpoint)
+                steps = stylize(pictures, job.params, network, resume=saved)
+                first = next(steps)
+            except EaselError as error:
+                _logger.warning("checkpoint of no use", extra={"reason": str(error)})
+            else:
+                _logger.info("job resumed", extra={"step": first.step})
+                return chain([first], steps)
+        return stylize(pictures, job.params, network)
+
+    def _finish(self, job: Job, file: Encoded, progress: Progress, metrics: Metrics) -> JobStatus:
+        _logger.info("picture finished")
+        result = Picture(
+            sha256=sha256(file.data).hexdigest(),
             media_type=file.media_type,
             size_bytes=len(file.data),
         )
+        # A note of the result, then its file, then the status. Should this worker die
+        # in between, the next attempt finds the file by the note; and the status
+        # never promises what is not there.
+        self._store.renew(job, result=result, progress=progress, metrics=metrics)
+        self._blobs.put(file.data)
+        return self._store.succeed(job, result, progress, metrics)
+
+    def _hand_back(self, job: Job, step: Step, checkpoints: Checkpoints) -> JobStatus:
+        digest = checkpoints.save(step)
+        status = self._store.hand_back(job, **({"checkpoint": digest} if digest else {}))
+        checkpoints.keep_only(digest or job.checkpoint)
+        return status
+
+    def _queue_again(self, job: Job) -> None:
+        _logger.info("job handed back: the worker stops")
+        try:
+            self._queue.announce(job.id, first=True)
+        except ServiceUnavailable as error:
+            _logger.warning("not announced; the reaper will", extra={"reason": str(error)})
+
+    def _is_kept(self, picture: Picture) -> bool:
+        try:
+            return bool(self._blobs.get(picture.sha256))
+        except (BlobNotFound, BlobCorrupt):
+            return False
 
 
 def progress_of(step: Step, eta_seconds: float | None) -> Progress:
@@ -116,11 +212,17 @@ def progress_of(step: Step, eta_seconds: float | None) -> Progress:
     )
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch has a class for a full GPU, and only a message for a full host.
+    full = isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    return full or isinstance(error, (MemoryError, torch.OutOfMemoryError))
+
+
 def failure_of(error: Exception) -> Failure:
     """What the caller is told of an error. Internals stay in the log."""
     if isinstance(error, EaselError):
         return Failure(code=error.code, message=str(error), retryable=error.retryable)
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    if _is_out_of_memory(error):
         return Failure(
             code="out_of_memory",
             message="the picture does not fit into the worker's memory; ask for a smaller size",

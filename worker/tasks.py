@@ -1,36 +1,62 @@
-"""The Celery side of a worker's child process."""
+"""The Celery side of a worker: what its parent and its child do when."""
 
 from __future__ import annotations
 
+import logging
+import signal
 from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
-from celery.signals import worker_process_init, worker_process_shutdown
+from celery.signals import (
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
 
+from core.errors import RedisUnavailable
 from core.logs import configure_logging
 from core.queue import STYLIZE_TASK
 from core.settings import Settings
+from worker.parent import INTERRUPT, WorkerParent
 
 if TYPE_CHECKING:
     from worker.process import WorkerProcess
 
-#: The one thing this process is; there is none in the parent.
+_logger = logging.getLogger(__name__)
+
+#: The one thing this process is: the parent, or its child.
+_parent: WorkerParent | None = None
 _process: WorkerProcess | None = None
 
 
+@worker_init.connect
+def _start_parent(**_: Any) -> None:
+    global _parent
+    _parent = WorkerParent(Settings())
+    _parent.start()
+
+
+@worker_shutting_down.connect
+def _stop_parent(**_: Any) -> None:
+    if _parent is not None:
+        _parent.stop()
+
+
 @worker_process_init.connect
-def _start(**_: Any) -> None:
+def _start_child(**_: Any) -> None:
     from worker.process import WorkerProcess  # torch: in the child, not in its parent
 
     global _process
     settings = Settings()
     configure_logging(settings.log_level, part="worker")
-    _process = WorkerProcess(settings)
-    _process.start()
+    process = _process = WorkerProcess(settings)
+    signal.signal(INTERRUPT, lambda *_: process.interrupt())
+    process.start()
 
 
 @worker_process_shutdown.connect
-def _stop(**_: Any) -> None:
+def _stop_child(**_: Any) -> None:
     if _process is not None:
         _process.stop()
 
@@ -39,4 +65,8 @@ def _stop(**_: Any) -> None:
 def stylize(job_id: str) -> None:
     """Run the job of that id."""
     assert _process is not None, "worker_process_init has not run"
-    _process.runner.run(job_id)
+    try:
+        _process.runner.run(job_id)
+    except RedisUnavailable:
+        _logger.critical("patience with Redis has ended; giving up", extra={"job_id": job_id})
+        _process.give_up()

@@ -16,7 +16,14 @@ from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.api.test_jobs import post
 
-WORKER = WorkerInfo(id="host:1", device="cpu", networks=("vgg19-normalized",))
+WORKER = WorkerInfo(
+    id="host:1",
+    device="cpu",
+    networks=("vgg19-normalized",),
+    memory_total_bytes=8 * 2**30,
+    memory_available_bytes=3 * 2**30,
+    job_id="some-job",
+)
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
@@ -27,11 +34,14 @@ def test_alive_needs_nothing(client: httpx.Client) -> None:
 def test_ready_needs_a_worker(client: httpx.Client, services: Services) -> None:
     before = client.get("/readyz")
     assert (before.status_code, before.json()["ready"]) == (503, False)
-    assert (before.json()["redis"], before.json()["workers"]) == ("ok", [])
+    assert (before.json()["missing"], before.json()["redis"]) == (["workers"], "ok")
     services.workers.announce(WORKER)
     after = client.get("/readyz")
     assert (after.status_code, after.json()["ready"]) == (200, True)
-    assert after.json()["workers"] == [WORKER.model_dump(mode="json")]
+    assert after.json()["missing"] == []
+    (worker,) = after.json()["workers"]
+    assert (worker["id"], worker["memory_available_bytes"]) == ("host:1", 3 * 2**30)
+    assert (worker["busy"], "job_id" in worker) == (True, False)
 
 
 def without_redis(services: Services) -> Services:
@@ -50,6 +60,7 @@ def test_an_outage_of_redis_is_a_503_everywhere_but_alive(services: Services) ->
         ready = client.get("/readyz")
         assert ready.status_code == 503
         assert "Redis" in ready.json()["redis"]
+        assert ready.json()["missing"] == ["redis", "workers"]
         job = client.get("/jobs/01a202d6-98c4-775e-952b-a081813c8da6")
         assert_problem(job, 503, "service_unavailable")
         assert_problem(post(client), 503, "service_unavailable")
@@ -70,3 +81,4 @@ def test_blobs_that_cannot_be_written_are_named(services: Services) -> None:
         ready = client.get("/readyz")
     assert ready.status_code == 503
     assert "cannot be written" in ready.json()["blobs"]
+    assert "blobs" in ready.json()["missing"]

@@ -11,6 +11,7 @@ from redis import Redis
 
 from api.deps import Services
 from core.jobs import Failure, Job, Loss, Metrics, Picture, Progress, new_job_id
+from core.queue import Messages
 from core.uploads import FILE_FIELDS
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png
@@ -54,7 +55,7 @@ def test_a_job_is_accepted_and_can_be_followed(client: httpx.Client, redis: Redi
     assert int(answer.headers["retry-after"]) >= 1
     assert (job["status"], job["done"], job["queue_position"]) == ("queued", False, 0)
     assert (job["params"]["size"], job["params"]["style_weight"]) == (256, 1000)
-    assert redis.llen("easel.jobs") == 1
+    assert Messages(redis).job_ids() == {job["id"]}
     followed = client.get(job["links"]["self"])
     assert followed.status_code == 200
     assert followed.json() == job
@@ -81,7 +82,7 @@ def test_a_start_and_masks_are_kept_too(client: httpx.Client, services: Services
 def test_a_running_job_shows_its_progress(client: httpx.Client, services: Services) -> None:
     job = claim(services, client)
     progress = made_progress(step=3)
-    services.store.write_progress(job, progress)
+    services.store.renew(job, progress=progress)
     shown = client.get(f"/jobs/{job.id}").json()
     assert (shown["status"], shown["queue_position"]) == ("running", None)
     assert shown["progress"] == progress.model_dump()
@@ -137,6 +138,53 @@ def test_the_result_of_a_failed_job_says_why(client: httpx.Client, services: Ser
     assert (shown["status"], shown["error"]) == ("failed", error.model_dump())
     problem = assert_problem(client.get(f"/jobs/{job.id}/result"), 409, "job_failed")
     assert "too big" in problem["detail"]
+
+
+def cancel(client: httpx.Client, job_id: str) -> httpx.Response:
+    return client.post(f"/jobs/{job_id}/cancel")
+
+
+def test_a_queued_job_is_canceled_at_once_and_only_once(
+    client: httpx.Client, services: Services
+) -> None:
+    queued, other = post(client).json(), post(client).json()
+    assert queued["links"]["cancel"] == f"/jobs/{queued['id']}/cancel"
+    canceled = cancel(client, queued["id"])
+    assert canceled.status_code == 200
+    assert (canceled.json()["status"], canceled.json()["done"]) == ("canceled", True)
+    assert cancel(client, queued["id"]).json() == canceled.json()
+    assert client.get(queued["links"]["self"]).json() == canceled.json()
+    assert client.get(other["links"]["self"]).json()["queue_position"] == 0
+    assert services.store.claim(queued["id"]) is None
+    assert_problem(client.get(queued["links"]["result"]), 409, "job_canceled")
+
+
+def test_a_running_job_that_is_called_off_ends_canceled(
+    client: httpx.Client, services: Services
+) -> None:
+    job, other = claim(services, client), claim(services, client)
+    for _ in range(2):
+        answer = cancel(client, job.id)
+        assert (answer.status_code, answer.json()["status"]) == (200, "running")
+    assert services.store.renew(other)
+    assert not services.store.renew(job)
+    finish(services, job, STYLE)  # too late: the caller was told that it is called off
+    assert client.get(f"/jobs/{job.id}").json()["status"] == "canceled"
+
+
+def test_canceling_what_has_ended_changes_nothing(client: httpx.Client, services: Services) -> None:
+    job = claim(services, client)
+    finish(services, job, STYLE)
+    before = client.get(f"/jobs/{job.id}").json()
+    assert before["metrics"]["attempts"] == 1
+    answer = cancel(client, job.id)
+    assert (answer.status_code, answer.json()) == (200, before)
+    assert client.get(before["links"]["result"]).content == STYLE
+
+
+@pytest.mark.parametrize("job_id", [new_job_id(), "nonsense", "*"])
+def test_canceling_what_is_not_there_is_not_found(client: httpx.Client, job_id: str) -> None:
+    assert_problem(cancel(client, job_id), 404, "job_not_found")
 
 
 def test_a_result_whose_file_is_gone_has_expired(client: httpx.Client, services: Services) -> None:

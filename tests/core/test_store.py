@@ -86,8 +86,9 @@ def test_what_is_not_there_cannot_be_claimed(store: JobStore) -> None:
 
 def test_progress_is_kept(store: JobStore) -> None:
     job = claimed(store)
-    store.write_progress(job, PROGRESS)
-    assert store.get(job.id).progress == PROGRESS
+    assert store.renew(job, progress=PROGRESS, checkpoint="f" * 64)
+    kept = store.get(job.id)
+    assert (kept.progress, kept.checkpoint) == (PROGRESS, "f" * 64)
 
 
 def test_a_job_succeeds_with_its_result(store: JobStore, redis: Redis) -> None:
@@ -113,7 +114,7 @@ def test_a_final_state_never_changes(store: JobStore) -> None:
     with pytest.raises(StaleAttempt):
         store.succeed(job, RESULT, PROGRESS, METRICS)
     with pytest.raises(StaleAttempt):
-        store.write_progress(job, PROGRESS)
+        store.renew(job, progress=PROGRESS)
     assert store.claim(job.id) is None
     assert store.get(job.id) == before
 
@@ -131,13 +132,77 @@ def test_an_old_attempt_cannot_write(store: JobStore, redis: Redis) -> None:
     job = claimed(store)
     redis.hset(f"easel:job:{job.id}", "attempt", "2")  # as a later claim would
     for write in (
-        lambda: store.write_progress(job, PROGRESS),
+        lambda: store.renew(job, progress=PROGRESS),
         lambda: store.succeed(job, RESULT, PROGRESS, METRICS),
         lambda: store.fail(job, FAILURE),
+        lambda: store.call_off(job),
+        lambda: store.hand_back(job),
     ):
         with pytest.raises(StaleAttempt, match="attempt 1"):
             write()
     assert store.get(job.id).status is JobStatus.RUNNING
+
+
+def test_a_claim_asked_for_again_is_the_same_claim(store: JobStore, redis: Redis) -> None:
+    # The client sends a call again when the connection broke before the answer.
+    job = new_job(store)
+    answers = [
+        store._claim(
+            keys=[f"easel:job:{job.id}", "easel:jobs:queued", "easel:jobs:running"],
+            args=[job.id, 8, word],
+        )
+        for word in ("one", "one", "another")
+    ]
+    assert answers[0] == answers[1]
+    assert answers[2] is None
+    assert store.get(job.id).attempt == 1
+
+
+def test_the_lease_ends_when_the_servers_clock_says_so(store: JobStore, redis: Redis) -> None:
+    seconds, _ = redis.time()
+    job = claimed(JobStore(redis, lease_seconds=100))
+    assert seconds + 99 < float(redis.zscore("easel:jobs:running", job.id) or 0) < seconds + 160
+    JobStore(redis, lease_seconds=1000).renew(job)
+    assert float(redis.zscore("easel:jobs:running", job.id) or 0) > seconds + 999
+
+
+def test_a_job_handed_back_is_queued_in_its_old_place_and_no_attempt_is_used_up(
+    store: JobStore,
+) -> None:
+    job, later = claimed(store), new_job(store)
+    assert store.hand_back(job, checkpoint="f" * 64) is JobStatus.QUEUED
+    assert store.queue_position(job.id) == 0
+    assert store.queue_position(later.id) == 1
+    again = store.claim(job.id)
+    assert again is not None
+    assert (again.attempts, again.checkpoint) == (1, "f" * 64)
+    with pytest.raises(StaleAttempt):
+        store.renew(job)  # what the first attempt still writes is refused all the same
+    assert again.started_at == job.started_at
+
+
+def test_a_job_called_off_ends_canceled_whatever_its_attempt_says(store: JobStore) -> None:
+    ends = [
+        lambda job: store.succeed(job, RESULT, PROGRESS, METRICS),
+        lambda job: store.fail(job, FAILURE),
+        store.call_off,
+        store.hand_back,
+    ]
+    for end in ends:
+        job = claimed(store)
+        assert store.cancel(job.id).status is JobStatus.RUNNING
+        assert end(job) is JobStatus.CANCELED
+        ended = store.get(job.id)
+        assert (ended.status, ended.result, ended.error) == ("canceled", None, None)
+        assert ended.finished_at is not None
+
+
+def test_a_result_noted_before_its_file_is_not_one_yet(store: JobStore) -> None:
+    job = claimed(store)
+    store.renew(job, result=RESULT, progress=PROGRESS, metrics=METRICS)
+    assert store.get(job.id).status is JobStatus.RUNNING
+    store.fail(job, FAILURE)
+    assert store.get(job.id).result is None
 
 
 def test_a_queued_job_can_be_taken_back_and_a_running_one_cannot(store: JobStore) -> None:

@@ -6,8 +6,15 @@ from redis import Redis
 
 from core.workers import FORGET_SECONDS, WorkerInfo, WorkerRegistry
 
-ONE = WorkerInfo(id="host:1", device="cpu", networks=("vgg19-normalized",))
-TWO = WorkerInfo(id="host:2", device="cuda:0", networks=())
+ONE = WorkerInfo(
+    id="host:1",
+    device="cpu",
+    networks=("vgg19-normalized",),
+    memory_total_bytes=8 * 2**30,
+    memory_available_bytes=3 * 2**30,
+    job_id="some-job",
+)
+TWO = ONE.model_copy(update={"id": "host:2", "device": "cuda:0", "job_id": None})
 
 
 def test_a_worker_is_alive_from_its_first_word_to_its_last(redis: Redis) -> None:

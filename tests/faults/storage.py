@@ -116,7 +116,7 @@ class Service:
 
     def work(self) -> None:
         """Do every job that the queue tells of, as a worker does."""
-        while message := self._redis.rpop("easel.jobs"):
+        while message := self._redis.rpop("easel.jobs\x06\x169"):
             assert isinstance(message, str)
             body = base64.b64decode(json.loads(message)["body"])
             self._runner.run(json.loads(body)[0][0])

@@ -38,7 +38,7 @@ from tests.faults.storage import (
     forbidden,
 )
 from worker.networks import Networks
-from worker.runner import Runner
+from worker.runner import Limits, Runner
 
 CONTENT, STYLE = png(photo(80, 60, seed=1)), png(photo(70, 90, seed=2))
 
@@ -61,7 +61,8 @@ def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Servic
     )
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
-    runner = Runner(store, blobs, networks, settings.max_picture_pixels)
+    limits = Limits(settings.max_picture_pixels, checkpoint_seconds=60, stall_seconds=60)
+    runner = Runner(store, services.queue, blobs, networks, limits)
     with serving(services) as client:
         yield Service(services, client, runner, redis)
 

@@ -39,3 +39,11 @@ def test_the_time_left_is_extrapolated() -> None:
     clock.now += 30
     assert pace.eta(0.25) == pytest.approx(90)
     assert pace.eta(1) == 0
+
+
+def test_what_an_earlier_attempt_did_took_no_time_of_this_one() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    assert pace.eta(0.5) is None
+    clock.now += 10
+    assert pace.eta(0.75) == pytest.approx(10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +15,21 @@ from torch import Tensor
 
 from core import images
 from core.blobs import Blobs
-from core.errors import LossNotFinite, ServiceUnavailable
-from core.jobs import Inputs, Job, JobStatus
+from core.connections import connect
+from core.errors import LossNotFinite, RedisUnavailable, ServiceUnavailable
+from core.jobs import Inputs, Job, JobStatus, Picture
 from core.nst import Pictures, load_network, stylize
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
+from core.queue import JobQueue, Messages, make_celery
 from core.store import JobStore
 from tests.conftest import photo, stored
 from worker.networks import Networks, calibration_pictures
-from worker.runner import Runner, failure_of
+from worker.runner import Limits, Runner, failure_of
 
 CONTENT, STYLE = photo(80, 60, seed=1), photo(70, 90, seed=2)
 PARAMS = StyleParams(size=64, steps=4, pyramid="off", network=Network.TORCHVISION)
+LIMITS = Limits(max_pixels=1_000_000, checkpoint_seconds=0, stall_seconds=60)
 
 
 @pytest.fixture
@@ -36,9 +40,18 @@ def weights_dir(tmp_path: Path, tiny_weights: dict[str, Tensor]) -> Path:
 
 
 @pytest.fixture
-def runner(store: JobStore, blobs: Blobs, weights_dir: Path) -> Runner:
-    networks = Networks(weights_dir, torch.device("cpu"))
-    return Runner(store, blobs, networks, max_pixels=1_000_000)
+def runner(store: JobStore, queue: JobQueue, blobs: Blobs, networks: Networks) -> Runner:
+    return Runner(store, queue, blobs, networks, LIMITS)
+
+
+@pytest.fixture
+def networks(weights_dir: Path) -> Networks:
+    return Networks(weights_dir, torch.device("cpu"))
+
+
+@pytest.fixture
+def queue(valkey_url: str) -> JobQueue:
+    return JobQueue(make_celery(valkey_url))
 
 
 def inputs(blobs: Blobs, style: Image.Image) -> Inputs:
@@ -117,19 +130,171 @@ def test_the_worker_goes_on_after_a_job_that_failed(
 
 
 def test_a_job_that_another_attempt_has_taken_is_given_up(
-    store: JobStore, blobs: Blobs, weights_dir: Path, redis: Redis
+    store: JobStore, queue: JobQueue, blobs: Blobs, networks: Networks, redis: Redis
 ) -> None:
     job = new_job(store, blobs)
 
-    def clock() -> float:
-        # Asked throughout the run: by then a later attempt owns the job.
+    def taken() -> bool:
+        # Asked at every step: by then a later attempt owns the job.
         redis.hset(f"easel:job:{job.id}", "attempt", "2")
-        return 0.0
+        return False
 
-    networks = Networks(weights_dir, torch.device("cpu"))
-    Runner(store, blobs, networks, 1_000_000, clock).run(job.id)
+    Runner(store, queue, blobs, networks, LIMITS, taken).run(job.id)
+    # The first question is asked before the claim, which then makes it the third attempt.
     assert store.get(job.id).status is JobStatus.RUNNING
     assert store.get(job.id).result is None
+
+
+class StopAt:
+    """Tells the worker to stop at the so-manieth question, which it asks at every step."""
+
+    def __init__(self, question: int) -> None:
+        self.left = question
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def uninterrupted(runner: Runner, store: JobStore, blobs: Blobs) -> bytes:
+    job = new_job(store, blobs)
+    runner.run(job.id)
+    return result_of(store, blobs, job)
+
+
+def result_of(store: JobStore, blobs: Blobs, job: Job) -> bytes:
+    ended = store.get(job.id)
+    assert ended.status is JobStatus.SUCCEEDED
+    assert ended.result is not None
+    return blobs.get(ended.result.sha256)
+
+
+@pytest.mark.parametrize("question", [1, 3, 5])
+def test_a_job_handed_back_goes_on_where_it_was_and_ends_in_the_same_picture(
+    store: JobStore,
+    queue: JobQueue,
+    blobs: Blobs,
+    networks: Networks,
+    runner: Runner,
+    redis: Redis,
+    caplog: pytest.LogCaptureFixture,
+    question: int,
+) -> None:
+    caplog.set_level("INFO")
+    expected = uninterrupted(runner, store, blobs)
+    job = new_job(store, blobs)
+    Runner(store, queue, blobs, networks, LIMITS, StopAt(question)).run(job.id)
+    waiting = store.get(job.id)
+    assert (waiting.status, waiting.attempts) == ("queued", 0)
+    assert Messages(redis).job_ids() == {job.id}
+    caplog.clear()
+    runner.run(job.id)
+    resumed = [record for record in caplog.records if record.message == "job resumed"]
+    assert [getattr(record, "step", None) for record in resumed] == [question - 1]
+    assert result_of(store, blobs, job) == expected
+    assert store.get(job.id).attempts == 1
+
+
+def test_a_worker_that_stops_claims_nothing_more(
+    store: JobStore, queue: JobQueue, blobs: Blobs, networks: Networks
+) -> None:
+    job = new_job(store, blobs)
+    Runner(store, queue, blobs, networks, LIMITS, lambda: True).run(job.id)
+    assert store.get(job.id) == job
+
+
+@pytest.mark.parametrize("damage", ["missing", "junk", "of another size"])
+def test_a_checkpoint_of_no_use_means_to_start_anew(
+    store: JobStore, blobs: Blobs, networks: Networks, runner: Runner, damage: str
+) -> None:
+    expected = uninterrupted(runner, store, blobs)
+    other = PARAMS.model_copy(update={"size": 80})
+    first = next(stylize(Pictures(CONTENT, [STYLE]), other, networks.get(PARAMS.network)))
+    checkpoint = {
+        "missing": "0" * 64,
+        "junk": blobs.put(b"junk"),
+        "of another size": blobs.put(first.checkpoint()),
+    }[damage]
+    job = new_job(store, blobs)
+    attempt = store.claim(job.id)
+    assert attempt is not None
+    store.hand_back(attempt, checkpoint=checkpoint)
+    runner.run(job.id)
+    assert result_of(store, blobs, job) == expected
+
+
+def noted(store: JobStore, blobs: Blobs, runner: Runner) -> tuple[Job, Picture]:
+    """A job whose worker noted the result and died, and that result."""
+    before, job = new_job(store, blobs), new_job(store, blobs)
+    runner.run(before.id)
+    ended, attempt = store.get(before.id), store.claim(job.id)
+    assert attempt is not None
+    assert ended.result is not None
+    assert ended.progress is not None
+    assert ended.metrics is not None
+    store.renew(attempt, result=ended.result, progress=ended.progress, metrics=ended.metrics)
+    store.hand_back(attempt)
+    return job, ended.result
+
+
+def test_a_finished_result_is_found_by_the_next_attempt_without_painting_again(
+    store: JobStore, blobs: Blobs, runner: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    job, result = noted(store, blobs, runner)
+    caplog.clear()
+    runner.run(job.id)
+    assert "result found: an earlier attempt had finished" in caplog.messages
+    assert "checkpoint saved" not in caplog.messages
+    assert (store.get(job.id).status, store.get(job.id).result) == ("succeeded", result)
+
+
+def test_a_note_of_a_result_whose_file_is_not_there_means_to_paint(
+    store: JobStore, blobs: Blobs, runner: Runner
+) -> None:
+    job, result = noted(store, blobs, runner)
+    blobs.delete(result.sha256)
+    runner.run(job.id)
+    assert sha256(result_of(store, blobs, job)).hexdigest() == result.sha256
+
+
+def test_a_job_called_off_ends_at_the_next_step(
+    store: JobStore, queue: JobQueue, blobs: Blobs, networks: Networks
+) -> None:
+    job = new_job(store, blobs, PARAMS.model_copy(update={"steps": 5000}))
+    steps = 0
+
+    def call_off() -> bool:
+        nonlocal steps
+        steps += 1
+        if steps == 3:
+            store.cancel(job.id)
+        return False
+
+    Runner(store, queue, blobs, networks, LIMITS, call_off).run(job.id)
+    assert store.get(job.id).status is JobStatus.CANCELED
+    assert steps < 5000
+
+
+def test_nothing_but_uploads_and_the_result_is_left_behind(
+    store: JobStore, blobs: Blobs, runner: Runner, tmp_path: Path
+) -> None:
+    # A checkpoint was saved at every step.
+    job = new_job(store, blobs)
+    runner.run(job.id)
+    ended = store.get(job.id)
+    assert ended.result is not None
+    wanted = {picture.sha256 for picture in (*ended.inputs.pictures(), ended.result)}
+    assert {file.name for file in (tmp_path / "blobs").rglob("*") if file.is_file()} == wanted
+
+
+def test_the_workers_patience_with_redis_has_an_end(
+    blobs: Blobs, networks: Networks, valkey_url: str
+) -> None:
+    away = JobStore(connect("redis://127.0.0.1:1/0", patience=1))
+    runner = Runner(away, JobQueue(make_celery(valkey_url)), blobs, networks, LIMITS)
+    with pytest.raises(RedisUnavailable):
+        runner.run("some-id")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""Brings back the jobs that nobody works on and nobody was told of."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, cast
+
+from core.connections import needs_redis
+from core.errors import WorkerLost
+from core.jobs import Failure, JobStatus
+from core.queue import JobQueue, Messages
+from core.records import JOBS_QUEUED, JOBS_RUNNING, LAST_SWEEP, job_key, pairs, script
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_logger = logging.getLogger(__name__)
+
+
+class Reaper:
+    """Looks after the jobs whose worker died, or whose message was lost.
+
+    The api and every worker have one. Each sweep is made by whichever of them
+    comes first; the others then have nothing to do.
+
+    Args:
+        redis: a client with ``decode_responses=True``.
+        queue: tells the workers.
+        lease_seconds: how long a worker may be silent.
+        every_seconds: between two sweeps.
+        max_attempts: how many workers a job may lose.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        queue: JobQueue,
+        *,
+        lease_seconds: float,
+        every_seconds: float,
+        max_attempts: int,
+    ) -> None:
+        self._redis = redis
+        self._queue = queue
+        self._messages = Messages(redis)
+        self._lease_seconds = lease_seconds
+        self._every_seconds = every_seconds
+        self._max_attempts = max_attempts
+        self._script = script(redis, "sweep")
+
+    def sweep(self) -> None:
+        """Queue again what a worker was lost with, and announce what has no message.
+
+        Raises:
+            ServiceUnavailable: Redis is away; the next sweep does what this one did not.
+        """
+        moved = self._end_lost_attempts()
+        if moved is None:
+            return
+        for job_id, status in moved.items():
+            _logger.warning("lease ran out", extra={"job_id": job_id, "status": status.value})
+            if status is JobStatus.QUEUED:
+                self._queue.announce(job_id, first=True)
+        for job_id in self._without_message():
+            if job_id not in moved:
+                _logger.warning("queued job had no message", extra={"job_id": job_id})
+                self._queue.announce(job_id, first=True)
+
+    @needs_redis
+    def _end_lost_attempts(self) -> dict[str, JobStatus] | None:
+        """The new status of each job; None if somebody else swept just now."""
+        lost = WorkerLost(f"{self._max_attempts} workers were lost while they ran the job")
+        error = Failure(code=lost.code, message=str(lost), retryable=lost.retryable)
+        moved = self._script(
+            keys=[JOBS_RUNNING, JOBS_QUEUED, LAST_SWEEP],
+            args=[
+                job_key(""),
+                self._lease_seconds,
+                self._every_seconds,
+                self._max_attempts,
+                error.model_dump_json(),
+            ],
+        )
+        if moved is None:
+            return None
+        return {job_id: JobStatus(status) for job_id, status in pairs(moved).items()}
+
+    @needs_redis
+    def _without_message(self) -> list[str]:
+        # A job is first written and then announced: what is new may just be on its way.
+        now, _ = self._redis.time()
+        before = now - max(1.0, self._every_seconds)
+        queued = cast(list[str], self._redis.zrange(JOBS_QUEUED, "-inf", before, byscore=True))
+        told = self._messages.job_ids() if queued else set()
+        return [job_id for job_id in queued if job_id not in told]

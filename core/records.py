@@ -1,0 +1,64 @@
+"""How a job's record lies in Redis: its keys, its fields, and the scripts that change it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from core.jobs import Job
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.commands.core import Script
+
+#: What the keys of the records start with; the job's id follows.
+JOB_KEY = "easel:job:"
+#: A moving average of what a run takes.
+RUN_SECONDS = "easel:run-seconds"
+#: Sorted sets of job ids: those queued, by the time of their creation ...
+JOBS_QUEUED = "easel:jobs:queued"
+#: ... and those running, by the end of their lease.
+JOBS_RUNNING = "easel:jobs:running"
+#: When somebody last looked for leases that have run out.
+LAST_SWEEP = "easel:jobs:swept"
+
+#: The fields of the record that hold JSON.
+_JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error"})
+
+
+def job_key(job_id: str) -> str:
+    """The key of the job's record."""
+    return JOB_KEY + job_id
+
+
+def script(redis: Redis, *names: str) -> Script:
+    """A script of files in ``core/lua``, one after the other; the server runs it in one go."""
+    folder = files("core").joinpath("lua")
+    return redis.register_script("\n".join(folder.joinpath(f"{n}.lua").read_text() for n in names))
+
+
+def flat(fields: Mapping[str, Any]) -> list[Any]:
+    """Keys and values by turns, as a script takes them."""
+    return [item for pair in fields.items() for item in pair]
+
+
+def pairs(reply: Any) -> dict[str, str]:
+    """A mapping from a script's reply, which has keys and values by turns."""
+    return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+def read_job(reply: Any) -> Job:
+    """A job from a script's reply."""
+    return parse_job(pairs(reply))
+
+
+def parse_job(record: Mapping[str, str]) -> Job:
+    """A job from the fields of its record."""
+    return Job.model_validate(
+        {
+            field: json.loads(value) if field in _JSON_FIELDS else value
+            for field, value in record.items()
+        }
+    )

@@ -1,0 +1,161 @@
+"""Messages that are lost, repeated, foreign or of yesterday."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.jobs import new_job_id
+from core.queue import STYLIZE_TASK, make_celery
+from tests.faults.cluster import Cluster
+from tests.faults.conftest import LONG, Row
+
+LISTS = ("easel.jobs", "easel.jobs\x06\x169")
+
+
+def test_a_job_announced_five_times_is_done_once(cluster: Cluster, row: Row) -> None:
+    row("D1", "the same message five times more", "the job is done once")
+    mark = cluster.log.mark()
+    job_id = cluster.post()
+    for _ in range(5):
+        cluster.queue.announce(job_id)
+    ended = cluster.ended(job_id)
+    cluster.assert_sound([job_id])
+    assert len(cluster.log.since(mark, "job started", job_id=job_id)) == 1
+    assert ended.attempts == 1
+
+
+def test_a_message_delivered_again_while_the_job_runs_is_dropped(
+    cluster: Cluster, undisturbed: bytes, row: Row
+) -> None:
+    row("D2", "the message is delivered again while the job runs", "it is dropped")
+    mark = cluster.log.mark()
+    job_id = cluster.post(**LONG)
+    worker = cluster.running_on(job_id, after=mark)
+    cluster.queue.announce(job_id, first=True)
+    dropped = cluster.log.wait("job not claimed: it is not queued", after=mark, job_id=job_id)
+    assert dropped["process"] != worker.name
+    assert cluster.result(job_id) == undisturbed
+    assert cluster.view(job_id)["metrics"]["attempts"] == 1
+    cluster.assert_sound([job_id])
+
+
+def test_redelivery_by_the_queue_itself_does_no_harm(
+    cluster: Cluster, undisturbed: bytes, row: Row
+) -> None:
+    row(
+        "D2b",
+        "Celery's visibility timeout ends in mid-job",
+        "the second delivery is dropped, and no message is left behind",
+    )
+    cluster.only(EASEL_REDELIVERY_SECONDS="1")
+    mark = cluster.log.mark()
+    job_id = cluster.post(**{**LONG, "steps": 3000})
+    cluster.log.wait("job not claimed: it is not queued", after=mark, job_id=job_id)
+    assert cluster.ended(job_id).attempts == 1
+    assert len(cluster.log.since(mark, "job started", job_id=job_id)) == 1
+    cluster.assert_sound([job_id])
+
+
+def test_lost_messages_are_sent_again(cluster: Cluster, row: Row) -> None:
+    row(
+        "D3",
+        "the queue's list is deleted, with the messages of waiting jobs",
+        "the jobs are announced again",
+        "until all of them have succeeded",
+    )
+    mark = cluster.log.mark()
+    running = [cluster.post(**LONG) for _ in range(2)]
+    for job_id in running:
+        cluster.running_on(job_id, after=mark)
+    waiting = [cluster.post() for _ in range(5)]
+    row.strike()
+    assert cluster.redis.delete(*LISTS) >= 1
+    for job_id in waiting:
+        assert cluster.ended(job_id).status == "succeeded"
+    row.recovered()
+    assert cluster.log.since(mark, "queued job had no message")
+    cluster.assert_sound([*running, *waiting])
+
+
+def test_a_message_of_an_unknown_job_is_dropped(cluster: Cluster, row: Row) -> None:
+    row("D4", "a message with an unknown job id", "it is dropped")
+    for job_id in (new_job_id(), "nonsense"):
+        mark = cluster.log.mark()
+        cluster.queue.announce(job_id)
+        cluster.log.wait("job not claimed: it is not queued", after=mark, job_id=job_id)
+    cluster.assert_sound([])
+
+
+def test_garbage_in_the_queue_stops_nobody_for_long(cluster: Cluster, row: Row) -> None:
+    row(
+        "D5",
+        "JSON of another shape, and what is no JSON, in the queue's list",
+        "it is thrown away; the worker that took what is no JSON ends, and is started again",
+        "until a new job has succeeded",
+    )
+    row.strike()
+    for garbage in ("{}", "not JSON"):
+        cluster.redis.rpush(LISTS[0], garbage)
+    fresh = cluster.post()
+    victim = cluster.death()
+    assert victim.popen.returncode != 0
+    assert cluster.ended(fresh).status == "succeeded"
+    row.recovered()
+    cluster.assert_sound([fresh])
+
+
+def test_a_message_of_a_finished_or_canceled_job_changes_nothing(
+    cluster: Cluster, row: Row
+) -> None:
+    row("D6", "a message of a job that has ended", "it is dropped")
+    succeeded, canceled = cluster.post(), cluster.post()
+    cluster.http.post(f"/jobs/{canceled}/cancel")
+    for job_id in (succeeded, canceled):
+        before = cluster.ended(job_id)
+        mark = cluster.log.mark()
+        cluster.queue.announce(job_id)
+        cluster.log.wait("job not claimed: it is not queued", after=mark, job_id=job_id)
+        assert cluster.ended(job_id) == before
+    cluster.assert_sound([succeeded, canceled])
+
+
+def test_a_message_of_another_version_is_thrown_away_and_the_job_announced_anew(
+    cluster: Cluster, row: Row
+) -> None:
+    row(
+        "D7",
+        "a message with the arguments of another version",
+        "it is thrown away; the job is announced anew and done",
+        "until the job has succeeded",
+    )
+    like = cluster.ended(cluster.post())
+    row.strike()
+    job_id = cluster.store.create(like.params, like.inputs).id
+    make_celery(cluster.redis_url).send_task(
+        STYLIZE_TASK, args=[job_id, "old"], kwargs={"older": True}, task_id=job_id
+    )
+    assert cluster.ended(job_id).status == "succeeded"
+    row.recovered()
+    cluster.assert_sound([job_id])
+
+
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_a_jump_of_the_clock_disturbs_no_job(
+    cluster: Cluster, undisturbed: bytes, row: Row, jump: float
+) -> None:
+    row(
+        "C1",
+        f"Redis's clock jumps by {jump / 3600:+.0f} h in mid-job",
+        "no lease runs out early or late: all begin anew",
+    )
+    mark = cluster.log.mark()
+    job_id = cluster.post(**LONG)
+    cluster.running_on(job_id, after=mark)
+    # All that the server has noted is as much older as its clock went forward.
+    with cluster.redis.pipeline(transaction=True) as at_once:
+        at_once.zincrby("easel:jobs:running", -jump, job_id)
+        at_once.incrbyfloat("easel:jobs:swept", -jump)
+        at_once.execute()
+    assert cluster.result(job_id) == undisturbed
+    assert cluster.view(job_id)["metrics"]["attempts"] == 1
+    cluster.assert_sound([job_id])
