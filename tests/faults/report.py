@@ -32,7 +32,8 @@ Measured on {machine}, which did other work too.
 _TAIL = """
 ## What is not in the table
 
-- S1 to S7, the faults of storage, are tested with the blob stores (`tests/core`, `tests/faults`).
+- S1 to S7, the faults of storage, and what killed writers leave behind, are tested with the blob
+  stores.
 - C1 does not set the machine's clock, which needs root on all of it: it shifts every time that
   Redis has noted by an hour, which is what a jump of Redis's clock looks like to Easel. No other
   clock is used for leases.
