@@ -139,7 +139,9 @@ class Runner:
                 lease.save(digest)
                 checkpoints.keep_only(digest, lease.checkpoint)
         metrics = Metrics(optimize_seconds=round(pace.elapsed(), 3), device=str(network.device))
-        return self._finish(job, step, metrics)
+        progress = progress_of(step, 0.0)
+        lease.report(progress)  # so that no older one is written from now on
+        return self._finish(job, step, progress, metrics)
 
     def _steps(self, job: Job, network: VGG19) -> Iterator[Step]:
         """The run, from the checkpoint of an earlier attempt if there is a good one."""
@@ -157,9 +159,8 @@ class Runner:
                 return chain([first], steps)
         return stylize(content, styles, job.params, network)
 
-    def _finish(self, job: Job, last: Step, metrics: Metrics) -> JobStatus:
+    def _finish(self, job: Job, last: Step, progress: Progress, metrics: Metrics) -> JobStatus:
         file = images.encode(last.picture(), job.params.format, job.params.quality)
-        progress = progress_of(last, 0.0)
         _logger.info("picture finished")
         result = Picture(
             sha256=sha256(file.data).hexdigest(),
