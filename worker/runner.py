@@ -141,8 +141,10 @@ class Runner:
                 lease.save(digest)
                 checkpoints.keep_only(digest, lease.checkpoint)
         metrics = Metrics(optimize_seconds=round(pace.elapsed(), 3), device=str(network.device))
+        progress = progress_of(step, 0.0)
+        lease.report(progress)  # so that no older one is written from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
-        return self._finish(job, file, progress_of(step, 0.0), metrics)
+        return self._finish(job, file, progress, metrics)
 
     def _steps(self, job: Job, pictures: Pictures, network: VGG19) -> Iterator[Step]:
         """The run, from the checkpoint of an earlier attempt if there is a good one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,7 +33,8 @@ Measured on {machine}, which did other work too.
 _TAIL = """
 ## What is not in the table
 
-- S1 to S7, the faults of storage, are tested with the blob stores (`tests/core`, `tests/faults`).
+- S1 to S7, the faults of storage, and what killed writers leave behind, are tested with the blob
+  stores.
 - C1 does not set the machine's clock, which needs root on all of it: it shifts every time that
   Redis has noted by an hour, which is what a jump of Redis's clock looks like to Easel. No other
   clock is used for leases.
@@ -46,10 +48,17 @@ def page(rows: Iterable[Mapping[str, str]], *, lease: str, sweep: str) -> str:
     """The whole page."""
     processor = f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}"
     lines = [
-        f"| {row['row']} | {row['fault']} | {row['promise']} | {_measured(row)} |" for row in rows
+        f"| {row['row']} | {row['fault']} | {row['promise']} | {_measured(row)} |"
+        for row in sorted(rows, key=_place)
     ]
     head = _HEAD.format(lease=lease, sweep=sweep, machine=processor)
     return head + "\n".join(lines) + "\n" + _TAIL
+
+
+def _place(row: Mapping[str, str]) -> tuple[int, int, str]:
+    """Workers first, then Redis, delivery, the clock, the api, liveness."""
+    letter, number = row["row"][0], re.search(r"\d+", row["row"])
+    return "WRDCAL".index(letter), int(number.group()) if number else 0, row["row"]
 
 
 def _measured(row: Mapping[str, str]) -> str:
