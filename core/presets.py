@@ -9,19 +9,19 @@ from core.choices import Optimizer, Preset
 PRESETS: dict[Preset, dict[str, Any]] = {
     Preset.FAST: {
         "steps": 40,
-        "pyramid": "256:2",
+        "pyramid": "512:2",
         "optimizer": "lbfgs",
         "tv_weight": 0.0,
     },
     Preset.BALANCED: {
         "steps": 100,
-        "pyramid": "256:2",
+        "pyramid": "512:2",
         "optimizer": "lbfgs",
         "tv_weight": 0.0,
     },
     Preset.FINE: {
         "steps": 200,
-        "pyramid": "256:1.42",
+        "pyramid": "512:1.42",
         "optimizer": "lbfgs",
         "tv_weight": 0.0,
     },
