@@ -8,6 +8,7 @@ from core.settings import Settings
 
 if __name__ == "__main__":
     settings = Settings()
+    settings.check_exposure()
     uvicorn.run(
         "api.main:build",
         factory=True,

@@ -44,6 +44,7 @@ def serve(host: str | None, port: int | None) -> None:
         update={name: value for name, value in given.items() if value is not None}
     )
     configure_logging(settings.log_level, part="serve")
+    settings.check_exposure()
     _check_address(settings)
     _fetch_weights(settings)
     asyncio.run(_serve(settings))

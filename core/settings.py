@@ -11,6 +11,7 @@ import platformdirs
 from pydantic import AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.errors import InvalidSetting
 from core.jobs import RETENTION
 from core.uploads import MAX_FILES
 
@@ -61,6 +62,9 @@ class Settings(BaseSettings):
         description="The address of an S3-compatible store that is not Amazon's.",
     )
     host: str = Field("127.0.0.1", description="The address the api listens on.")
+    allow_anonymous: bool = Field(
+        False, description="Whether to listen beyond loopback although anybody could post jobs."
+    )
     port: int = Field(8000, ge=1, le=65535, description="The port the api listens on.")
     device: str = Field("auto", description="Where to compute: auto, cpu, cuda or cuda:N.")
     max_size: int = Field(2048, ge=64, description="The largest `size` a job may ask for.")
@@ -121,6 +125,18 @@ class Settings(BaseSettings):
         if self.blobs in ("redis:", "redis://"):
             return self.redis_url
         return self.blobs or self.blobs_dir.as_uri()
+
+    def check_exposure(self) -> None:
+        """See that strangers cannot reach the api unless that is wanted.
+
+        Raises:
+            InvalidSetting: it would listen beyond loopback.
+        """
+        if self.host not in ("127.0.0.1", "::1", "localhost") and not self.allow_anonymous:
+            raise InvalidSetting(
+                f"EASEL_HOST={self.host} lets anybody who can reach it post jobs; keep 127.0.0.1, "
+                "or say EASEL_ALLOW_ANONYMOUS=true if that is wanted"
+            )
 
     @property
     def max_body_bytes(self) -> int:

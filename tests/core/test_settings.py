@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from core.errors import InvalidSetting
 from core.settings import Settings
 
 
@@ -55,3 +56,14 @@ def test_the_s3_endpoint_has_the_usual_names(monkeypatch: pytest.MonkeyPatch, na
     assert Settings().s3_endpoint is None
     monkeypatch.setenv(name, "http://minio:9000")
     assert Settings().s3_endpoint == "http://minio:9000"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_loopback_needs_no_permission(host: str) -> None:
+    Settings(host=host).check_exposure()
+
+
+def test_strangers_are_let_in_only_on_purpose() -> None:
+    with pytest.raises(InvalidSetting, match=r"EASEL_HOST=0\.0\.0\.0.*EASEL_ALLOW_ANONYMOUS=true"):
+        Settings(host="0.0.0.0").check_exposure()
+    Settings(host="0.0.0.0", allow_anonymous=True).check_exposure()
