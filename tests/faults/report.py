@@ -1,6 +1,6 @@
 """Makes ``docs/reliability.md`` of what the fault suite measured.
 
-``python -m tests.faults.report results.json > docs/reliability.md``
+``python -m tests.faults.report results > docs/reliability.md``
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _measured(row: Mapping[str, str]) -> str:
 if __name__ == "__main__":
     from tests.faults.cluster import QUICK
 
-    results = json.loads(Path(sys.argv[1]).read_text())
+    results = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
     sys.stdout.write(
         page(results, lease=QUICK["EASEL_LEASE_SECONDS"], sweep=QUICK["EASEL_SWEEP_SECONDS"])
     )
