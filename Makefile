@@ -50,8 +50,9 @@ soak: .venv/installed
 
 # Break things, measure, and write the page of it.
 reliability: .venv/installed
-	@EASEL_FAULT_REPORT=.faults.json $(BIN)/python -m pytest tests/faults
-	@$(BIN)/python -m tests.faults.report .faults.json > docs/reliability.md
+	@rm -f .faults
+	@FAULT_REPORT=.faults $(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m tests.faults.report .faults > docs/reliability.md
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

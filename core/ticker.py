@@ -35,6 +35,10 @@ class Ticker:
         """Begin no further turn. One that hangs on Redis is not waited for."""
         self._stopped.set()
 
+    def join(self, seconds: float) -> None:
+        """Wait so long at most for a turn that is under way."""
+        self._thread.join(seconds)
+
     def _run(self) -> None:
         well = True
         while not self._stopped.is_set():

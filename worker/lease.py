@@ -70,6 +70,7 @@ class Lease:
 
     def __exit__(self, *_: object) -> None:
         self._ticker.stop()
+        self._ticker.join(1.0)  # what it writes after that is refused
 
     def step_made(self) -> bool:
         """Say that the optimiser is alive; hear whether it is to go on.

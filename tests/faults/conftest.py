@@ -1,7 +1,7 @@
 """Faults, and what was measured of them.
 
-With ``EASEL_FAULT_REPORT`` set to a file, every row that was seen to hold is
-written there; ``python -m tests.faults.report`` makes the page of it.
+With ``FAULT_REPORT`` set to a file, every row that was seen to hold is added to
+it, a line each; ``python -m tests.faults.report`` makes the page of it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from tests.faults.cluster import QUICK, Cluster
 
 #: The job that faults come upon: some seconds of work for the tiny network.
 LONG = {"size": 64, "steps": 600}
-
-_ROWS: list[dict[str, object]] = []
 
 
 class Row:
@@ -58,14 +56,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     row = getattr(item, "funcargs", {}).get("row")
-    if report.when == "call" and report.passed and isinstance(row, Row):
-        _ROWS.append(row.holds())
-
-
-def pytest_sessionfinish() -> None:
-    target = os.environ.get("EASEL_FAULT_REPORT")
-    if target and _ROWS:
-        Path(target).write_text(json.dumps(_ROWS, indent=1))
+    target = os.environ.get("FAULT_REPORT")
+    if target and report.when == "call" and report.passed and isinstance(row, Row):
+        with Path(target).open("a") as file:
+            file.write(json.dumps(row.holds()) + "\n")
 
 
 @pytest.fixture(scope="session")
