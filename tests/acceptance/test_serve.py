@@ -107,7 +107,8 @@ def test_a_child_that_is_killed_comes_back_and_jobs_are_done_again(
     if child == "worker":
         running.wait_for("worker ready")
     if child == "api":
-        running.wait_for("Application startup complete.")
+        address = f"http://127.0.0.1:{running.port}"
+        running.wait_for(f"Uvicorn running on {address} (Press CTRL+C to quit)")
     job = post_when_up(running, samples)
     assert running.finished(job)["status"] == "succeeded"
 

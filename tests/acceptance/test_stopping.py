@@ -9,14 +9,20 @@ from core.nst.weights import save_weights
 from core.params import Network
 from tests.acceptance.conftest import Service, free_port
 from tests.conftest import random_weights
+from tests.faults.cluster import SMALL
 
 
 def test_ctrl_c_in_mid_job_leaves_it_for_the_next_start(tmp_path: Path, samples: Path) -> None:
     weights = tmp_path / "weights"
     for network in Network:  # the job's is small, and the usual one is not to be fetched
         save_weights(random_weights(seed=0), weights / network.filename)
-    environment = {"EASEL_WEIGHTS_DIR": str(weights), "EASEL_CHECKPOINT_SECONDS": "0.3"}
-    fields = {"network": Network.TORCHVISION.value, "size": 64, "steps": 1500}
+    # One thread: two that wait for each other on a small network are slow on a busy machine.
+    environment = {
+        "EASEL_WEIGHTS_DIR": str(weights),
+        "EASEL_CHECKPOINT_SECONDS": "0.3",
+        "OMP_NUM_THREADS": "1",
+    }
+    fields = {**SMALL, "steps": 2500}
 
     service = Service(tmp_path / "data", free_port(), **environment)
     service.announced()

@@ -103,7 +103,12 @@ class Service:
         client.event_hooks = {"response": [_assert_no_failure_but_503]}
 
     def post(self, content: bytes, style: bytes) -> httpx.Response:
-        fields = {"size": "64", "steps": "2", "network": "vgg19-torchvision"}
+        fields = {
+            "size": "64",
+            "steps": "2",
+            "network": "vgg19-torchvision",
+            "precision": "float32",
+        }
         return self.http.post("/jobs", files={"content": content, "style": style}, data=fields)
 
     def accepted(self, content: bytes, style: bytes) -> Job:
