@@ -50,3 +50,8 @@ def test_the_changelog_knows_the_version_or_what_comes_after() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert f"## {version}" in changelog or "## Unreleased" in changelog
+
+
+def test_no_page_has_a_gap_left_to_fill() -> None:
+    for page in PAGES:
+        assert not re.search(r"@@|TODO|TBD", page.read_text()), page.name
