@@ -47,7 +47,13 @@ QUICK = {
 }
 
 #: A job whose steps are short and all alike.
-SMALL = {"size": 64, "network": "vgg19-torchvision", "optimizer": "adam", "precision": "float32"}
+SMALL = {
+    "size": 64,
+    "network": "vgg19-torchvision",
+    "optimizer": "adam",
+    "precision": "float32",
+    "pyramid": "off",
+}
 
 CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
 
