@@ -25,7 +25,10 @@ def _parameter_options(command: click.Command) -> click.Command:
     """An option for every parameter but the format, which the file's name gives."""
     for name, field in StyleParams.model_fields.items():
         if name != "format":
-            help_text = f"{field.description} [default: {field.default}]"
+            default = field.default
+            if isinstance(default, tuple):
+                default = ",".join(default) or "equal"
+            help_text = f"{field.description} [default: {default}]"
             flag = f"--{name.replace('_', '-')}"
             command.params.append(click.Option([flag, name], help=help_text, metavar="VALUE"))
     return command
