@@ -203,11 +203,6 @@ class JobStore:
         self._discard(keys=[job_key(job.id), JOBS_QUEUED], args=[job.id])
 
     @needs_redis
-    def check(self) -> None:
-        """Raise ServiceUnavailable unless the server answers."""
-        self._redis.ping()
-
-    @needs_redis
     def _end(self, job: Job, status: JobStatus, **fields: BaseModel) -> JobStatus:
         answer = self._finish(
             keys=[job_key(job.id), JOBS_RUNNING, RUN_SECONDS],

@@ -10,11 +10,11 @@ from PIL import Image
 from redis import Redis
 
 from api.deps import Services
-from core.jobs import Failure, Job, Loss, Metrics, Picture, Progress, new_job_id
+from core.jobs import Failure, Job, Metrics, Picture, new_job_id
 from core.queue import Messages
 from core.uploads import FILE_FIELDS
 from tests.api.problems import assert_problem
-from tests.conftest import photo, png
+from tests.conftest import photo, png, some_progress
 
 CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
 
@@ -81,7 +81,7 @@ def test_a_start_and_masks_are_kept_too(client: httpx.Client, services: Services
 
 def test_a_running_job_shows_its_progress(client: httpx.Client, services: Services) -> None:
     job = claim(services, client)
-    progress = made_progress(step=3)
+    progress = some_progress(step=3, steps=12)
     services.store.renew(job, progress=progress)
     shown = client.get(f"/jobs/{job.id}").json()
     assert (shown["status"], shown["queue_position"]) == ("running", None)
@@ -89,23 +89,9 @@ def test_a_running_job_shows_its_progress(client: httpx.Client, services: Servic
     assert shown["started_at"].endswith("Z")
 
 
-def made_progress(step: int) -> Progress:
-    return Progress(
-        step=step,
-        steps=12,
-        fraction=step / 12,
-        scale=0,
-        scales=1,
-        width=64,
-        height=48,
-        loss=Loss(total=3.0, content=1.0, style=2.0, tv=0.5),
-        eta_seconds=9.5,
-    )
-
-
 def finish(services: Services, job: Job, data: bytes) -> None:
     result = Picture(sha256=services.blobs.put(data), media_type="image/png", size_bytes=len(data))
-    progress = made_progress(step=12)
+    progress = some_progress(step=12, steps=12)
     services.store.succeed(job, result, progress, Metrics(optimize_seconds=1, device="cpu"))
 
 
