@@ -24,7 +24,7 @@ _QUEUE = "easel.jobs"
 #: The priorities of messages: what was begun already goes first.
 _FIRST, _USUAL = 0, 9
 #: The Redis lists that kombu keeps the messages of each priority in.
-_LISTS = (_QUEUE, f"{_QUEUE}\x06\x16{_USUAL}")
+MESSAGE_LISTS = (_QUEUE, f"{_QUEUE}\x06\x16{_USUAL}")
 
 _OPTIONS: dict[str, Any] = {
     "task_default_queue": _QUEUE,
@@ -139,14 +139,16 @@ class Messages:
     @needs_redis
     def count(self) -> int:
         """How many there are."""
-        lengths: list[int] = [self._redis.llen(name) for name in _LISTS]
+        lengths: list[int] = [self._redis.llen(name) for name in MESSAGE_LISTS]
         return sum(lengths)
 
     @needs_redis
     def job_ids(self) -> set[str]:
         """The jobs that they tell of."""
         texts = [
-            text for name in _LISTS for text in cast(list[str], self._redis.lrange(name, 0, -1))
+            text
+            for name in MESSAGE_LISTS
+            for text in cast(list[str], self._redis.lrange(name, 0, -1))
         ]
         return {job_id for text in texts if (job_id := _job_id(text)) is not None}
 
