@@ -21,7 +21,7 @@ def _admit(caller: CallerDep, services: ServicesDep) -> Admission:
         caller=caller.counted_as,
         owner=caller.name,
         max_queue=settings.max_queue,
-        max_jobs_per_caller=settings.max_jobs_per_caller,
+        max_jobs_per_caller=caller.max_jobs or settings.max_jobs_per_caller,
         workers=tuple(services.workers.live()),
     )
     admission.check_load(services.store.load(admission.caller))

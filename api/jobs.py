@@ -41,7 +41,7 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "model": Problem,
             "content": {"application/problem+json": {}},
         }
-        for status in statuses
+        for status in (401, 429, *statuses)
     }
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,7 +33,7 @@ _MAX_ANSWER_BYTES = 64 * 1024
 _FILES_PER_PROCESS = 1000
 
 #: A second on the processor may last so many on a busy machine.
-_PATIENCE = 10
+_PATIENCE = 4
 
 
 class _Answer(BaseModel):
@@ -147,7 +148,9 @@ class _Process:
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         try:
-            _write(self._popen.stdin, request, data)
+            self._popen.stdin.write(request)
+            self._popen.stdin.write(data)
+            self._popen.stdin.flush()
         except OSError:
             return b""  # it has ended already, and the status says why
         return self._popen.stdout.readline(_MAX_ANSWER_BYTES)
@@ -170,7 +173,7 @@ class _Process:
             return f"takes more than the {limit} bytes of memory allowed for decoding one picture"
         self._popen.kill()
         status = self._popen.wait()
-        if answer.broke == "no answer" and status == -_SIGXCPU:
+        if answer.broke == "no answer" and status == -signal.SIGXCPU:
             limit = self._bounds.seconds
             return f"takes more than the {limit} seconds allowed for decoding one picture"
         _logger.warning(
@@ -185,7 +188,5 @@ class _Process:
         self._popen.wait()
         for pipe in (self._popen.stdin, self._popen.stdout):
             assert pipe is not None
-            _close(pipe)
-
-
-
+            with suppress(BrokenPipeError):  # it holds what the process did not live to read
+                pipe.close()

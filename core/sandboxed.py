@@ -20,8 +20,16 @@ import sys
 from types import TracebackType
 from typing import BinaryIO
 
-from PIL import AvifImagePlugin, GifImagePlugin, Image, JpegImagePlugin, PngImagePlugin
-from PIL import ImageCms, TiffImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from core.errors import InvalidPicture
 from core.examining import examine
