@@ -26,7 +26,7 @@ class Rates:
     async def close(self) -> None:
         """Hang up."""
         if self._storage is not None:
-            await self._storage.bridge.get_connection().aclose()
+            await self._storage.bridge.get_connection().aclose()  # type: ignore[attr-defined]
             self._storage = None
 
     async def count(self, caller: str, limit: int) -> None:
