@@ -11,12 +11,14 @@ from fastapi import FastAPI
 from api import health, jobs
 from api.deps import Services
 from api.errors import install_error_handlers
+from api.examiner import Examiner
 from api.middleware import BodyLimit
 from api.rates import Rates
+from core.sandbox import Sandbox
 from core.ticker import Ticker
 
 
-def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI:
+def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) -> FastAPI:
     """The ASGI application.
 
     Args:
@@ -40,9 +42,10 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
         summary="Neural style transfer as a service.",
         version=version("easel"),
     )
-    app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limits=services.settings)
     app.state.services = services
     app.state.rates = rates
+    app.state.examiner = Examiner(services)
     install_error_handlers(app)
     app.include_router(jobs.router)
     app.include_router(health.router)

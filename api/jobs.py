@@ -56,8 +56,7 @@ def create_job(
     admission: AdmissionDep, submission: SubmissionDep, services: ServicesDep, response: Response
 ) -> JobView:
     """Accept a job: a content picture, one to five styles, what else helps, and parameters."""
-    pixels = submission.uploads.check(submission.params, services.settings.max_picture_pixels)
-    admission.check_memory(submission.params.size, pixels)
+    admission.check_memory(submission.params.size, submission.pixels)
     job = _store(submission, admission, services)
     _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
     response.headers["Location"] = f"/jobs/{job.id}"
