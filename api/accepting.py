@@ -49,8 +49,7 @@ def accept(
     # each step needs the one before.
     services.store.holds.hold(job_id, _digests(inputs))
     try:
-        for upload in submission.uploads.all():
-            services.blobs.put(upload.data)
+        submission.uploads.keep(lambda upload: _kept(upload, services))
         job = services.store.create(submission.params, inputs, admission, job_id=job_id, key=key)
     except RedisUnavailable:
         raise  # the record may have been written; if not, a sweep removes the files
@@ -71,6 +70,11 @@ def _described(upload: Upload) -> Picture:
         media_type=sniff_media_type(upload.data),
         size_bytes=len(upload.data),
     )
+
+
+def _kept(upload: Upload, services: Services) -> Picture:
+    services.blobs.put(upload.data)
+    return _described(upload)
 
 
 def _digests(inputs: Inputs) -> list[str]:

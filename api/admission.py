@@ -44,7 +44,7 @@ def _admit(caller: CallerDep, key: KeyDep, services: ServicesDep) -> Admission:
         caller=caller.counted_as,
         owner=caller.name,
         max_queue=settings.max_queue,
-        max_jobs_per_caller=settings.max_jobs_per_caller,
+        max_jobs_per_caller=caller.max_jobs or settings.max_jobs_per_caller,
         workers=tuple(services.workers.live()),
     )
     if key is None or services.store.recall(key) is None:  # it needs no room to be answered again

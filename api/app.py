@@ -12,6 +12,7 @@ from api import health, jobs, listing, removal, results
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.middleware import BodyLimit
+from api.rates import Rates
 from core.ticker import Ticker
 
 
@@ -30,7 +31,9 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
         yield
         for ticker in background:
             ticker.stop()
+        await rates.close()
 
+    rates = Rates(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
         title="Easel",
@@ -39,6 +42,7 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
     )
     app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
     app.state.services = services
+    app.state.rates = rates
     install_error_handlers(app)
     for part in (listing, jobs, results, removal):
         app.include_router(part.router)

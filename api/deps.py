@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from core.blobs import Blobs
+from core.keyring import KeyRing
 from core.queue import JobQueue
 from core.settings import Settings
 from core.store import JobStore
@@ -23,9 +24,10 @@ class Services:
     blobs: Blobs
     queue: JobQueue
     workers: WorkerRegistry
+    keyring: KeyRing
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)
     return services

@@ -9,6 +9,8 @@ from api.deps import Services
 from core.blobs import open_blobs
 from core.cleaning import Cleaner
 from core.connections import connect
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.logs import configure_logging
 from core.queue import JobQueue, make_celery
 from core.reaper import Reaper
@@ -42,6 +44,7 @@ def build() -> FastAPI:
             blobs=blobs,
             queue=queue,
             workers=WorkerRegistry(redis),
+            keyring=KeyRing(KeyStore(redis)),
         ),
         background=[
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),

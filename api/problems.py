@@ -27,6 +27,11 @@ _MEANINGS = {
         "malformed_request",
         "Missing boundary in multipart.",
     ),
+    401: _Meaning(
+        "`key_required`: send an API key. `invalid_key`: it is not one of this server's.",
+        "key_required",
+        "The request has no API key. Send `Authorization: Bearer KEY`, or `X-API-Key: KEY`.",
+    ),
     403: _Meaning(
         "`link_invalid` or `link_expired`: the signed link does not hold. Ask for a new one.",
         "link_expired",
@@ -67,9 +72,10 @@ _MEANINGS = {
         bad_field="size",
     ),
     429: _Meaning(
-        "`too_many_jobs`: too many of your jobs are unfinished.",
-        "too_many_jobs",
-        "250 of your jobs are unfinished, and 250 are allowed; wait until one ends, or cancel one",
+        "`too_many_requests`: more than you are allowed in a minute. `too_many_jobs`: too many of "
+        "your jobs are unfinished.",
+        "too_many_requests",
+        "more than the 6000 requests a minute that you are allowed",
     ),
     503: _Meaning(
         "`service_unavailable`: a part that is needed is away. `queue_full`: too many jobs wait. "
@@ -92,7 +98,9 @@ def problems(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, A
         statuses: those that it can answer with.
         descriptions: other words for some of them: ``_422="..."``.
     """
-    return {status: _documented(status, descriptions.get(f"_{status}")) for status in statuses}
+    # Every call needs its caller.
+    everything = sorted({401, 429, *statuses})
+    return {status: _documented(status, descriptions.get(f"_{status}")) for status in everything}
 
 
 def _documented(status: int, description: str | None) -> dict[str, Any]:

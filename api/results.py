@@ -6,13 +6,14 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from api.callers import JobDep, caller_of, owned
+from api.callers import JobDep
 from api.conditional import etag_matches, not_modified
 from api.deps import ServicesDep
 from api.problems import problems
+from api.viewers import ShownJobDep
 from core.errors import (
     BlobCorrupt,
     BlobNotFound,
@@ -28,27 +29,6 @@ router = APIRouter(tags=["pictures"])
 _logger = logging.getLogger(__name__)
 
 _HOUR, _DAY = 3600, 86400
-
-
-def _shown_job(
-    request: Request,
-    job_id: str,
-    services: ServicesDep,
-    expires: Annotated[
-        int | None, Query(ge=0, le=2**53, description="Of a signed link: when it ends to hold.")
-    ] = None,
-    signature: Annotated[
-        str | None, Query(description="Of a signed link: see `sign_links`.")
-    ] = None,
-) -> Job:
-    if signature is None:
-        return owned(services.store.get(job_id), caller_of(request))
-    services.store.links.check(request.url.path, expires or 0, signature)
-    return services.store.get(job_id)
-
-
-#: The job that the path names: the caller's, or the one that a signed link is for.
-ShownJobDep = Annotated[Job, Depends(_shown_job)]
 
 
 class SignedLinks(BaseModel):

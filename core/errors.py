@@ -20,6 +20,9 @@ EaselError
 │   ├── QueueFull
 │   └── RedisUnavailable
 ├── TooManyJobs
+├── TooManyRequests
+├── KeyRequired
+│   └── InvalidKey
 ├── InvalidSetting
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
@@ -183,6 +186,25 @@ class TooManyJobs(EaselError):
 
     code = "too_many_jobs"
     retryable = True
+
+
+class TooManyRequests(EaselError):
+    """The caller has sent too many requests."""
+
+    code = "too_many_requests"
+    retryable = True
+
+
+class KeyRequired(EaselError):
+    """The request has no API key. Send `Authorization: Bearer KEY`, or `X-API-Key: KEY`."""
+
+    code = "key_required"
+
+
+class InvalidKey(KeyRequired):
+    """The API key is not one of this server's, or was revoked. Ask whoever runs it for another."""
+
+    code = "invalid_key"
 
 
 class InvalidSetting(EaselError):

@@ -108,11 +108,6 @@ class Uploads:
             style_masks=tuple(put(each) for each in self.style_masks),
         )
 
-    def all(self) -> tuple[Upload, ...]:
-        """Every file."""
-        single = [each for each in (self.init_image, self.content_mask) if each is not None]
-        return (self.content, *self.styles, *single, *self.style_masks)
-
     def check(self, params: StyleParams, max_pixels: int) -> int:
         """Look into every file, one after the other.
 

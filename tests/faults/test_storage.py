@@ -19,6 +19,8 @@ from api.deps import Services
 from core.blobs import open_blobs
 from core.cleaning import GRACE, TOMBSTONE, Cleaner
 from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
 from core.queue import JobQueue, make_celery
@@ -58,6 +60,7 @@ def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Servic
         blobs=blobs,
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        keyring=KeyRing(KeyStore(redis)),
     )
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
