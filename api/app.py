@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import health, jobs
+from api import health, jobs, listing, removal, results
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.examiner import Examiner
@@ -47,6 +47,7 @@ def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) 
     app.state.rates = rates
     app.state.examiner = Examiner(services)
     install_error_handlers(app)
-    app.include_router(jobs.router)
+    for part in (listing, jobs, results, removal):
+        app.include_router(part.router)
     app.include_router(health.router)
     return app

@@ -15,8 +15,8 @@ from core.errors import InvalidKey, KeyRequired
 from core.jobs import ANONYMOUS, Job
 from core.store import not_found
 
-_bearer = HTTPBearer(auto_error=False, description="An API key: `easel keys create NAME`.")
-_header = APIKeyHeader(
+bearer_scheme = HTTPBearer(auto_error=False, description="An API key: `easel keys create NAME`.")
+header_scheme = APIKeyHeader(
     name="X-API-Key", auto_error=False, description="The same key, where a bearer token is awkward."
 )
 
@@ -37,8 +37,8 @@ class Caller:
 async def caller_of(
     request: Request,
     services: ServicesDep,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-    header: Annotated[str | None, Security(_header)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)],
+    header: Annotated[str | None, Security(header_scheme)],
 ) -> Caller:
     """Who sent the request, if that one may and has not sent too many.
 
@@ -49,9 +49,20 @@ async def caller_of(
     """
     given = {text for text in (bearer and bearer.credentials, header) if text}
     caller = await _caller(request, services, given)
-    limit = caller.requests_per_minute or services.settings.max_requests_per_minute
-    await request.app.state.rates.count(caller.counted_as, limit)
+    await count(request, services, caller.counted_as, caller.requests_per_minute)
     return caller
+
+
+async def count(
+    request: Request, services: Services, counted_as: str, limit: int | None = None
+) -> None:
+    """Count a request.
+
+    Raises:
+        TooManyRequests: more came than are allowed in a minute.
+    """
+    limit = limit or services.settings.max_requests_per_minute
+    await request.app.state.rates.count(counted_as, limit)
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]

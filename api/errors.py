@@ -20,11 +20,13 @@ _logger = logging.getLogger(__name__)
 #: What each error means in HTTP; the nearest class in its ancestry counts.
 _STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.LinkInvalid: HTTPStatus.FORBIDDEN,
     errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     errors.KeyRequired: HTTPStatus.UNAUTHORIZED,
     errors.ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -40,6 +40,8 @@ class Submission:
     uploads: Uploads
     #: Of the largest picture, at the size asked for.
     pixels: int = 0
+    #: Whether to say only what would become of it.
+    validate_only: bool = False
 
 
 async def _read_submission(request: Request, services: ServicesDep) -> Submission:
@@ -100,6 +102,9 @@ def _check_form(
             errors.append(FieldError(field, each))
         else:
             uploads[field].append(Upload(field, each))
+    validate_only = fields.pop("validate_only", "false")
+    if validate_only not in ("true", "false"):
+        errors.append(FieldError("validate_only", f"{validate_only!r} is neither true nor false"))
     params = None
     try:
         params = parse_params({**start_from(files["init_image"]), **_only_text(fields)})
@@ -110,7 +115,7 @@ def _check_form(
         errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
     if errors or params is None:
         raise InvalidRequest(errors)
-    return Submission(params, Uploads.of(uploads))
+    return Submission(params, Uploads.of(uploads), validate_only == "true")
 
 
 def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, object]:
@@ -126,7 +131,14 @@ def form_schema() -> dict[str, Any]:
     schema.pop("$defs", None)
     files = {field: _file_schema(field) for field in FILE_FIELDS}
     schema["title"] = "JobRequest"
-    schema["properties"] = {**files, **schema["properties"]}
+    options = {
+        "validate_only": {
+            "type": "boolean",
+            "default": False,
+            "description": "Check everything, create nothing, and answer 200 with an estimate.",
+        }
+    }
+    schema["properties"] = {**files, **schema["properties"], **options}
     schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 

@@ -3,12 +3,15 @@
 EaselError
 ├── InvalidRequest
 │   └── InvalidPicture
+├── IdempotencyKeyReused
 ├── JobNotFound
 ├── JobNotFinished
 ├── JobFailed
 │   └── JobCanceled
 ├── ResultExpired
 │   └── ResultDamaged
+├── LinkInvalid
+│   └── LinkExpired
 ├── StaleAttempt
 ├── WorkerLost
 ├── BlobNotFound
@@ -86,6 +89,12 @@ class InvalidPicture(InvalidRequest):
         return InvalidPicture(self.message, field)
 
 
+class IdempotencyKeyReused(EaselError):
+    """The Idempotency-Key was used for another request. Take a new key for each."""
+
+    code = "idempotency_key_reused"
+
+
 class JobNotFound(EaselError):
     """There is no such job. It may have expired, or the id may be mistyped."""
 
@@ -120,6 +129,18 @@ class ResultDamaged(ResultExpired):
     """The stored result is damaged and cannot be given out. Submit the job again."""
 
     code = "result_damaged"
+
+
+class LinkInvalid(EaselError):
+    """The link was not made by this service, or was changed since. Ask for a new one."""
+
+    code = "link_invalid"
+
+
+class LinkExpired(LinkInvalid):
+    """The link does not hold any more. Ask for a new one."""
+
+    code = "link_expired"
 
 
 class StaleAttempt(EaselError):
