@@ -198,4 +198,4 @@ class Settings(BaseSettings):
     @property
     def max_body_bytes(self) -> int:
         """The largest request: every file there can be, and the fields around them."""
-        return MAX_FILES * self.max_picture_bytes + 2 * self.max_field_bytes
+        return MAX_FILES * self.max_picture_bytes + 64 * 1024
