@@ -13,6 +13,7 @@ from api.deps import Services
 from api.errors import install_error_handlers
 from api.examiner import Examiner
 from api.middleware import BodyLimit
+from api.page import page_routes
 from api.rates import Rates
 from core.sandbox import Sandbox
 from core.ticker import Ticker
@@ -50,4 +51,5 @@ def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) 
     for part in (listing, jobs, results, removal):
         app.include_router(part.router)
     app.include_router(health.router)
+    app.router.routes.extend(page_routes(services.settings))
     return app
