@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.deps import Services
-from core.errors import LinkExpired
+from core.errors import LinkExpired, LinkInvalid
 from core.jobs import Job
 from core.links import LinkSigner
 from tests.api.problems import assert_problem
@@ -81,20 +81,19 @@ def test_a_signed_link_ends(
 
 def test_every_process_signs_alike_until_the_key_is_taken_away(services: Services) -> None:
     redis = services.store._redis
-    link = LinkSigner(redis).sign("/a", 60)
-    expires, signature = (
-        parse_qs(urlsplit(link).query)[name][0] for name in ("expires", "signature")
-    )
-    LinkSigner(redis).check("/a", int(expires), signature)
-    past = LinkSigner(redis).sign("/a", -1)
+    expires, signature = parts(LinkSigner(redis).sign("/a", 60))
+    LinkSigner(redis).check("/a", expires, signature)
+    past = parts(LinkSigner(redis).sign("/a", -1))
     with pytest.raises(LinkExpired):
-        query = parse_qs(urlsplit(past).query)
-        LinkSigner(redis).check("/a", int(query["expires"][0]), query["signature"][0])
+        LinkSigner(redis).check("/a", *past)
     redis.delete("easel:link-key")
-    from core.errors import LinkInvalid
-
     with pytest.raises(LinkInvalid):
-        LinkSigner(redis).check("/a", int(expires), signature)
+        LinkSigner(redis).check("/a", expires, signature)
+
+
+def parts(link: str) -> tuple[int, str]:
+    query = parse_qs(urlsplit(link).query)
+    return int(query["expires"][0]), query["signature"][0]
 
 
 @pytest.mark.parametrize("seconds", ["0", "86401", "x"])
