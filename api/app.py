@@ -12,14 +12,16 @@ from fastapi.middleware.cors import CORSMiddleware
 from api import about, health, jobs, listing, removal, results
 from api.deps import Services
 from api.errors import install_error_handlers
+from api.examiner import Examiner
 from api.methods import Methods
 from api.middleware import BodyLimit
 from api.rates import Rates
 from api.request_ids import HEADER, RequestIds
+from core.sandbox import Sandbox
 from core.ticker import Ticker
 
 
-def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI:
+def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) -> FastAPI:
     """The ASGI application.
 
     Args:
@@ -44,12 +46,13 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
         version=version("easel"),
     )
     # The last one added is the first to see a request.
-    app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limits=services.settings)
     app.add_middleware(Methods, routes=app.router.routes)
     _let_pages_in(app, services.settings.cors_origins)
     app.add_middleware(RequestIds)
     app.state.services = services
     app.state.rates = rates
+    app.state.examiner = Examiner(services)
     install_error_handlers(app)
     for part in (listing, jobs, results, removal, about):
         app.include_router(part.router)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from core.blobs import Blobs
 from core.keyring import KeyRing
 from core.queue import JobQueue
+from core.sandbox import Sandbox
 from core.settings import Settings
 from core.store import JobStore
 from core.workers import WorkerRegistry
@@ -25,6 +26,7 @@ class Services:
     queue: JobQueue
     workers: WorkerRegistry
     keyring: KeyRing
+    sandbox: Sandbox
 
 
 async def _services(request: Request) -> Services:

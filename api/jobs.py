@@ -51,10 +51,9 @@ def create_job(
 
     Everything that can be refused is refused here, and then nothing is stored.
     """
-    pixels = submission.uploads.check(submission.params, services.settings.max_picture_pixels)
-    admission.check_memory(submission.params.size, pixels)
+    admission.check_memory(submission.params.size, submission.pixels)
     if submission.validate_only:
-        found = estimate(submission, pixels, admission, services)
+        found = estimate(submission, submission.pixels, admission, services)
         return JSONResponse(found.model_dump(mode="json"))
     job, replayed = accept(submission, admission, key, services, request_id_of(request))
     if replayed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
@@ -21,10 +21,6 @@ from core.uploads import (
     start_from,
 )
 
-#: Bounds on the form itself, well above what a job can use.
-_MAX_FIELDS = 64
-_MAX_FIELD_BYTES = 64 * 1024
-
 _DESCRIPTIONS = {
     "content": "The photograph.",
     "style": f"One to {MAX_STYLES} paintings.",
@@ -38,10 +34,12 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Submission:
-    """What a caller posted: parameters that fit, and files not looked into yet."""
+    """What a caller posted: parameters that fit, and files that can be read."""
 
     params: StyleParams
     uploads: Uploads
+    #: Of the largest picture, at the size asked for.
+    pixels: int = 0
     #: Whether to say only what would become of it.
     validate_only: bool = False
 
@@ -52,15 +50,20 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
         raise HTTPException(
             415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
         )
+    settings = services.settings
     async with request.form(
-        max_files=MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+        max_files=MAX_FILES,
+        max_fields=settings.max_fields,
+        max_part_size=settings.max_field_bytes,
     ) as form:
         files = {
             field: [await _read_file(each, services) for each in form.getlist(field)]
             for field in FILE_FIELDS
         }
         fields, repeated = _text_fields(form)
-    return _check_form(files, fields, repeated, services)
+    submission = _check_form(files, fields, repeated, services)
+    pixels = await request.app.state.examiner.check(submission.uploads, submission.params)
+    return replace(submission, pixels=pixels)
 
 
 SubmissionDep = Annotated[Submission, Depends(_read_submission)]

@@ -18,6 +18,7 @@ EaselError
 ├── BlobCorrupt
 ├── ServiceUnavailable
 │   ├── QueueFull
+│   ├── UploadsFull
 │   └── RedisUnavailable
 ├── TooManyJobs
 ├── TooManyRequests
@@ -179,6 +180,12 @@ class QueueFull(ServiceUnavailable):
     """Too many jobs wait already."""
 
     code = "queue_full"
+
+
+class UploadsFull(ServiceUnavailable):
+    """Too many uploads are under way already. Try again shortly."""
+
+    code = "uploads_full"
 
 
 class TooManyJobs(EaselError):

@@ -104,6 +104,31 @@ class Settings(BaseSettings):
         description="The web origins whose pages may call the api from a browser: with commas "
         "between them, or * for all.",
     )
+    max_fields: int = Field(64, ge=1, description="The most fields of a form that are no files.")
+    max_field_bytes: int = Field(64 * 1024, ge=1, description="The most bytes of one such field.")
+    max_held_bytes: int = Field(
+        2**30,
+        ge=1,
+        description="The most bytes of uploads that each api holds at a time; "
+        "it holds one request in any case.",
+    )
+    upload_seconds: int = Field(
+        30, ge=1, description="How long a body may take to arrive, at whatever rate."
+    )
+    upload_rate: int = Field(
+        10_000, ge=1, description="How many bytes a second must arrive in all after that."
+    )
+    decoders: int = Field(
+        2, ge=1, le=64, description="How many uploaded pictures each api decodes at a time."
+    )
+    decode_memory_bytes: int = Field(
+        2 * 2**30,
+        ge=128 * 2**20,
+        description="The most memory that decoding one uploaded picture may take.",
+    )
+    decode_seconds: int = Field(
+        30, ge=1, description="The most seconds of a processor that decoding one picture may take."
+    )
     retention: Duration = Field(
         RETENTION,
         description="How long the files of a finished job are kept: a number and s, m, h or d.",

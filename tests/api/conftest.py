@@ -17,6 +17,7 @@ from core.blobs import open_blobs
 from core.keyring import KeyRing
 from core.keys import KeyStore
 from core.queue import JobQueue, make_celery
+from core.sandbox import Sandbox
 from core.settings import Settings
 from core.store import JobStore
 from core.workers import WorkerRegistry
@@ -35,7 +36,7 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 
 
 @pytest.fixture
-def services(settings: Settings, redis: Redis) -> Services:
+def services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
     return Services(
         settings=settings,
         store=JobStore(redis, retention=settings.retention),
@@ -43,6 +44,7 @@ def services(settings: Settings, redis: Redis) -> Services:
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
         keyring=KeyRing(KeyStore(redis)),
+        sandbox=sandbox,
     )
 
 
