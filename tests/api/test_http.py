@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import httpx
 import pytest
 
 from api.deps import Services
+from core import logs
 from core.settings import Settings
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
@@ -67,15 +67,14 @@ def test_a_request_without_a_good_id_gets_one(client: httpx.Client, given: str |
 
 
 def test_the_request_id_is_in_the_log_lines_of_the_request(
-    client: httpx.Client, capsys: pytest.CaptureFixture[str]
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from core.logs import configure_logging
-
-    configure_logging("INFO", part="api")
-    job = client.post("/jobs", files=files(), headers={"X-Request-ID": "r-1"}).json()
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    (accepted,) = [line for line in lines if line["message"] == "job accepted"]
-    assert (accepted["request_id"], accepted["job_id"]) == ("r-1", job["id"])
+    caplog.handler.addFilter(logs._add_context)
+    with caplog.at_level("INFO"):
+        job = client.post("/jobs", files=files(), headers={"X-Request-ID": "r-1"}).json()
+    caplog.handler.removeFilter(logs._add_context)
+    (accepted,) = [each for each in caplog.records if each.getMessage() == "job accepted"]
+    assert (vars(accepted)["request_id"], vars(accepted)["job_id"]) == ("r-1", job["id"])
 
 
 @pytest.fixture
