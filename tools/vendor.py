@@ -82,8 +82,8 @@ def main() -> None:
         lines = [
             "# Libraries of others",
             "",
-            f"{library.name} {library.purpose}. Fetched by `make vendor` (`tools/vendor.py`), "
-            "unchanged.",
+            f"{library.name} {library.purpose}.",
+            "Fetched by `make vendor` (`tools/vendor.py`), unchanged.",
             "",
             "| File | Package of the npm registry | Licence | SHA-256 |",
             "|---|---|---|---|",

@@ -6,6 +6,25 @@ import { number } from "./words.js";
 
 const SERIES = ["total", "style", "content"];
 
+const HEIGHT = 168;
+const MOST_DECADES = 6;
+const MOST_TICKS = 4;
+
+/** Whole decades around the losses; the content's first steps from nothing are left out. */
+function decades(_, low, high) {
+  const top = Math.ceil(Math.log10(high || 1));
+  const bottom = Math.floor(Math.log10(low || high || 1));
+  return [10 ** Math.max(Math.min(bottom, top - 1), top - MOST_DECADES), 10 ** top];
+}
+
+function ticks(low, high) {
+  const [first, last] = [Math.round(Math.log10(low)), Math.round(Math.log10(high))];
+  const stride = Math.ceil((last - first) / MOST_TICKS) || 1;
+  return Array.from({ length: Math.floor((last - first) / stride) + 1 }, (__, index) => 10 ** (first + index * stride));
+}
+
+const power = (value) => (value >= 1e6 ? `${value / 1e6}M` : value >= 1e3 ? `${value / 1e3}k` : number(value));
+
 /** Each loss as it counts in the total; `add` takes a job's progress. */
 export class LossChart {
   #points = [[], [], [], []];
@@ -50,15 +69,15 @@ export class LossChart {
     const axis = { stroke: color("--muted"), font: "11px system-ui, sans-serif", grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
     const line = (name, width) => ({ stroke: color(`--loss-${name}`), width, spanGaps: true, points: { show: false } });
     this.#plot = new UPlot({
-      width: this.canvas.clientWidth || 300, height: 150, padding: [8, 8, 0, 0],
+      width: this.canvas.clientWidth || 300, height: HEIGHT, padding: [8, 16, 0, 0],
       cursor: { show: false }, legend: { show: false },
-      scales: { x: { time: false, range: [0, 100] }, y: { distr: 3, log: 10 } },
-      axes: [{ ...axis, size: 22, grid: { show: false }, values: (_, ticks) => ticks.map((tick) => `${tick} %`) },
-        { ...axis, size: 44, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : number(tick))) }],
+      scales: { x: { time: false, range: [0, 100] }, y: { distr: 3, log: 10, range: decades } },
+      axes: [{ ...axis, size: 22, grid: { show: false }, values: (_, shown) => shown.map((tick) => `${tick} %`) },
+        { ...axis, size: 40, splits: (_, __, low, high) => ticks(low, high), values: (_, shown) => shown.map(power) }],
       series: [{}, line("total", 2), line("style", 1.25), line("content", 1.25)],
     }, this.#points, this.canvas);
     new ResizeObserver(() => {
-      if (this.canvas.clientWidth) this.#plot.setSize({ width: this.canvas.clientWidth, height: 150 });
+      if (this.canvas.clientWidth) this.#plot.setSize({ width: this.canvas.clientWidth, height: HEIGHT });
     }).observe(this.canvas);
     return undefined;
   }

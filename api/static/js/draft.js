@@ -4,8 +4,8 @@ import { about } from "./about.js";
 import { asList, asText, check } from "./schema.js";
 import { maskFiles, regionProblem } from "./regions.js";
 
-/** These have controls of their own; every other field of the schema gets one in the drawer. */
-export const OWN_CONTROLS = ["preset", "size", "steps", "style_weight", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask"];
+/** These have controls of their own, or are no setting; every other field of the schema gets one in the drawer. */
+export const OWN_CONTROLS = ["preset", "size", "steps", "style_weight", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "validate_only"];
 
 export const MAX_STYLES = 5;
 

@@ -215,10 +215,9 @@ export class JobView {
   #showDetails(job) {
     const { metrics, params } = job;
     const facts = [
-      ["Took", metrics.run_seconds ?? metrics.optimize_seconds, duration],
       ["Waited", metrics.queued_seconds, duration],
-      ["Size", job.progress && `${job.progress.width} × ${job.progress.height}`],
       ["Painted on", metrics.device],
+      ["Steps", metrics.steps],
       ["Kept until", job.expires_at && new Date(job.expires_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })],
     ].filter(([, value]) => value != null);
     const pairs = (rows) => rows.flatMap(([name, value, words]) => [h("dt", {}, name), h("dd", {}, words ? words(value) : String(value))]);
@@ -264,7 +263,7 @@ function runningNote({ step, steps, width, height, eta_seconds: eta }, percent) 
 }
 
 const ENDINGS = {
-  succeeded: () => "",
+  succeeded: ({ progress, metrics }) => `${progress.width} × ${progress.height} pixels, painted in ${duration(metrics.run_seconds ?? metrics.optimize_seconds)}.`,
   failed: ({ error }) => `${error?.message ?? "It ended without a picture."}${error?.retryable ? " Trying again may help." : ""}`,
   canceled: () => "It was called off before it was finished.",
 };

@@ -53,12 +53,12 @@ export class MakeView {
     this.submit = h("button", { type: "submit", class: "button primary wide" }, "Paint");
     this.sending = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Sending the pictures" });
     const sliders = Object.entries(SLIDERS).map(([name, about_]) => this.#keep(sliderField(name, about_, this.draft)));
-    const panel = h("div", { class: "panel" }, this.#presets(), h("div", { class: "sliders" }, sliders), this.drawer,
-      h("div", { class: "go" }, this.summary, this.submit, this.sending,
-        h("button", { type: "button", class: "quiet", on: { click: () => showCode(this.draft.texts(), this.#fileNames()) } }, "Copy as code")));
+    const panel = h("div", { class: "panel" }, this.#presets(), h("div", { class: "sliders" }, sliders));
+    const go = h("div", { class: "go" }, this.summary, this.submit, this.sending,
+      h("button", { type: "button", class: "quiet", on: { click: () => showCode(this.draft.texts(), this.#fileNames()) } }, "Copy as code"));
     return h("form", { class: "view make", novalidate: true, "aria-label": "Make a picture", on: { submit: (event) => this.#send(event) } },
       h("h1", { class: "headline" }, "A photograph, painted like a painting."),
-      h("div", { class: "stage" }, this.wells.element, this.regions), panel);
+      h("div", { class: "stage" }, this.wells.element, this.regions), panel, this.drawer, go);
   }
 
   #keep({ field, refresh }) {

@@ -17,10 +17,22 @@ export function bytes(count) {
 /** At most three digits that matter. */
 export const number = (value) => String(Number(Number(value).toPrecision(3)));
 
-/** "style_layer_weights" as a label. */
+/** Names that say more than the parameter's own. */
+const LABELS = {
+  color: "Colours",
+  format: "File format",
+  init: "Start from",
+  init_image: "Picture to start from",
+  optimizer: "Optimiser",
+  style_weight: "Balance (style weight)",
+  tv_weight: "Smoothing",
+  webhook_url: "Webhook address",
+};
+
+/** "style_layer_weights" as a label: any parameter there may ever be has one. */
 export function label(name) {
-  const words = name.replaceAll("_", " ").replace(/^tv /, "smoothing ");
-  return words[0].toUpperCase() + words.slice(1);
+  const words = name.replaceAll("_", " ");
+  return LABELS[name] ?? words[0].toUpperCase() + words.slice(1);
 }
 
 /** How long ago, or on which day. */
