@@ -60,7 +60,7 @@ fuzz: .venv/installed
 
 # Known vulnerabilities in what is locked. Asks a service on the internet.
 audit: .venv/installed
-	@$(BIN)/python -m pip_audit --require-hashes --disable-pip --requirement requirements/dev.txt
+	@$(BIN)/python -m pip_audit --strict --require-hashes --disable-pip --requirement requirements/dev.txt
 
 # 100 clients that post, poll and hang up at random, for two minutes.
 load: .venv/installed

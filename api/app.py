@@ -12,6 +12,7 @@ from api import health, jobs, listing, removal, results
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.examiner import Examiner
+from api.headers import SafeHeaders, add_docs
 from api.middleware import BodyLimit
 from api.rates import Rates
 from core.sandbox import Sandbox
@@ -38,15 +39,19 @@ def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) 
     rates = Rates(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
+        docs_url=None,  # ours has a content security policy
+        redoc_url=None,
         title="Easel",
         summary="Neural style transfer as a service.",
         version=version("easel"),
     )
     app.add_middleware(BodyLimit, limits=services.settings)
+    app.add_middleware(SafeHeaders)
     app.state.services = services
     app.state.rates = rates
     app.state.examiner = Examiner(services)
     install_error_handlers(app)
+    add_docs(app)
     for part in (listing, jobs, results, removal):
         app.include_router(part.router)
     app.include_router(health.router)
