@@ -27,6 +27,7 @@ def accept(
     admission: Admission,
     key: IdempotencyKey | None,
     services: Services,
+    request_id: str,
 ) -> tuple[Job, bool]:
     """Make a job of the submission, unless one was made of it before.
 
@@ -50,7 +51,9 @@ def accept(
     services.store.holds.hold(job_id, _digests(inputs))
     try:
         submission.uploads.keep(lambda upload: _kept(upload, services))
-        job = services.store.create(submission.params, inputs, admission, job_id=job_id, key=key)
+        job = services.store.create(
+            submission.params, inputs, admission, job_id=job_id, key=key, request_id=request_id
+        )
     except RedisUnavailable:
         raise  # the record may have been written; if not, a sweep removes the files
     except (IdempotencyKeyReused, TooManyJobs, ServiceUnavailable):

@@ -115,7 +115,7 @@ def _check_form(
         errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
     if errors or params is None:
         raise InvalidRequest(errors)
-    return Submission(params, Uploads.of(uploads), validate_only == "true")
+    return Submission(params, Uploads.of(uploads), validate_only=validate_only == "true")
 
 
 def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, object]:

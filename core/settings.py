@@ -10,7 +10,7 @@ from typing import Annotated
 
 import platformdirs
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import InvalidSetting
 from core.exposure import is_loopback, wants_key
@@ -30,6 +30,22 @@ def _read_duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
+
+
+def _read_origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
+            raise ValueError(
+                f"{origin!r} is no origin; write a scheme, a host and perhaps a port, as in "
+                "https://example.com, with commas between several, or * for all"
+            )
+    return origins
+
+
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_origins)]
 
 
 class Settings(BaseSettings):
@@ -82,6 +98,11 @@ class Settings(BaseSettings):
         ge=1,
         le=89_478_485,  # Pillow's MAX_IMAGE_PIXELS, beyond which it suspects a bomb
         description="The most pixels one uploaded picture may have.",
+    )
+    cors_origins: Origins = Field(
+        (),
+        description="The web origins whose pages may call the api from a browser: with commas "
+        "between them, or * for all.",
     )
     max_fields: int = Field(64, ge=1, description="The most fields of a form that are no files.")
     max_field_bytes: int = Field(64 * 1024, ge=1, description="The most bytes of one such field.")
