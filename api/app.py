@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Protocol
 
 from fastapi import FastAPI
 
-from api import health, jobs
+from api import health, jobs, webhooks
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.middleware import BodyLimit
-from core.ticker import Ticker
 
 
-def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI:
+class Background(Protocol):
+    """Something that goes on beside the requests."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+def create_app(services: Services, background: Sequence[Background] = ()) -> FastAPI:
     """The ASGI application.
 
     Args:
@@ -25,11 +35,11 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for ticker in background:
-            ticker.start()
+        for each in background:
+            each.start()
         yield
-        for ticker in background:
-            ticker.stop()
+        for each in background:
+            each.stop()
 
     app = FastAPI(
         lifespan=lifespan,
@@ -41,5 +51,6 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
     app.state.services = services
     install_error_handlers(app)
     app.include_router(jobs.router)
+    app.include_router(webhooks.router)
     app.include_router(health.router)
     return app

@@ -7,9 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from core.addresses import PromptGuard
 from core.blobs import Blobs
 from core.queue import JobQueue
 from core.settings import Settings
+from core.signing import WebhookSecrets
 from core.store import JobStore
 from core.workers import WorkerRegistry
 
@@ -23,6 +25,9 @@ class Services:
     blobs: Blobs
     queue: JobQueue
     workers: WorkerRegistry
+    webhooks: WebhookSecrets
+    #: Knows where webhooks are not sent.
+    guard: PromptGuard
 
 
 def _services(request: Request) -> Services:

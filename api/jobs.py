@@ -124,7 +124,7 @@ def _store(submission: Submission, admission: Admission, services: Services) -> 
         )
 
     inputs = submission.uploads.keep(keep)
-    job = services.store.create(submission.params, inputs, admission)
+    job = services.store.create(submission.params, inputs, admission, webhook=submission.webhook)
     try:
         services.queue.announce(job.id)
     except ServiceUnavailable:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from api.deps import Services, ServicesDep
@@ -20,6 +21,7 @@ from core.uploads import (
     count_errors,
     start_from,
 )
+from core.webhooks import EVENTS_FIELD, MAX_URL, URL_FIELD, Webhook, WebhookEvent, read_webhook
 
 #: Bounds on the form itself, well above what a job can use.
 _MAX_FIELDS = 64
@@ -35,6 +37,23 @@ _DESCRIPTIONS = {
     "the content takes its style from the regions of the same colour.",
 }
 
+_WEBHOOK_SCHEMA = {
+    URL_FIELD: {
+        "type": "string",
+        "format": "uri",
+        "maxLength": MAX_URL,
+        "description": "Where the job's events are posted to, signed as Standard Webhooks says.",
+        "examples": ["https://example.com/easel"],
+    },
+    EVENTS_FIELD: {
+        "type": "string",
+        "description": "Which events, with commas between. By default all: "
+        + ", ".join(event.value for event in WebhookEvent)
+        + ".",
+        "examples": ["job.succeeded,job.failed"],
+    },
+}
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -42,6 +61,7 @@ class Submission:
 
     params: StyleParams
     uploads: Uploads
+    webhook: Webhook | None = None
 
 
 async def _read_submission(request: Request, services: ServicesDep) -> Submission:
@@ -58,7 +78,8 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
             for field in FILE_FIELDS
         }
         fields, repeated = _text_fields(form)
-    return _check_form(files, fields, repeated, services)
+    # In a thread: a webhook's host is resolved.
+    return await run_in_threadpool(_check_form, files, fields, repeated, services)
 
 
 SubmissionDep = Annotated[Submission, Depends(_read_submission)]
@@ -97,9 +118,13 @@ def _check_form(
             errors.append(FieldError(field, each))
         else:
             uploads[field].append(Upload(field, each))
+    text = _only_text(fields)
+    url, events = text.pop(URL_FIELD, None), text.pop(EVENTS_FIELD, None)
+    webhook, wrong = read_webhook(url, events, services.guard)
+    errors += wrong
     params = None
     try:
-        params = parse_params({**start_from(files["init_image"]), **_only_text(fields)})
+        params = parse_params({**start_from(files["init_image"]), **text})
     except InvalidRequest as invalid:
         errors += invalid.errors
     if params is not None and params.size > services.settings.max_size:
@@ -107,10 +132,10 @@ def _check_form(
         errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
     if errors or params is None:
         raise InvalidRequest(errors)
-    return Submission(params, Uploads.of(uploads))
+    return Submission(params, Uploads.of(uploads), webhook)
 
 
-def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, object]:
+def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, str]:
     return {
         name: value if isinstance(value, str) else f"<file {value.filename!r}>"
         for name, value in fields.items()
@@ -123,7 +148,7 @@ def form_schema() -> dict[str, Any]:
     schema.pop("$defs", None)
     files = {field: _file_schema(field) for field in FILE_FIELDS}
     schema["title"] = "JobRequest"
-    schema["properties"] = {**files, **schema["properties"]}
+    schema["properties"] = {**files, **schema["properties"], **_WEBHOOK_SCHEMA}
     schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 

@@ -20,6 +20,8 @@ EaselError
 ├── InvalidSetting
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
+├── AddressRefused
+├── NameNotKnown
 ├── LossNotFinite
 └── CheckpointMismatch
 
@@ -185,6 +187,19 @@ class WeightsCorrupt(WeightsUnavailable):
     """The network's weights in the cache are not the ones that were stored."""
 
     code = "weights_corrupt"
+
+
+class AddressRefused(EaselError):
+    """The host is not one that Easel sends to."""
+
+    code = "address_refused"
+
+
+class NameNotKnown(EaselError):
+    """The host's name cannot be resolved now."""
+
+    code = "name_not_known"
+    retryable = True
 
 
 class LossNotFinite(EaselError):

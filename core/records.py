@@ -25,7 +25,9 @@ JOBS_RUNNING = "easel:jobs:running"
 LAST_SWEEP = "easel:jobs:swept"
 
 #: The fields of the record that hold JSON.
-_JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error"})
+_JSON_FIELDS = frozenset(
+    {"params", "inputs", "progress", "result", "metrics", "error", "webhook", "deliveries"}
+)
 
 
 def job_key(job_id: str) -> str:

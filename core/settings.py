@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import AliasChoices, BeforeValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import InvalidSetting
 from core.jobs import RETENTION
+from core.retries import DELAYS
 from core.uploads import MAX_FILES
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -27,7 +28,14 @@ def _read_duration(value: object) -> object:
     return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
 
 
+def _read_list(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
+#: Several, with commas between.
+Durations = Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_read_list)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_read_list)]
 
 
 class Settings(BaseSettings):
@@ -111,6 +119,17 @@ class Settings(BaseSettings):
     )
     grace_seconds: float = Field(
         30, gt=0, description="How long `easel serve` lets a worker put its job away when stopping."
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="What signs the webhooks: whsec_ and 24 to 64 bytes in base64; several, with "
+        "spaces between, while it is changed. By default Easel makes one for each caller.",
+    )
+    webhook_allowed_networks: Networks = Field(
+        (), description="Networks that webhooks may go to although they are not public."
+    )
+    webhook_retries: Durations = Field(
+        DELAYS, description="After how long a webhook is tried again, each time."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -41,6 +41,7 @@ from core.records import (
     read_job,
     script,
 )
+from core.webhooks import Webhook
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -66,11 +67,11 @@ class JobStore:
         self._retention = retention
         self._ask = script(redis, "load", "ask")
         self._create = script(redis, "load", "create")
-        self._claim = script(redis, "claim")
+        self._claim = script(redis, "tell", "claim")
         self._renew = script(redis, "renew")
-        self._finish = script(redis, "finish")
-        self._hand_back = script(redis, "hand_back")
-        self._cancel = script(redis, "cancel")
+        self._finish = script(redis, "tell", "finish")
+        self._hand_back = script(redis, "tell", "hand_back")
+        self._cancel = script(redis, "tell", "cancel")
         self._discard = script(redis, "discard")
 
     @needs_redis
@@ -80,7 +81,13 @@ class JobStore:
         return _load(self._ask(keys=keys, args=[caller]))
 
     @needs_redis
-    def create(self, params: StyleParams, inputs: Inputs, admission: Admission = _ANY) -> Job:
+    def create(
+        self,
+        params: StyleParams,
+        inputs: Inputs,
+        admission: Admission = _ANY,
+        webhook: Webhook | None = None,
+    ) -> Job:
         """Write a new job, queued; its pictures are in the blob store already.
 
         Raises:
@@ -94,6 +101,8 @@ class JobStore:
             "inputs": inputs.model_dump_json(),
             "retention_seconds": self._retention.total_seconds(),
         }
+        if webhook is not None:
+            fields["webhook"] = webhook.model_dump_json()
         limits = (admission.max_queue, admission.max_jobs_per_caller)
         load, record = self._create(
             keys=[job_key(job_id), JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS],

@@ -7,12 +7,14 @@ if not status then
   return false
 end
 local time = redis.call('TIME')
-local now = string.format('%.6f', time[1] + time[2] / 1e6)
+local now = time[1] + time[2] / 1e6
+local stamp = string.format('%.6f', now)
 if status == 'queued' then
-  redis.call('HSET', KEYS[1], 'status', 'canceled', 'finished_at', now)
+  redis.call('HSET', KEYS[1], 'status', 'canceled', 'finished_at', stamp)
   redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics')
   redis.call('ZREM', KEYS[2], ARGV[1])
+  tell(KEYS[1], ARGV[1], 'canceled', now)
 elseif status == 'running' then
-  redis.call('HSETNX', KEYS[1], 'cancel_requested_at', now)
+  redis.call('HSETNX', KEYS[1], 'cancel_requested_at', stamp)
 end
 return redis.call('HGETALL', KEYS[1])

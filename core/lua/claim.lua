@@ -12,7 +12,9 @@ end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
 redis.call('HSET', KEYS[1], 'status', 'running', 'claim', ARGV[3])
-redis.call('HSETNX', KEYS[1], 'started_at', string.format('%.6f', now))
+if redis.call('HSETNX', KEYS[1], 'started_at', string.format('%.6f', now)) == 1 then
+  tell(KEYS[1], ARGV[1], 'started', now)
+end
 redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], now + ARGV[2], ARGV[1])

@@ -19,6 +19,7 @@ end
 redis.call('HSET', KEYS[1], 'status', status,
            'finished_at', string.format('%.6f', now))
 redis.call('ZREM', KEYS[2], ARGV[1])
+tell(KEYS[1], ARGV[1], status, now)
 if status == 'succeeded' then
   -- A moving average of what a run takes, for estimates.
   local took = now - tonumber(redis.call('HGET', KEYS[1], 'started_at'))

@@ -10,9 +10,11 @@ end
 redis.call('ZREM', KEYS[3], ARGV[1])
 if held[4] then
   local time = redis.call('TIME')
+  local now = time[1] + time[2] / 1e6
   redis.call('HSET', KEYS[1], 'status', 'canceled',
-             'finished_at', string.format('%.6f', time[1] + time[2] / 1e6))
+             'finished_at', string.format('%.6f', now))
   redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics')
+  tell(KEYS[1], ARGV[1], 'canceled', now)
   return 'canceled'
 end
 redis.call('HSET', KEYS[1], 'status', 'queued')

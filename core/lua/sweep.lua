@@ -40,6 +40,7 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE')) do
     else
       redis.call('HSET', key, 'finished_at', string.format('%.6f', now))
       redis.call('HDEL', key, 'checkpoint', 'result', 'metrics')
+      tell(key, id, status, now)
     end
     table.insert(moved, id)
     table.insert(moved, status)
