@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api.admission import AdmissionDep
+from api.callers import JobDep
 from api.deps import Services, ServicesDep
 from api.schemas import JobView, Problem, job_view
 from api.uploads import Submission, SubmissionDep, form_schema
@@ -65,21 +66,20 @@ def create_job(
 
 
 @router.get("/jobs/{job_id}", response_model=JobView, responses=_problems(404, 503))
-def get_job(job_id: str, services: ServicesDep, response: Response) -> JobView:
+def get_job(job: JobDep, services: ServicesDep, response: Response) -> JobView:
     """How the job stands."""
-    job = services.store.get(job_id)
     if not job.status.done:
         response.headers["Retry-After"] = str(_POLL_SECONDS)
     return _view(job, services)
 
 
 @router.post("/jobs/{job_id}/cancel", response_model=JobView, responses=_problems(404, 503))
-def cancel_job(job_id: str, services: ServicesDep) -> JobView:
+def cancel_job(job: JobDep, services: ServicesDep) -> JobView:
     """Call a job off: at once while it is queued, at its next step while it runs.
 
     A job that has ended is answered as it is. One that has not ends `canceled`.
     """
-    return _view(services.store.cancel(job_id), services)
+    return _view(services.store.cancel(job.id), services)
 
 
 @router.get(
@@ -90,9 +90,8 @@ def cancel_job(job_id: str, services: ServicesDep) -> JobView:
         **_problems(404, 409, 410, 503),
     },
 )
-def get_result(job_id: str, services: ServicesDep) -> Response:
+def get_result(job: JobDep, services: ServicesDep) -> Response:
     """The stylised picture, once the job has succeeded."""
-    job = services.store.get(job_id)
     result = _result_of(job)
     try:
         data = services.blobs.get(result.sha256)

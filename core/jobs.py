@@ -14,6 +14,9 @@ from core.webhooks import Delivery, Webhook, WebhookEvent
 #: Raised when the meaning of a stored field changes.
 SCHEMA_VERSION = 1
 
+#: The owner of the jobs that were posted without a key.
+ANONYMOUS = "anonymous"
+
 #: How long a finished job's files are kept, unless a deployment says otherwise.
 RETENTION = timedelta(hours=24)
 
@@ -120,8 +123,10 @@ class Job(_Frozen):
     #: How often a worker has claimed the job. A write names the attempt it
     #: belongs to and is refused when another attempt has begun.
     attempt: int = 0
-    #: Who posted it.
-    caller: str = "anonymous"
+    #: Who posted it, and alone may see it.
+    owner: str = ANONYMOUS
+    #: What the limits count it by: the owner, or the address of an anonymous one.
+    caller: str = ANONYMOUS
     #: How many of those were given back by a worker that was told to stop.
     handed_back: int = 0
     params: StyleParams

@@ -97,6 +97,7 @@ class JobStore:
         fields = {
             "id": job_id,
             "schema": SCHEMA_VERSION,
+            "owner": admission.owner,
             "params": params.model_dump_json(),
             "inputs": inputs.model_dump_json(),
             "retention_seconds": self._retention.total_seconds(),
@@ -124,7 +125,7 @@ class JobStore:
             cast(dict[str, str], self._redis.hgetall(job_key(job_id))) if is_job_id(job_id) else {}
         )
         if not record:
-            raise _not_found(job_id)
+            raise not_found(job_id)
         return parse_job(record)
 
     @needs_redis
@@ -144,7 +145,7 @@ class JobStore:
         keys = [job_key(job_id), JOBS_QUEUED]
         record = self._cancel(keys=keys, args=[job_id]) if is_job_id(job_id) else None
         if record is None:
-            raise _not_found(job_id)
+            raise not_found(job_id)
         return read_job(record)
 
     @needs_redis
@@ -225,7 +226,8 @@ def _load(reply: Any) -> Load:
     return Load(queued, unfinished, None if run_seconds is None else float(run_seconds))
 
 
-def _not_found(job_id: str) -> JobNotFound:
+def not_found(job_id: str) -> JobNotFound:
+    """What to say of a job that is not there, or not the caller's."""
     return JobNotFound(f"there is no job {job_id!r}; it may have expired")
 
 
