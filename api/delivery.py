@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 import httpcore
@@ -19,8 +18,6 @@ from core.retries import Attempt, read_retry_after
 from core.signing import WebhookSecrets, sign
 from core.webhooks import Target, WebhookEvent, delivery_id, parse_url
 
-#: For everything, from the name to the first line of the answer.
-TIMEOUT_SECONDS = 15.0
 _CONNECT_SECONDS = 5.0
 
 #: Status line and headers must fit; the body of an answer is not read.
@@ -70,7 +67,7 @@ class Messenger:
         guard: knows which addresses pass.
         secrets: sign what is sent.
         tls: which certificates are trusted.
-        timeout_seconds: for one attempt.
+        timeout: for one attempt, from the connection to the head of the answer.
     """
 
     def __init__(
@@ -78,12 +75,12 @@ class Messenger:
         guard: AddressGuard,
         secrets: WebhookSecrets,
         tls: ssl.SSLContext,
-        timeout_seconds: float = TIMEOUT_SECONDS,
+        timeout: timedelta,
     ) -> None:
         self._guard = guard
         self._secrets = secrets
         self._tls = tls
-        self._timeout_seconds = timeout_seconds
+        self._timeout = timeout
 
     def attempt(self, job: Job, event: WebhookEvent) -> Attempt:
         """Tell the job's receiver of the event, once.
@@ -94,20 +91,22 @@ class Messenger:
         assert job.webhook is not None
         body = body_of(job, event)
         message_id, now = delivery_id(job.id, event), datetime.now(UTC)
-        headers = {
+        headers: dict[bytes | str, bytes | str] = {
             "Content-Type": "application/json",
             "User-Agent": f"Easel/{version('easel')}",
             "webhook-id": message_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": sign(self._secrets.of(job.caller), message_id, now, body),
+            "webhook-signature": sign(self._secrets.of(job.owner), message_id, now, body),
         }
         try:
             return self._post(parse_url(job.webhook.url), headers, body.encode())
         except tuple(_WORDS) as error:
             return Attempt(error=_word(error))
 
-    def _post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Attempt:
-        deadline = Deadline(self._timeout_seconds)
+    def _post(
+        self, target: Target, headers: dict[bytes | str, bytes | str], body: bytes
+    ) -> Attempt:
+        deadline = Deadline(self._timeout.total_seconds())
         url = httpcore.URL(
             scheme=target.scheme.encode(),
             host=target.host.encode(),
@@ -127,11 +126,11 @@ class Messenger:
             ) as answer,
         ):
             found = {name.lower(): value for name, value in answer.headers}
-            after = found.get(b"retry-after")
+            after = found.get(b"retry-after", b"")
             return Attempt(
                 status=answer.status,
                 error=None if 200 <= answer.status < 300 else "http_status",
-                retry_after=read_retry_after(after and after.decode("latin-1")),
+                retry_after=read_retry_after(after.decode("latin-1")),
             )
 
 

@@ -53,6 +53,6 @@ def build() -> FastAPI:
         background=[
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),
             Ticker("cleaner", _ASK_SECONDS, Cleaner(redis, blobs).sweep_if_due),
-            Courier(Outbox(redis), WebhookQueue(celery)),
+            Courier(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery)),
         ],
     )

@@ -46,11 +46,12 @@ class Sender:
     def __init__(self, settings: Settings) -> None:
         redis = connect(settings.redis_url, patience=_PATIENCE)
         self._delays = settings.webhook_retries
-        self._outbox = Outbox(redis)
+        self._outbox = Outbox(redis, settings.webhook_timeout)
         self._messenger = Messenger(
             AddressGuard(settings.webhook_allowed_networks),
             WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             httpx.create_ssl_context(),
+            settings.webhook_timeout,
         )
 
     def send(self, taken: Taken) -> None:
@@ -114,8 +115,7 @@ def main() -> None:
     setup_logging.connect(_keep_logging)
     build(settings).worker_main(
         [
-            "worker",
-            "--quiet",
+            *("--quiet", "worker"),
             *("--pool", "threads", "--concurrency", str(_CONCURRENCY)),
             *("--hostname", f"webhooks-{os.getpid()}@%h"),
             *("--without-mingle", "--without-gossip"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from api.callers import CallerDep
 from api.deps import ServicesDep
 
 router = APIRouter(tags=["webhooks"])
@@ -20,7 +21,9 @@ class WebhookSecret(BaseModel):
 
 
 @router.get("/webhooks/secret", response_model=WebhookSecret)
-def get_webhook_secret(services: ServicesDep, response: Response) -> WebhookSecret:
+def get_webhook_secret(
+    services: ServicesDep, caller: CallerDep, response: Response
+) -> WebhookSecret:
     """The secret that a receiver checks the signatures of your webhooks with."""
     response.headers["Cache-Control"] = "no-store"
-    return WebhookSecret(secret=services.webhooks.of("anonymous")[0])
+    return WebhookSecret(secret=services.webhooks.of(caller.name)[0])

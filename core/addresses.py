@@ -27,12 +27,26 @@ Resolver = Callable[[str], Sequence[str]]
 #: The setting that lets a deployment send elsewhere.
 SETTING = "EASEL_WEBHOOK_ALLOWED_NETWORKS"
 
-#: What looks public and is not meant for us, beyond what ``ipaddress`` knows.
+#: What is not one machine on the open internet. Written out, because what ``ipaddress``
+#: holds for global differs between the releases of Python.
 _SPECIAL: tuple[Network, ...] = tuple(
     ipaddress.ip_network(each)
     for each in (
+        "0.0.0.0/8",  # this host
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # shared by a provider's customers; Alibaba's metadata
+        "127.0.0.0/8",
         "168.63.129.16/32",  # Azure's host, which also answers for metadata
+        "169.254.0.0/16",  # link-local; the metadata of most clouds
+        "172.16.0.0/12",
+        "192.0.0.0/24",  # protocol assignments; Oracle's metadata
+        "192.0.2.0/24",  # documentation
         "192.88.99.0/24",  # relays of 6to4
+        "192.168.0.0/16",
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/3",  # multicast, reserved, broadcast
         "2001::/23",  # protocol assignments; Teredo carries an IPv4 address inside
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4 carries an IPv4 address inside
@@ -62,8 +76,7 @@ def is_public(address: Address) -> bool:
     """Whether the address is one machine on the open internet, and says so plainly."""
     if isinstance(address, IPv6Address) and address not in _IPV6_UNICAST:
         return False
-    special = any(address in network for network in _SPECIAL if network.version == address.version)
-    return address.is_global and not address.is_multicast and not special
+    return not any(address in each for each in _SPECIAL if each.version == address.version)
 
 
 def read_host(host: str) -> Address | None:
@@ -75,7 +88,10 @@ def read_host(host: str) -> Address | None:
     if ":" in host:
         if "%" in host:
             raise ValueError("has a zone, which means something on one machine only")
-        return IPv6Address(host)
+        try:
+            return IPv6Address(host)
+        except ValueError:
+            raise ValueError("is no IPv6 address") from None
     labels = host.removesuffix(".").split(".")
     if _NUMBER.fullmatch(labels[-1]):
         try:

@@ -8,7 +8,8 @@ time off, so that what a dead sender had taken comes back by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from core.connections import needs_redis
 from core.jobs import Job
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 #: Sorted set: the deliveries to be made, by the time of the next attempt.
 WEBHOOKS_DUE = "easel:webhooks:due"
 
-#: For how long a delivery is taken: from the announcement to the attempt, and for the attempt.
-TAKEN_SECONDS = 60
+#: A delivery is taken for so many times what an attempt may last: once from the
+#: announcement to the attempt, and once more for the attempt, whose name may resolve slowly.
+_TIMES = 4
 
 _MOST_AT_ONCE = 100
 
@@ -56,12 +58,12 @@ class Outbox:
 
     Args:
         redis: a client with ``decode_responses=True``.
-        taken_seconds: for how long a delivery is taken.
+        timeout: how long an attempt may last.
     """
 
-    def __init__(self, redis: Redis, taken_seconds: float = TAKEN_SECONDS) -> None:
+    def __init__(self, redis: Redis, timeout: timedelta) -> None:
         self._redis = redis
-        self._taken_seconds = taken_seconds
+        self._taken_seconds = _TIMES * timeout.total_seconds()
         self._take = script(redis, "outbox_take")
         self._begin = script(redis, "outbox_begin")
         self._settle = script(redis, "outbox_settle")
@@ -80,9 +82,10 @@ class Outbox:
             keys=[job_key(job_id), WEBHOOKS_DUE],
             args=[taken.id, event.value, taken.stamp, self._taken_seconds, most_attempts],
         )
-        return (
-            None if reply is None else Begun(Taken(taken.id, reply[0]), read_job(reply[1]), event)
-        )
+        if reply is None:
+            return None
+        stamp, record = reply
+        return Begun(Taken(taken.id, stamp), read_job(record), event)
 
     @needs_redis
     def settle(self, begun: Begun, attempt: Attempt, verdict: Verdict) -> bool:
@@ -106,4 +109,4 @@ class Outbox:
     @needs_redis
     def waiting(self) -> int:
         """How many deliveries are still to be made."""
-        return cast(int, self._redis.zcard(WEBHOOKS_DUE))
+        return self._redis.zcard(WEBHOOKS_DUE)

@@ -67,10 +67,8 @@ def judge(attempt: Attempt, made: int, delays: Sequence[timedelta]) -> Verdict:
     return Verdict(DeliveryState.PENDING, delay * (1 + random.random() * _JITTER))  # noqa: S311
 
 
-def read_retry_after(value: str | None, now: datetime | None = None) -> timedelta | None:
+def read_retry_after(value: str, now: datetime | None = None) -> timedelta | None:
     """The wait that a ``Retry-After`` header asks for, in seconds or as a date."""
-    if value is None:
-        return None
     if value.strip().isdecimal():
         return timedelta(seconds=min(int(value[:12]), 10**9))
     try:

@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     webhook_allowed_networks: Networks = Field(
         (), description="Networks that webhooks may go to although they are not public."
     )
+    webhook_timeout: Duration = Field(
+        timedelta(seconds=15), description="How long a receiver of webhooks may take to answer."
+    )
     webhook_retries: Durations = Field(
         DELAYS, description="After how long a webhook is tried again, each time."
     )

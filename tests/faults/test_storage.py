@@ -16,6 +16,7 @@ import torch
 from redis import Redis
 
 from api.deps import Services
+from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.cleaning import GRACE, TOMBSTONE, Cleaner
 from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
@@ -23,6 +24,7 @@ from core.nst.weights import save_weights
 from core.params import Network, StyleParams
 from core.queue import JobQueue, make_celery
 from core.settings import Settings
+from core.signing import WebhookSecrets
 from core.store import JobStore
 from core.workers import WorkerRegistry
 from tests.acceptance.conftest import free_port
@@ -58,6 +60,8 @@ def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Servic
         blobs=blobs,
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        webhooks=WebhookSecrets(redis),
+        guard=PromptGuard(AddressGuard()),
     )
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
@@ -238,6 +242,7 @@ def test_s7_uploads_whose_api_was_killed_before_the_record_are_swept(
 
 _WRITE_FOR_EVER = """
 import itertools, sys
+from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 blobs = open_blobs(sys.argv[1])
 for number in itertools.count():
