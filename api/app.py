@@ -9,10 +9,11 @@ from typing import Protocol
 
 from fastapi import FastAPI
 
-from api import health, jobs, webhooks
+from api import health, jobs, listing, removal, results, webhooks
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.middleware import BodyLimit
+from api.rates import Rates
 
 
 class Background(Protocol):
@@ -40,7 +41,9 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         yield
         for each in background:
             each.stop()
+        await rates.close()
 
+    rates = Rates(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
         title="Easel",
@@ -49,8 +52,9 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     )
     app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
     app.state.services = services
+    app.state.rates = rates
     install_error_handlers(app)
-    app.include_router(jobs.router)
-    app.include_router(webhooks.router)
+    for part in (listing, jobs, results, removal, webhooks):
+        app.include_router(part.router)
     app.include_router(health.router)
     return app

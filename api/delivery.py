@@ -11,8 +11,7 @@ import httpcore
 
 from api.pinned import Deadline, PinnedBackend
 from api.schemas import job_view
-from core.addresses import AddressGuard
-from core.errors import AddressRefused, NameNotKnown
+from core.addresses import AddressGuard, AddressRefused, NameNotKnown
 from core.jobs import Job, JobStatus
 from core.retries import Attempt, read_retry_after
 from core.signing import WebhookSecrets, sign

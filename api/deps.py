@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from core.addresses import PromptGuard
 from core.blobs import Blobs
+from core.keyring import KeyRing
 from core.queue import JobQueue
 from core.settings import Settings
 from core.signing import WebhookSecrets
@@ -28,9 +29,10 @@ class Services:
     webhooks: WebhookSecrets
     #: Knows where webhooks are not sent.
     guard: PromptGuard
+    keyring: KeyRing
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)
     return services

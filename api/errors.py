@@ -20,11 +20,15 @@ _logger = logging.getLogger(__name__)
 #: What each error means in HTTP; the nearest class in its ancestry counts.
 _STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.LinkInvalid: HTTPStatus.FORBIDDEN,
+    errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.KeyRequired: HTTPStatus.UNAUTHORIZED,
     errors.ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.EaselError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -86,7 +90,15 @@ def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.InvalidRequest):
         fields = [FieldProblem(field=bad.field, message=bad.message) for bad in error.errors]
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if isinstance(error, errors.KeyRequired):
+        headers["WWW-Authenticate"] = _challenge(error)
     return problem_response(request, status, error.code, str(error), fields=fields, headers=headers)
+
+
+def _challenge(error: errors.KeyRequired) -> str:
+    """How to come in, as RFC 6750 (section 3) says it."""
+    reason = ', error="invalid_token"' if isinstance(error, errors.InvalidKey) else ""
+    return f'Bearer realm="easel"{reason}'
 
 
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

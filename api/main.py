@@ -11,6 +11,8 @@ from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.cleaning import Cleaner
 from core.connections import connect
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.logs import configure_logging
 from core.outbox import Outbox
 from core.queue import JobQueue, WebhookQueue, make_celery
@@ -49,6 +51,7 @@ def build() -> FastAPI:
             workers=WorkerRegistry(redis),
             webhooks=WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             guard=PromptGuard(AddressGuard(settings.webhook_allowed_networks)),
+            keyring=KeyRing(KeyStore(redis)),
         ),
         background=[
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),

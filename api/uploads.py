@@ -62,6 +62,8 @@ class Submission:
     params: StyleParams
     uploads: Uploads
     webhook: Webhook | None = None
+    #: Whether to say only what would become of it.
+    validate_only: bool = False
 
 
 async def _read_submission(request: Request, services: ServicesDep) -> Submission:
@@ -118,6 +120,9 @@ def _check_form(
             errors.append(FieldError(field, each))
         else:
             uploads[field].append(Upload(field, each))
+    validate_only = fields.pop("validate_only", "false")
+    if validate_only not in ("true", "false"):
+        errors.append(FieldError("validate_only", f"{validate_only!r} is neither true nor false"))
     text = _only_text(fields)
     url, events = text.pop(URL_FIELD, None), text.pop(EVENTS_FIELD, None)
     webhook, wrong = read_webhook(url, events, services.guard)
@@ -132,7 +137,7 @@ def _check_form(
         errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
     if errors or params is None:
         raise InvalidRequest(errors)
-    return Submission(params, Uploads.of(uploads), webhook)
+    return Submission(params, Uploads.of(uploads), webhook, validate_only == "true")
 
 
 def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, str]:
@@ -148,7 +153,14 @@ def form_schema() -> dict[str, Any]:
     schema.pop("$defs", None)
     files = {field: _file_schema(field) for field in FILE_FIELDS}
     schema["title"] = "JobRequest"
-    schema["properties"] = {**files, **schema["properties"], **_WEBHOOK_SCHEMA}
+    options = {
+        "validate_only": {
+            "type": "boolean",
+            "default": False,
+            "description": "Check everything, create nothing, and answer 200 with an estimate.",
+        }
+    }
+    schema["properties"] = {**files, **schema["properties"], **_WEBHOOK_SCHEMA, **options}
     schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 

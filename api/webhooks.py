@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.callers import CallerDep
 from api.deps import ServicesDep
+from api.problems import problems
 
 router = APIRouter(tags=["webhooks"])
 
@@ -20,7 +21,12 @@ class WebhookSecret(BaseModel):
     )
 
 
-@router.get("/webhooks/secret", response_model=WebhookSecret)
+@router.get(
+    "/webhooks/secret",
+    operation_id="get_webhook_secret",
+    response_model=WebhookSecret,
+    responses=problems(503),
+)
 def get_webhook_secret(
     services: ServicesDep, caller: CallerDep, response: Response
 ) -> WebhookSecret:

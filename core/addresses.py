@@ -16,7 +16,7 @@ from concurrent.futures import TimeoutError as TooSlow
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from core.errors import AddressRefused, NameNotKnown
+from core.errors import EaselError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -60,6 +60,19 @@ _IPV6_UNICAST = ipaddress.ip_network("2000::/3")
 #: an IPv4 address, in decimal, octal or hexadecimal.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+
+
+class AddressRefused(EaselError):
+    """The host is not one that Easel sends to."""
+
+    code = "address_refused"
+
+
+class NameNotKnown(EaselError):
+    """The host's name cannot be resolved now."""
+
+    code = "name_not_known"
+    retryable = True
 
 
 def system_resolver(host: str) -> list[str]:

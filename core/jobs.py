@@ -163,6 +163,11 @@ def new_job_id() -> str:
     return str(uuid7())
 
 
+def time_of(job_id: str) -> float:
+    """When the id was made, in seconds since 1970."""
+    return int(job_id[:8] + job_id[9:13], 16) / 1000
+
+
 def is_job_id(text: str) -> bool:
     """Whether the text could be a job id, in the one spelling that Easel writes."""
     try:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import InvalidSetting
+from core.exposure import is_loopback, wants_key
 from core.jobs import RETENTION
 from core.retries import DELAYS
 from core.uploads import MAX_FILES
@@ -71,7 +80,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="The address the api listens on.")
     allow_anonymous: bool = Field(
-        False, description="Whether to listen beyond loopback although anybody could post jobs."
+        False,
+        description="Whether requests without an API key are answered, wherever they come from.",
+    )
+    require_keys: bool = Field(
+        False, description="Whether every request needs an API key, even where none was made yet."
     )
     port: int = Field(8000, ge=1, le=65535, description="The port the api listens on.")
     device: str = Field("auto", description="Where to compute: auto, cpu, cuda or cuda:N.")
@@ -92,6 +105,9 @@ class Settings(BaseSettings):
     max_queue: int = Field(1000, ge=1, description="The most jobs that may wait for a worker.")
     max_jobs_per_caller: int = Field(
         250, ge=1, description="The most jobs of one caller that may wait or run."
+    )
+    max_requests_per_minute: int = Field(
+        6000, ge=1, description="The most requests of one caller in a minute."
     )
     lease_seconds: float = Field(
         8, gt=0, description="How long a worker may be silent before its job goes to another."
@@ -136,6 +152,14 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
+    @model_validator(mode="after")
+    def _check_keys(self) -> Settings:
+        if self.allow_anonymous and self.require_keys:
+            raise ValueError(
+                "EASEL_ALLOW_ANONYMOUS and EASEL_REQUIRE_KEYS are both true; set one of them"
+            )
+        return self
+
     @property
     def blobs_dir(self) -> Path:
         """Where pictures are kept by default."""
@@ -148,16 +172,31 @@ class Settings(BaseSettings):
             return self.redis_url
         return self.blobs or self.blobs_dir.as_uri()
 
-    def check_exposure(self) -> None:
-        """See that strangers cannot reach the api unless that is wanted.
+    def wants_key(self, *, any_made: bool, reached_at: str) -> bool:
+        """Whether a request without an API key is refused; as ``core.exposure.wants_key``."""
+        return wants_key(
+            anonymous=self.allow_anonymous,
+            required=self.require_keys,
+            any_made=any_made,
+            addresses=(self.host, reached_at),
+        )
+
+    def check_exposure(self, any_key_made: Callable[[], bool]) -> None:
+        """See that nobody listens to strangers by mistake.
+
+        Args:
+            any_key_made: asked when it matters.
 
         Raises:
-            InvalidSetting: it would listen beyond loopback.
+            InvalidSetting: the api would listen beyond loopback, and there is no key.
         """
-        if self.host not in ("127.0.0.1", "::1", "localhost") and not self.allow_anonymous:
+        if is_loopback(self.host) or self.allow_anonymous or self.require_keys:
+            return
+        if not any_key_made():
             raise InvalidSetting(
-                f"EASEL_HOST={self.host} lets anybody who can reach it post jobs; keep 127.0.0.1, "
-                "or say EASEL_ALLOW_ANONYMOUS=true if that is wanted"
+                f"EASEL_HOST={self.host} is open to whoever can reach it, and there is no API key "
+                "yet; make one with `easel keys create NAME`, or keep EASEL_HOST=127.0.0.1, or "
+                "say EASEL_ALLOW_ANONYMOUS=true if everybody may post jobs"
             )
 
     @property

@@ -35,11 +35,13 @@ def test_the_receiver_of_the_documentation_checks_what_it_gets(
     try:
         assert httpx.post(url, json={"type": "job.succeeded"}).status_code == 401
         posted = store.create(
-            StyleParams(), Inputs(content=PICTURE, styles=(PICTURE,)), webhook=Webhook(url=url)
+            StyleParams(),
+            Inputs(content=PICTURE, styles=(PICTURE,)),
+            webhook=Webhook(url=url).model_dump_json(),
         )
         job = store.claim(posted.id)
         assert job is not None
-        settings = Settings(webhook_allowed_networks="127.0.0.1")  # type: ignore[arg-type]
+        settings = Settings(webhook_allowed_networks="127.0.0.1")
         messenger = Messenger(
             AddressGuard(settings.webhook_allowed_networks),
             secrets,

@@ -7,14 +7,13 @@ if not status then
   return false
 end
 local time = redis.call('TIME')
-local now = time[1] + time[2] / 1e6
-local stamp = string.format('%.6f', now)
+local now = string.format('%.6f', time[1] + time[2] / 1e6)
 if status == 'queued' then
-  redis.call('HSET', KEYS[1], 'status', 'canceled', 'finished_at', stamp)
+  set_status(KEYS[1], ARGV[1], 'canceled')
+  redis.call('HSET', KEYS[1], 'finished_at', now)
   redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics')
   redis.call('ZREM', KEYS[2], ARGV[1])
-  tell(KEYS[1], ARGV[1], 'canceled', now)
 elseif status == 'running' then
-  redis.call('HSETNX', KEYS[1], 'cancel_requested_at', stamp)
+  redis.call('HSETNX', KEYS[1], 'cancel_requested_at', now)
 end
 return redis.call('HGETALL', KEYS[1])

@@ -11,10 +11,9 @@ if held[1] ~= 'queued' then
 end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
-redis.call('HSET', KEYS[1], 'status', 'running', 'claim', ARGV[3])
-if redis.call('HSETNX', KEYS[1], 'started_at', string.format('%.6f', now)) == 1 then
-  tell(KEYS[1], ARGV[1], 'started', now)
-end
+set_status(KEYS[1], ARGV[1], 'running')
+redis.call('HSET', KEYS[1], 'claim', ARGV[3])
+redis.call('HSETNX', KEYS[1], 'started_at', string.format('%.6f', now))
 redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], now + ARGV[2], ARGV[1])

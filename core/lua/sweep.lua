@@ -34,13 +34,12 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE')) do
       status = 'failed'
       redis.call('HSET', key, 'error', ARGV[5])
     end
-    redis.call('HSET', key, 'status', status)
+    set_status(key, id, status)
     if status == 'queued' then
       redis.call('ZADD', KEYS[2], held[5], id)
     else
       redis.call('HSET', key, 'finished_at', string.format('%.6f', now))
       redis.call('HDEL', key, 'checkpoint', 'result', 'metrics')
-      tell(key, id, status, now)
     end
     table.insert(moved, id)
     table.insert(moved, status)

@@ -15,6 +15,8 @@ from api.app import create_app
 from api.deps import Services
 from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.queue import JobQueue, make_celery
 from core.settings import Settings
 from core.signing import WebhookSecrets
@@ -48,6 +50,7 @@ def services(settings: Settings, redis: Redis) -> Services:
         workers=WorkerRegistry(redis),
         webhooks=WebhookSecrets(redis),
         guard=PromptGuard(AddressGuard(resolver=_no_names)),
+        keyring=KeyRing(KeyStore(redis)),
     )
 
 
@@ -61,7 +64,7 @@ class serving:  # noqa: N801 - reads as a verb
     """The api in a thread, listening on a free port."""
 
     def __init__(self, services: Services) -> None:
-        config = uvicorn.Config(create_app(services), port=0, log_config=None, lifespan="off")
+        config = uvicorn.Config(create_app(services), port=0, log_config=None)
         self._server = uvicorn.Server(config)
         self._socket = config.bind_socket()
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))

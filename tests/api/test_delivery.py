@@ -44,7 +44,9 @@ def job(store: JobStore) -> Job:
 
 def ended(store: JobStore, url: str) -> Job:
     inputs = Inputs(content=PICTURE, styles=(PICTURE,))
-    job = store.claim(store.create(StyleParams(), inputs, webhook=Webhook(url=url)).id)
+    job = store.claim(
+        store.create(StyleParams(), inputs, webhook=Webhook(url=url).model_dump_json()).id
+    )
     assert job is not None
     store.succeed(job, PICTURE, some_progress(), Metrics(optimize_seconds=1, device="cpu"))
     return store.get(job.id)
@@ -119,7 +121,9 @@ def test_what_is_no_secret_is_refused_with_an_example(redis: Redis, secret: str)
 
 def test_every_attempt_says_the_same_whatever_has_happened_since(store: JobStore) -> None:
     inputs = Inputs(content=PICTURE, styles=(PICTURE,))
-    posted = store.create(StyleParams(), inputs, webhook=Webhook(url="https://h.example/"))
+    posted = store.create(
+        StyleParams(), inputs, webhook=Webhook(url="https://h.example/").model_dump_json()
+    )
     job = store.claim(posted.id)
     assert job is not None
     before = body_of(job, WebhookEvent.STARTED)

@@ -8,8 +8,14 @@ import threading
 
 import pytest
 
-from core.addresses import AddressGuard, PromptGuard, is_public, read_host
-from core.errors import AddressRefused, NameNotKnown
+from core.addresses import (
+    AddressGuard,
+    AddressRefused,
+    NameNotKnown,
+    PromptGuard,
+    is_public,
+    read_host,
+)
 
 PUBLIC = ("93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946", "2a00:1450::1")
 

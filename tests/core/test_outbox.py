@@ -39,7 +39,9 @@ def hasty(redis: Redis) -> Outbox:
 
 
 def posted(store: JobStore, webhook: Webhook | None = HOOK) -> Job:
-    return store.create(StyleParams(), INPUTS, webhook=webhook)
+    if webhook is None:
+        return store.create(StyleParams(), INPUTS)
+    return store.create(StyleParams(), INPUTS, webhook=webhook.model_dump_json())
 
 
 def claimed(store: JobStore, webhook: Webhook | None = HOOK) -> Job:

@@ -20,6 +20,8 @@ from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.cleaning import GRACE, TOMBSTONE, Cleaner
 from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
 from core.queue import JobQueue, make_celery
@@ -62,6 +64,7 @@ def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Servic
         workers=WorkerRegistry(redis),
         webhooks=WebhookSecrets(redis),
         guard=PromptGuard(AddressGuard()),
+        keyring=KeyRing(KeyStore(redis)),
     )
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
