@@ -27,6 +27,7 @@ def accept(
     admission: Admission,
     key: IdempotencyKey | None,
     services: Services,
+    request_id: str,
 ) -> tuple[Job, bool]:
     """Make a job of the submission, unless one was made of it before.
 
@@ -54,7 +55,13 @@ def accept(
     try:
         submission.uploads.keep(lambda upload: _kept(upload, services))
         job = services.store.create(
-            submission.params, inputs, admission, job_id=job_id, key=key, **more
+            submission.params,
+            inputs,
+            admission,
+            job_id=job_id,
+            key=key,
+            request_id=request_id,
+            **more,
         )
     except RedisUnavailable:
         raise  # the record may have been written; if not, a sweep removes the files

@@ -8,12 +8,16 @@ from importlib.metadata import version
 from typing import Protocol
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
-from api import health, jobs, listing, removal, results, webhooks
+from api import about, health, jobs, listing, removal, results, webhooks
 from api.deps import Services
 from api.errors import install_error_handlers
+from api.examiner import Examiner
+from api.methods import Methods
 from api.middleware import BodyLimit
 from api.rates import Rates
+from api.request_ids import HEADER, RequestIds
 
 
 class Background(Protocol):
@@ -50,11 +54,36 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         summary="Neural style transfer as a service.",
         version=version("easel"),
     )
-    app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, limits=services.settings)
+    app.add_middleware(Methods, routes=app.router.routes)
+    _let_pages_in(app, services.settings.cors_origins)
+    app.add_middleware(RequestIds)
     app.state.services = services
     app.state.rates = rates
+    app.state.examiner = Examiner(services)
     install_error_handlers(app)
-    for part in (listing, jobs, results, removal, webhooks):
+    for part in (listing, jobs, results, removal, webhooks, about):
         app.include_router(part.router)
     app.include_router(health.router)
     return app
+
+
+def _let_pages_in(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """Let the pages of other origins read our answers."""
+    if not origins:
+        return
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
+        allow_headers=[
+            *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Prefer"),
+            *("If-None-Match", "Last-Event-ID", HEADER),
+        ],
+        expose_headers=[
+            *("Location", "Retry-After", "ETag", "Idempotent-Replayed", "Content-Disposition"),
+            *("Preference-Applied", "WWW-Authenticate", HEADER),
+        ],
+        max_age=3600,
+    )

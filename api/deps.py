@@ -11,6 +11,7 @@ from core.addresses import PromptGuard
 from core.blobs import Blobs
 from core.keyring import KeyRing
 from core.queue import JobQueue
+from core.sandbox import Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
 from core.store import JobStore
@@ -30,6 +31,7 @@ class Services:
     #: Knows where webhooks are not sent.
     guard: PromptGuard
     keyring: KeyRing
+    sandbox: Sandbox
 
 
 async def _services(request: Request) -> Services:

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.methods import allowed_methods
 from api.schemas import FieldProblem, Problem
 from core import errors
 
@@ -38,6 +39,7 @@ _FRAMEWORK_CODES = {
     HTTPStatus.BAD_REQUEST: "malformed_request",
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_TIMEOUT: "upload_too_slow",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
 }
@@ -105,7 +107,12 @@ def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     code = _FRAMEWORK_CODES.get(status, status.phrase.lower().replace(" ", "_"))
-    return problem_response(request, status, code, str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    detail = str(error.detail)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(allowed_methods(request.app.router.routes, request.scope))
+        detail = f"{request.method} is not for {request.url.path}; allowed are {headers['Allow']}"
+    return problem_response(request, status, code, detail, headers=headers)
 
 
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:

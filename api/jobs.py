@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.accepting import accept
@@ -13,6 +13,7 @@ from api.callers import JobDep
 from api.deps import Services, ServicesDep
 from api.estimates import Estimate, estimate
 from api.problems import problems
+from api.request_ids import request_id_of
 from api.schemas import JobView, job_view
 from api.uploads import SubmissionDep, form_schema
 from core.jobs import Job, JobStatus
@@ -43,18 +44,18 @@ def create_job(
     key: KeyDep,
     submission: SubmissionDep,
     services: ServicesDep,
+    request: Request,
     response: Response,
 ) -> JobView | JSONResponse:
     """Accept a job: a content picture, one to five styles, what else helps, and parameters.
 
     Everything that can be refused is refused here, and then nothing is stored.
     """
-    pixels = submission.uploads.check(submission.params, services.settings.max_picture_pixels)
-    admission.check_memory(submission.params.size, pixels)
+    admission.check_memory(submission.params.size, submission.pixels)
     if submission.validate_only:
-        found = estimate(submission, pixels, admission, services)
+        found = estimate(submission, submission.pixels, admission, services)
         return JSONResponse(found.model_dump(mode="json"))
-    job, replayed = accept(submission, admission, key, services)
+    job, replayed = accept(submission, admission, key, services, request_id_of(request))
     if replayed:
         response.headers["Idempotent-Replayed"] = "true"
     response.headers["Location"] = f"/jobs/{job.id}"

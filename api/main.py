@@ -17,6 +17,7 @@ from core.logs import configure_logging
 from core.outbox import Outbox
 from core.queue import JobQueue, WebhookQueue, make_celery
 from core.reaper import Reaper
+from core.sandbox import Bounds, Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
 from core.store import JobStore
@@ -25,6 +26,9 @@ from core.workers import WorkerRegistry
 
 #: How often each api asks whether a sweep is due; one of them will be the one to do it.
 _ASK_SECONDS = 60
+
+#: A second on the processor lasts so many at most; the machine is too busy otherwise.
+_BUSY = 4
 
 
 def build() -> FastAPI:
@@ -42,6 +46,14 @@ def build() -> FastAPI:
         every_seconds=settings.sweep_seconds,
         max_attempts=settings.max_attempts,
     )
+    sandbox = Sandbox(
+        settings.decoders,
+        Bounds(
+            memory_bytes=settings.decode_memory_bytes,
+            seconds=settings.decode_seconds,
+            clock_seconds=settings.decode_seconds * _BUSY,
+        ),
+    )
     return create_app(
         Services(
             settings=settings,
@@ -52,8 +64,10 @@ def build() -> FastAPI:
             webhooks=WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             guard=PromptGuard(AddressGuard(settings.webhook_allowed_networks)),
             keyring=KeyRing(KeyStore(redis)),
+            sandbox=sandbox,
         ),
         background=[
+            sandbox,
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),
             Ticker("cleaner", _ASK_SECONDS, Cleaner(redis, blobs).sweep_if_due),
             Courier(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
@@ -22,10 +22,6 @@ from core.uploads import (
     start_from,
 )
 from core.webhooks import EVENTS_FIELD, MAX_URL, URL_FIELD, Webhook, WebhookEvent, read_webhook
-
-#: Bounds on the form itself, well above what a job can use.
-_MAX_FIELDS = 64
-_MAX_FIELD_BYTES = 64 * 1024
 
 _DESCRIPTIONS = {
     "content": "The photograph.",
@@ -57,11 +53,13 @@ _WEBHOOK_SCHEMA = {
 
 @dataclass(frozen=True)
 class Submission:
-    """What a caller posted: parameters that fit, and files not looked into yet."""
+    """What a caller posted: parameters that fit, and files that can be read."""
 
     params: StyleParams
     uploads: Uploads
     webhook: Webhook | None = None
+    #: Of the largest picture, at the size asked for.
+    pixels: int = 0
     #: Whether to say only what would become of it.
     validate_only: bool = False
 
@@ -72,8 +70,11 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
         raise HTTPException(
             415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
         )
+    settings = services.settings
     async with request.form(
-        max_files=MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+        max_files=MAX_FILES,
+        max_fields=settings.max_fields,
+        max_part_size=settings.max_field_bytes,
     ) as form:
         files = {
             field: [await _read_file(each, services) for each in form.getlist(field)]
@@ -81,7 +82,9 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
         }
         fields, repeated = _text_fields(form)
     # In a thread: a webhook's host is resolved.
-    return await run_in_threadpool(_check_form, files, fields, repeated, services)
+    submission = await run_in_threadpool(_check_form, files, fields, repeated, services)
+    pixels = await request.app.state.examiner.check(submission.uploads, submission.params)
+    return replace(submission, pixels=pixels)
 
 
 SubmissionDep = Annotated[Submission, Depends(_read_submission)]
@@ -137,7 +140,7 @@ def _check_form(
         errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
     if errors or params is None:
         raise InvalidRequest(errors)
-    return Submission(params, Uploads.of(uploads), webhook, validate_only == "true")
+    return Submission(params, Uploads.of(uploads), webhook, validate_only=validate_only == "true")
 
 
 def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, str]:

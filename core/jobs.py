@@ -127,6 +127,8 @@ class Job(_Frozen):
     owner: str = ANONYMOUS
     #: What the limits count it by: the owner, or the address of an anonymous one.
     caller: str = ANONYMOUS
+    #: By which the request that posted it can be found in the logs.
+    request_id: str = ""
     #: How many of those were given back by a worker that was told to stop.
     handed_back: int = 0
     params: StyleParams

@@ -32,9 +32,6 @@ _MAX_ANSWER_BYTES = 64 * 1024
 #: A process is replaced after so many files, lest a leak in a decoder add up.
 _FILES_PER_PROCESS = 1000
 
-#: A second on the processor may last so many on a busy machine.
-_PATIENCE = 4
-
 
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -52,6 +49,8 @@ class Bounds:
     memory_bytes: int
     #: On the processor.
     seconds: int
+    #: On the clock; longer, because others want the processor too.
+    clock_seconds: float
 
 
 class Sandbox:
@@ -73,7 +72,7 @@ class Sandbox:
         """Have every process begin to warm up; without this, the first files wait for it."""
         self._idle.extend(_Process(self._bounds) for _ in range(self.processes))
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """End the processes that are idle, and each other after its file."""
         self._closed = True
         while self._idle:
@@ -134,7 +133,7 @@ class _Process:
             overdue.set()
             self._popen.kill()
 
-        watch = threading.Timer(self._bounds.seconds * _PATIENCE, stop)
+        watch = threading.Timer(self._bounds.clock_seconds, stop)
         watch.start()
         try:
             answer = self._ask(json.dumps(request).encode() + b"\n", data)

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
 import platformdirs
 from pydantic import (
     AliasChoices,
-    BeforeValidator,
     Field,
-    IPvAnyNetwork,
     SecretStr,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import InvalidSetting
 from core.exposure import is_loopback, wants_key
 from core.jobs import RETENTION
 from core.retries import DELAYS
 from core.uploads import MAX_FILES
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _read_duration(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    matched = re.fullmatch(r"(\d+)([smhd])", value)
-    if not matched:
-        raise ValueError(f"{value!r} is no duration; write a number and s, m, h or d, as in 24h")
-    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
-
-
-def _read_list(value: object) -> object:
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
-#: Several, with commas between.
-Durations = Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_read_list)]
-Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_read_list)]
+from core.values import Duration, Durations, Networks, Origins
 
 
 class Settings(BaseSettings):
@@ -97,6 +73,36 @@ class Settings(BaseSettings):
         ge=1,
         le=89_478_485,  # Pillow's MAX_IMAGE_PIXELS, beyond which it suspects a bomb
         description="The most pixels one uploaded picture may have.",
+    )
+    cors_origins: Origins = Field(
+        (),
+        description="The web origins whose pages may call the api from a browser: with commas "
+        "between them, or * for all.",
+    )
+    max_fields: int = Field(64, ge=1, description="The most fields of a form that are no files.")
+    max_field_bytes: int = Field(64 * 1024, ge=1, description="The most bytes of one such field.")
+    max_held_bytes: int = Field(
+        2**30,
+        ge=1,
+        description="The most bytes of uploads that each api holds at a time; "
+        "it holds one request in any case.",
+    )
+    upload_seconds: int = Field(
+        30, ge=1, description="How long a body may take to arrive, at whatever rate."
+    )
+    upload_rate: int = Field(
+        10_000, ge=1, description="How many bytes a second must arrive in all after that."
+    )
+    decoders: int = Field(
+        2, ge=1, le=64, description="How many uploaded pictures each api decodes at a time."
+    )
+    decode_memory_bytes: int = Field(
+        2 * 2**30,
+        ge=128 * 2**20,
+        description="The most memory that decoding one uploaded picture may take.",
+    )
+    decode_seconds: int = Field(
+        30, ge=1, description="The most seconds of a processor that decoding one picture may take."
     )
     retention: Duration = Field(
         RETENTION,

@@ -95,10 +95,11 @@ class Runner:
             if job is None:
                 _logger.info("job not claimed: it is not queued")
                 return
-            _logger.info("job started", extra={"attempt": job.attempt})
             self.job_id = job_id
             try:
-                self._attempt(job)
+                with log_context(request_id=job.request_id):
+                    _logger.info("job started", extra={"attempt": job.attempt})
+                    self._attempt(job)
             except StaleAttempt:
                 _logger.warning("job given up: another attempt has it")
             finally:

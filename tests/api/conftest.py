@@ -18,6 +18,7 @@ from core.blobs import open_blobs
 from core.keyring import KeyRing
 from core.keys import KeyStore
 from core.queue import JobQueue, make_celery
+from core.sandbox import Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
 from core.store import JobStore
@@ -41,7 +42,7 @@ def _no_names(host: str) -> list[str]:
 
 
 @pytest.fixture
-def services(settings: Settings, redis: Redis) -> Services:
+def services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
     return Services(
         settings=settings,
         store=JobStore(redis, retention=settings.retention),
@@ -51,6 +52,7 @@ def services(settings: Settings, redis: Redis) -> Services:
         webhooks=WebhookSecrets(redis),
         guard=PromptGuard(AddressGuard(resolver=_no_names)),
         keyring=KeyRing(KeyStore(redis)),
+        sandbox=sandbox,
     )
 
 

@@ -25,6 +25,7 @@ from core.keys import KeyStore
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
 from core.queue import JobQueue, make_celery
+from core.sandbox import Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
 from core.store import JobStore
@@ -53,7 +54,9 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 
 
 @pytest.fixture
-def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Service]:
+def service(
+    settings: Settings, redis: Redis, sandbox: Sandbox, tmp_path: Path
+) -> Iterator[Service]:
     """An api, and a worker with a network of random filters."""
     store, blobs = JobStore(redis), open_blobs(settings.blobs_url)
     services = Services(
@@ -65,6 +68,7 @@ def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Servic
         webhooks=WebhookSecrets(redis),
         guard=PromptGuard(AddressGuard()),
         keyring=KeyRing(KeyStore(redis)),
+        sandbox=sandbox,
     )
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
