@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Protocol
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import about, health, jobs, listing, removal, results
+from api import about, health, jobs, listing, removal, results, webhooks
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.examiner import Examiner
@@ -18,11 +19,19 @@ from api.methods import Methods
 from api.middleware import BodyLimit
 from api.rates import Rates
 from api.request_ids import HEADER, RequestIds
-from core.sandbox import Sandbox
-from core.ticker import Ticker
 
 
-def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) -> FastAPI:
+class Background(Protocol):
+    """Something that goes on beside the requests."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+def create_app(services: Services, background: Sequence[Background] = ()) -> FastAPI:
     """The ASGI application.
 
     Args:
@@ -32,11 +41,11 @@ def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for ticker in background:
-            ticker.start()
+        for each in background:
+            each.start()
         yield
-        for ticker in background:
-            ticker.stop()
+        for each in background:
+            each.stop()
         await rates.close()
 
     rates = Rates(services.settings.redis_url)
@@ -54,12 +63,12 @@ def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) 
     _let_pages_in(app, services.settings.cors_origins)
     app.add_middleware(RequestIds)
     app.add_middleware(SafeHeaders)
+    add_docs(app)
     app.state.services = services
     app.state.rates = rates
     app.state.examiner = Examiner(services)
     install_error_handlers(app)
-    add_docs(app)
-    for part in (listing, jobs, results, removal, about):
+    for part in (listing, jobs, results, removal, webhooks, about):
         app.include_router(part.router)
     app.include_router(health.router)
     return app
