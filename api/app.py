@@ -8,9 +8,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api import health, jobs
+from api import events, health, jobs, previews
 from api.deps import Services
 from api.errors import install_error_handlers
+from api.live import Live
 from api.middleware import BodyLimit
 from core.ticker import Ticker
 
@@ -30,7 +31,9 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
         yield
         for ticker in background:
             ticker.stop()
+        await live.close()
 
+    live = Live(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
         title="Easel",
@@ -39,7 +42,10 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
     )
     app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
     app.state.services = services
+    app.state.live = live
     install_error_handlers(app)
     app.include_router(jobs.router)
+    app.include_router(events.router)
+    app.include_router(previews.router)
     app.include_router(health.router)
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Request
 
@@ -22,7 +22,7 @@ class Caller:
     counted_as: str
 
 
-def caller_of(request: Request) -> Caller:
+async def caller_of(request: Request) -> Caller:  # async: a thread would cost more
     """Who sent the request; as long as there are no keys, nobody in particular."""
     address = request.client.host if request.client else ANONYMOUS
     return Caller(name=ANONYMOUS, counted_as=address)
@@ -31,7 +31,22 @@ def caller_of(request: Request) -> Caller:
 CallerDep = Annotated[Caller, Depends(caller_of)]
 
 
-def owned(job: Job, caller: Caller) -> Job:
+class Owned(Protocol):
+    """What has an owner."""
+
+    @property
+    def id(self) -> str:
+        """The job's."""
+
+    @property
+    def owner(self) -> str:
+        """Whose job it is."""
+
+
+_Owned = TypeVar("_Owned", bound=Owned)
+
+
+def owned(job: _Owned, caller: Caller) -> _Owned:
     """The job, if it is the caller's: the one place where that is decided.
 
     Raises:

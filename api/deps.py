@@ -25,7 +25,7 @@ class Services:
     workers: WorkerRegistry
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # async: a thread would cost more
     services = request.app.state.services
     assert isinstance(services, Services)
     return services

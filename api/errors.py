@@ -22,6 +22,7 @@ _STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
+    errors.NoPreviewYet: HTTPStatus.NOT_FOUND,
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,

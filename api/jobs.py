@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api.admission import AdmissionDep
 from api.callers import JobDep
 from api.deps import Services, ServicesDep
-from api.schemas import JobView, Problem, job_view
+from api.documents import Snapshot
+from api.live import Live, LiveDep, SnapshotDep
+from api.problems import problems
+from api.schemas import JobView
 from api.uploads import Submission, SubmissionDep, form_schema
+from api.waiting import LONGEST_WAIT, job_response, matches, preferred_wait, wait_until
 from core.admission import Admission
 from core.errors import (
     BlobCorrupt,
@@ -31,55 +36,78 @@ from core.uploads import Upload
 router = APIRouter(tags=["jobs"])
 _logger = logging.getLogger(__name__)
 
-#: How often a client should look at an unfinished job, in seconds.
-_POLL_SECONDS = 1
-
-
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {
-        status: {
-            "model": Problem,
-            "content": {"application/problem+json": {}},
-        }
-        for status in statuses
-    }
-
 
 @router.post(
     "/jobs",
     status_code=202,
     response_model=JobView,
-    responses=_problems(413, 415, 422, 429, 503),
+    responses={
+        200: {"model": JobView, "description": "The job has ended within `Prefer: wait`."},
+        **problems(413, 415, 422, 429, 503),
+    },
     openapi_extra={"requestBody": form_schema()},
 )
-def create_job(
-    admission: AdmissionDep, submission: SubmissionDep, services: ServicesDep, response: Response
-) -> JobView:
+async def create_job(
+    admission: AdmissionDep,
+    submission: SubmissionDep,
+    services: ServicesDep,
+    live: LiveDep,
+    prefer: Annotated[
+        str | None, Header(description="`wait=n`: answer when the job has ended, or in n seconds.")
+    ] = None,
+) -> Response:
     """Accept a job: a content picture, one to five styles, what else helps, and parameters."""
-    pixels = submission.uploads.check(submission.params, services.settings.max_picture_pixels)
-    admission.check_memory(submission.params.size, pixels)
-    job = _store(submission, admission, services)
-    _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
+    job = await run_in_threadpool(_accept, submission, admission, services)
+    snapshot = await _accepted(job, live, seconds := preferred_wait(prefer))
+    response = job_response(snapshot, status=200 if seconds and snapshot.done else 202)
     response.headers["Location"] = f"/jobs/{job.id}"
-    response.headers["Retry-After"] = str(_POLL_SECONDS)
-    return _view(job, services)
+    if seconds is not None:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    return response
 
 
-@router.get("/jobs/{job_id}", response_model=JobView, responses=_problems(404, 503))
-def get_job(job: JobDep, services: ServicesDep, response: Response) -> JobView:
+@router.get(
+    "/jobs/{job_id}",
+    response_model=JobView,
+    responses={
+        304: {"description": "The Job is what the client has already."},
+        **problems(404, 422, 503),
+    },
+)
+async def get_job(
+    snapshot: SnapshotDep,
+    live: LiveDep,
+    wait: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=LONGEST_WAIT,
+            description="Answer when the job has ended, or after so many seconds. "
+            "With `If-None-Match`: when the Job has changed.",
+        ),
+    ] = 0,
+    if_none_match: Annotated[str | None, Header(description="The tag of one seen before.")] = None,
+) -> Response:
     """How the job stands."""
-    if not job.status.done:
-        response.headers["Retry-After"] = str(_POLL_SECONDS)
-    return _view(job, services)
+    if wait and not snapshot.done:
+        changing = if_none_match is not None
+
+        def enough(now: Snapshot) -> bool:
+            return now.done or (changing and not matches(if_none_match or "", now.etag))
+
+        if not enough(snapshot):
+            snapshot = await wait_until(enough, snapshot, live, wait, only_final=not changing)
+    return job_response(snapshot, if_none_match=if_none_match)
 
 
-@router.post("/jobs/{job_id}/cancel", response_model=JobView, responses=_problems(404, 503))
-def cancel_job(job: JobDep, services: ServicesDep) -> JobView:
+@router.post("/jobs/{job_id}/cancel", response_model=JobView, responses=problems(404, 503))
+async def cancel_job(snapshot: SnapshotDep, services: ServicesDep, live: LiveDep) -> Response:
     """Call a job off: at once while it is queued, at its next step while it runs.
 
     A job that has ended is answered as it is. One that has not ends `canceled`.
     """
-    return _view(services.store.cancel(job.id), services)
+    await run_in_threadpool(services.store.cancel, snapshot.id)
+    return job_response(await live.reader.get(snapshot.id))
 
 
 @router.get(
@@ -87,7 +115,7 @@ def cancel_job(job: JobDep, services: ServicesDep) -> JobView:
     response_class=Response,
     responses={
         200: {"description": "The picture.", "content": {"image/*": {}}},
-        **_problems(404, 409, 410, 503),
+        **problems(404, 409, 410, 503),
     },
 )
 def get_result(job: JobDep, services: ServicesDep) -> Response:
@@ -110,6 +138,28 @@ def get_result(job: JobDep, services: ServicesDep) -> Response:
             "Content-Disposition": f'inline; filename="easel-{job.id}.{extension}"',
         },
     )
+
+
+def _accept(submission: Submission, admission: Admission, services: Services) -> Job:
+    pixels = submission.uploads.check(submission.params, services.settings.max_picture_pixels)
+    admission.check_memory(submission.params.size, pixels)
+    job = _store(submission, admission, services)
+    _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
+    return job
+
+
+async def _accepted(job: Job, live: Live, seconds: int | None) -> Snapshot:
+    """The job as it is now or when it has ended. It is accepted, whatever happens here."""
+    snapshot = Snapshot.of(job)
+    try:
+        snapshot = await live.reader.get(job.id)
+        if seconds:
+            snapshot = await wait_until(
+                lambda now: now.done, snapshot, live, seconds, only_final=True
+            )
+    except ServiceUnavailable as error:
+        _logger.warning("accepted job not read", extra={"job_id": job.id, "reason": str(error)})
+    return snapshot
 
 
 def _store(submission: Submission, admission: Admission, services: Services) -> Job:
@@ -159,8 +209,3 @@ def _result_of(job: Job) -> Picture:
             "submit it again"
         )
     return job.result
-
-
-def _view(job: Job, services: Services) -> JobView:
-    queued = job.status is JobStatus.QUEUED
-    return job_view(job, services.store.queue_position(job.id) if queued else None)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from core.blobs import Blobs
 from core.connections import needs_redis
 from core.jobs import RETENTION, is_job_id
-from core.records import JOB_KEY
+from core.records import JOB_KEY, events_key, job_key, preview_key
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -129,7 +129,8 @@ class Cleaner:
                 self._redis.expire(_SWEEPING, PERIOD)
         strays = self._blobs.delete_strays(older_than=older_than)
         for job_id in found.forgotten:
-            self._redis.unlink(JOB_KEY + job_id)  # a finished record: nobody writes to it
+            # A finished record: nobody writes to it.
+            self._redis.unlink(job_key(job_id), events_key(job_id), preview_key(job_id))
         return Swept(blobs, strays, len(found.forgotten))
 
     def _records(self) -> Iterator[dict[str, str]]:

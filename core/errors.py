@@ -5,6 +5,7 @@ EaselError
 │   └── InvalidPicture
 ├── JobNotFound
 ├── JobNotFinished
+├── NoPreviewYet
 ├── JobFailed
 │   └── JobCanceled
 ├── ResultExpired
@@ -92,6 +93,12 @@ class JobNotFinished(EaselError):
     """The job has no result yet. Poll the job until `done` is true."""
 
     code = "job_not_finished"
+
+
+class NoPreviewYet(EaselError):
+    """There is no preview of the job yet. Ask again when `preview_version` is above 0."""
+
+    code = "no_preview_yet"
 
 
 class JobFailed(EaselError):

@@ -25,7 +25,7 @@ JOBS_RUNNING = "easel:jobs:running"
 LAST_SWEEP = "easel:jobs:swept"
 
 #: The fields of the record that hold JSON.
-_JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error"})
+_JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error", "preview"})
 
 
 def job_key(job_id: str) -> str:
@@ -33,10 +33,25 @@ def job_key(job_id: str) -> str:
     return JOB_KEY + job_id
 
 
+def events_key(job_id: str) -> str:
+    """The key of the stream of the job's events."""
+    return f"easel:events:{job_id}"
+
+
+def preview_key(job_id: str) -> str:
+    """The key of the newest preview, while the job runs."""
+    return f"easel:preview:{job_id}"
+
+
 def script(redis: Redis, *names: str) -> Script:
     """A script of files in ``core/lua``, one after the other; the server runs it in one go."""
+    return redis.register_script(script_text(*names))
+
+
+def script_text(*names: str) -> str:
+    """The text of such a script."""
     folder = files("core").joinpath("lua")
-    return redis.register_script("\n".join(folder.joinpath(f"{n}.lua").read_text() for n in names))
+    return "\n".join(folder.joinpath(f"{name}.lua").read_text() for name in names)
 
 
 def flat(fields: Mapping[str, Any]) -> list[Any]:

@@ -65,13 +65,13 @@ class JobStore:
         self._lease_seconds = lease_seconds
         self._retention = retention
         self._ask = script(redis, "load", "ask")
-        self._create = script(redis, "load", "create")
-        self._claim = script(redis, "claim")
-        self._renew = script(redis, "renew")
-        self._finish = script(redis, "finish")
-        self._hand_back = script(redis, "hand_back")
-        self._cancel = script(redis, "cancel")
-        self._discard = script(redis, "discard")
+        self._create = script(redis, "load", "tell", "create")
+        self._claim = script(redis, "tell", "claim")
+        self._renew = script(redis, "tell", "renew")
+        self._finish = script(redis, "tell", "finish")
+        self._hand_back = script(redis, "tell", "hand_back")
+        self._cancel = script(redis, "tell", "cancel")
+        self._discard = script(redis, "tell", "discard")
 
     @needs_redis
     def load(self, caller: str) -> Load:
@@ -168,8 +168,15 @@ class JobStore:
         )
         return _owned(job, answer) != "cancel"
 
-    def succeed(self, job: Job, result: Picture, progress: Progress, metrics: Metrics) -> JobStatus:
-        """running to succeeded; the result is in the blob store already.
+    def succeed(
+        self,
+        job: Job,
+        result: Picture,
+        progress: Progress,
+        metrics: Metrics,
+        preview: Picture | None = None,
+    ) -> JobStatus:
+        """running to succeeded; the result and its preview are in the blob store already.
 
         Returns:
             What the job is now: canceled, if it was called off in the meantime.
@@ -177,9 +184,10 @@ class JobStore:
         Raises:
             StaleAttempt: the attempt no longer owns the job.
         """
-        return self._end(
-            job, JobStatus.SUCCEEDED, result=result, progress=progress, metrics=metrics
-        )
+        fields = {"result": result, "progress": progress, "metrics": metrics}
+        if preview is not None:
+            fields["preview"] = preview
+        return self._end(job, JobStatus.SUCCEEDED, **fields)
 
     def fail(self, job: Job, error: Failure) -> JobStatus:
         """running to failed, or to canceled, as :meth:`succeed`."""

@@ -15,4 +15,5 @@ local now = time[1] + time[2] / 1e6
 redis.call('HSET', KEYS[1], 'status', 'queued', 'attempt', 0, 'caller', ARGV[2],
            'created_at', string.format('%.6f', now), unpack(ARGV, 5))
 redis.call('ZADD', KEYS[2], now, ARGV[1])
+tell(ARGV[1], 'queued')
 return {load, redis.call('HGETALL', KEYS[1])}

@@ -5,4 +5,4 @@ if redis.call('HGET', KEYS[1], 'status') ~= 'queued' then
   return 0
 end
 redis.call('ZREM', KEYS[2], ARGV[1])
-return redis.call('DEL', KEYS[1])
+return forget(ARGV[1])

@@ -53,9 +53,10 @@ class serving:  # noqa: N801 - reads as a verb
     """The api in a thread, listening on a free port."""
 
     def __init__(self, services: Services) -> None:
-        config = uvicorn.Config(create_app(services), port=0, log_config=None, lifespan="off")
+        config = uvicorn.Config(create_app(services), port=0, log_config=None, lifespan="on")
         self._server = uvicorn.Server(config)
         self._socket = config.bind_socket()
+        self._socket.listen()  # who comes before the server is up waits
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
 
     def __enter__(self) -> httpx.Client:

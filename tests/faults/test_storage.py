@@ -21,6 +21,7 @@ from core.cleaning import GRACE, TOMBSTONE, Cleaner
 from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
+from core.previews import Previews
 from core.queue import JobQueue, make_celery
 from core.settings import Settings
 from core.store import JobStore
@@ -62,7 +63,8 @@ def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Servic
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
     limits = Limits(settings.max_picture_pixels, checkpoint_seconds=60, stall_seconds=60)
-    runner = Runner(store, services.queue, blobs, networks, limits)
+    previews = Previews(redis)
+    runner = Runner(store, services.queue, blobs, previews, networks, limits)
     with serving(services) as client:
         yield Service(services, client, runner, redis)
 
