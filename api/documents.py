@@ -29,18 +29,6 @@ class Snapshot:
     #: When it will probably be started; None unless it was queued and somebody knows.
     starts_at: datetime | None = None
 
-    @classmethod
-    def of(cls, job: Job) -> Snapshot:
-        """A new job, whose record cannot be read just now."""
-        record = {
-            "id": job.id,
-            "status": job.status.value,
-            "owner": job.owner,
-            "params": job.params.model_dump_json(),
-            "created_at": f"{job.created_at.timestamp():.6f}",
-        }
-        return cls(record, position=None)
-
     @property
     def id(self) -> str:
         """The job's."""
@@ -72,6 +60,30 @@ class Snapshot:
         return job_document(self.record, self.position, self.starts_at)
 
 
+def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
+    """A job that was read in another way."""
+    texts = {
+        "id": job.id,
+        "status": job.status.value,
+        "owner": job.owner,
+        "attempt": str(job.attempt),
+        "handed_back": str(job.handed_back),
+        "preview_version": str(job.preview_version),
+        "retention_seconds": str(job.retention_seconds),
+    }
+    times = {
+        name: f"{time.timestamp():.6f}"
+        for name in ("created_at", "started_at", "finished_at")
+        if (time := getattr(job, name)) is not None
+    }
+    parts = {
+        name: part.model_dump_json()
+        for name in ("params", "progress", "error", "metrics")
+        if (part := getattr(job, name)) is not None
+    }
+    return Snapshot({**texts, **times, **parts}, position)
+
+
 def job_document(
     record: Mapping[str, str], position: int | None, starts_at: datetime | None = None
 ) -> str:
@@ -96,7 +108,7 @@ def job_document(
         f'"finished_at":{_quoted(_time(record, "finished_at"))},'
         f'"expires_at":{_quoted(_expiry(record))},"metrics":{_metrics(record)},'
         f'"links":{{"self":"{url}","result":"{url}/result","preview":"{url}/preview",'
-        f'"events":"{url}/events","cancel":"{url}/cancel"}}}}'
+        f'"events":"{url}/events","cancel":"{url}/cancel","signed":"{url}/links"}}}}'
     )
 
 

@@ -26,6 +26,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 @router.get(
     "/jobs/{job_id}/events",
+    operation_id="follow_job",
     response_class=Response,  # FastAPI's own for events takes the handler for a generator
     responses={
         200: {

@@ -10,6 +10,7 @@ from api.broadcast import Broadcast
 from api.callers import CallerDep, owned
 from api.documents import Snapshot
 from api.reading import JobReader
+from api.viewers import ViewerDep
 from core.connections import connect_async, redis_outages
 from core.records import preview_key
 
@@ -53,5 +54,13 @@ async def _own_snapshot(job_id: str, live: LiveDep, caller: CallerDep) -> Snapsh
     return owned(await live.reader.get(job_id), caller)
 
 
+async def _shown_snapshot(job_id: str, live: LiveDep, viewer: ViewerDep) -> Snapshot:
+    snapshot = await live.reader.get(job_id)
+    return snapshot if viewer is None else owned(snapshot, viewer)
+
+
 #: The job that the path names, which is the caller's, as it is now.
 SnapshotDep = Annotated[Snapshot, Depends(_own_snapshot)]
+
+#: The same; or the job that a signed link is for.
+ShownSnapshotDep = Annotated[Snapshot, Depends(_shown_snapshot)]

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from api.conditional import etag_matches, not_modified
 from api.deps import Services, ServicesDep
 from api.documents import Snapshot
-from api.live import LiveDep, SnapshotDep
+from api.live import LiveDep, ShownSnapshotDep
 from api.problems import problems
-from api.waiting import matches
-from core.errors import BlobCorrupt, BlobNotFound, NoPreviewYet, ResultExpired
+from core.errors import BlobCorrupt, BlobNotFound, ResultExpired
+from core.previews import NoPreviewYet
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["pictures"])
 
 
 @router.get(
     "/jobs/{job_id}/preview",
+    operation_id="get_preview",
     response_class=Response,
     responses={
         200: {
             "description": "A JPEG, its longer side at most 512 pixels.",
-            "content": {"image/jpeg": {}},
+            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
         },
         304: {"description": "The client has it already."},
-        **problems(404, 410, 503),
+        **problems(
+            403,
+            404,
+            410,
+            422,
+            503,
+            _404="`no_preview_yet`: ask again later. `job_not_found`: there is no such job.",
+        ),
     },
 )
 async def get_preview(
-    snapshot: SnapshotDep,
+    snapshot: ShownSnapshotDep,
     services: ServicesDep,
     live: LiveDep,
-    if_none_match: Annotated[str | None, Header(description="The tag of one seen before.")] = None,
+    request: Request,
 ) -> Response:
     """The newest preview of the picture; once the job has succeeded, of the finished one."""
     version = int(snapshot.record.get("preview_version", "0"))
@@ -43,11 +51,11 @@ async def get_preview(
         raise NoPreviewYet(_why_none(snapshot))
     tag = f'"{version}-{snapshot.record["status"]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if if_none_match is not None and matches(if_none_match, tag):
-        return Response(status_code=304, headers=headers)
+    if etag_matches(request, tag):
+        return not_modified(headers)
     data = await (live.preview(snapshot.id) if finished is None else _kept(finished, services))
     if data is None and not snapshot.done:  # it has just ended, and has another one now
-        return await get_preview(await live.reader.get(snapshot.id), services, live, if_none_match)
+        return await get_preview(await live.reader.get(snapshot.id), services, live, request)
     if data is None:
         raise ResultExpired(f"the preview of job {snapshot.id} was removed; submit the job again")
     return Response(data, media_type="image/jpeg", headers=headers)

@@ -21,6 +21,7 @@ class Links(BaseModel):
     preview: str
     events: str
     cancel: str
+    signed: str = Field(description="Where to get links that need no API key.")
 
 
 class MetricsView(BaseModel):

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from fastapi import Response
+from fastapi import Request, Response
 
+from api.conditional import etag_matches, not_modified
 from api.documents import Snapshot
 from api.live import Live
 
@@ -54,23 +55,17 @@ async def wait_until(
 
 
 def job_response(
-    snapshot: Snapshot, *, status: int = 200, if_none_match: str | None = None
+    snapshot: Snapshot, request: Request, *, status: int = 200, conditional: bool = False
 ) -> Response:
-    """The Job, or 304 if the caller has it already."""
+    """The Job; where that is asked for, 304 if the caller has it already."""
     headers = {"ETag": snapshot.etag, "Cache-Control": "private, no-cache"}
     if not snapshot.done:
         headers["Retry-After"] = str(retry_after(snapshot, datetime.now(UTC)))
-    if if_none_match is not None and matches(if_none_match, snapshot.etag):
-        return Response(status_code=304, headers=headers)
+    if conditional and etag_matches(request, snapshot.etag):
+        return not_modified(headers)
     return Response(
         snapshot.document(), status_code=status, headers=headers, media_type="application/json"
     )
-
-
-def matches(if_none_match: str, etag: str) -> bool:
-    """Whether the header names the tag, which a weak comparison decides here."""
-    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def retry_after(snapshot: Snapshot, now: datetime) -> int:

@@ -130,6 +130,8 @@ class Job(_Frozen):
     owner: str = ANONYMOUS
     #: What the limits count it by: the owner, or the address of an anonymous one.
     caller: str = ANONYMOUS
+    #: By which the request that posted it can be found in the logs.
+    request_id: str = ""
     #: How many of those were given back by a worker that was told to stop.
     handed_back: int = 0
     params: StyleParams
@@ -164,6 +166,11 @@ class Job(_Frozen):
 def new_job_id() -> str:
     """A UUIDv7: sorts by time of creation, and cannot be guessed."""
     return str(uuid7())
+
+
+def time_of(job_id: str) -> float:
+    """When the id was made, in seconds since 1970."""
+    return int(job_id[:8] + job_id[9:13], 16) / 1000
 
 
 def is_job_id(text: str) -> bool:

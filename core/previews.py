@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.connections import needs_redis
-from core.errors import StaleAttempt
+from core.errors import JobNotFinished, StaleAttempt
 from core.jobs import Job
 from core.records import job_key, preview_key, script
 
@@ -21,6 +21,12 @@ PREVIEW_SIDE = 512
 
 #: For how long the last preview stays of a job that ended without a result.
 KEPT_SECONDS = 3600
+
+
+class NoPreviewYet(JobNotFinished):
+    """There is no preview of the job yet. Ask again when `preview_version` is above 0."""
+
+    code = "no_preview_yet"
 
 
 class Previews:

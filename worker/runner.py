@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
 
-import torch
-
 from core.blobs import Blobs
 from core.encoding import Encoded, encode
 from core.errors import (
@@ -21,7 +19,7 @@ from core.errors import (
     ServiceUnavailable,
     StaleAttempt,
 )
-from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress
+from core.jobs import Job, JobStatus, Loss, Metrics, Picture, Progress
 from core.logs import log_context
 from core.nst import VGG19, Pictures, Step, stylize
 from core.previews import Previews
@@ -29,7 +27,9 @@ from core.queue import JobQueue
 from core.store import JobStore
 from core.uploads import Uploads
 from worker.checkpoints import Checkpoints
+from worker.failures import failure_of
 from worker.lease import Lease
+from worker.leftovers import clearing_up
 from worker.memory import PeakMemory
 from worker.networks import Networks
 from worker.previews import Painter, thumbnail
@@ -100,10 +100,11 @@ class Runner:
             if job is None:
                 _logger.info("job not claimed: it is not queued")
                 return
-            _logger.info("job started", extra={"attempt": job.attempt})
             self.job_id = job_id
             try:
-                self._attempt(job)
+                with log_context(request_id=job.request_id):
+                    _logger.info("job started", extra={"attempt": job.attempt})
+                    self._attempt(job)
             except StaleAttempt:
                 _logger.warning("job given up: another attempt has it")
             finally:
@@ -113,7 +114,10 @@ class Runner:
         checkpoints = Checkpoints(
             self._blobs, self._limits.checkpoint_seconds, self._clock, job.checkpoint
         )
-        with Lease(self._store, job, self._limits.stall_seconds) as lease:
+        with (
+            clearing_up(self._store, job, checkpoints),
+            Lease(self._store, job, self._limits.stall_seconds) as lease,
+        ):
             try:
                 status = self._paint(job, lease, checkpoints)
             except (StaleAttempt, RedisUnavailable):
@@ -186,7 +190,12 @@ class Runner:
         self._store.renew(job, result=result, progress=progress, metrics=metrics, preview=preview)
         self._blobs.put(small.data)
         self._blobs.put(file.data)
-        return self._store.succeed(job, result, progress, metrics, preview)
+        try:
+            return self._store.succeed(job, result, progress, metrics, preview)
+        except StaleAttempt:
+            # If the job was deleted, nobody needs the files; if not, the job still holds them.
+            self._store.holds.release(self._blobs, [result.sha256, preview.sha256])
+            raise
 
     def _hand_back(self, job: Job, step: Step, checkpoints: Checkpoints) -> JobStatus:
         digest = checkpoints.save(step)
@@ -234,27 +243,4 @@ def progress_of(step: Step, eta_seconds: float | None) -> Progress:
             tv=float(step.loss.tv),
         ),
         eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
-    )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch has a class for a full GPU, and only a message for a full host.
-    full = isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    return full or isinstance(error, (MemoryError, torch.OutOfMemoryError))
-
-
-def failure_of(error: Exception) -> Failure:
-    """What the caller is told of an error. Internals stay in the log."""
-    if isinstance(error, EaselError):
-        return Failure(code=error.code, message=str(error), retryable=error.retryable)
-    if _is_out_of_memory(error):
-        return Failure(
-            code="out_of_memory",
-            message="the picture does not fit into the worker's memory; ask for a smaller size",
-            retryable=False,
-        )
-    return Failure(
-        code=EaselError.code,
-        message="an unexpected error, which the worker has logged with the job's id",
-        retryable=True,
     )

@@ -42,10 +42,3 @@ local function tell(id, name)
   end
   redis.call('HSET', key, 'event', number)
 end
--- forget(id) removes a job, and lets those who wait for it know.
-local function forget(id)
-  local key = 'easel:job:' .. id
-  redis.call('XADD', 'easel:events', 'MAXLEN', '~', 2000, '*', 'job', id, 'event', 'gone')
-  redis.call('DEL', 'easel:events:' .. id, 'easel:preview:' .. id)
-  return redis.call('DEL', key)
-end

@@ -25,8 +25,9 @@ from core.previews import Previews
 from core.queue import JobQueue, Messages, make_celery
 from core.store import JobStore
 from tests.conftest import photo, stored
+from worker.failures import failure_of
 from worker.networks import Networks, calibration_pictures
-from worker.runner import Limits, Runner, failure_of
+from worker.runner import Limits, Runner
 
 CONTENT, STYLE = photo(80, 60, seed=1), photo(70, 90, seed=2)
 PARAMS = StyleParams(size=64, steps=4, pyramid="off", network=Network.TORCHVISION)
