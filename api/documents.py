@@ -11,9 +11,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from zlib import crc32
 
+from pydantic import TypeAdapter
+
+from api.schemas import webhook_view
 from core.events import BEGINNING, FINAL
 from core.jobs import ANONYMOUS, RETENTION, Job
+from core.webhooks import Delivery, Webhook, WebhookEvent
+
+_DELIVERIES = TypeAdapter(dict[WebhookEvent, Delivery])
 
 #: The metrics that a worker measures, in the order in which they are shown.
 _MEASURED = ("optimize_seconds", "steps", "device", "peak_memory_bytes")
@@ -53,7 +60,10 @@ class Snapshot:
     def etag(self) -> str:
         """Changes with whatever a caller may want to see; estimates do not count."""
         place = "" if self.position is None else f".{self.position}"
-        return f'W/"{self.event}{place}"'
+        told = (
+            f".{crc32(self.record['deliveries'].encode())}" if "deliveries" in self.record else ""
+        )
+        return f'W/"{self.event}{place}{told}"'
 
     def document(self) -> str:
         """The Job."""
@@ -78,9 +88,11 @@ def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
     }
     parts = {
         name: part.model_dump_json()
-        for name in ("params", "progress", "error", "metrics")
+        for name in ("params", "progress", "error", "metrics", "webhook")
         if (part := getattr(job, name)) is not None
     }
+    if job.deliveries:
+        parts["deliveries"] = _DELIVERIES.dump_json(dict(job.deliveries)).decode()
     return Snapshot({**texts, **times, **parts}, position)
 
 
@@ -102,7 +114,7 @@ def job_document(
         f'"queue_position":{"null" if position is None else position},'
         f'"estimated_start_at":{_quoted(starts_at)},'
         f'"params":{record["params"]},"progress":{_progress(record)},'
-        f'"error":{record.get("error", "null")},'
+        f'"error":{record.get("error", "null")},"webhook":{_webhook(record)},'
         f'"created_at":{_quoted(_time(record, "created_at"))},'
         f'"started_at":{_quoted(_time(record, "started_at"))},'
         f'"finished_at":{_quoted(_time(record, "finished_at"))},'
@@ -117,6 +129,14 @@ def _progress(record: Mapping[str, str]) -> str:
     if progress is None:
         return "null"
     return f'{progress[:-1]},"preview_version":{record.get("preview_version", "0")}}}'
+
+
+def _webhook(record: Mapping[str, str]) -> str:
+    if "webhook" not in record:
+        return "null"
+    webhook = Webhook.model_validate_json(record["webhook"])
+    told = _DELIVERIES.validate_json(record.get("deliveries", "{}"))
+    return webhook_view(record["id"], webhook, told).model_dump_json()
 
 
 def _metrics(record: Mapping[str, str]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.jobs import Failure, JobStatus, Progress
 from core.params import StyleParams
+from core.webhooks import Delivery, Webhook, WebhookEvent, delivery_id
 from core.workers import WorkerInfo
 
 
@@ -44,6 +46,33 @@ class ProgressView(Progress):
     preview_version: int = Field(description="Rises with every new preview; 0 before the first.")
 
 
+class DeliveryView(Delivery):
+    """One event, told or still to be told."""
+
+    id: str = Field(description="The `webhook-id`, the same at every attempt.")
+    event: WebhookEvent
+
+
+class WebhookView(BaseModel):
+    """Whom the job's events are told, and how that stands. It goes on after the job is done."""
+
+    url: str
+    events: tuple[WebhookEvent, ...]
+    deliveries: list[DeliveryView] = Field(description="Of the events that have happened.")
+
+
+def webhook_view(
+    job_id: str, webhook: Webhook, told: Mapping[WebhookEvent, Delivery]
+) -> WebhookView:
+    """The webhook as the api shows it."""
+    deliveries = [
+        DeliveryView(**delivery.model_dump(), id=delivery_id(job_id, event), event=event)
+        for event in WebhookEvent
+        if (delivery := told.get(event))
+    ]
+    return WebhookView(url=webhook.url, events=webhook.events, deliveries=deliveries)
+
+
 class JobView(BaseModel):
     """A job. Once `done` is true it never changes again, except that its files expire."""
 
@@ -57,6 +86,7 @@ class JobView(BaseModel):
     params: StyleParams
     progress: ProgressView | None
     error: Failure | None
+    webhook: WebhookView | None = Field(description="Whom the job's events are told, if anybody.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -30,7 +30,12 @@ HELD = "easel:held"
 LEAVING = "easel:leaving:"
 
 #: The fields of the record that hold JSON.
-_JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error", "preview"})
+_JSON_FIELDS = frozenset(
+    {
+        *("params", "inputs", "progress", "result", "metrics", "error", "preview"),
+        *("webhook", "deliveries"),
+    }
+)
 
 
 def job_key(job_id: str) -> str:
