@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock samples figures soak fuzz audit load reliability vendor clean
+.PHONY: serve test check format lock samples figures soak fuzz audit load reliability vendor page-picture clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -69,6 +69,10 @@ load: .venv/installed
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw
 	@$(BIN)/python -m samples.small
+
+# The README's picture of the page; needs chromium.
+page-picture: .venv/installed
+	@$(BIN)/python -m tests.page.picture
 
 # The page's libraries, from the npm registry; needs npm.
 vendor: .venv/installed

@@ -64,18 +64,18 @@ export class LossChart {
     this.#loading = true;
     document.head.append(h("link", { rel: "stylesheet", href: new URL("vendor/uPlot.min.css", ASSETS).href }));
     const { default: UPlot } = await import("../vendor/uPlot.esm.js");
-    const colors = getComputedStyle(document.documentElement);
-    const color = (name) => colors.getPropertyValue(name).trim();
+    const color = (name) => () => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const axis = { stroke: color("--muted"), font: "11px system-ui, sans-serif", grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
     const line = (name, width) => ({ stroke: color(`--loss-${name}`), width, spanGaps: true, points: { show: false } });
     this.#plot = new UPlot({
-      width: this.canvas.clientWidth || 300, height: HEIGHT, padding: [8, 16, 0, 0],
+      width: this.canvas.clientWidth || 300, height: HEIGHT, padding: [8, 22, 0, 0],
       cursor: { show: false }, legend: { show: false },
       scales: { x: { time: false, range: [0, 100] }, y: { distr: 3, log: 10, range: decades } },
       axes: [{ ...axis, size: 22, grid: { show: false }, values: (_, shown) => shown.map((tick) => `${tick} %`) },
-        { ...axis, size: 40, splits: (_, __, low, high) => ticks(low, high), values: (_, shown) => shown.map(power) }],
+        { ...axis, size: 40, splits: (_, __, low, high) => ticks(low, high), filter: (_, shown) => shown, values: (_, shown) => shown.map(power) }],
       series: [{}, line("total", 2), line("style", 1.25), line("content", 1.25)],
     }, this.#points, this.canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#plot.redraw());
     new ResizeObserver(() => {
       if (this.canvas.clientWidth) this.#plot.setSize({ width: this.canvas.clientWidth, height: HEIGHT });
     }).observe(this.canvas);

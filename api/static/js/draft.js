@@ -1,7 +1,7 @@
 // The job that is being made: pictures, and what differs from the preset.
 
 import { about } from "./about.js";
-import { asList, asText, check } from "./schema.js";
+import { asList, asText, check, loadFields } from "./schema.js";
 import { maskFiles, regionProblem } from "./regions.js";
 
 /** These have controls of their own, or are no setting; every other field of the schema gets one in the drawer. */
@@ -18,6 +18,20 @@ export class Draft extends EventTarget {
   content = null;
   styles = []; // {picture, weight}
   regions = null; // see regions.js
+
+  #loading = null;
+
+  /** Fetch the schema, once: when somebody begins, not for the first view. */
+  load() {
+    this.#loading ??= loadFields().then((fields) => {
+      this.fields = fields;
+      this.changed("fields");
+    }, (error) => {
+      this.#loading = null;
+      throw error;
+    });
+    return this.#loading;
+  }
 
   changed(what = "settings") {
     this.dispatchEvent(new CustomEvent("change", { detail: what }));

@@ -52,7 +52,6 @@ export async function* follow(id, signal) {
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error.code === "not_found") return yield* poll(id, signal);
       if (error instanceof Problem && error.status < 500 && error.status !== 429) throw error;
     }
     if (signal.aborted) return;
@@ -60,15 +59,6 @@ export async function* follow(id, signal) {
     const wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** Math.min(failures, 6));
     if (failures > 1) yield { event: "lost", seconds: Math.round(wait / 1000) };
     await pause(wait, signal);
-  }
-}
-
-async function* poll(id, signal) {
-  for (;;) {
-    const job = await (await call(`jobs/${id}`, { signal })).json();
-    yield { event: "progress", job };
-    if (job.done) return;
-    await pause(500, signal);
   }
 }
 

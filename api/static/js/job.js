@@ -237,6 +237,7 @@ export class JobView {
 
   /** The form with this job's settings, and with its pictures where this browser has them. */
   async #again() {
+    await this.draft.load();
     this.draft.adopt(this.job.params);
     if (this.kept?.content) {
       this.draft.setContent(await readPicture(this.kept.content));

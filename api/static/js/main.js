@@ -35,6 +35,10 @@ function receive(files) {
   make.wells.take(make.wells.emptiest(), files);
 }
 
+/** The schema is not needed to see the page, but as soon as somebody begins to use it. */
+for (const event of ["pointerdown", "keydown", "dragenter", "paste"]) {
+  document.addEventListener(event, () => draft.load().catch((error) => console.info(error.message)), { once: true });
+}
 window.addEventListener("hashchange", show);
 document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragging"); });
 document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });

@@ -9,7 +9,6 @@ import { drawerField, showProblems, sliderField } from "./fields.js";
 import { remember } from "./memory.js";
 import { thumbnail } from "./pictures.js";
 import { isPainted } from "./regions.js";
-import { loadFields } from "./schema.js";
 import { Wells } from "./wells.js";
 
 const PRESETS = {
@@ -39,9 +38,11 @@ export class MakeView {
     this.draft = draft;
     this.wells = new Wells(draft, (field, text) => this.#complain(field, text));
     this.element = this.#build();
-    draft.addEventListener("change", () => this.refresh());
+    draft.addEventListener("change", ({ detail }) => {
+      if (detail === "fields") this.#fillDrawer();
+      this.refresh();
+    });
     this.refresh();
-    this.ready = this.#load();
   }
 
   #build() {
@@ -79,13 +80,11 @@ export class MakeView {
   }
 
   /** The drawer is whatever the schema has that has no control yet. */
-  async #load() {
-    this.draft.fields = await loadFields();
+  #fillDrawer() {
     const names = Object.keys(this.draft.fields).filter((name) => !OWN_CONTROLS.includes(name));
     const fields = names.map((name) => this.#keep(drawerField(name, this.draft.fields[name], this.draft)));
     const reset = h("button", { type: "button", class: "quiet", on: { click: () => this.draft.reset() } }, "Reset everything to the preset");
     this.drawer.querySelector(".drawer-fields").replaceChildren(...fields, reset);
-    this.refresh();
   }
 
   refresh() {
@@ -156,6 +155,7 @@ export class MakeView {
     }
     this.#busy(true);
     try {
+      await this.draft.load();
       const job = await postForm("jobs", await this.draft.form(), (part) => { this.sending.value = part; });
       await this.#remember(job.id);
       this.#tried = false;

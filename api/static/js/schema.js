@@ -35,9 +35,7 @@ function checkNumber(value, schema) {
   const range = rangeOf(schema);
   const whole = schema.type === "integer";
   const number = typeof value === "number" ? value : Number(String(value).trim() || NaN);
-  if (!Number.isFinite(number)) return `Expected a number${range}.`;
-  if (whole && !Number.isInteger(number)) return `Expected a whole number${range}.`;
-  const fits = number >= (schema.minimum ?? -Infinity) && number <= (schema.maximum ?? Infinity)
+  const fits = Number.isFinite(number) && (!whole || Number.isInteger(number)) && number >= (schema.minimum ?? -Infinity) && number <= (schema.maximum ?? Infinity)
     && number > (schema.exclusiveMinimum ?? -Infinity) && number < (schema.exclusiveMaximum ?? Infinity);
   return fits ? "" : `Expected a ${whole ? "whole " : ""}number${range}.`;
 }

@@ -1,0 +1,113 @@
+"""A real browser before a real service."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.acceptance.conftest import Service, free_port
+
+ROOT = Path(__file__).parent.parent.parent
+SHOTS = ROOT / ".screenshots"
+
+#: For what waits for the service, on a busy machine.
+PATIENCE_MS = 60_000
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium. Of one module, because while it is there asyncio.run is not to be had."""
+    path = shutil.which("chromium")
+    if path is None:
+        assert not os.environ.get("CI"), ".ci/run should have installed chromium"
+        pytest.skip("there is no chromium here: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def service(data_dir: Path) -> Iterator[Service]:
+    service = Service(
+        data_dir,
+        free_port(),
+        EASEL_MAX_PICTURE_BYTES="200000",
+        OMP_NUM_THREADS="1",
+    )
+    service.announced()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def errors() -> list[str]:
+    """What the browser complained of; a test that provokes some removes it."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, service: Service, errors: list[str]) -> Iterator[Page]:
+    """The page as somebody sees it who comes for the first time."""
+    yield from opened(browser, service, errors, viewport={"width": 1360, "height": 900})
+
+
+@pytest.fixture
+def phone(browser: Browser, service: Service, errors: list[str]) -> Iterator[Page]:
+    """Likewise on a phone, in the dark."""
+    yield from opened(
+        browser, service, errors,
+        viewport={"width": 390, "height": 844}, color_scheme="dark",
+        has_touch=True, is_mobile=True, device_scale_factor=2, reduced_motion="reduce",
+    )  # fmt: skip
+
+
+def opened(
+    browser: Browser, service: Service, errors: list[str], **options: object
+) -> Iterator[Page]:
+    context = browser.new_context(**options)  # type: ignore[arg-type]
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"http://127.0.0.1:{service.port}/")
+    page.get_by_role("heading", name="A photograph, painted").wait_for()
+    page.keyboard.press("Shift")  # whoever begins is given the drawer, which is made last
+    page.get_by_label("Seed", exact=True).wait_for(state="attached")
+    yield page
+    context.close()
+    assert errors == []
+
+
+def shot(page: Page, name: str) -> None:
+    """For a person to look at, in both themes."""
+    SHOTS.mkdir(exist_ok=True)
+    themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for theme in themes:
+        page.emulate_media(color_scheme=theme)
+        page.screenshot(path=SHOTS / f"{name}-{theme}.png", full_page=True, animations="disabled")
+    page.emulate_media(color_scheme="light")
+
+
+def png(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((width, height)).convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,41 @@
+"""``make page-picture``: the README's picture of the page, made with a real browser and service."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from tests.acceptance.conftest import Service, free_port
+from tests.page.conftest import FLAGS, ROOT
+
+PATIENCE_MS = 600_000
+
+
+def main() -> None:
+    """Paint the cup of coffee like the woodblock, and keep the page as it is then."""
+    with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
+        service = Service(Path(data), free_port())
+        service.announced()
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        page = browser.new_page(viewport={"width": 1360, "height": 800})
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(f"http://127.0.0.1:{service.port}/")
+        page.get_by_role("button", name="Coffee").click()
+        page.get_by_role("button", name="Swirls").click()
+        page.get_by_label("Size, exactly").fill("384")
+        page.get_by_label("Steps, exactly").fill("60")
+        page.get_by_role("button", name="Paint", exact=True).click()
+        page.get_by_role("heading", name="Finished").wait_for()
+        page.locator(".pair .before").wait_for()
+        shot = Image.open(io.BytesIO(page.screenshot()))
+        shot.convert("RGB").save(ROOT / "docs" / "images" / "page.webp", quality=82, method=6)
+        browser.close()
+        service.stop()
+
+
+if __name__ == "__main__":
+    main()

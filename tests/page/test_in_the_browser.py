@@ -1,0 +1,423 @@
+"""What people do with the page, in a real browser before a real service."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.conftest import Service
+from tests.page.conftest import PATIENCE_MS, ROOT, png, shot
+
+expect.set_options(timeout=PATIENCE_MS)
+
+CAT, WAVES = ROOT / "samples/photos/cat.jpg", ROOT / "samples/styles/woodblock.jpg"
+AXE = (ROOT / "tests/page/vendor/axe.min.js").read_text()
+
+#: What the page needs to be seen, samples and all.
+FIRST_PAINT_BYTES = 100_000
+
+
+def drop(page: Page, selector: str, *files: tuple[str, bytes]) -> None:
+    """Drop files on a part of the page, as a file manager does."""
+    given = [(name, base64.b64encode(data).decode()) for name, data in files]
+    transfer = page.evaluate_handle(
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const [name, text] of files) {
+                const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+                transfer.items.add(new File([bytes], name));
+            }
+            return transfer;
+        }""",
+        given,
+    )
+    page.dispatch_event(selector, "drop", {"dataTransfer": transfer})
+
+
+def choose_samples(page: Page) -> None:
+    page.get_by_role("button", name="Cat").click()
+    page.get_by_role("button", name="Woodblock").click()
+    expect(page.locator(".tile img")).to_have_count(2)
+
+
+def start(page: Page, steps: int) -> str:
+    """Post the job; gives its id."""
+    page.get_by_label("Size, exactly").fill("64")
+    page.get_by_label("Steps, exactly").fill(str(steps))
+    page.get_by_role("button", name="Paint", exact=True).click()
+    page.wait_for_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
+    return page.url.rsplit("/", 1)[1]
+
+
+def is_said(page: Page, field: str, text: str | re.Pattern[str]) -> None:
+    expect(page.locator(f'[data-field="{field}"] > .problem')).to_contain_text(text)
+
+
+def check_accessible(page: Page) -> None:
+    """Whether axe-core finds nothing that keeps people from using the page."""
+    page.evaluate(AXE)
+    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    told = [
+        (each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found["violations"]
+    ]
+    assert told == []
+
+
+def heading(page: Page, text: str) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text(text)
+
+
+def test_two_dropped_files_become_a_picture_on_the_disk(page: Page, tmp_path: Path) -> None:
+    shot(page, "1-empty")
+    check_accessible(page)
+    drop(page, '[data-field="content"]', ("cat.jpg", CAT.read_bytes()))
+    drop(page, '[data-field="style"]', ("waves.jpg", WAVES.read_bytes()))
+    expect(page.locator(".tile img")).to_have_count(2)
+    shot(page, "2-chosen")
+    check_accessible(page)
+    start(page, steps=12)
+    heading(page, "Finished")
+    expect(page.locator(".chart canvas")).to_be_visible()
+    before_and_after = page.get_by_label("Before", exact=True)
+    before_and_after.fill("20")
+    expect(before_and_after).to_have_attribute("aria-valuetext", "20 % before, 80 % after")
+    shot(page, "3-finished")
+    check_accessible(page)
+    page.get_by_role("radio", name="400 %").check()
+    expect(page.locator(".frame")).to_have_class(re.compile("zoomed"))
+    for name, expected in (("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP"), ("tiff", "TIFF")):
+        page.get_by_label("File format").select_option(name)
+        with page.expect_download() as downloading:
+            page.get_by_role("button", name="Download").click()
+        downloading.value.save_as(tmp_path / name)
+        with Image.open(tmp_path / name) as picture:
+            picture.load()
+            assert (picture.format, max(picture.size)) == (expected, 64)
+
+
+def test_a_finished_picture_is_in_the_gallery_can_be_made_again_and_deleted(
+    page: Page, service: Service
+) -> None:
+    choose_samples(page)
+    job = start(page, steps=7)
+    heading(page, "Finished")
+    page.get_by_role("button", name="Again with these settings").click()
+    expect(page.get_by_label("Steps, exactly")).to_have_value("7")
+    expect(page.locator(".tile img")).to_have_count(2)
+    page.get_by_role("link", name="Your pictures").click()
+    card = page.locator(f'.card:has(a[href="#/jobs/{job}"])')
+    expect(card.locator("img")).to_be_visible()
+    shot(page, "4-gallery")
+    check_accessible(page)
+    card.get_by_role("button").click()
+    shot(page, "5-delete")
+    check_accessible(page)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(card).to_have_count(0)
+    assert service.http.get(f"/jobs/{job}").status_code == 404
+
+
+def test_a_job_is_watched_found_again_after_a_reload_and_called_off(page: Page) -> None:
+    choose_samples(page)
+    start(page, steps=5000)
+    heading(page, "Painting")
+    expect(page.locator(".emerging img[alt='The picture so far']")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"step \d+ of 5000"))).to_be_visible()
+    expect(page.locator(".chart canvas")).to_be_visible()
+    shot(page, "6-painting")
+    check_accessible(page)
+    page.reload()
+    heading(page, "Painting")
+    expect(page.locator(".chart canvas")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    heading(page, "Called off")
+    shot(page, "7-called-off")
+    check_accessible(page)
+
+
+def test_a_lost_connection_is_said_and_comes_back(
+    page: Page, service: Service, errors: list[str]
+) -> None:
+    choose_samples(page)
+    start(page, steps=5000)
+    heading(page, "Painting")
+    page.route("**/events", lambda route: route.abort("connectionfailed"))
+    os.kill(service.child("api"), signal.SIGKILL)
+    expect(page.get_by_text("The connection is lost")).to_be_visible()
+    shot(page, "8-lost")
+    check_accessible(page)
+    page.unroute("**/events")
+    expect(page.get_by_text("The connection is lost")).to_be_hidden()
+    page.get_by_role("button", name="Cancel").click()
+    heading(page, "Called off")
+    assert all("Failed to load resource" in error for error in errors)
+    errors.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("nothing.png", b"", "is an empty file"),
+        ("notes.txt", b"Some words.", "is not a picture that can be read"),
+        ("half.png", png(64, 64)[:90], "is broken and cannot be read"),
+        ("large.png", b"\x89PNG" + bytes(200_001), "at most 196 KB are allowed"),
+        ("tiny.png", png(8, 40), "each side must have at least 16"),
+    ],
+    ids=["empty", "text", "half", "large", "tiny"],
+)
+def test_a_bad_picture_is_said_beside_its_well(
+    page: Page, name: str, data: bytes, said: str
+) -> None:
+    drop(page, '[data-field="content"]', (name, data))
+    is_said(page, "content", said)
+    drop(page, '[data-field="style"]', (name, data))
+    is_said(page, "style", said)
+
+
+def test_what_does_not_fit_is_said_beside_its_field_before_it_is_sent(page: Page) -> None:
+    posts: list[str] = []
+    page.on("request", lambda sent: posts.append(sent.url) if sent.method == "POST" else None)
+    page.get_by_role("button", name="Paint", exact=True).click()
+    is_said(page, "content", "Choose a photograph")
+    is_said(page, "style", "Choose one to five paintings")
+    page.get_by_label("Size, exactly").fill("9")
+    is_said(page, "size", "Expected a whole number from 64")
+    page.get_by_label("Size, exactly").fill("9000")
+    is_said(page, "size", "to 8192")
+    page.get_by_label("Size, exactly").fill("3000")
+    is_said(page, "size", "at most 2048 on this server")
+    page.get_by_label("Steps, exactly").fill("many")
+    is_said(page, "steps", "Expected a whole number")
+    page.get_by_text("Advanced").click()
+    page.get_by_label("Learning rate", exact=True).fill("0")
+    is_said(page, "learning_rate", "above 0")
+    page.get_by_label("Pyramid", exact=True).fill("steep")
+    is_said(page, "pyramid", "Coarse to fine")
+    page.get_by_label("Style layer weights", exact=True).fill("1,2")
+    is_said(page, "style_layer_weights", "Expected 5 weights")
+    page.get_by_role("group", name="Content layers").get_by_label("conv4_2").uncheck()
+    is_said(page, "content_layers", "Choose at least one")
+    page.get_by_label("Start from", exact=True).select_option("image")
+    is_said(page, "init_image", "Choose the picture to start from")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    shot(page, "9-wrong")
+    check_accessible(page)
+    assert posts == []
+    page.get_by_role("button", name="Reset everything to the preset").click()
+    expect(page.get_by_label("Size, exactly")).to_have_value("512")
+
+
+def test_six_paintings_are_one_too_many(page: Page) -> None:
+    drop(page, '[data-field="style"]', *[(f"{n}.png", png(20, 20)) for n in range(6)])
+    is_said(page, "style", "5 paintings already")
+    expect(page.locator('[data-field="style"] .tile')).to_have_count(5)
+    shot(page, "10-five")
+    check_accessible(page)
+
+
+def test_what_the_server_refuses_is_said_beside_its_field(page: Page, errors: list[str]) -> None:
+    choose_samples(page)
+    page.get_by_text("Advanced").click()
+    page.get_by_label("Pyramid", exact=True).fill("16:2")  # which only the server knows
+    page.get_by_role("button", name="Paint", exact=True).click()
+    is_said(page, "pyramid", "expected a smallest scale of 32 or more")
+    assert all("422" in error for error in errors)
+    errors.clear()
+
+
+def test_several_paintings_are_blended_and_regions_painted(page: Page, service: Service) -> None:
+    choose_samples(page)
+    page.get_by_role("button", name="Swirls").click()
+    page.get_by_label("Weight of swirls.jpg").fill("3")
+    page.get_by_role("button", name="Paint regions").click()
+    for picture in ("Photograph", "Painting 2"):
+        page.get_by_role("radio", name=picture, exact=True).check()
+        box = page.locator(".painter canvas").bounding_box()
+        assert box is not None
+        page.get_by_role("slider", name="Brush").fill("60")
+        page.mouse.move(box["x"] + 100, box["y"] + 60)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 100, box["y"] + box["height"] - 60, steps=5)
+        page.mouse.up()
+        if picture == "Photograph":
+            expect(page.locator(".painter")).to_contain_text("no painting has")
+    expect(page.locator(".painter")).to_contain_text("have the same regions")
+    shot(page, "11-regions")
+    check_accessible(page)
+    page.get_by_role("button", name="Use these regions").click()
+    job = start(page, steps=3)
+    heading(page, "Finished")
+    assert service.http.get(f"/jobs/{job}").json()["params"]["style_blend"] == [1.0, 3.0]
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(page: Page) -> None:
+    def to(name: str, role: str = "button") -> None:
+        wanted = page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            if wanted.evaluate("element => element === document.activeElement"):
+                return
+        raise AssertionError(f"{name} cannot be reached with the Tab key")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the main part")).to_be_focused()
+    page.keyboard.press("Enter")
+    to("Coffee")
+    page.keyboard.press("Enter")
+    to("Embers")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tile img")).to_have_count(2)
+    to("Paint regions")
+    page.keyboard.press("Enter")
+    for picture in ("Photograph", "Painting"):
+        if picture == "Painting":
+            to("Photograph", "radio")
+            page.keyboard.press("ArrowRight")
+        to_canvas = page.locator(".painter canvas")
+        to_canvas.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Space")
+    expect(page.locator(".painter")).to_contain_text("have the same regions")
+    page.keyboard.press("Escape")
+    to("Size", "slider")
+    page.keyboard.press("Home")
+    expect(page.get_by_label("Size, exactly")).to_have_value("64")
+    to("Paint")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
+    to("Cancel")
+    page.keyboard.press("Enter")
+    heading(page, "Called off")
+
+
+def test_the_page_fits_a_phone_in_the_dark(phone: Page) -> None:
+    def fits() -> None:
+        wide = phone.evaluate("document.documentElement.scrollWidth")
+        assert wide == phone.evaluate("document.documentElement.clientWidth")
+
+    fits()
+    expect(phone.get_by_text("Take a photo")).to_be_visible()
+    shot(phone, "12-phone-empty")
+    choose_samples(phone)
+    phone.get_by_text("Advanced").click()
+    fits()
+    shot(phone, "13-phone-advanced")
+    check_accessible(phone)
+    start(phone, steps=5)
+    heading(phone, "Finished")
+    expect(phone.locator(".pair")).to_be_visible()
+    fits()
+    shot(phone, "14-phone-finished")
+    check_accessible(phone)
+    phone.get_by_role("link", name="Your pictures").click()
+    expect(phone.locator(".thumb img").first).to_be_visible()
+    fits()
+    shot(phone, "15-phone-gallery")
+
+
+def test_the_first_view_is_light(browser: Browser, service: Service) -> None:
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{service.port}/")
+    page.get_by_role("heading", name="A photograph, painted").wait_for()
+    page.wait_for_load_state("networkidle")
+    sent = page.evaluate(
+        """["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
+            .map(({ name, transferSize }) => [name, transferSize])"""
+    )
+    assert sum(size for _, size in sent) < FIRST_PAINT_BYTES, sent
+    assert len(sent) > 20
+    page.close()
+
+
+@pytest.mark.parametrize("language", ["curl", "Python", "JavaScript"])
+def test_the_copied_program_makes_the_same_picture(
+    page: Page, service: Service, tmp_path: Path, language: str
+) -> None:
+    program = {"curl": ["sh"], "Python": [sys.executable], "JavaScript": ["node"]}[language]
+    if language == "JavaScript" and not _has_node():
+        pytest.skip("there is no Node here, version 20 or later")
+    choose_samples(page)
+    page.get_by_label("Size, exactly").fill("64")
+    page.get_by_label("Steps, exactly").fill("2")
+    page.get_by_role("button", name="Copy as code").click()
+    page.get_by_role("radio", name=language).check()
+    shot(page, f"16-code-{language}")
+    check_accessible(page)
+    code = tmp_path / "program.mjs"
+    code.write_text(page.locator("dialog pre").inner_text())
+    for picture in (CAT, WAVES):
+        (tmp_path / picture.name).write_bytes(picture.read_bytes())
+    ran = subprocess.run(
+        [*program, code.name], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    if language == "curl":
+        assert '"status":"queued"' in ran.stdout.replace(" ", "")
+    else:
+        with Image.open(io.BytesIO((tmp_path / "painted.png").read_bytes())) as painted:
+            assert max(painted.size) == 64
+
+
+def _has_node() -> bool:
+    try:
+        version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return False
+    return int(version.stdout[1:].split(".")[0]) >= 20
+
+
+def test_a_job_that_is_not_there_is_said(page: Page, errors: list[str]) -> None:
+    page.goto(f"{page.url.split('#')[0]}#/jobs/01a2034d-a0dd-75cf-ba55-f08cc12def8b")
+    heading(page, "There is no such picture")
+    shot(page, "17-none")
+    check_accessible(page)
+    assert all("404" in error for error in errors)
+    errors.clear()
+
+
+def test_a_key_is_asked_for_once_and_kept(
+    page: Page, service: Service, errors: list[str], data_dir: Path
+) -> None:
+    # The last test here: from now on the service wants a key.
+    made = subprocess.run(
+        [sys.executable, "-m", "cli", "keys", "create", "somebody"],
+        env={**os.environ, "EASEL_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    choose_samples(page)
+    page.get_by_label("Size, exactly").fill("64")
+    page.get_by_label("Steps, exactly").fill("2")
+    asked = page.get_by_role("dialog", name="A key, please")
+    expect(page.get_by_role("button", name="Paint", exact=True)).to_be_enabled()
+    while not asked.is_visible():  # the api hears of the first key within a second
+        if "#/jobs/" not in page.url:
+            page.get_by_role("button", name="Paint", exact=True).click()
+        asked.or_(page.get_by_role("heading", name="Finished")).first.wait_for()
+        if not asked.is_visible():
+            page.get_by_role("button", name="Again with these settings").click()
+    shot(page, "18-key")
+    check_accessible(page)
+    asked.get_by_label("API key").fill("wrong")
+    asked.get_by_role("button", name="Use this key").click()
+    expect(asked.get_by_text("This key was not accepted")).to_be_visible()
+    asked.get_by_label("API key").fill(made.stdout.strip())
+    asked.get_by_role("button", name="Use this key").click()
+    heading(page, "Finished")
+    expect(page.locator(".pair img").first).to_be_visible()
+    page.reload()
+    heading(page, "Finished")
+    expect(asked).to_be_hidden()
+    assert all("401" in error for error in errors)
+    errors.clear()
