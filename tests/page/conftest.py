@@ -67,7 +67,9 @@ def errors() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, service: Service, errors: list[str]) -> Iterator[Page]:
     """The page as somebody sees it who comes for the first time."""
-    yield from opened(browser, service, errors, viewport={"width": 1360, "height": 900})
+    yield from opened(
+        browser, service, errors, viewport={"width": 1360, "height": 900}, reduced_motion="reduce"
+    )
 
 
 @pytest.fixture
