@@ -68,7 +68,7 @@ async def _stream(snapshot: Snapshot, live: Live, after: str) -> AsyncIterator[b
             for event in events:
                 if event.name == GONE:
                     return
-                yield _written(snapshot, event)
+                yield _written(snapshot, event, live)
                 if event.name in FINAL:
                     return
             if not events:
@@ -110,9 +110,9 @@ async def _is_gone(job_id: str, live: Live) -> bool:
     return False
 
 
-def _written(snapshot: Snapshot, event: Event) -> bytes:
+def _written(snapshot: Snapshot, event: Event, live: Live) -> bytes:
     """The event with the Job as it was then."""
     record = {"id": snapshot.id, "params": snapshot.record["params"], **event.state}
-    position = event.state.get("position")
-    document = job_document(record, None if position is None else int(position))
+    position = None if event.state.get("position") is None else int(event.state["position"])
+    document = job_document(record, position, live.reader.start_of(position))
     return format_sse_event(data_str=document, event=event.name, id=event.id)

@@ -138,7 +138,7 @@ class Runner:
             _logger.info("result found: an earlier attempt had finished")
             return self._store.succeed(job, job.result, job.progress, job.metrics, job.preview)
         network = self._networks.get(job.params.network)
-        pace = Pace(self._clock)
+        pace = Pace(self._clock, job.progress.fraction if job.progress else 0.0)
         memory = PeakMemory(network.device)
         pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._limits.max_pixels)
         with Painter(self._previews, job, self._clock) as painter:
@@ -148,7 +148,8 @@ class Runner:
                 if self._stopping():
                     return self._hand_back(job, step, checkpoints)
                 if pace.due():
-                    lease.report(progress_of(step, pace.eta(step.fraction)))
+                    told, eta = pace.told(step.fraction), pace.eta(step.scale, step.fraction)
+                    lease.report(progress_of(step, told, eta))
                 if painter.due():
                     painter.show(step.image)
                 if checkpoints.due() and (digest := checkpoints.save(step)):
@@ -160,7 +161,7 @@ class Runner:
             steps=step.steps,
             peak_memory_bytes=memory.peak(),
         )
-        progress = progress_of(step, 0.0)
+        progress = progress_of(step, 1.0, 0.0)
         lease.report(progress)  # so that no older one is written from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         return self._finish(job, file, thumbnail(step.image), progress, metrics)
@@ -226,12 +227,12 @@ def picture_of(file: Encoded) -> Picture:
     )
 
 
-def progress_of(step: Step, eta_seconds: float | None) -> Progress:
+def progress_of(step: Step, fraction: float, eta_seconds: float | None) -> Progress:
     """What a step's record tells the caller. Waits for the device."""
     return Progress(
         step=step.step,
         steps=step.steps,
-        fraction=round(step.fraction, 4),
+        fraction=round(fraction, 4),
         scale=step.scale,
         scales=step.scales,
         width=step.width,
