@@ -15,6 +15,8 @@ from api.deps import Services
 from api.errors import install_error_handlers
 from api.examiner import Examiner
 from api.methods import Methods
+from api.metrics import CountRequests, Metrics
+from api.metrics import router as metrics_router
 from api.middleware import BodyLimit
 from api.rates import Rates
 from api.request_ids import HEADER, RequestIds
@@ -47,6 +49,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
             each.stop()
         await rates.close()
 
+    metrics = Metrics(services.census, services.workers)
     rates = Rates(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
@@ -59,13 +62,16 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.add_middleware(Methods, routes=app.router.routes)
     _let_pages_in(app, services.settings.cors_origins)
     app.add_middleware(RequestIds)
+    app.add_middleware(CountRequests, metrics=metrics)
     app.state.services = services
     app.state.rates = rates
+    app.state.metrics = metrics
     app.state.examiner = Examiner(services)
     install_error_handlers(app)
     for part in (listing, jobs, results, removal, webhooks, about):
         app.include_router(part.router)
     app.include_router(health.router)
+    app.include_router(metrics_router)
     return app
 
 

@@ -20,6 +20,7 @@ from core.reaper import Reaper
 from core.sandbox import Bounds, Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
+from core.statistics import Census
 from core.store import JobStore
 from core.ticker import Ticker
 from core.workers import WorkerRegistry
@@ -61,6 +62,7 @@ def build() -> FastAPI:
             blobs=blobs,
             queue=queue,
             workers=WorkerRegistry(redis),
+            census=Census(redis),
             webhooks=WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             guard=PromptGuard(AddressGuard(settings.webhook_allowed_networks)),
             keyring=KeyRing(KeyStore(redis)),

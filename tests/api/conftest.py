@@ -21,6 +21,7 @@ from core.queue import JobQueue, make_celery
 from core.sandbox import Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
+from core.statistics import Census
 from core.store import JobStore
 from core.workers import WorkerRegistry
 
@@ -49,6 +50,7 @@ def services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
         blobs=open_blobs(settings.blobs_url),
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        census=Census(redis),
         webhooks=WebhookSecrets(redis),
         guard=PromptGuard(AddressGuard(resolver=_no_names)),
         keyring=KeyRing(KeyStore(redis)),
