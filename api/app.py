@@ -14,6 +14,7 @@ from api import about, health, jobs, listing, removal, results, webhooks
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.examiner import Examiner
+from api.headers import SafeHeaders, add_docs
 from api.methods import Methods
 from api.metrics import CountRequests, Metrics
 from api.metrics import router as metrics_router
@@ -53,6 +54,8 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     rates = Rates(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
+        docs_url=None,  # ours has a content security policy
+        redoc_url=None,
         title="Easel",
         summary="Neural style transfer as a service.",
         version=version("easel"),
@@ -63,6 +66,8 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     _let_pages_in(app, services.settings.cors_origins)
     app.add_middleware(RequestIds)
     app.add_middleware(CountRequests, metrics=metrics)
+    app.add_middleware(SafeHeaders)
+    add_docs(app)
     app.state.services = services
     app.state.rates = rates
     app.state.metrics = metrics

@@ -71,6 +71,7 @@ class serving:  # noqa: N801 - reads as a verb
         config = uvicorn.Config(create_app(services), port=0, log_config=None)
         self._server = uvicorn.Server(config)
         self._socket = config.bind_socket()
+        self._socket.listen(100)  # who comes before the server is up waits for it
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
 
     def __enter__(self) -> httpx.Client:
