@@ -25,6 +25,7 @@ from core.nst import VGG19, Pictures, Step, stylize
 from core.previews import Previews
 from core.queue import JobQueue
 from core.store import JobStore
+from core.tracing import job_span
 from core.uploads import Uploads
 from worker.checkpoints import Checkpoints
 from worker.failures import failure_of
@@ -104,7 +105,7 @@ class Runner:
                 return
             self.job_id = job_id
             try:
-                with log_context(request_id=job.request_id):
+                with log_context(request_id=job.request_id), job_span("job", job):
                     _logger.info("job started", extra={"attempt": job.attempt})
                     self._attempt(job)
             except StaleAttempt:
