@@ -28,6 +28,7 @@ from api.headers import SafeHeaders, add_docs
 from api.live import Live
 from api.methods import Methods
 from api.middleware import BodyLimit
+from api.openapi import describe
 from api.page import page_routes
 from api.rates import Rates
 from api.request_ids import HEADER, RequestIds
@@ -87,6 +88,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         app.include_router(part.router)
     app.include_router(health.router)
     app.router.routes.extend(page_routes(services.settings))
+    describe(app)
     return app
 
 
