@@ -30,6 +30,7 @@ from api.methods import Methods
 from api.metrics import CountRequests, Metrics
 from api.metrics import router as metrics_router
 from api.middleware import BodyLimit
+from api.openapi import describe
 from api.page import page_routes
 from api.rates import Rates
 from api.request_ids import HEADER, RequestIds
@@ -93,6 +94,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.include_router(health.router)
     app.include_router(metrics_router)
     app.router.routes.extend(page_routes(services.settings))
+    describe(app)
     return app
 
 
