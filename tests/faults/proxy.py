@@ -14,9 +14,9 @@ from tests.acceptance.conftest import free_port
 class Wire:
     """Listens on a port of its own and passes bytes on to another."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, port: int | None = None) -> None:
         self._target_port = target_port
-        self.port = free_port()
+        self.port = port or free_port()
         #: Added to each chunk of bytes towards Redis.
         self.delay_seconds = 0.0
         #: While set, bytes pass.
