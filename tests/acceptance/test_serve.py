@@ -93,7 +93,7 @@ def test_a_wrong_input_is_a_422_and_the_service_goes_on(running: Service, sample
 def test_a_job_is_followed_from_its_first_event_to_its_last(
     running: Service, samples: Path
 ) -> None:
-    job = post_sample(running, samples, size=64, steps=400)
+    job = post_sample(running, samples, size=64, steps=60)
     names, told, fractions = [], [], []
     with running.http.stream("GET", job["links"]["events"], timeout=PATIENCE_SECONDS) as answer:
         for event in EventSource(answer).iter_sse():
@@ -106,7 +106,7 @@ def test_a_job_is_followed_from_its_first_event_to_its_last(
     assert fractions == sorted(fractions)
     assert told[-1] == running.http.get(job["links"]["self"]).json()
     metrics = told[-1]["metrics"]
-    assert (metrics["steps"], metrics["device"], metrics["attempts"]) == (400, "cpu", 1)
+    assert (metrics["steps"], metrics["device"], metrics["attempts"]) == (60, "cpu", 1)
     assert metrics["run_seconds"] >= metrics["optimize_seconds"] > 0
     assert metrics["peak_memory_bytes"] > 2**20
     preview = running.http.get(job["links"]["preview"])
