@@ -7,15 +7,21 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
-from api import health, jobs
+from api import about, health, jobs, listing, removal, results
 from api.deps import Services
 from api.errors import install_error_handlers
+from api.examiner import Examiner
+from api.methods import Methods
 from api.middleware import BodyLimit
+from api.rates import Rates
+from api.request_ids import HEADER, RequestIds
+from core.sandbox import Sandbox
 from core.ticker import Ticker
 
 
-def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI:
+def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) -> FastAPI:
     """The ASGI application.
 
     Args:
@@ -30,16 +36,45 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
         yield
         for ticker in background:
             ticker.stop()
+        await rates.close()
 
+    rates = Rates(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
         title="Easel",
         summary="Neural style transfer as a service.",
         version=version("easel"),
     )
-    app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, limits=services.settings)
+    app.add_middleware(Methods, routes=app.router.routes)
+    _let_pages_in(app, services.settings.cors_origins)
+    app.add_middleware(RequestIds)
     app.state.services = services
+    app.state.rates = rates
+    app.state.examiner = Examiner(services)
     install_error_handlers(app)
-    app.include_router(jobs.router)
+    for part in (listing, jobs, results, removal, about):
+        app.include_router(part.router)
     app.include_router(health.router)
     return app
+
+
+def _let_pages_in(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """Let the pages of other origins read our answers."""
+    if not origins:
+        return
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
+        allow_headers=[
+            *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Prefer"),
+            *("If-None-Match", "Last-Event-ID", HEADER),
+        ],
+        expose_headers=[
+            *("Location", "Retry-After", "ETag", "Idempotent-Replayed", "Content-Disposition"),
+            *("Preference-Applied", "WWW-Authenticate", HEADER),
+        ],
+        max_age=3600,
+    )

@@ -9,9 +9,12 @@ from api.deps import Services
 from core.blobs import open_blobs
 from core.cleaning import Cleaner
 from core.connections import connect
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.logs import configure_logging
 from core.queue import JobQueue, make_celery
 from core.reaper import Reaper
+from core.sandbox import Bounds, Sandbox
 from core.settings import Settings
 from core.store import JobStore
 from core.ticker import Ticker
@@ -19,6 +22,9 @@ from core.workers import WorkerRegistry
 
 #: How often each api asks whether a sweep is due; one of them will be the one to do it.
 _ASK_SECONDS = 60
+
+#: A second on the processor lasts so many at most; the machine is too busy otherwise.
+_BUSY = 4
 
 
 def build() -> FastAPI:
@@ -35,6 +41,14 @@ def build() -> FastAPI:
         every_seconds=settings.sweep_seconds,
         max_attempts=settings.max_attempts,
     )
+    sandbox = Sandbox(
+        settings.decoders,
+        Bounds(
+            memory_bytes=settings.decode_memory_bytes,
+            seconds=settings.decode_seconds,
+            clock_seconds=settings.decode_seconds * _BUSY,
+        ),
+    )
     return create_app(
         Services(
             settings=settings,
@@ -42,8 +56,11 @@ def build() -> FastAPI:
             blobs=blobs,
             queue=queue,
             workers=WorkerRegistry(redis),
+            keyring=KeyRing(KeyStore(redis)),
+            sandbox=sandbox,
         ),
         background=[
+            sandbox,
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),
             Ticker("cleaner", _ASK_SECONDS, Cleaner(redis, blobs).sweep_if_due),
         ],

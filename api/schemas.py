@@ -19,6 +19,7 @@ class Links(BaseModel):
     self_: str = Field(alias="self")
     result: str
     cancel: str
+    signed: str = Field(description="Where to get links that need no API key.")
 
 
 class MetricsView(BaseModel):
@@ -65,7 +66,9 @@ def job_view(job: Job, queue_position: int | None) -> JobView:
         finished_at=job.finished_at,
         expires_at=job.expires_at,
         metrics=_metrics_view(job),
-        links=Links(self_=url, result=f"{url}/result", cancel=f"{url}/cancel"),
+        links=Links(
+            self_=url, result=f"{url}/result", cancel=f"{url}/cancel", signed=f"{url}/links"
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
@@ -21,10 +21,6 @@ from core.uploads import (
     start_from,
 )
 
-#: Bounds on the form itself, well above what a job can use.
-_MAX_FIELDS = 64
-_MAX_FIELD_BYTES = 64 * 1024
-
 _DESCRIPTIONS = {
     "content": "The photograph.",
     "style": f"One to {MAX_STYLES} paintings.",
@@ -38,10 +34,14 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Submission:
-    """What a caller posted: parameters that fit, and files not looked into yet."""
+    """What a caller posted: parameters that fit, and files that can be read."""
 
     params: StyleParams
     uploads: Uploads
+    #: Of the largest picture, at the size asked for.
+    pixels: int = 0
+    #: Whether to say only what would become of it.
+    validate_only: bool = False
 
 
 async def _read_submission(request: Request, services: ServicesDep) -> Submission:
@@ -50,15 +50,20 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
         raise HTTPException(
             415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
         )
+    settings = services.settings
     async with request.form(
-        max_files=MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+        max_files=MAX_FILES,
+        max_fields=settings.max_fields,
+        max_part_size=settings.max_field_bytes,
     ) as form:
         files = {
             field: [await _read_file(each, services) for each in form.getlist(field)]
             for field in FILE_FIELDS
         }
         fields, repeated = _text_fields(form)
-    return _check_form(files, fields, repeated, services)
+    submission = _check_form(files, fields, repeated, services)
+    pixels = await request.app.state.examiner.check(submission.uploads, submission.params)
+    return replace(submission, pixels=pixels)
 
 
 SubmissionDep = Annotated[Submission, Depends(_read_submission)]
@@ -97,6 +102,9 @@ def _check_form(
             errors.append(FieldError(field, each))
         else:
             uploads[field].append(Upload(field, each))
+    validate_only = fields.pop("validate_only", "false")
+    if validate_only not in ("true", "false"):
+        errors.append(FieldError("validate_only", f"{validate_only!r} is neither true nor false"))
     params = None
     try:
         params = parse_params({**start_from(files["init_image"]), **_only_text(fields)})
@@ -107,7 +115,7 @@ def _check_form(
         errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
     if errors or params is None:
         raise InvalidRequest(errors)
-    return Submission(params, Uploads.of(uploads))
+    return Submission(params, Uploads.of(uploads), validate_only=validate_only == "true")
 
 
 def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, object]:
@@ -123,7 +131,14 @@ def form_schema() -> dict[str, Any]:
     schema.pop("$defs", None)
     files = {field: _file_schema(field) for field in FILE_FIELDS}
     schema["title"] = "JobRequest"
-    schema["properties"] = {**files, **schema["properties"]}
+    options = {
+        "validate_only": {
+            "type": "boolean",
+            "default": False,
+            "description": "Check everything, create nothing, and answer 200 with an estimate.",
+        }
+    }
+    schema["properties"] = {**files, **schema["properties"], **options}
     schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 

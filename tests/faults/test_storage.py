@@ -20,9 +20,12 @@ from cli.ports import free_port
 from core.blobs import open_blobs
 from core.cleaning import GRACE, TOMBSTONE, Cleaner
 from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
 from core.queue import JobQueue, make_celery
+from core.sandbox import Sandbox
 from core.settings import Settings
 from core.store import JobStore
 from core.workers import WorkerRegistry
@@ -49,7 +52,9 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 
 
 @pytest.fixture
-def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Service]:
+def service(
+    settings: Settings, redis: Redis, sandbox: Sandbox, tmp_path: Path
+) -> Iterator[Service]:
     """An api, and a worker with a network of random filters."""
     store, blobs = JobStore(redis), open_blobs(settings.blobs_url)
     services = Services(
@@ -58,6 +63,8 @@ def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Servic
         blobs=blobs,
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        keyring=KeyRing(KeyStore(redis)),
+        sandbox=sandbox,
     )
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
