@@ -40,8 +40,11 @@ def accept(
         ServiceUnavailable: a store is away; nothing is left of the job.
     """
     inputs = submission.uploads.keep(_described)
+    more = {}
+    if submission.webhook is not None:
+        more["webhook"] = submission.webhook.model_dump_json()
     if key is not None:
-        key = key.for_request(submission.params, inputs)
+        key = key.for_request(submission.params, inputs, **more)
         made = services.store.recall(key)
         if made is not None:
             return made, True
@@ -52,7 +55,13 @@ def accept(
     try:
         submission.uploads.keep(lambda upload: _kept(upload, services))
         job = services.store.create(
-            submission.params, inputs, admission, job_id=job_id, key=key, request_id=request_id
+            submission.params,
+            inputs,
+            admission,
+            job_id=job_id,
+            key=key,
+            request_id=request_id,
+            **more,
         )
     except RedisUnavailable:
         raise  # the record may have been written; if not, a sweep removes the files

@@ -5,23 +5,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Protocol
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import about, health, jobs, listing, removal, results
+from api import about, health, jobs, listing, removal, results, webhooks
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.examiner import Examiner
+from api.headers import SafeHeaders, add_docs
 from api.methods import Methods
 from api.middleware import BodyLimit
 from api.rates import Rates
 from api.request_ids import HEADER, RequestIds
-from core.sandbox import Sandbox
-from core.ticker import Ticker
 
 
-def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) -> FastAPI:
+class Background(Protocol):
+    """Something that goes on beside the requests."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+def create_app(services: Services, background: Sequence[Background] = ()) -> FastAPI:
     """The ASGI application.
 
     Args:
@@ -31,16 +41,18 @@ def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for ticker in background:
-            ticker.start()
+        for each in background:
+            each.start()
         yield
-        for ticker in background:
-            ticker.stop()
+        for each in background:
+            each.stop()
         await rates.close()
 
     rates = Rates(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
+        docs_url=None,  # ours has a content security policy
+        redoc_url=None,
         title="Easel",
         summary="Neural style transfer as a service.",
         version=version("easel"),
@@ -50,11 +62,13 @@ def create_app(services: Services, background: Sequence[Ticker | Sandbox] = ()) 
     app.add_middleware(Methods, routes=app.router.routes)
     _let_pages_in(app, services.settings.cors_origins)
     app.add_middleware(RequestIds)
+    app.add_middleware(SafeHeaders)
+    add_docs(app)
     app.state.services = services
     app.state.rates = rates
     app.state.examiner = Examiner(services)
     install_error_handlers(app)
-    for part in (listing, jobs, results, removal, about):
+    for part in (listing, jobs, results, removal, webhooks, about):
         app.include_router(part.router)
     app.include_router(health.router)
     return app

@@ -5,17 +5,21 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.courier import Courier
 from api.deps import Services
+from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.cleaning import Cleaner
 from core.connections import connect
 from core.keyring import KeyRing
 from core.keys import KeyStore
 from core.logs import configure_logging
-from core.queue import JobQueue, make_celery
+from core.outbox import Outbox
+from core.queue import JobQueue, WebhookQueue, make_celery
 from core.reaper import Reaper
 from core.sandbox import Bounds, Sandbox
 from core.settings import Settings
+from core.signing import WebhookSecrets
 from core.store import JobStore
 from core.ticker import Ticker
 from core.workers import WorkerRegistry
@@ -33,7 +37,8 @@ def build() -> FastAPI:
     configure_logging(settings.log_level, part="api")
     redis = connect(settings.redis_url, patience=2)
     blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint)
-    queue = JobQueue(make_celery(settings.redis_url))
+    celery = make_celery(settings.redis_url)
+    queue = JobQueue(celery)
     reaper = Reaper(
         redis,
         queue,
@@ -56,6 +61,8 @@ def build() -> FastAPI:
             blobs=blobs,
             queue=queue,
             workers=WorkerRegistry(redis),
+            webhooks=WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
+            guard=PromptGuard(AddressGuard(settings.webhook_allowed_networks)),
             keyring=KeyRing(KeyStore(redis)),
             sandbox=sandbox,
         ),
@@ -63,5 +70,6 @@ def build() -> FastAPI:
             sandbox,
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),
             Ticker("cleaner", _ASK_SECONDS, Cleaner(redis, blobs).sweep_if_due),
+            Courier(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery)),
         ],
     )

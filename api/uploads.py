@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from api.deps import Services, ServicesDep
@@ -20,6 +21,7 @@ from core.uploads import (
     count_errors,
     start_from,
 )
+from core.webhooks import EVENTS_FIELD, MAX_URL, URL_FIELD, Webhook, WebhookEvent, read_webhook
 
 _DESCRIPTIONS = {
     "content": "The photograph.",
@@ -31,6 +33,23 @@ _DESCRIPTIONS = {
     "the content takes its style from the regions of the same colour.",
 }
 
+_WEBHOOK_SCHEMA = {
+    URL_FIELD: {
+        "type": "string",
+        "format": "uri",
+        "maxLength": MAX_URL,
+        "description": "Where the job's events are posted to, signed as Standard Webhooks says.",
+        "examples": ["https://example.com/easel"],
+    },
+    EVENTS_FIELD: {
+        "type": "string",
+        "description": "Which events, with commas between. By default all: "
+        + ", ".join(event.value for event in WebhookEvent)
+        + ".",
+        "examples": ["job.succeeded,job.failed"],
+    },
+}
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -38,6 +57,7 @@ class Submission:
 
     params: StyleParams
     uploads: Uploads
+    webhook: Webhook | None = None
     #: Of the largest picture, at the size asked for.
     pixels: int = 0
     #: Whether to say only what would become of it.
@@ -61,7 +81,8 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
             for field in FILE_FIELDS
         }
         fields, repeated = _text_fields(form)
-    submission = _check_form(files, fields, repeated, services)
+    # In a thread: a webhook's host is resolved.
+    submission = await run_in_threadpool(_check_form, files, fields, repeated, services)
     pixels = await request.app.state.examiner.check(submission.uploads, submission.params)
     return replace(submission, pixels=pixels)
 
@@ -105,9 +126,13 @@ def _check_form(
     validate_only = fields.pop("validate_only", "false")
     if validate_only not in ("true", "false"):
         errors.append(FieldError("validate_only", f"{validate_only!r} is neither true nor false"))
+    text = _only_text(fields)
+    url, events = text.pop(URL_FIELD, None), text.pop(EVENTS_FIELD, None)
+    webhook, wrong = read_webhook(url, events, services.guard)
+    errors += wrong
     params = None
     try:
-        params = parse_params({**start_from(files["init_image"]), **_only_text(fields)})
+        params = parse_params({**start_from(files["init_image"]), **text})
     except InvalidRequest as invalid:
         errors += invalid.errors
     if params is not None and params.size > services.settings.max_size:
@@ -115,10 +140,10 @@ def _check_form(
         errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
     if errors or params is None:
         raise InvalidRequest(errors)
-    return Submission(params, Uploads.of(uploads), validate_only=validate_only == "true")
+    return Submission(params, Uploads.of(uploads), webhook, validate_only=validate_only == "true")
 
 
-def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, object]:
+def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, str]:
     return {
         name: value if isinstance(value, str) else f"<file {value.filename!r}>"
         for name, value in fields.items()
@@ -138,7 +163,7 @@ def form_schema() -> dict[str, Any]:
             "description": "Check everything, create nothing, and answer 200 with an estimate.",
         }
     }
-    schema["properties"] = {**files, **schema["properties"], **options}
+    schema["properties"] = {**files, **schema["properties"], **_WEBHOOK_SCHEMA, **options}
     schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 

@@ -43,6 +43,11 @@ MAX_REGIONS = 16
 #: A region's colour: red, green and blue.
 Label = tuple[int, ...]
 
+#: What Pillow's decoders raise on files that are cut off or broken inside.
+_BROKEN = (
+    ArithmeticError, LookupError, OSError, RuntimeError, SyntaxError, ValueError, struct.error,
+)  # fmt: skip
+
 #: What puts a picture upright, by its EXIF orientation.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -141,6 +146,8 @@ def _opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[
             with Image.open(io.BytesIO(data), formats=formats) as opened:
                 _check_size(opened.size, max_pixels)
                 opened.load()
+                if opened.mode in ("P", "PA") and opened.palette is None:
+                    raise InvalidPicture("is broken: its colours are those of a palette it lacks")
                 # Not ImageOps.exif_transpose, which fails where EXIF cannot be written anew.
                 turn = _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
                 yield opened if turn is None else opened.transpose(turn)
@@ -153,8 +160,7 @@ def _opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[
         raise InvalidPicture(
             f"unpacks to more than the {max_pixels} pixels allowed; send a smaller picture"
         ) from None
-    except (OSError, RuntimeError, SyntaxError, ValueError, struct.error) as error:
-        # What Pillow's decoders raise on files that are cut off or broken inside.
+    except _BROKEN as error:
         raise InvalidPicture(f"is broken and cannot be read: {error}") from error
 
 

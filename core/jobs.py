@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from uuid_utils import UUID, uuid7
 
 from core.params import StyleParams
+from core.webhooks import Delivery, Webhook, WebhookEvent
 
 #: Raised when the meaning of a stored field changes.
 SCHEMA_VERSION = 1
@@ -142,6 +143,9 @@ class Job(_Frozen):
     result: Picture | None = None
     metrics: Metrics | None = None
     error: Failure | None = None
+    #: Whom to tell of its events, and how that stands.
+    webhook: Webhook | None = None
+    deliveries: dict[WebhookEvent, Delivery] = {}
     #: How long its files are kept after its end.
     retention_seconds: float = RETENTION.total_seconds()
 

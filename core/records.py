@@ -30,7 +30,9 @@ HELD = "easel:held"
 LEAVING = "easel:leaving:"
 
 #: The fields of the record that hold JSON.
-_JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error"})
+_JSON_FIELDS = frozenset(
+    {"params", "inputs", "progress", "result", "metrics", "error", "webhook", "deliveries"}
+)
 
 
 def job_key(job_id: str) -> str:

@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
 
 import platformdirs
-from pydantic import AliasChoices, BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import InvalidSetting
 from core.exposure import is_loopback, wants_key
 from core.jobs import RETENTION
+from core.retries import DELAYS
 from core.uploads import MAX_FILES
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _read_duration(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    matched = re.fullmatch(r"(\d+)([smhd])", value)
-    if not matched:
-        raise ValueError(f"{value!r} is no duration; write a number and s, m, h or d, as in 24h")
-    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
-
-
-Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
-
-
-def _read_origins(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
-    for origin in origins:
-        if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
-            raise ValueError(
-                f"{origin!r} is no origin; write a scheme, a host and perhaps a port, as in "
-                "https://example.com, with commas between several, or * for all"
-            )
-    return origins
-
-
-Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_origins)]
+from core.values import Duration, Durations, Networks, Origins
 
 
 class Settings(BaseSettings):
@@ -166,6 +141,20 @@ class Settings(BaseSettings):
     )
     grace_seconds: float = Field(
         30, gt=0, description="How long `easel serve` lets a worker put its job away when stopping."
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="What signs the webhooks: whsec_ and 24 to 64 bytes in base64; several, with "
+        "spaces between, while it is changed. By default Easel makes one for each caller.",
+    )
+    webhook_allowed_networks: Networks = Field(
+        (), description="Networks that webhooks may go to although they are not public."
+    )
+    webhook_timeout: Duration = Field(
+        timedelta(seconds=15), description="How long a receiver of webhooks may take to answer."
+    )
+    webhook_retries: Durations = Field(
+        DELAYS, description="After how long a webhook is tried again, each time."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

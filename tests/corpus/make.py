@@ -49,7 +49,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def png_of(width: int, height: int, *others: bytes, depth: int = 8, color: int = 0) -> bytes:
     """A black PNG, with other chunks before its pixels."""
     head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    row = b"\0" + bytes((width * depth * {0: 1, 2: 3, 6: 4}[color] + 7) // 8)
+    row = b"\0" + bytes((width * depth * {0: 1, 2: 3, 3: 1, 6: 4}[color] + 7) // 8)
     pixels = zlib.compress(row * height, 9)
     chunks = (chunk(b"IHDR", head), *others, chunk(b"IDAT", pixels), chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
@@ -152,6 +152,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "claims-65535.jpg": lambda: jpeg_claiming(65_535, 65_535),
     "claims-65535.gif": lambda: gif_claiming(65_535, 65_535),
     "claims-65535.avif": lambda: avif_claiming(65_535, 65_535),
+    "no-palette.png": lambda: png_of(32, 32, color=3),
     "text-of-100-megabytes.png": lambda: text_bomb(b"zTXt", 100),
     "texts-of-128-megabytes.png": lambda: text_bomb(b"zTXt", 1, times=128),
     "international-text.png": lambda: text_bomb(b"iTXt", 100),

@@ -9,6 +9,7 @@ import pytest
 from core.errors import InvalidPicture
 from core.sandbox import Bounds, Sandbox
 from core.settings import Settings
+from tests.corpus.fuzz import mutated_files, outcome
 from tests.corpus.make import READ, REFUSED, SAVED, photograph, truncated
 
 MAX_PIXELS = Settings.model_fields["max_picture_pixels"].default
@@ -51,3 +52,12 @@ def test_a_picture_cut_off_anywhere_is_refused(bounded: Sandbox, picture_format:
     assert len(cut) >= 2
     for data in cut:
         assert_refused(bounded, data)
+
+
+def test_500_damaged_pictures_are_read_or_refused_and_break_nothing(bounded: Sandbox) -> None:
+    outcomes = [
+        outcome(bounded, data, mask=number % 10 == 0)
+        for number, data in enumerate(mutated_files(500, seed=0))
+    ]
+    assert set(outcomes) == {"read", "refused"}
+    assert outcomes.count("read") > 50, "most damage is noticed at once, and tests nothing deeper"

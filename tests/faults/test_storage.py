@@ -17,6 +17,7 @@ from redis import Redis
 
 from api.deps import Services
 from cli.ports import free_port
+from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.cleaning import GRACE, TOMBSTONE, Cleaner
 from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
@@ -27,6 +28,7 @@ from core.params import Network, StyleParams
 from core.queue import JobQueue, make_celery
 from core.sandbox import Sandbox
 from core.settings import Settings
+from core.signing import WebhookSecrets
 from core.store import JobStore
 from core.workers import WorkerRegistry
 from tests.api.conftest import serving
@@ -63,6 +65,8 @@ def service(
         blobs=blobs,
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        webhooks=WebhookSecrets(redis),
+        guard=PromptGuard(AddressGuard()),
         keyring=KeyRing(KeyStore(redis)),
         sandbox=sandbox,
     )
@@ -245,6 +249,7 @@ def test_s7_uploads_whose_api_was_killed_before_the_record_are_swept(
 
 _WRITE_FOR_EVER = """
 import itertools, sys
+from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 blobs = open_blobs(sys.argv[1])
 for number in itertools.count():
