@@ -10,11 +10,22 @@ from typing import Protocol
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import about, health, jobs, listing, removal, results, webhooks
+from api import (
+    about,
+    events,
+    health,
+    jobs,
+    listing,
+    previews,
+    removal,
+    results,
+    webhooks,
+)
 from api.deps import Services
 from api.errors import install_error_handlers
 from api.examiner import Examiner
 from api.headers import SafeHeaders, add_docs
+from api.live import Live
 from api.methods import Methods
 from api.middleware import BodyLimit
 from api.rates import Rates
@@ -46,8 +57,10 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         yield
         for each in background:
             each.stop()
+        await live.close()
         await rates.close()
 
+    live = Live(services.settings.redis_url)
     rates = Rates(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
@@ -65,10 +78,11 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.add_middleware(SafeHeaders)
     add_docs(app)
     app.state.services = services
+    app.state.live = live
     app.state.rates = rates
     app.state.examiner = Examiner(services)
     install_error_handlers(app)
-    for part in (listing, jobs, results, removal, webhooks, about):
+    for part in (listing, jobs, events, results, previews, removal, webhooks, about):
         app.include_router(part.router)
     app.include_router(health.router)
     return app

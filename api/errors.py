@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from api.methods import allowed_methods
 from api.schemas import FieldProblem, Problem
 from core import errors
+from core.previews import NoPreviewYet
 
 _logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ _STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
+    NoPreviewYet: HTTPStatus.NOT_FOUND,
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from api.callers import CallerDep
 from api.deps import ServicesDep
+from api.documents import snapshot_of
 from api.problems import problems
-from api.schemas import JobView, job_view
+from api.schemas import JobView
 from core.jobs import JobStatus
 from core.listing import MAX_PAGE, cursor_of, read_cursor
 
@@ -26,7 +28,7 @@ class JobPage(BaseModel):
     )
 
 
-@router.get("/jobs", operation_id="list_jobs", responses=problems(422, 503))
+@router.get("/jobs", operation_id="list_jobs", response_model=JobPage, responses=problems(422, 503))
 def list_jobs(
     caller: CallerDep,
     services: ServicesDep,
@@ -38,7 +40,7 @@ def list_jobs(
     cursor: Annotated[
         str | None, Query(description="The `next_cursor` of the page before this one.")
     ] = None,
-) -> JobPage:
+) -> Response:
     """Your jobs, newest first, a page at a time.
 
     Following `next_cursor` to its end shows every job once that was there at the beginning,
@@ -50,7 +52,8 @@ def list_jobs(
         limit=limit,
         behind=None if cursor is None else read_cursor(cursor),
     )
-    return JobPage(
-        items=[job_view(job, place) for job, place in page.jobs],
-        next_cursor=cursor_of(page.jobs[-1][0].id) if page.more else None,
+    items = ",".join(snapshot_of(job, place).document() for job, place in page.jobs)
+    next_cursor = json.dumps(cursor_of(page.jobs[-1][0].id) if page.more else None)
+    return Response(
+        f'{{"items":[{items}],"next_cursor":{next_cursor}}}', media_type="application/json"
     )

@@ -12,6 +12,7 @@ from core.connections import connect
 from core.errors import ServiceUnavailable, WeightsUnavailable
 from core.nst import pick_device
 from core.params import StyleParams
+from core.previews import Previews
 from core.queue import JobQueue, make_celery
 from core.settings import Settings
 from core.store import JobStore
@@ -44,6 +45,7 @@ class WorkerProcess:
             JobStore(redis, settings.lease_seconds),
             JobQueue(make_celery(settings.redis_url)),
             open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=patience),
+            Previews(connect(settings.redis_url, patience=0)),
             self._networks,
             Limits(
                 settings.max_picture_pixels, settings.checkpoint_seconds, settings.stall_seconds

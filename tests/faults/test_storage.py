@@ -25,6 +25,7 @@ from core.keyring import KeyRing
 from core.keys import KeyStore
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
+from core.previews import Previews
 from core.queue import JobQueue, make_celery
 from core.sandbox import Sandbox
 from core.settings import Settings
@@ -73,7 +74,8 @@ def service(
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
     limits = Limits(settings.max_picture_pixels, checkpoint_seconds=60, stall_seconds=60)
-    runner = Runner(store, services.queue, blobs, networks, limits)
+    previews = Previews(redis)
+    runner = Runner(store, services.queue, blobs, previews, networks, limits)
     with serving(services) as client:
         yield Service(services, client, runner, redis)
 
