@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock samples figures soak fuzz audit load reliability clean
+.PHONY: serve test check format lock samples figures soak fuzz audit load reliability vendor clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -70,6 +70,11 @@ load: .venv/installed
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw
+	@$(BIN)/python -m samples.small
+
+# The page's libraries, from the npm registry; needs npm.
+vendor: .venv/installed
+	@$(BIN)/python -m tools.vendor
 
 clean:
 	rm -rf .venv

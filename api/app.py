@@ -28,6 +28,8 @@ from api.headers import SafeHeaders, add_docs
 from api.live import Live
 from api.methods import Methods
 from api.middleware import BodyLimit
+from api.openapi import describe
+from api.page import page_routes
 from api.rates import Rates
 from api.request_ids import HEADER, RequestIds
 
@@ -85,6 +87,8 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     for part in (listing, jobs, events, results, previews, removal, webhooks, about):
         app.include_router(part.router)
     app.include_router(health.router)
+    app.router.routes.extend(page_routes(services.settings))
+    describe(app)
     return app
 
 

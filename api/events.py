@@ -24,6 +24,22 @@ _PING_SECONDS = 15
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
+#: One event, as OpenAPI 3.2 describes the items of a stream.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["queued", "started", "progress", "preview", *sorted(FINAL)]},
+        "id": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobView"},
+        },
+    },
+    "required": ["event", "id", "data"],
+}
+
+
 @router.get(
     "/jobs/{job_id}/events",
     operation_id="follow_job",
@@ -31,7 +47,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     responses={
         200: {
             "description": "The events, from the first one that the client has not seen.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"itemSchema": _EVENT}},
         },
         204: {"description": "The job has ended, and the client has seen its last event."},
         **problems(404, 503),

@@ -122,8 +122,8 @@ class WorkerView(BaseModel):
     id: str
     device: str
     networks: tuple[str, ...]
-    memory_total_bytes: int
-    memory_available_bytes: int
+    memory_total_bytes: int | None = Field(description="Of its device; null where not known.")
+    memory_available_bytes: int | None
     busy: bool = Field(description="Whether it runs a job now.")
 
 

@@ -43,6 +43,11 @@ def _no_names(host: str) -> list[str]:
 
 @pytest.fixture
 def services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
+    return make_services(settings, redis, sandbox)
+
+
+def make_services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
+    """All that the api works with, on a real Valkey."""
     return Services(
         settings=settings,
         store=JobStore(redis, retention=settings.retention),

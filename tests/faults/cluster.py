@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -157,14 +155,6 @@ class Cluster:
         worker = self.start_worker(**environment)
         worker.special = True
         return self.ready(worker)
-
-    def death(self) -> Server:
-        """The first worker that has ended; wait for it."""
-        ends = {os.pidfd_open(worker.popen.pid): worker for worker in self.workers}
-        ended, _, _ = select.select(list(ends), [], [], PATIENCE_SECONDS)
-        for end in ends:
-            os.close(end)
-        return ends[ended[0]]
 
     def stop(self) -> None:
         """End everything; what has not ended by itself is killed."""

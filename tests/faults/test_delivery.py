@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -11,7 +12,6 @@ from core.queue import MESSAGE_LISTS, STYLIZE_TASK, make_celery
 from core.records import JOBS_RUNNING, LAST_SWEEP
 from tests.faults.cluster import LONG, Cluster, Running
 from tests.faults.conftest import Row
-from tests.faults.servers import PATIENCE_SECONDS
 
 
 def test_a_job_announced_five_times_is_done_once(cluster: Cluster, row: Row) -> None:
@@ -67,22 +67,56 @@ def test_a_message_of_an_unknown_job_is_dropped(cluster: Cluster, row: Row) -> N
     cluster.assert_sound([])
 
 
-def test_garbage_in_the_queue_stops_nobody_for_long(cluster: Cluster, row: Row) -> None:
-    row(
-        "D5",
-        "JSON of another shape, and what is no JSON, in the queue's list",
-        "it is thrown away; the worker that took what is no JSON ends, and is started again",
-        "until a new job has succeeded",
-    )
-    row.strike()
-    for garbage in ("{}", "not JSON"):
-        cluster.redis.rpush(MESSAGE_LISTS[0], garbage)
+def test_garbage_in_the_queue_stops_nobody(cluster: Cluster, row: Row) -> None:
+    row("D5", "what is no message, or not even JSON, in the queue's list", "it is dropped")
+    mark = cluster.log.mark()
+    garbage: list[str | bytes] = [
+        "{}",
+        "[]",
+        "7",
+        "null",
+        "not JSON",
+        b"\xff\xfe",
+        '{"properties": {}}',
+    ]
+    for each in garbage:
+        cluster.redis.rpush(MESSAGE_LISTS[0], each)
     fresh = cluster.post()
-    victim = cluster.death()
-    assert victim.popen.wait(PATIENCE_SECONDS) != 0
     assert cluster.ended(fresh).status == "succeeded"
-    row.recovered()
+    for name in MESSAGE_LISTS:
+        cluster.wait_until_empty(name)
+    dropped = cluster.log.since(mark, "what lay in the queue is no message; dropped")
+    assert len(dropped) == len(garbage)
+    assert all(worker.alive for worker in cluster.workers)
     cluster.assert_sound([fresh])
+
+
+def test_a_pickled_message_is_refused_and_never_opened(
+    cluster: Cluster, row: Row, tmp_path: Path
+) -> None:
+    row("D8", "a message whose body is a pickle that writes a file", "it is refused unopened")
+    trace = tmp_path / "trace"
+    make_celery(cluster.redis_url).send_task(
+        STYLIZE_TASK, args=[Trap(str(trace))], serializer="pickle", task_id=new_job_id()
+    )
+    fresh = cluster.post()
+    assert cluster.ended(fresh).status == "succeeded"
+    for name in MESSAGE_LISTS:
+        cluster.wait_until_empty(name)
+    cluster.wait_until_empty("unacked")
+    assert all(worker.alive for worker in cluster.workers)
+    assert not trace.exists()
+    cluster.assert_sound([fresh])
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open, (self._path, "w")
 
 
 def test_a_message_of_a_finished_or_canceled_job_changes_nothing(
