@@ -12,13 +12,13 @@ from contextlib import suppress
 class Wire:
     """Listens on a port of its own and passes bytes on to another."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, port: int | None = None) -> None:
         self._target_port = target_port
         #: While set, bytes pass.
         self.open = threading.Event()
         self.swallowed = threading.Event()
         self.mend()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port or 0))
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []

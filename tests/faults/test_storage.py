@@ -30,6 +30,7 @@ from core.queue import JobQueue, make_celery
 from core.sandbox import Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
+from core.statistics import Census
 from core.store import JobStore
 from core.workers import WorkerRegistry
 from tests.api.conftest import serving
@@ -66,6 +67,7 @@ def service(
         blobs=blobs,
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        census=Census(redis),
         webhooks=WebhookSecrets(redis),
         guard=PromptGuard(AddressGuard()),
         keyring=KeyRing(KeyStore(redis)),
