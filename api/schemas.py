@@ -129,7 +129,7 @@ class WorkerView(BaseModel):
 
 def worker_view(worker: WorkerInfo) -> WorkerView:
     """The worker as the api shows it."""
-    fields = worker.model_dump(exclude={"job_id"})
+    fields = worker.model_dump(exclude={"job_id", "resident_bytes", "steps", "steps_per_second"})
     return WorkerView(**fields, busy=worker.job_id is not None)
 
 

@@ -25,6 +25,7 @@ from core.nst import VGG19, Pictures, Step, stylize
 from core.previews import Previews
 from core.queue import JobQueue
 from core.store import JobStore
+from core.tracing import job_span
 from core.uploads import Uploads
 from worker.checkpoints import Checkpoints
 from worker.failures import failure_of
@@ -85,6 +86,8 @@ class Runner:
         self._clock = clock
         #: The job at hand.
         self.job_id: str | None = None
+        #: The steps made so far, of all jobs.
+        self.steps = 0
 
     def run(self, job_id: str) -> None:
         """Take the job to its final state, if it is there to be claimed.
@@ -102,7 +105,7 @@ class Runner:
                 return
             self.job_id = job_id
             try:
-                with log_context(request_id=job.request_id):
+                with log_context(request_id=job.request_id), job_span("job", job):
                     _logger.info("job started", extra={"attempt": job.attempt})
                     self._attempt(job)
             except StaleAttempt:
@@ -143,17 +146,18 @@ class Runner:
         pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._limits.max_pixels)
         with Painter(self._previews, job, self._clock) as painter:
             for step in self._steps(job, pictures, network):
+                self.steps += 1
                 if not lease.step_made():
                     return self._store.call_off(job)
                 if self._stopping():
-                    return self._hand_back(job, step, checkpoints)
+                    return self._hand_back(job, step, lease, checkpoints)
                 if pace.due():
                     lease.report(progress_of(step, pace.eta(step.fraction)))
                 if painter.due():
                     painter.show(step.image)
                 if checkpoints.due() and (digest := checkpoints.save(step)):
                     lease.save(digest)
-                    checkpoints.keep_only(digest, lease.checkpoint)
+                    checkpoints.keep_only(*lease.checkpoints())
         metrics = Metrics(
             optimize_seconds=round(pace.elapsed(), 3),
             device=str(network.device),
@@ -197,10 +201,10 @@ class Runner:
             self._store.holds.release(self._blobs, [result.sha256, preview.sha256])
             raise
 
-    def _hand_back(self, job: Job, step: Step, checkpoints: Checkpoints) -> JobStatus:
+    def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         digest = checkpoints.save(step)
         status = self._store.hand_back(job, **({"checkpoint": digest} if digest else {}))
-        checkpoints.keep_only(digest or job.checkpoint)
+        checkpoints.keep_only(*([digest] if digest else lease.checkpoints()))
         return status
 
     def _queue_again(self, job: Job) -> None:
