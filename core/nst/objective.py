@@ -85,8 +85,10 @@ class Objective:
 
     def __call__(self, image: Tensor) -> LossTerms:
         """The terms at a picture of shape (1, 3, H, W)."""
+        return self._terms(self._network.features(image, self._layers), image)
+
+    def _terms(self, F: Mapping[Layer, Tensor], image: Tensor) -> LossTerms:
         params = self._params
-        F = self._network.features(image, {*params.content_layers, *params.style_layers})
         G = self._grams(F, self._T)
         content = content_loss((F[layer], self._P[layer]) for layer in params.content_layers)
         style = style_loss((self._weights[key], G[key], self._A[key]) for key in G)
@@ -107,11 +109,25 @@ class Objective:
         Args:
             image: shape (1, 3, H, W), or (1, 1, H, W) for a grey picture.
         """
+        with torch.no_grad():
+            activations = self._network.activations(image.expand(-1, 3, -1, -1), self._layers)
+        F = {layer: activations[layer].detach().requires_grad_() for layer in self._layers}
         image = image.detach().requires_grad_()
-        loss = self(image.expand(-1, 3, -1, -1))
-        (gradient,) = torch.autograd.grad(loss.total, image)
+        loss = self._terms(F, image)
+
+        def gradient_at(layer: Layer) -> Tensor | None:
+            return _gradient(loss.total, F[layer]) if layer in F else None
+
+        through_network = self._network.backward(activations, gradient_at)
+        if image.shape[1] == 1:
+            through_network = through_network.sum(1, keepdim=True)
+        gradient = through_network + _gradient(loss.total, image)
         # Sums depend on the order of memory, so that order is always the same.
         return loss.detach(), gradient.contiguous()
+
+    @property
+    def _layers(self) -> set[Layer]:
+        return {*self._params.content_layers, *self._params.style_layers}
 
     def _grams(self, F: Mapping[Layer, Tensor], T: Mapping[Key, Tensor] | None) -> Grams:
         if T is None:
@@ -160,3 +176,8 @@ class Objective:
             for layer, weight in layer_weights.items()
             for label, region in self._masks.content.regions.items()
         }
+
+
+def _gradient(total: Tensor, of: Tensor) -> Tensor:
+    (gradient,) = torch.autograd.grad(total, of, retain_graph=True)
+    return gradient
