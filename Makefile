@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock samples figures soak reliability clean
+.PHONY: serve test check format lock bench samples figures soak reliability clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -39,6 +39,11 @@ lock: .venv/installed
 	@$(LOCK) pyproject.toml --extra api -o requirements/api.txt
 	@$(LOCK) pyproject.toml --extra worker -o requirements/worker.txt
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+
+# Easel against the loop everyone writes: minutes at 256, a quarter of an hour at 512.
+SIZES ?= 256 512
+bench: .venv/installed
+	@for size in $(SIZES); do $(BIN)/python -m bench.speed --size $$size || exit 1; done
 
 # The pictures of docs/, made anew.
 figures: .venv/installed

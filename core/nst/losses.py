@@ -39,7 +39,7 @@ class _Gram(torch.autograd.Function):
 
     Its gradient as one product, since both factors are the same: autograd makes
     two of it and adds them up. The products are computed in the format of F,
-    whose sums every device accumulates in float32 or better.
+    and rounded to it once: devices sum in float32.
     """
 
     @staticmethod
@@ -52,7 +52,8 @@ class _Gram(torch.autograd.Function):
         (F,) = ctx.saved_tensors
         (dG,) = gradients  # (C, C)
         # In this order the product has the memory layout of F.
-        return (F.T @ ((dG + dG.T) / F.shape[1]).to(F.dtype)).T  # (C, M)
+        dF: Tensor = F.T @ ((dG + dG.T) / F.shape[1]).to(F.dtype)  # (M, C)
+        return dF.T
 
 
 def guided_gram(features: Tensor, guide: Tensor) -> Tensor:

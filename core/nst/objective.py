@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -66,22 +67,20 @@ class Objective:
         masks: Masks | None = None,
     ) -> None:
         self._network = network
-        self._content = content
-        self._styles = styles
         self._params = params
         self._masks = masks
         with torch.no_grad():
-            self._P = network.features(content, params.content_layers)
-            self._A = self._style_targets()
+            # Whatever the steps are computed in, what they aim at is exact.
+            self._P = network.exact.features(content, params.content_layers)
+            self._A = self._style_targets(styles)
             self._T = self._guides(content, masks.content) if masks else None
         self._weights = self._region_weights()
 
     def in_float32(self) -> Objective:
         """The same objective, computed in float32."""
-        if self._network.dtype == torch.float32:
-            return self
-        network = self._network.using(torch.float32)
-        return Objective(network, self._content, self._styles, self._params, self._masks)
+        exact = copy(self)
+        exact._network = self._network.exact
+        return exact
 
     def __call__(self, image: Tensor) -> LossTerms:
         """The terms at a picture of shape (1, 3, H, W)."""
@@ -143,14 +142,14 @@ class Objective:
             for label in guides.regions
         }
 
-    def _style_targets(self) -> Grams:
+    def _style_targets(self, styles: Sequence[Tensor]) -> Grams:
         """The blend of the styles' Gram matrices, region by region."""
         sums: Grams = {}
         totals: dict[Key, float] = {}
-        blend = self._params.blend_weights(len(self._styles))
-        for number, (style, weight) in enumerate(zip(self._styles, blend, strict=True)):
+        blend = self._params.blend_weights(len(styles))
+        for number, (style, weight) in enumerate(zip(styles, blend, strict=True)):
             T = self._guides(style, self._masks.styles[number]) if self._masks else None
-            features = self._network.features(style, self._params.style_layers)
+            features = self._network.exact.features(style, self._params.style_layers)
             for key, matrix in self._grams(features, T).items():
                 sums[key] = sums.get(key, torch.zeros_like(matrix)) + weight * matrix
                 totals[key] = totals.get(key, 0) + weight

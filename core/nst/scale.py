@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.nst import colour
 from core.nst.objective import Masks, Objective
+from core.nst.preconditioner import Preconditioner, Smoothing, identity
 from core.nst.regions import check_labels, read_mask
 from core.nst.tensors import to_tensor
 from core.nst.vgg import VGG19
@@ -38,16 +39,32 @@ class Scale:
             generator = torch.Generator().manual_seed(self.params.seed)
             start = torch.rand(self.content.shape, generator=generator).to(self.content.device)
         elif kind is Init.STYLE:
-            start = self._resized(self.styles[0])
+            start = self._resized(self.styles[0]).clamp(0, 1)
         elif kind is Init.IMAGE and self.init_image is not None:
             start = self.init_image
         else:
             start = self.content
         return colour.luminance(start) if self._grey else start
 
-    def enlarged(self, image: Tensor) -> Tensor:
-        """The result of a smaller scale, to go on from."""
-        return self._resized(image)
+    def enlarged(self, image: Tensor, smaller: Scale) -> Tensor:
+        """The result of a smaller scale, to go on from.
+
+        What was painted there is enlarged, and laid over this scale's start: its
+        detail, which the smaller one could not have, would be lost otherwise.
+        Noise has no detail worth keeping.
+        """
+        if self.params.init is Init.NOISE:
+            return self._resized(image).clamp(0, 1)
+        return self.start() + self._resized(image - smaller.start())
+
+    def preconditioner(self) -> Preconditioner:
+        """What L-BFGS begins with: from a picture, broad strokes first.
+
+        From noise it is the fine detail that has to go.
+        """
+        if self.params.init is Init.NOISE:
+            return identity
+        return Smoothing(self.height, self.width, self.content.device)
 
     def shown(self, image: Tensor) -> Tensor:
         """What a person sees: shape (1, 3, H, W), RGB in [0, 1]."""
@@ -59,7 +76,7 @@ class Scale:
 
     def _resized(self, image: Tensor) -> Tensor:
         size = (self.height, self.width)
-        return nn.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
+        return nn.interpolate(image, size, mode="bicubic", antialias=True)
 
 
 def make_scale(pictures: Pictures, params: StyleParams, network: VGG19) -> Scale:

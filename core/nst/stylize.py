@@ -94,12 +94,13 @@ def stylize(
     plan = Plan(sides, params.steps)
     saved = None if resume is None else checkpoint.unpack(resume, network.device)
     begin = 0 if saved is None else int(saved["scale"])
-    image = None  # (1, 3, H, W), or (1, 1, H, W) where only luminance is painted
+    painted: tuple[Tensor, Scale] | None = None
 
     for number in range(begin, len(sides)):
         scale = make_scale(pictures, params.at_size(sides[number]), network)
-        image = scale.start() if image is None else scale.enlarged(image)
-        optimizer = make_optimizer(params.optimizer, params.learning_rate)
+        # (1, 3, H, W), or (1, 1, H, W) where only luminance is painted
+        image = scale.start() if painted is None else scale.enlarged(*painted)
+        optimizer = make_optimizer(params.optimizer, params.learning_rate, scale.preconditioner())
         first = 0
         if saved is not None and number == begin:
             first, image = _restored(saved, image, optimizer)
@@ -113,9 +114,9 @@ def stylize(
             }
             if reached.step < params.steps:
                 yield plan.record(number, reached.step, scale, reached.point.loss, image, state)
+        painted = image, scale
 
     # The result is a picture that can be shown, and its loss is computed in float32.
-    assert image is not None
     image = image.clamp(0, 1)
     loss = scale.objective.in_float32().at(image)
     yield plan.record(len(sides) - 1, params.steps, scale, loss, image, state)

@@ -64,6 +64,8 @@ class VGG19:
             )
             for layer in LAYERS
         }
+        #: Made when first asked for, and shared by all of them.
+        self._variants = {(dtype, pooling, padding): self}
 
     def using(
         self,
@@ -73,9 +75,16 @@ class VGG19:
     ) -> VGG19:
         """The same network with another number format, pooling or padding."""
         wanted = (dtype or self.dtype, pooling or self._pooling, padding or self._padding)
-        if wanted == (self.dtype, self._pooling, self._padding):
-            return self
-        return VGG19(self._weights, self._mean, self.device, *wanted)
+        if wanted not in self._variants:
+            network = VGG19(self._weights, self._mean, self.device, *wanted)
+            self._variants[wanted] = network
+            network._variants = self._variants
+        return self._variants[wanted]
+
+    @property
+    def exact(self) -> VGG19:
+        """The same network in float32, or better if it is."""
+        return self.using(torch.promote_types(self.dtype, torch.float32))
 
     def features(self, image: Tensor, layers: Iterable[Layer]) -> dict[Layer, Tensor]:
         """The features of a picture, after the ReLU, by layer.
@@ -112,7 +121,7 @@ class VGG19:
                 their shape, to be written over; None where there is none.
 
         Returns:
-            Shape (1, 3, H, W), in float32.
+            Shape (1, 3, H, W), in float32 or better.
         """
         g: Tensor | None = None
         while activations:
@@ -125,7 +134,7 @@ class VGG19:
                 g = self._back(g, layer, below)
         if g is None:
             raise ValueError("gradient_at gave no gradient for any layer")
-        return g.float()
+        return g.to(torch.promote_types(g.dtype, torch.float32))
 
     def _activations(self, image: Tensor, last: Layer) -> Iterator[tuple[Layer, Tensor]]:
         x = (image - self._mean_pixel).to(self.dtype, memory_format=torch.channels_last)
