@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock bench samples figures soak reliability clean
+.PHONY: serve test check format lock bench samples figures soak fuzz audit load reliability clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -58,6 +58,18 @@ reliability: .venv/installed
 	@rm -f .faults
 	@FAULT_REPORT=.faults $(BIN)/python -m pytest tests/faults
 	@$(BIN)/python -m tests.faults.report .faults > docs/reliability.md
+
+# 20,000 damaged pictures; make fuzz SEED=2 damages them in other ways.
+fuzz: .venv/installed
+	@$(BIN)/python -m tests.corpus.fuzz --files 20000 --seed $(SEED)
+
+# Known vulnerabilities in what is locked. Asks a service on the internet.
+audit: .venv/installed
+	@$(BIN)/python -m pip_audit --strict --require-hashes --disable-pip --requirement requirements/dev.txt
+
+# 100 clients that post, poll and hang up at random, for two minutes.
+load: .venv/installed
+	@$(BIN)/python -m bench.load --seed $(SEED) --seconds 120
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import uvicorn
 
+from core.keys import any_key_made
 from core.settings import Settings
 
 if __name__ == "__main__":
     settings = Settings()
-    settings.check_exposure()
+    settings.check_exposure(partial(any_key_made, settings.redis_url))
     uvicorn.run(
         "api.main:build",
         factory=True,

@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Protocol
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
-from api import health, jobs
+from api import about, health, jobs, listing, removal, results, webhooks
 from api.deps import Services
 from api.errors import install_error_handlers
+from api.examiner import Examiner
+from api.headers import SafeHeaders, add_docs
+from api.methods import Methods
 from api.middleware import BodyLimit
-from core.ticker import Ticker
+from api.rates import Rates
+from api.request_ids import HEADER, RequestIds
 
 
-def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI:
+class Background(Protocol):
+    """Something that goes on beside the requests."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+def create_app(services: Services, background: Sequence[Background] = ()) -> FastAPI:
     """The ASGI application.
 
     Args:
@@ -25,21 +41,54 @@ def create_app(services: Services, background: Sequence[Ticker] = ()) -> FastAPI
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for ticker in background:
-            ticker.start()
+        for each in background:
+            each.start()
         yield
-        for ticker in background:
-            ticker.stop()
+        for each in background:
+            each.stop()
+        await rates.close()
 
+    rates = Rates(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
+        docs_url=None,  # ours has a content security policy
+        redoc_url=None,
         title="Easel",
         summary="Neural style transfer as a service.",
         version=version("easel"),
     )
-    app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, limits=services.settings)
+    app.add_middleware(Methods, routes=app.router.routes)
+    _let_pages_in(app, services.settings.cors_origins)
+    app.add_middleware(RequestIds)
+    app.add_middleware(SafeHeaders)
+    add_docs(app)
     app.state.services = services
+    app.state.rates = rates
+    app.state.examiner = Examiner(services)
     install_error_handlers(app)
-    app.include_router(jobs.router)
+    for part in (listing, jobs, results, removal, webhooks, about):
+        app.include_router(part.router)
     app.include_router(health.router)
     return app
+
+
+def _let_pages_in(app: FastAPI, origins: tuple[str, ...]) -> None:
+    """Let the pages of other origins read our answers."""
+    if not origins:
+        return
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
+        allow_headers=[
+            *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Prefer"),
+            *("If-None-Match", "Last-Event-ID", HEADER),
+        ],
+        expose_headers=[
+            *("Location", "Retry-After", "ETag", "Idempotent-Replayed", "Content-Disposition"),
+            *("Preference-Applied", "WWW-Authenticate", HEADER),
+        ],
+        max_age=3600,
+    )

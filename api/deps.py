@@ -7,9 +7,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from core.addresses import PromptGuard
 from core.blobs import Blobs
+from core.keyring import KeyRing
 from core.queue import JobQueue
+from core.sandbox import Sandbox
 from core.settings import Settings
+from core.signing import WebhookSecrets
 from core.store import JobStore
 from core.workers import WorkerRegistry
 
@@ -23,9 +27,14 @@ class Services:
     blobs: Blobs
     queue: JobQueue
     workers: WorkerRegistry
+    webhooks: WebhookSecrets
+    #: Knows where webhooks are not sent.
+    guard: PromptGuard
+    keyring: KeyRing
+    sandbox: Sandbox
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)
     return services

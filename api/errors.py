@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.methods import allowed_methods
 from api.schemas import FieldProblem, Problem
 from core import errors
 
@@ -20,11 +21,15 @@ _logger = logging.getLogger(__name__)
 #: What each error means in HTTP; the nearest class in its ancestry counts.
 _STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.LinkInvalid: HTTPStatus.FORBIDDEN,
+    errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.KeyRequired: HTTPStatus.UNAUTHORIZED,
     errors.ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.EaselError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -34,6 +39,7 @@ _FRAMEWORK_CODES = {
     HTTPStatus.BAD_REQUEST: "malformed_request",
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_TIMEOUT: "upload_too_slow",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
 }
@@ -86,14 +92,27 @@ def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.InvalidRequest):
         fields = [FieldProblem(field=bad.field, message=bad.message) for bad in error.errors]
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if isinstance(error, errors.KeyRequired):
+        headers["WWW-Authenticate"] = _challenge(error)
     return problem_response(request, status, error.code, str(error), fields=fields, headers=headers)
+
+
+def _challenge(error: errors.KeyRequired) -> str:
+    """How to come in, as RFC 6750 (section 3) says it."""
+    reason = ', error="invalid_token"' if isinstance(error, errors.InvalidKey) else ""
+    return f'Bearer realm="easel"{reason}'
 
 
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     code = _FRAMEWORK_CODES.get(status, status.phrase.lower().replace(" ", "_"))
-    return problem_response(request, status, code, str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    detail = str(error.detail)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(allowed_methods(request.app.router.routes, request.scope))
+        detail = f"{request.method} is not for {request.url.path}; allowed are {headers['Allow']}"
+    return problem_response(request, status, code, detail, headers=headers)
 
 
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:

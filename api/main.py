@@ -5,20 +5,30 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.courier import Courier
 from api.deps import Services
+from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.cleaning import Cleaner
 from core.connections import connect
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.logs import configure_logging
-from core.queue import JobQueue, make_celery
+from core.outbox import Outbox
+from core.queue import JobQueue, WebhookQueue, make_celery
 from core.reaper import Reaper
+from core.sandbox import Bounds, Sandbox
 from core.settings import Settings
+from core.signing import WebhookSecrets
 from core.store import JobStore
 from core.ticker import Ticker
 from core.workers import WorkerRegistry
 
 #: How often each api asks whether a sweep is due; one of them will be the one to do it.
 _ASK_SECONDS = 60
+
+#: A second on the processor lasts so many at most; the machine is too busy otherwise.
+_BUSY = 4
 
 
 def build() -> FastAPI:
@@ -27,13 +37,22 @@ def build() -> FastAPI:
     configure_logging(settings.log_level, part="api")
     redis = connect(settings.redis_url, patience=2)
     blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint)
-    queue = JobQueue(make_celery(settings.redis_url))
+    celery = make_celery(settings.redis_url)
+    queue = JobQueue(celery)
     reaper = Reaper(
         redis,
         queue,
         lease_seconds=settings.lease_seconds,
         every_seconds=settings.sweep_seconds,
         max_attempts=settings.max_attempts,
+    )
+    sandbox = Sandbox(
+        settings.decoders,
+        Bounds(
+            memory_bytes=settings.decode_memory_bytes,
+            seconds=settings.decode_seconds,
+            clock_seconds=settings.decode_seconds * _BUSY,
+        ),
     )
     return create_app(
         Services(
@@ -42,9 +61,15 @@ def build() -> FastAPI:
             blobs=blobs,
             queue=queue,
             workers=WorkerRegistry(redis),
+            webhooks=WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
+            guard=PromptGuard(AddressGuard(settings.webhook_allowed_networks)),
+            keyring=KeyRing(KeyStore(redis)),
+            sandbox=sandbox,
         ),
         background=[
+            sandbox,
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),
             Ticker("cleaner", _ASK_SECONDS, Cleaner(redis, blobs).sweep_if_due),
+            Courier(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery)),
         ],
     )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.jobs import Failure, Job, JobStatus, Progress
 from core.params import StyleParams
+from core.webhooks import Delivery, WebhookEvent, delivery_id
 from core.workers import WorkerInfo
 
 
@@ -19,6 +20,7 @@ class Links(BaseModel):
     self_: str = Field(alias="self")
     result: str
     cancel: str
+    signed: str = Field(description="Where to get links that need no API key.")
 
 
 class MetricsView(BaseModel):
@@ -27,6 +29,33 @@ class MetricsView(BaseModel):
     attempts: int = Field(description="How many workers began it; the last one ended it.")
     optimize_seconds: float | None
     device: str | None
+
+
+class DeliveryView(Delivery):
+    """One event, told or still to be told."""
+
+    id: str = Field(description="The `webhook-id`, the same at every attempt.")
+    event: WebhookEvent
+
+
+class WebhookView(BaseModel):
+    """Whom the job's events are told, and how that stands. It goes on after the job is done."""
+
+    url: str
+    events: tuple[WebhookEvent, ...]
+    deliveries: list[DeliveryView] = Field(description="Of the events that have happened.")
+
+
+def webhook_view(job: Job) -> WebhookView | None:
+    """The webhook as the api shows it."""
+    if job.webhook is None:
+        return None
+    deliveries = [
+        DeliveryView(**delivery.model_dump(), id=delivery_id(job.id, event), event=event)
+        for event in WebhookEvent
+        if (delivery := job.deliveries.get(event))
+    ]
+    return WebhookView(url=job.webhook.url, events=job.webhook.events, deliveries=deliveries)
 
 
 class JobView(BaseModel):
@@ -39,6 +68,7 @@ class JobView(BaseModel):
     params: StyleParams
     progress: Progress | None
     error: Failure | None
+    webhook: WebhookView | None = Field(description="Whom the job's events are told, if anybody.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -60,12 +90,15 @@ def job_view(job: Job, queue_position: int | None) -> JobView:
         params=job.params,
         progress=job.progress,
         error=job.error,
+        webhook=webhook_view(job),
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
         expires_at=job.expires_at,
         metrics=_metrics_view(job),
-        links=Links(self_=url, result=f"{url}/result", cancel=f"{url}/cancel"),
+        links=Links(
+            self_=url, result=f"{url}/result", cancel=f"{url}/cancel", signed=f"{url}/links"
+        ),
     )
 
 

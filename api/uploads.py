@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from api.deps import Services, ServicesDep
@@ -20,10 +21,7 @@ from core.uploads import (
     count_errors,
     start_from,
 )
-
-#: Bounds on the form itself, well above what a job can use.
-_MAX_FIELDS = 64
-_MAX_FIELD_BYTES = 64 * 1024
+from core.webhooks import EVENTS_FIELD, MAX_URL, URL_FIELD, Webhook, WebhookEvent, read_webhook
 
 _DESCRIPTIONS = {
     "content": "The photograph.",
@@ -35,13 +33,35 @@ _DESCRIPTIONS = {
     "the content takes its style from the regions of the same colour.",
 }
 
+_WEBHOOK_SCHEMA = {
+    URL_FIELD: {
+        "type": "string",
+        "format": "uri",
+        "maxLength": MAX_URL,
+        "description": "Where the job's events are posted to, signed as Standard Webhooks says.",
+        "examples": ["https://example.com/easel"],
+    },
+    EVENTS_FIELD: {
+        "type": "string",
+        "description": "Which events, with commas between. By default all: "
+        + ", ".join(event.value for event in WebhookEvent)
+        + ".",
+        "examples": ["job.succeeded,job.failed"],
+    },
+}
+
 
 @dataclass(frozen=True)
 class Submission:
-    """What a caller posted: parameters that fit, and files not looked into yet."""
+    """What a caller posted: parameters that fit, and files that can be read."""
 
     params: StyleParams
     uploads: Uploads
+    webhook: Webhook | None = None
+    #: Of the largest picture, at the size asked for.
+    pixels: int = 0
+    #: Whether to say only what would become of it.
+    validate_only: bool = False
 
 
 async def _read_submission(request: Request, services: ServicesDep) -> Submission:
@@ -50,15 +70,21 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
         raise HTTPException(
             415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
         )
+    settings = services.settings
     async with request.form(
-        max_files=MAX_FILES, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES
+        max_files=MAX_FILES,
+        max_fields=settings.max_fields,
+        max_part_size=settings.max_field_bytes,
     ) as form:
         files = {
             field: [await _read_file(each, services) for each in form.getlist(field)]
             for field in FILE_FIELDS
         }
         fields, repeated = _text_fields(form)
-    return _check_form(files, fields, repeated, services)
+    # In a thread: a webhook's host is resolved.
+    submission = await run_in_threadpool(_check_form, files, fields, repeated, services)
+    pixels = await request.app.state.examiner.check(submission.uploads, submission.params)
+    return replace(submission, pixels=pixels)
 
 
 SubmissionDep = Annotated[Submission, Depends(_read_submission)]
@@ -97,9 +123,16 @@ def _check_form(
             errors.append(FieldError(field, each))
         else:
             uploads[field].append(Upload(field, each))
+    validate_only = fields.pop("validate_only", "false")
+    if validate_only not in ("true", "false"):
+        errors.append(FieldError("validate_only", f"{validate_only!r} is neither true nor false"))
+    text = _only_text(fields)
+    url, events = text.pop(URL_FIELD, None), text.pop(EVENTS_FIELD, None)
+    webhook, wrong = read_webhook(url, events, services.guard)
+    errors += wrong
     params = None
     try:
-        params = parse_params({**start_from(files["init_image"]), **_only_text(fields)})
+        params = parse_params({**start_from(files["init_image"]), **text})
     except InvalidRequest as invalid:
         errors += invalid.errors
     if params is not None and params.size > services.settings.max_size:
@@ -107,10 +140,10 @@ def _check_form(
         errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
     if errors or params is None:
         raise InvalidRequest(errors)
-    return Submission(params, Uploads.of(uploads))
+    return Submission(params, Uploads.of(uploads), webhook, validate_only=validate_only == "true")
 
 
-def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, object]:
+def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, str]:
     return {
         name: value if isinstance(value, str) else f"<file {value.filename!r}>"
         for name, value in fields.items()
@@ -123,7 +156,14 @@ def form_schema() -> dict[str, Any]:
     schema.pop("$defs", None)
     files = {field: _file_schema(field) for field in FILE_FIELDS}
     schema["title"] = "JobRequest"
-    schema["properties"] = {**files, **schema["properties"]}
+    options = {
+        "validate_only": {
+            "type": "boolean",
+            "default": False,
+            "description": "Check everything, create nothing, and answer 200 with an estimate.",
+        }
+    }
+    schema["properties"] = {**files, **schema["properties"], **_WEBHOOK_SCHEMA, **options}
     schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from cli.keys import keys
 from cli.serve import serve
 from cli.stylize import stylize
 from cli.weights import weights
@@ -18,6 +19,7 @@ def easel() -> None:
     """Neural style transfer: a photograph, painted like a painting."""
 
 
+easel.add_command(keys)
 easel.add_command(serve)
 easel.add_command(stylize)
 easel.add_command(weights)

@@ -19,6 +19,7 @@ from cli.supervisor import Program, Supervised
 from cli.valkey import EmbeddedValkey
 from core.connections import connect
 from core.errors import EaselError
+from core.keys import any_key_made
 from core.logs import configure_logging
 from core.params import StyleParams
 from core.settings import Settings
@@ -44,7 +45,6 @@ def serve(host: str | None, port: int | None) -> None:
         update={name: value for name, value in given.items() if value is not None}
     )
     configure_logging(settings.log_level, part="serve")
-    settings.check_exposure()
     _check_address(settings)
     _fetch_weights(settings)
     asyncio.run(_serve(settings))
@@ -78,6 +78,8 @@ async def _start(settings: Settings, running: list[Supervised]) -> None:
         environment["EASEL_REDIS_URL"] = valkey.url
         await _run(valkey.program(), running)
         await _until(partial(_answers, valkey.url))
+    redis_url = environment.get("EASEL_REDIS_URL", settings.redis_url)
+    settings.check_exposure(partial(any_key_made, redis_url))
     for program in (_api(environment), _worker(environment, settings.grace_seconds)):
         await _run(program, running)
     address = f"http://{settings.host}:{settings.port}"

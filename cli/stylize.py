@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.fetching import fetch_with_progress
 from core.errors import FieldError, InvalidRequest
+from core.examining import examine
 from core.params import PictureFormat, StyleParams, parse_params
 from core.pictures import Pictures
 from core.settings import Settings
@@ -75,7 +77,7 @@ def stylize(
             "style_mask": _read(*style_mask),
         }
     )
-    uploads.check(params, settings.max_picture_pixels)
+    uploads.check(params, partial(examine, max_pixels=settings.max_picture_pixels))
     pictures = uploads.load(settings.max_picture_pixels)
     _check_writable(output)
     file = _paint(pictures, params, settings)

@@ -64,6 +64,13 @@ class EmbeddedValkey:
         return Program("valkey", command, descriptors=(self._lock,))
 
 
+def running_url(data_dir: Path) -> str:
+    """Where the server listens that another Easel has started in that directory."""
+    lines = (data_dir / "valkey" / "valkey.conf").read_text().splitlines()
+    config = dict(line.split(" ", 1) for line in lines)
+    return f"redis://:{config['requirepass']}@127.0.0.1:{config['port']}/0"
+
+
 def _lock(path: Path) -> int:
     """Hold the file until this process, and whoever inherits the descriptor, ends."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

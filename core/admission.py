@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from core.errors import FieldError, InvalidRequest, QueueFull, TooManyJobs
+from core.jobs import ANONYMOUS
 from core.params import MIN_SIZE
 from core.workers import WorkerInfo
 
@@ -37,11 +38,14 @@ class Load:
 class Admission:
     """On what terms a caller's job is taken."""
 
+    #: What the limits count by.
     caller: str
     max_queue: int
     max_jobs_per_caller: int
     #: Those that are alive.
     workers: tuple[WorkerInfo, ...] = ()
+    #: Whose the job will be.
+    owner: str = ANONYMOUS
 
     def check_load(self, load: Load) -> None:
         """Raise unless there is room for one more job.

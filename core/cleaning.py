@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, cast
 
 from core.blobs import Blobs
 from core.connections import needs_redis
+from core.holds import Holds
 from core.jobs import RETENTION, is_job_id
-from core.records import JOB_KEY
+from core.records import JOB_KEY, job_key, script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -45,6 +46,8 @@ class Survey:
 
     #: The blobs that some record in its retention names, in whatever field.
     needed: frozenset[str]
+    #: All jobs that have a record.
+    known: frozenset[str]
     #: The jobs whose records have had their time.
     forgotten: tuple[str, ...]
     #: When the first of the unfinished jobs was started; what it has written since
@@ -69,9 +72,11 @@ def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
         now: in seconds, by the clock that the records' times are of.
     """
     needed: set[str] = set()
+    known = set()
     forgotten = []
     working_since = now
     for record in records:
+        known.add(record.get("id", ""))
         expires = _expires(record)
         if expires is None:
             working_since = min(working_since, float(record.get("started_at", now)))
@@ -79,7 +84,7 @@ def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
             needed.update(*(_DIGEST.findall(value) for value in record.values()))
         elif now >= expires + TOMBSTONE.total_seconds():
             forgotten.append(record["id"])
-    return Survey(frozenset(needed), tuple(forgotten), working_since)
+    return Survey(frozenset(needed), frozenset(known), tuple(forgotten), working_since)
 
 
 def _expires(record: Mapping[str, str]) -> float | None:
@@ -102,6 +107,8 @@ class Cleaner:
         self._redis = redis
         self._blobs = blobs
         self._grace = grace.total_seconds()
+        self._forget = script(redis, "listed", "held", "forgotten", "delete")
+        self._holds = Holds(redis)
 
     @needs_redis
     def sweep_if_due(self) -> Swept | None:
@@ -129,7 +136,8 @@ class Cleaner:
                 self._redis.expire(_SWEEPING, PERIOD)
         strays = self._blobs.delete_strays(older_than=older_than)
         for job_id in found.forgotten:
-            self._redis.unlink(JOB_KEY + job_id)  # a finished record: nobody writes to it
+            self._forget(keys=[job_key(job_id)], args=[job_id])
+        self._holds.prune(found.known, made_before=now - older_than)
         return Swept(blobs, strays, len(found.forgotten))
 
     def _records(self) -> Iterator[dict[str, str]]:

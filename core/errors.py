@@ -3,20 +3,27 @@
 EaselError
 ├── InvalidRequest
 │   └── InvalidPicture
+├── IdempotencyKeyReused
 ├── JobNotFound
 ├── JobNotFinished
 ├── JobFailed
 │   └── JobCanceled
 ├── ResultExpired
 │   └── ResultDamaged
+├── LinkInvalid
+│   └── LinkExpired
 ├── StaleAttempt
 ├── WorkerLost
 ├── BlobNotFound
 ├── BlobCorrupt
 ├── ServiceUnavailable
 │   ├── QueueFull
+│   ├── UploadsFull
 │   └── RedisUnavailable
 ├── TooManyJobs
+├── TooManyRequests
+├── KeyRequired
+│   └── InvalidKey
 ├── InvalidSetting
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
@@ -82,6 +89,12 @@ class InvalidPicture(InvalidRequest):
         return InvalidPicture(self.message, field)
 
 
+class IdempotencyKeyReused(EaselError):
+    """The Idempotency-Key was used for another request. Take a new key for each."""
+
+    code = "idempotency_key_reused"
+
+
 class JobNotFound(EaselError):
     """There is no such job. It may have expired, or the id may be mistyped."""
 
@@ -116,6 +129,18 @@ class ResultDamaged(ResultExpired):
     """The stored result is damaged and cannot be given out. Submit the job again."""
 
     code = "result_damaged"
+
+
+class LinkInvalid(EaselError):
+    """The link was not made by this service, or was changed since. Ask for a new one."""
+
+    code = "link_invalid"
+
+
+class LinkExpired(LinkInvalid):
+    """The link does not hold any more. Ask for a new one."""
+
+    code = "link_expired"
 
 
 class StaleAttempt(EaselError):
@@ -157,11 +182,36 @@ class QueueFull(ServiceUnavailable):
     code = "queue_full"
 
 
+class UploadsFull(ServiceUnavailable):
+    """Too many uploads are under way already. Try again shortly."""
+
+    code = "uploads_full"
+
+
 class TooManyJobs(EaselError):
     """The caller has too many unfinished jobs."""
 
     code = "too_many_jobs"
     retryable = True
+
+
+class TooManyRequests(EaselError):
+    """The caller has sent too many requests."""
+
+    code = "too_many_requests"
+    retryable = True
+
+
+class KeyRequired(EaselError):
+    """The request has no API key. Send `Authorization: Bearer KEY`, or `X-API-Key: KEY`."""
+
+    code = "key_required"
+
+
+class InvalidKey(KeyRequired):
+    """The API key is not one of this server's, or was revoked. Ask whoever runs it for another."""
+
+    code = "invalid_key"
 
 
 class InvalidSetting(EaselError):

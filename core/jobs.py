@@ -9,9 +9,13 @@ from pydantic import BaseModel, ConfigDict
 from uuid_utils import UUID, uuid7
 
 from core.params import StyleParams
+from core.webhooks import Delivery, Webhook, WebhookEvent
 
 #: Raised when the meaning of a stored field changes.
 SCHEMA_VERSION = 1
+
+#: The owner of the jobs that were posted without a key.
+ANONYMOUS = "anonymous"
 
 #: How long a finished job's files are kept, unless a deployment says otherwise.
 RETENTION = timedelta(hours=24)
@@ -119,8 +123,12 @@ class Job(_Frozen):
     #: How often a worker has claimed the job. A write names the attempt it
     #: belongs to and is refused when another attempt has begun.
     attempt: int = 0
-    #: Who posted it.
-    caller: str = "anonymous"
+    #: Who posted it, and alone may see it.
+    owner: str = ANONYMOUS
+    #: What the limits count it by: the owner, or the address of an anonymous one.
+    caller: str = ANONYMOUS
+    #: By which the request that posted it can be found in the logs.
+    request_id: str = ""
     #: How many of those were given back by a worker that was told to stop.
     handed_back: int = 0
     params: StyleParams
@@ -135,6 +143,9 @@ class Job(_Frozen):
     result: Picture | None = None
     metrics: Metrics | None = None
     error: Failure | None = None
+    #: Whom to tell of its events, and how that stands.
+    webhook: Webhook | None = None
+    deliveries: dict[WebhookEvent, Delivery] = {}
     #: How long its files are kept after its end.
     retention_seconds: float = RETENTION.total_seconds()
 
@@ -152,6 +163,11 @@ class Job(_Frozen):
 def new_job_id() -> str:
     """A UUIDv7: sorts by time of creation, and cannot be guessed."""
     return str(uuid7())
+
+
+def time_of(job_id: str) -> float:
+    """When the id was made, in seconds since 1970."""
+    return int(job_id[:8] + job_id[9:13], 16) / 1000
 
 
 def is_job_id(text: str) -> bool:

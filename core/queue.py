@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from celery import Celery
     from redis import Redis
 
+    from core.outbox import Taken
+
 #: The task's name, known to the sender and to ``worker.tasks``.
 STYLIZE_TASK = "easel.stylize"
 
 _QUEUE = "easel.jobs"
+
+#: The task and the queue of the process that sends webhooks.
+WEBHOOK_TASK = "easel.webhook"
+WEBHOOK_QUEUE = "easel.webhooks"
 
 #: The priorities of messages: what was begun already goes first.
 _FIRST, _USUAL = 0, 9
@@ -113,17 +119,32 @@ class JobQueue:
         Raises:
             ServiceUnavailable: Redis could not be reached.
         """
-        from kombu.exceptions import OperationalError
+        priority = _FIRST if first else _USUAL
+        _send(self._celery, STYLIZE_TASK, [job_id], task_id=job_id, priority=priority)
 
-        try:
-            self._celery.send_task(
-                STYLIZE_TASK,
-                args=[job_id],
-                task_id=job_id,
-                priority=_FIRST if first else _USUAL,
-            )
-        except OperationalError as error:
-            raise ServiceUnavailable(f"the job queue cannot be reached: {error}") from error
+
+class WebhookQueue:
+    """Tells the senders of webhooks that a delivery is due."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._celery = celery
+
+    def announce(self, taken: Taken) -> None:
+        """Send the delivery's id to whichever sender is free first.
+
+        Raises:
+            ServiceUnavailable: Redis could not be reached; the delivery will be due again.
+        """
+        _send(self._celery, WEBHOOK_TASK, [taken.id, taken.stamp], queue=WEBHOOK_QUEUE)
+
+
+def _send(celery: Celery, task: str, args: list[str], **options: Any) -> None:
+    from kombu.exceptions import OperationalError
+
+    try:
+        celery.send_task(task, args=args, **options)
+    except OperationalError as error:
+        raise ServiceUnavailable(f"the queue cannot be reached: {error}") from error
 
 
 class Messages:

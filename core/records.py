@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from core.jobs import Job
+from core.jobs import Job, JobStatus
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -24,13 +24,25 @@ JOBS_RUNNING = "easel:jobs:running"
 #: When somebody last looked for leases that have run out.
 LAST_SWEEP = "easel:jobs:swept"
 
+#: Sorted set of `digest:job id`: which job needs which blob.
+HELD = "easel:held"
+#: What the keys start with that stand for blobs that are just being removed.
+LEAVING = "easel:leaving:"
+
 #: The fields of the record that hold JSON.
-_JSON_FIELDS = frozenset({"params", "inputs", "progress", "result", "metrics", "error"})
+_JSON_FIELDS = frozenset(
+    {"params", "inputs", "progress", "result", "metrics", "error", "webhook", "deliveries"}
+)
 
 
 def job_key(job_id: str) -> str:
     """The key of the job's record."""
     return JOB_KEY + job_id
+
+
+def listed_key(status: JobStatus, owner: str) -> str:
+    """The key of the owner's jobs in that state, as ``listed.lua`` has it."""
+    return f"easel:owned:{status.value}:{owner}"
 
 
 def script(redis: Redis, *names: str) -> Script:

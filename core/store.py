@@ -14,23 +14,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
-from core.admission import Admission, Load
 from core.connections import needs_redis
+from core.creation import NewJobs
 from core.errors import JobNotFound, StaleAttempt
+from core.holds import Holds
 from core.jobs import (
     RETENTION,
-    SCHEMA_VERSION,
     Failure,
-    Inputs,
     Job,
     JobStatus,
     Metrics,
     Picture,
     Progress,
     is_job_id,
-    new_job_id,
 )
-from core.params import StyleParams
+from core.links import LinkSigner
+from core.listing import Listing
 from core.records import (
     JOBS_QUEUED,
     JOBS_RUNNING,
@@ -45,11 +44,8 @@ from core.records import (
 if TYPE_CHECKING:
     from redis import Redis
 
-#: The terms on which every job is taken.
-_ANY = Admission(caller="anonymous", max_queue=10**9, max_jobs_per_caller=10**9)
 
-
-class JobStore:
+class JobStore(NewJobs):
     """Reads job records, and makes every legal change to one.
 
     Args:
@@ -61,48 +57,21 @@ class JobStore:
     def __init__(
         self, redis: Redis, lease_seconds: float = 8, *, retention: timedelta = RETENTION
     ) -> None:
+        super().__init__(redis, retention)
         self._redis = redis
         self._lease_seconds = lease_seconds
-        self._retention = retention
-        self._ask = script(redis, "load", "ask")
-        self._create = script(redis, "load", "create")
-        self._claim = script(redis, "claim")
-        self._renew = script(redis, "renew")
-        self._finish = script(redis, "finish")
-        self._hand_back = script(redis, "hand_back")
-        self._cancel = script(redis, "cancel")
-        self._discard = script(redis, "discard")
-
-    @needs_redis
-    def load(self, caller: str) -> Load:
-        """How busy the service is, and how much of that is the caller's."""
-        keys = [JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS]
-        return _load(self._ask(keys=keys, args=[caller]))
-
-    @needs_redis
-    def create(self, params: StyleParams, inputs: Inputs, admission: Admission = _ANY) -> Job:
-        """Write a new job, queued; its pictures are in the blob store already.
-
-        Raises:
-            QueueFull, TooManyJobs: there is no room, by the terms of the admission.
-        """
-        job_id = new_job_id()
-        fields = {
-            "id": job_id,
-            "schema": SCHEMA_VERSION,
-            "params": params.model_dump_json(),
-            "inputs": inputs.model_dump_json(),
-            "retention_seconds": self._retention.total_seconds(),
-        }
-        limits = (admission.max_queue, admission.max_jobs_per_caller)
-        load, record = self._create(
-            keys=[job_key(job_id), JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS],
-            args=[job_id, admission.caller, *limits, *flat(fields)],
-        )
-        if record is None:
-            admission.check_load(_load(load))
-            raise AssertionError(f"create.lua refuses {load}, and {admission} does not")
-        return read_job(record)
+        self._claim = script(redis, "listed", "claim")
+        self._renew = script(redis, "held", "renew")
+        self._finish = script(redis, "listed", "held", "finish")
+        self._hand_back = script(redis, "listed", "hand_back")
+        self._cancel = script(redis, "listed", "cancel")
+        self._delete = script(redis, "listed", "held", "forgotten", "delete")
+        #: Which job needs which blob.
+        self.holds = Holds(redis)
+        #: Links to the pictures of jobs.
+        self.links = LinkSigner(redis)
+        #: The jobs of an owner.
+        self.listing = Listing(redis)
 
     @needs_redis
     def get(self, job_id: str) -> Job:
@@ -115,7 +84,7 @@ class JobStore:
             cast(dict[str, str], self._redis.hgetall(job_key(job_id))) if is_job_id(job_id) else {}
         )
         if not record:
-            raise _not_found(job_id)
+            raise not_found(job_id)
         return parse_job(record)
 
     @needs_redis
@@ -135,7 +104,7 @@ class JobStore:
         keys = [job_key(job_id), JOBS_QUEUED]
         record = self._cancel(keys=keys, args=[job_id]) if is_job_id(job_id) else None
         if record is None:
-            raise _not_found(job_id)
+            raise not_found(job_id)
         return read_job(record)
 
     @needs_redis
@@ -198,9 +167,19 @@ class JobStore:
         return JobStatus(_owned(job, answer))
 
     @needs_redis
-    def discard(self, job: Job) -> None:
-        """Take back a job that could not be announced to the workers."""
-        self._discard(keys=[job_key(job.id), JOBS_QUEUED], args=[job.id])
+    def delete(self, job_id: str) -> list[str]:
+        """Remove the record of a job; what a worker still writes to it is refused.
+
+        Returns:
+            The blobs that it named, to be released.
+
+        Raises:
+            JobNotFound: there is none.
+        """
+        digests = self._delete(keys=[job_key(job_id)], args=[job_id])
+        if digests is None:
+            raise not_found(job_id)
+        return cast(list[str], digests)
 
     @needs_redis
     def _end(self, job: Job, status: JobStatus, **fields: BaseModel) -> JobStatus:
@@ -211,12 +190,8 @@ class JobStore:
         return JobStatus(_owned(job, answer))
 
 
-def _load(reply: Any) -> Load:
-    queued, unfinished, run_seconds = reply
-    return Load(queued, unfinished, None if run_seconds is None else float(run_seconds))
-
-
-def _not_found(job_id: str) -> JobNotFound:
+def not_found(job_id: str) -> JobNotFound:
+    """What to say of a job that is not there, or not the caller's."""
     return JobNotFound(f"there is no job {job_id!r}; it may have expired")
 
 

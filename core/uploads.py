@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from PIL import Image
 
 from core.errors import FieldError, InvalidPicture, InvalidRequest
-from core.images import Decoded, Label, decode, decode_mask, labels_of
+from core.examining import Examine, Seen
+from core.images import Decoded, Label, decode, decode_mask
 from core.jobs import Inputs, Picture
+from core.labels import check_labels
 from core.params import Init, StyleParams
 from core.pictures import Pictures
 
@@ -108,8 +110,12 @@ class Uploads:
             style_masks=tuple(put(each) for each in self.style_masks),
         )
 
-    def check(self, params: StyleParams, max_pixels: int) -> int:
+    def check(self, params: StyleParams, examine: Examine) -> int:
         """Look into every file, one after the other.
+
+        Args:
+            params: the job's.
+            examine: decodes a file, here or where it can do no harm.
 
         Returns:
             The pixels of the largest picture, at the size asked for.
@@ -117,7 +123,7 @@ class Uploads:
         Raises:
             InvalidRequest: one cannot be read, or does not fit the others or the size asked for.
         """
-        sizes = [_decode(each, max_pixels).picture.size for each in (self.content, *self.styles)]
+        sizes = [_seen(each, examine).size for each in (self.content, *self.styles)]
         scaled = [params.scaled_size(sizes[0], self.content.name)]
         for style, size in zip(self.styles, sizes[1:], strict=True):
             scaled.append(params.style_size(size, style.name))
@@ -129,15 +135,15 @@ class Uploads:
                 "init_image",
             )
         if self.init_image is not None:
-            _decode(self.init_image, max_pixels)
+            _seen(self.init_image, examine)
         if self.content_mask is not None:
             masks = (self.content_mask, *self.style_masks)
             pictures = (self.content, *self.styles)
             labels = [
-                _labels_of(mask, picture, size, max_pixels)
+                _labels_of(mask, picture, size, examine)
                 for mask, picture, size in zip(masks, pictures, sizes, strict=True)
             ]
-            _check_labels(self.content_mask, labels[0], frozenset().union(*labels[1:]))
+            check_labels(self.content_mask.name, labels[0], frozenset().union(*labels[1:]))
         return max(width * height for width, height in scaled)
 
     def load(self, max_pixels: int) -> Pictures:
@@ -214,34 +220,23 @@ def _decode_mask(upload: Upload, max_pixels: int) -> Image.Image:
         raise error.named(upload.name) from error
 
 
+def _seen(upload: Upload, examine: Examine, *, mask: bool = False) -> Seen:
+    try:
+        return examine(upload.data, mask)
+    except InvalidPicture as error:
+        raise error.named(upload.name) from error
+
+
 def _labels_of(
-    upload: Upload, picture: Upload, size: tuple[int, int], max_pixels: int
+    upload: Upload, picture: Upload, size: tuple[int, int], examine: Examine
 ) -> frozenset[Label]:
     """The colours of a mask, which must be as large as its picture."""
-    mask = _decode_mask(upload, max_pixels)
+    mask = _seen(upload, examine, mask=True)
     if mask.size != size:
         raise InvalidPicture(
             f"is {mask.width}x{mask.height} pixels upright, and the {picture.name} that it "
             f"belongs to is {size[0]}x{size[1]}; draw the mask on the picture itself",
             upload.name,
         )
-    return labels_of(mask)
-
-
-def _check_labels(mask: Upload, wanted: frozenset[Label], there: frozenset[Label]) -> None:
-    if wanted - there:
-        raise InvalidPicture(
-            f"has colours that no style_mask has: {_names(wanted - there)}; each region takes its "
-            f"style from the region of the same colour, and the styles have {_names(there)}",
-            mask.name,
-        )
-    if there - wanted:
-        raise InvalidPicture(
-            f"lacks colours that a style_mask has: {_names(there - wanted)}; a region of a style "
-            f"is for the region of the same colour, and the content has {_names(wanted)}",
-            mask.name,
-        )
-
-
-def _names(labels: frozenset[Label]) -> str:
-    return ", ".join("#" + bytes(label).hex() for label in sorted(labels))
+    assert mask.labels is not None
+    return mask.labels

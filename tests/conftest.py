@@ -20,6 +20,7 @@ from core.connections import connect
 from core.jobs import Loss, Picture, Progress
 from core.nst import VGG19
 from core.params import LAYERS
+from core.sandbox import Bounds, Sandbox
 from core.store import JobStore
 
 for _name in [name for name in os.environ if name.startswith("EASEL_")]:
@@ -51,6 +52,14 @@ def store(redis: Redis) -> JobStore:
 @pytest.fixture
 def blobs(tmp_path: Path) -> Blobs:
     return open_blobs((tmp_path / "blobs").as_uri())
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """Processes that decode, kept warm for the whole run."""
+    sandbox = Sandbox(2, Bounds(memory_bytes=2**30, seconds=30, clock_seconds=120))
+    yield sandbox
+    sandbox.stop()
 
 
 @pytest.fixture

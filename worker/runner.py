@@ -29,6 +29,7 @@ from core.store import JobStore
 from core.uploads import Uploads
 from worker.checkpoints import Checkpoints
 from worker.lease import Lease
+from worker.leftovers import clearing_up
 from worker.networks import Networks
 from worker.progress import Pace
 
@@ -94,10 +95,11 @@ class Runner:
             if job is None:
                 _logger.info("job not claimed: it is not queued")
                 return
-            _logger.info("job started", extra={"attempt": job.attempt})
             self.job_id = job_id
             try:
-                self._attempt(job)
+                with log_context(request_id=job.request_id):
+                    _logger.info("job started", extra={"attempt": job.attempt})
+                    self._attempt(job)
             except StaleAttempt:
                 _logger.warning("job given up: another attempt has it")
             finally:
@@ -107,7 +109,10 @@ class Runner:
         checkpoints = Checkpoints(
             self._blobs, self._limits.checkpoint_seconds, self._clock, job.checkpoint
         )
-        with Lease(self._store, job, self._limits.stall_seconds) as lease:
+        with (
+            clearing_up(self._store, job, checkpoints),
+            Lease(self._store, job, self._limits.stall_seconds) as lease,
+        ):
             try:
                 status = self._paint(job, lease, checkpoints)
             except (StaleAttempt, RedisUnavailable):
@@ -172,7 +177,12 @@ class Runner:
         # never promises what is not there.
         self._store.renew(job, result=result, progress=progress, metrics=metrics)
         self._blobs.put(file.data)
-        return self._store.succeed(job, result, progress, metrics)
+        try:
+            return self._store.succeed(job, result, progress, metrics)
+        except StaleAttempt:
+            # If the job was deleted, nobody needs the file; if not, the job still holds it.
+            self._store.holds.release(self._blobs, [result.sha256])
+            raise
 
     def _hand_back(self, job: Job, step: Step, checkpoints: Checkpoints) -> JobStatus:
         digest = checkpoints.save(step)

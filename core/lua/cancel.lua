@@ -9,7 +9,8 @@ end
 local time = redis.call('TIME')
 local now = string.format('%.6f', time[1] + time[2] / 1e6)
 if status == 'queued' then
-  redis.call('HSET', KEYS[1], 'status', 'canceled', 'finished_at', now)
+  set_status(KEYS[1], ARGV[1], 'canceled')
+  redis.call('HSET', KEYS[1], 'finished_at', now)
   redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics')
   redis.call('ZREM', KEYS[2], ARGV[1])
 elseif status == 'running' then

@@ -11,7 +11,8 @@ if held[1] ~= 'queued' then
 end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
-redis.call('HSET', KEYS[1], 'status', 'running', 'claim', ARGV[3])
+set_status(KEYS[1], ARGV[1], 'running')
+redis.call('HSET', KEYS[1], 'claim', ARGV[3])
 redis.call('HSETNX', KEYS[1], 'started_at', string.format('%.6f', now))
 redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 redis.call('ZREM', KEYS[2], ARGV[1])

@@ -1,8 +1,9 @@
--- Remove a job that is still queued.
--- KEYS  1 job, 2 jobs queued
+-- Remove a job that is still queued, and that nobody was told of.
+-- KEYS  1 job
 -- ARGV  1 job id
-if redis.call('HGET', KEYS[1], 'status') ~= 'queued' then
-  return 0
+-- Gives the digests that its record named.
+local held = redis.call('HMGET', KEYS[1], 'status', 'replayed')
+if held[1] ~= 'queued' or held[2] then
+  return {}
 end
-redis.call('ZREM', KEYS[2], ARGV[1])
-return redis.call('DEL', KEYS[1])
+return forget(KEYS[1], ARGV[1])

@@ -15,9 +15,10 @@ local now = time[1] + time[2] / 1e6
 redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics')
 if status == ARGV[3] and #ARGV > 3 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+  hold_fields(ARGV[1], ARGV, 4)
 end
-redis.call('HSET', KEYS[1], 'status', status,
-           'finished_at', string.format('%.6f', now))
+set_status(KEYS[1], ARGV[1], status)
+redis.call('HSET', KEYS[1], 'finished_at', string.format('%.6f', now))
 redis.call('ZREM', KEYS[2], ARGV[1])
 if status == 'succeeded' then
   -- A moving average of what a run takes, for estimates.

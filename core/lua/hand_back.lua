@@ -10,12 +10,12 @@ end
 redis.call('ZREM', KEYS[3], ARGV[1])
 if held[4] then
   local time = redis.call('TIME')
-  redis.call('HSET', KEYS[1], 'status', 'canceled',
-             'finished_at', string.format('%.6f', time[1] + time[2] / 1e6))
+  set_status(KEYS[1], ARGV[1], 'canceled')
+  redis.call('HSET', KEYS[1], 'finished_at', string.format('%.6f', time[1] + time[2] / 1e6))
   redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics')
   return 'canceled'
 end
-redis.call('HSET', KEYS[1], 'status', 'queued')
+set_status(KEYS[1], ARGV[1], 'queued')
 if #ARGV > 2 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 end

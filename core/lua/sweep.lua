@@ -34,7 +34,7 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE')) do
       status = 'failed'
       redis.call('HSET', key, 'error', ARGV[5])
     end
-    redis.call('HSET', key, 'status', status)
+    set_status(key, id, status)
     if status == 'queued' then
       redis.call('ZADD', KEYS[2], held[5], id)
     else

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.errors import FieldError, InvalidRequest
 from core.nst.losses import content_loss, gram, guided_gram, style_loss, tv_loss
 from core.nst.regions import Guides
-from core.nst.vgg import VGG19
+from core.nst.vgg import VGG19, size_at
 from core.params import Layer, StyleParams
 
 #: A layer and a region; without masks there is one region, "".
@@ -135,9 +135,8 @@ class Objective:
 
     def _guides(self, picture: Tensor, guides: Guides) -> dict[Key, Tensor]:
         """How much each position of each layer belongs to each region."""
-        features = self._network.features(picture, self._params.style_layers)
         return {
-            (layer, label): guides.at(label, features[layer], layer)
+            (layer, label): guides.at(label, size_at(layer, picture.shape[-2:]), layer)
             for layer in self._params.style_layers
             for label in guides.regions
         }

@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
+from core.errors import InvalidRequest
 from core.nst import colour
 from core.nst.objective import Masks, Objective
 from core.nst.preconditioner import Preconditioner, Smoothing, identity
 from core.nst.regions import check_labels, read_mask
 from core.nst.tensors import to_tensor
-from core.nst.vgg import VGG19
+from core.nst.vgg import VGG19, deepest, size_at
 from core.params import Color, Init, StyleParams
 from core.pictures import Pictures
 
@@ -104,6 +105,22 @@ def make_scale(pictures: Pictures, params: StyleParams, network: VGG19) -> Scale
         styles=styles,
         init_image=None if init is None else to_tensor(init, size, network.device),
     )
+
+
+def fits(pictures: Pictures, params: StyleParams) -> bool:
+    """Whether every picture, and every region of every mask, can be seen at ``params.size``."""
+    try:
+        size = params.scaled_size(pictures.content.size, "content")
+        sizes = [size, *(params.style_size(style.size) for style in pictures.styles)]
+        masks = _read_masks(pictures, params, size, torch.device("cpu"))
+        if masks is not None:
+            layer = deepest(params.style_layers)
+            for guides, (width, height) in zip((masks.content, *masks.styles), sizes, strict=True):
+                for label in guides.regions:
+                    guides.at(label, size_at(layer, (height, width)), layer)
+    except InvalidRequest:
+        return False
+    return True
 
 
 def _recolour(style: Tensor, content: Tensor, params: StyleParams) -> Tensor:

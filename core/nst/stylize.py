@@ -21,8 +21,8 @@ from core.nst.descent import descend
 from core.nst.devices import pick_dtype
 from core.nst.objective import LossTerms
 from core.nst.optimizers import Optimizer, State, make_optimizer
-from core.nst.pyramid import scales, usable
-from core.nst.scale import Scale, make_scale
+from core.nst.pyramid import scales
+from core.nst.scale import Scale, fits, make_scale
 from core.nst.tensors import to_picture, to_pixels
 from core.nst.vgg import VGG19
 from core.params import StyleParams
@@ -88,8 +88,7 @@ def stylize(
     sides = [
         side
         for side in scales(params.size, params.pyramid)
-        if side == params.size
-        or usable(side, [pictures.content.size, *(style.size for style in pictures.styles)])
+        if side == params.size or fits(pictures, params.at_size(side))
     ]
     plan = Plan(sides, params.steps)
     saved = None if resume is None else checkpoint.unpack(resume, network.device)

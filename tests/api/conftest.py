@@ -13,9 +13,14 @@ from redis import Redis
 
 from api.app import create_app
 from api.deps import Services
+from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.queue import JobQueue, make_celery
+from core.sandbox import Sandbox
 from core.settings import Settings
+from core.signing import WebhookSecrets
 from core.store import JobStore
 from core.workers import WorkerRegistry
 
@@ -32,14 +37,22 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
     )
 
 
+def _no_names(host: str) -> list[str]:
+    raise OSError(f"a test asked for the address of {host}")
+
+
 @pytest.fixture
-def services(settings: Settings, redis: Redis) -> Services:
+def services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
     return Services(
         settings=settings,
         store=JobStore(redis, retention=settings.retention),
         blobs=open_blobs(settings.blobs_url),
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        webhooks=WebhookSecrets(redis),
+        guard=PromptGuard(AddressGuard(resolver=_no_names)),
+        keyring=KeyRing(KeyStore(redis)),
+        sandbox=sandbox,
     )
 
 
@@ -53,9 +66,10 @@ class serving:  # noqa: N801 - reads as a verb
     """The api in a thread, listening on a free port."""
 
     def __init__(self, services: Services) -> None:
-        config = uvicorn.Config(create_app(services), port=0, log_config=None, lifespan="off")
+        config = uvicorn.Config(create_app(services), port=0, log_config=None)
         self._server = uvicorn.Server(config)
         self._socket = config.bind_socket()
+        self._socket.listen(100)  # who comes before the server is up waits for it
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
 
     def __enter__(self) -> httpx.Client:

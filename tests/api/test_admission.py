@@ -20,7 +20,7 @@ from tests.api.test_jobs import files, post
 from tests.conftest import photo, png, some_progress
 
 
-def limited(services: Services, **limits: int) -> Services:
+def limited(services: Services, **limits: object) -> Services:
     return replace(services, settings=services.settings.model_copy(update=limits))
 
 

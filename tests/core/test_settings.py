@@ -60,10 +60,17 @@ def test_the_s3_endpoint_has_the_usual_names(monkeypatch: pytest.MonkeyPatch, na
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_loopback_needs_no_permission(host: str) -> None:
-    Settings(host=host).check_exposure()
+    Settings(host=host).check_exposure(lambda: False)
 
 
 def test_strangers_are_let_in_only_on_purpose() -> None:
-    with pytest.raises(InvalidSetting, match=r"EASEL_HOST=0\.0\.0\.0.*EASEL_ALLOW_ANONYMOUS=true"):
-        Settings(host="0.0.0.0").check_exposure()
-    Settings(host="0.0.0.0", allow_anonymous=True).check_exposure()
+    with pytest.raises(InvalidSetting, match=r"HOST=0\.0\.0\.0.*easel keys create.*ANONYMOUS"):
+        Settings(host="0.0.0.0").check_exposure(lambda: False)
+    Settings(host="0.0.0.0").check_exposure(lambda: True)
+    Settings(host="0.0.0.0", require_keys=True).check_exposure(lambda: False)
+    Settings(host="0.0.0.0", allow_anonymous=True).check_exposure(lambda: False)
+
+
+def test_anonymous_callers_cannot_be_both_let_in_and_kept_out() -> None:
+    with pytest.raises(ValidationError, match="set one of them"):
+        Settings(allow_anonymous=True, require_keys=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from core.errors import InvalidRequest
+from core.examining import examine
 from core.jobs import Picture
 from core.params import Init, StyleParams
 from core.uploads import Upload, Uploads
@@ -14,6 +17,8 @@ from tests.conftest import photo, png
 from tests.core.test_images import saved
 
 PARAMS = StyleParams(size=64)
+
+EXAMINE = partial(examine, max_pixels=1_000_000)
 
 CONTENT, STYLE, SECOND = photo(64, 48, seed=1), photo(48, 64, seed=2), photo(30, 20, seed=3)
 
@@ -42,7 +47,7 @@ def uploads(**files: Image.Image | bytes | list[Image.Image]) -> Uploads:
 
 def check(given: Uploads) -> None:
     params = PARAMS.model_copy(update={"init": Init.IMAGE}) if given.init_image else PARAMS
-    given.check(params, max_pixels=100_000)
+    given.check(params, partial(examine, max_pixels=100_000))
 
 
 MASKS: dict[str, Image.Image] = {"content_mask": mask(64, 48), "style_mask": mask(48, 64)}
@@ -166,19 +171,19 @@ def test_what_a_record_keeps_can_be_fetched(files: dict[str, Image.Image]) -> No
 
 def test_a_start_of_ones_own_and_init_must_agree() -> None:
     with_start, without = uploads(init_image=SECOND), uploads()
-    with_start.check(StyleParams(size=64, init=Init.IMAGE), 1_000_000)
+    with_start.check(StyleParams(size=64, init=Init.IMAGE), EXAMINE)
     for files, init in ((with_start, Init.NOISE), (without, Init.IMAGE)):
         with pytest.raises(InvalidRequest, match=r"init_image: init is .*or neither"):
-            files.check(StyleParams(size=64, init=init), 1_000_000)
+            files.check(StyleParams(size=64, init=init), EXAMINE)
 
 
 def test_the_blend_must_have_a_weight_for_each_style() -> None:
     with pytest.raises(InvalidRequest, match="style_blend: has 2 weights"):
-        uploads().check(StyleParams(size=64, style_blend=(1, 2)), 1_000_000)
+        uploads().check(StyleParams(size=64, style_blend=(1, 2)), EXAMINE)
 
 
 def test_a_style_is_checked_at_its_own_scale() -> None:
     thin = uploads(style=photo(300, 40))
-    thin.check(StyleParams(size=64, style_scale=2), 1_000_000)
+    thin.check(StyleParams(size=64, style_scale=2), EXAMINE)
     with pytest.raises(InvalidRequest, match="style: would be 64x9"):
-        thin.check(StyleParams(size=64), 1_000_000)
+        thin.check(StyleParams(size=64), EXAMINE)

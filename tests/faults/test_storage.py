@@ -16,13 +16,18 @@ import torch
 from redis import Redis
 
 from api.deps import Services
+from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.cleaning import GRACE, TOMBSTONE, Cleaner
 from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
+from core.keyring import KeyRing
+from core.keys import KeyStore
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
 from core.queue import JobQueue, make_celery
+from core.sandbox import Sandbox
 from core.settings import Settings
+from core.signing import WebhookSecrets
 from core.store import JobStore
 from core.workers import WorkerRegistry
 from tests.acceptance.conftest import free_port
@@ -49,7 +54,9 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 
 
 @pytest.fixture
-def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Service]:
+def service(
+    settings: Settings, redis: Redis, sandbox: Sandbox, tmp_path: Path
+) -> Iterator[Service]:
     """An api, and a worker with a network of random filters."""
     store, blobs = JobStore(redis), open_blobs(settings.blobs_url)
     services = Services(
@@ -58,6 +65,10 @@ def service(settings: Settings, redis: Redis, tmp_path: Path) -> Iterator[Servic
         blobs=blobs,
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        webhooks=WebhookSecrets(redis),
+        guard=PromptGuard(AddressGuard()),
+        keyring=KeyRing(KeyStore(redis)),
+        sandbox=sandbox,
     )
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
@@ -238,6 +249,7 @@ def test_s7_uploads_whose_api_was_killed_before_the_record_are_swept(
 
 _WRITE_FOR_EVER = """
 import itertools, sys
+from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 blobs = open_blobs(sys.argv[1])
 for number in itertools.count():

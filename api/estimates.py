@@ -1,0 +1,52 @@
+"""What would become of a job: the answer to ``validate_only``."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel, Field
+
+from api.deps import Services
+from api.uploads import Submission
+from core.admission import Admission, memory_needed
+from core.params import StyleParams
+
+
+class Estimate(BaseModel):
+    """A job that would be accepted now, and what it would take."""
+
+    valid: bool = Field(True, description="Always true: what does not fit is a 422.")
+    params: StyleParams = Field(description="Every parameter, as resolved.")
+    memory_bytes: int = Field(description="What a worker needs for it on the CPU, at most.")
+    queue_position: int = Field(description="How many jobs wait before it.")
+    start_seconds: float | None = Field(
+        description="In how long a worker would begin it; null while nothing is known of that."
+    )
+    run_seconds: float | None = Field(
+        description="What a job has taken of late, of whatever size; null before the first."
+    )
+
+
+def estimate(
+    submission: Submission, pixels: int, admission: Admission, services: Services
+) -> Estimate:
+    """The estimate for a submission that was checked.
+
+    Args:
+        submission: what was posted.
+        pixels: of its largest picture, at the size asked for.
+        admission: the terms, with the workers that are alive.
+        services: to ask how busy they are.
+    """
+    load = services.store.load(admission.caller)
+    start_seconds = None
+    if admission.workers and load.run_seconds is not None:
+        rounds = math.ceil(load.queued / len(admission.workers))
+        start_seconds = round(rounds * load.run_seconds, 1)
+    return Estimate(
+        params=submission.params,
+        memory_bytes=memory_needed(pixels),
+        queue_position=load.queued,
+        start_seconds=start_seconds,
+        run_seconds=None if load.run_seconds is None else round(load.run_seconds, 1),
+    )

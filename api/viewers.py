@@ -1,0 +1,56 @@
+"""Who may see a picture: the job's owner, and whoever has a signed link to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request, Security
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPAuthorizationCredentials
+
+from api.callers import (
+    Caller,
+    bearer_scheme,
+    caller_of,
+    count,
+    counted_address,
+    header_scheme,
+    owned,
+)
+from api.deps import ServicesDep
+from core.jobs import Job
+
+
+async def _viewer(
+    request: Request,
+    services: ServicesDep,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)],
+    header: Annotated[str | None, Security(header_scheme)],
+    expires: Annotated[
+        int, Query(ge=0, le=2**53, description="Of a signed link: when it ends to hold.")
+    ] = 0,
+    signature: Annotated[
+        str | None, Query(description="Of a signed link: see `sign_links`.")
+    ] = None,
+) -> Caller | None:
+    """Who asks; None for somebody with a signed link, who needs no key.
+
+    Raises:
+        LinkInvalid: the link is not for this picture, or does not hold any more.
+    """
+    if signature is None:
+        return await caller_of(request, services, bearer, header)
+    await count(request, services, counted_address(request.client.host if request.client else ""))
+    await run_in_threadpool(services.store.links.check, request.url.path, expires, signature)
+    return None
+
+
+def _shown_job(
+    job_id: str, services: ServicesDep, viewer: Annotated[Caller | None, Depends(_viewer)]
+) -> Job:
+    job = services.store.get(job_id)
+    return job if viewer is None else owned(job, viewer)
+
+
+#: The job that the path names: the caller's, or the one that a signed link is for.
+ShownJobDep = Annotated[Job, Depends(_shown_job)]

@@ -1,0 +1,42 @@
+-- Where a job is listed: a sorted set for each status and owner. All scores are 0, so ids,
+-- which begin with the time of their making, sort by age. Put before the scripts that use it.
+local function listed(status, owner)
+  return 'easel:owned:' .. status .. ':' .. owner
+end
+
+-- Note the change for the job's webhook, if there is one that wants it (core/outbox.py).
+local function tell(key, id, status)
+  local webhook = redis.call('HGET', key, 'webhook')
+  if not webhook then
+    return
+  end
+  local event = status == 'running' and 'started' or status
+  local name = 'job.' .. event
+  local deliveries = cjson.decode(redis.call('HGET', key, 'deliveries') or '{}')
+  for _, delivery in pairs(deliveries) do
+    if delivery.state == 'stopped' then
+      return  -- the receiver wants to hear no more of this job
+    end
+  end
+  for _, wanted in ipairs(cjson.decode(webhook).events) do
+    if wanted == name and not deliveries[name] then  -- a start is told once
+      local time = redis.call('TIME')
+      local now = time[1] + time[2] / 1e6
+      deliveries[name] = {state = 'pending', attempts = 0, next_attempt_at = now}
+      redis.call('HSET', key, 'deliveries', cjson.encode(deliveries))
+      redis.call('ZADD', 'easel:webhooks:due', string.format('%.6f', now), id .. '-' .. event)
+    end
+  end
+end
+
+-- The one way in which a status changes, so that the lists and the outbox keep in step.
+local function set_status(key, id, status)
+  local held = redis.call('HMGET', key, 'owner', 'status')
+  local owner = held[1] or 'anonymous'
+  if held[2] then
+    redis.call('ZREM', listed(held[2], owner), id)
+  end
+  redis.call('HSET', key, 'status', status)
+  redis.call('ZADD', listed(status, owner), 0, id)
+  tell(key, id, status)
+end

@@ -1,0 +1,178 @@
+"""A request that is sent again makes no second job."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from api.deps import Services
+from core.connections import connect
+from core.queue import JobQueue, make_celery
+from tests.api.conftest import serving
+from tests.api.problems import assert_problem
+from tests.api.test_jobs import CONTENT, STYLE, Files, files
+from tests.conftest import photo, png
+
+OTHER = png(photo(40, 40, seed=7))
+
+
+def post(
+    client: httpx.Client, key: str, given: Files | None = None, **fields: Any
+) -> httpx.Response:
+    headers = {"Idempotency-Key": key}
+    return client.post("/jobs", files=given or files(), data=fields, headers=headers)
+
+
+def ids(client: httpx.Client) -> list[str]:
+    return [job["id"] for job in client.get("/jobs").json()["items"]]
+
+
+def stored(services: Services) -> set[bytes]:
+    return {services.blobs.get(digest) for digest, _ in services.blobs.ages()}
+
+
+def test_the_same_request_is_answered_with_the_same_job(
+    client: httpx.Client, services: Services
+) -> None:
+    first = post(client, "a key", size=64)
+    assert "idempotent-replayed" not in first.headers
+    again = post(client, "a key", size=64, preset="balanced")  # the same, in other words
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
+    assert again.json() == first.json()
+    assert again.headers["location"] == first.headers["location"]
+    services.store.claim(first.json()["id"])
+    assert post(client, "a key", size=64).json()["status"] == "running"
+    assert ids(client) == [first.json()["id"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "fields"),
+    [
+        (None, {"size": 65}),
+        (files(OTHER, STYLE), {"size": 64}),
+        (files(CONTENT, OTHER), {"size": 64}),
+        (files(CONTENT, STYLE, STYLE), {"size": 64}),
+        ([*files(), ("init_image", ("start.png", STYLE))], {"size": 64}),
+    ],
+    ids=["a parameter", "the content", "the style", "one more style", "a picture to start from"],
+)
+def test_another_request_under_the_same_key_is_refused_and_nothing_of_it_is_kept(
+    client: httpx.Client, services: Services, given: Files | None, fields: dict[str, Any]
+) -> None:
+    first = post(client, "a key", size=64).json()
+    problem = assert_problem(post(client, "a key", given, **fields), 422, "idempotency_key_reused")
+    assert "new key" in problem["detail"]
+    assert ids(client) == [first["id"]]
+    assert stored(services) == {CONTENT, STYLE}
+
+
+def test_a_request_that_was_refused_uses_no_key_up(client: httpx.Client) -> None:
+    assert_problem(post(client, "a key", size=1), 422, "invalid_request")
+    assert "idempotent-replayed" not in post(client, "a key", size=64).headers
+
+
+def test_two_keys_are_two_jobs_and_so_is_none(client: httpx.Client) -> None:
+    answers = [post(client, "one"), post(client, "two"), client.post("/jobs", files=files())]
+    assert len({answer.json()["id"] for answer in answers}) == 3
+
+
+def test_the_keys_of_two_callers_are_two(client: httpx.Client, redis: Redis) -> None:
+    from core.admission import Admission
+    from core.idempotency import IdempotencyKey
+
+    first = IdempotencyKey.of("somebody", "a key")
+    assert first != IdempotencyKey.of("somebody else", "a key")
+    # Nor can one be written so that it looks like the other's.
+    assert IdempotencyKey.of("a", "b:c") != IdempotencyKey.of("a:b", "c")
+    assert Admission(caller="x", max_queue=1, max_jobs_per_caller=1).owner == "anonymous"
+
+
+def test_many_at_once_make_one_job(client: httpx.Client, services: Services) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: post(client, "a key", size=64), range(12)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    replayed = [answer for answer in answers if "idempotent-replayed" in answer.headers]
+    assert len(replayed) == 11
+    assert len(ids(client)) == 1
+    assert stored(services) == {CONTENT, STYLE}
+
+
+def test_of_many_different_ones_at_once_one_is_taken_and_nothing_is_kept_of_the_others(
+    client: httpx.Client, services: Services
+) -> None:
+    pictures = [png(photo(40, 40, seed=seed)) for seed in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda data: post(client, "k", files(data)), pictures))
+    assert sorted(answer.status_code for answer in answers) == [202] + [422] * 7
+    assert len(ids(client)) == 1
+    assert len(stored(services)) == 2
+
+
+def test_a_full_queue_still_answers_what_it_has_taken(services: Services) -> None:
+    narrow = replace(services, settings=services.settings.model_copy(update={"max_queue": 1}))
+    with serving(narrow) as client:
+        first = post(client, "a key").json()
+        assert_problem(post(client, "another"), 503, "queue_full")
+        assert post(client, "a key").json() == first
+
+
+def test_a_key_counts_for_a_day_or_until_its_job_is_deleted(
+    client: httpx.Client, redis: Redis
+) -> None:
+    first = post(client, "a key").json()
+    (place,) = redis.keys("easel:idempotency:*")
+    assert 86_000 < redis.ttl(place) <= 86_400
+    client.delete(f"/jobs/{first['id']}")
+    assert redis.keys("easel:idempotency:*") == []
+    assert post(client, "a key").json()["id"] != first["id"]
+
+
+def test_a_job_that_could_not_be_announced_uses_no_key_up(services: Services) -> None:
+    mute = replace(services, queue=JobQueue(make_celery("redis://127.0.0.1:1/0")))
+    with serving(mute) as client:
+        assert_problem(post(client, "a key"), 503, "service_unavailable")
+    jobs = connect(services.settings.redis_url, patience=0)
+    assert [*jobs.keys("easel:job:*"), *jobs.keys("easel:idempotency:*")] == []
+    assert stored(services) == set()
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
+def test_a_key_that_is_none_is_refused_by_name(client: httpx.Client, key: str) -> None:
+    problem = assert_problem(post(client, key), 422, "invalid_request")
+    assert problem["errors"][0]["field"] == "Idempotency-Key"
+    assert ids(client) == []
+
+
+def test_validate_only_answers_with_an_estimate_and_creates_nothing(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    before = set(redis.keys("easel:*"))
+    answer = client.post("/jobs", files=files(), data={"validate_only": "true", "size": 64})
+    assert answer.status_code == 200
+    estimate = answer.json()
+    assert (estimate["valid"], estimate["params"]["size"]) == (True, 64)
+    assert estimate["memory_bytes"] > 2**30
+    assert (estimate["queue_position"], estimate["run_seconds"]) == (0, None)
+    assert "location" not in answer.headers
+    left = {key for key in set(redis.keys("easel:*")) - before if "rate" not in key}
+    assert (left, stored(services)) == (set(), set())
+
+
+def test_validate_only_refuses_what_would_be_refused(client: httpx.Client) -> None:
+    form = {"validate_only": "true", "size": 1}
+    problem = assert_problem(client.post("/jobs", files=files(), data=form), 422)
+    assert problem["errors"][0]["field"] == "size"
+    form = {"validate_only": "perhaps"}
+    problem = assert_problem(client.post("/jobs", files=files(), data=form), 422)
+    assert problem["errors"][0]["field"] == "validate_only"
+
+
+def test_validate_only_leaves_the_key_for_the_job(client: httpx.Client) -> None:
+    assert post(client, "a key", validate_only="true").status_code == 200
+    assert "idempotent-replayed" not in post(client, "a key").headers

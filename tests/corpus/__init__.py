@@ -1,0 +1,1 @@
+"""Files that attackers send, made anew by every run."""
