@@ -3,13 +3,15 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock bench samples figures soak fuzz audit load reliability clean
+.PHONY: serve test check format lock bench samples figures soak fuzz audit load reliability vendor clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
 
+# Two processes: many tests wait for others, and the fault suite comes first because
+# it takes longest. One thread each: two that wait for each other are slow on two cores.
 test: .venv/installed
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	@$(BIN)/ruff check .
@@ -73,6 +75,11 @@ load: .venv/installed
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw
+	@$(BIN)/python -m samples.small
+
+# The page's libraries, from the npm registry; needs npm.
+vendor: .venv/installed
+	@$(BIN)/python -m tools.vendor
 
 clean:
 	rm -rf .venv

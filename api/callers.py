@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
@@ -102,7 +102,22 @@ def counted_address(address: str) -> str:
     return str(ipaddress.ip_network((int(parsed), 64), strict=False).network_address)
 
 
-def owned(job: Job, caller: Caller) -> Job:
+class Owned(Protocol):
+    """What has an owner."""
+
+    @property
+    def id(self) -> str:
+        """The job's."""
+
+    @property
+    def owner(self) -> str:
+        """Whose job it is."""
+
+
+_Owned = TypeVar("_Owned", bound=Owned)
+
+
+def owned(job: _Owned, caller: Caller) -> _Owned:
     """The job, if it is the caller's: the one place where that is decided.
 
     Raises:

@@ -9,8 +9,8 @@ from importlib.metadata import version
 
 import httpcore
 
+from api.documents import snapshot_of
 from api.pinned import Deadline, PinnedBackend
-from api.schemas import job_view
 from core.addresses import AddressGuard, AddressRefused, NameNotKnown
 from core.jobs import Job, JobStatus
 from core.retries import Attempt, read_retry_after
@@ -54,7 +54,7 @@ def body_of(job: Job, event: WebhookEvent) -> str:
     payload = {
         "type": event.value,
         "timestamp": at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "data": job_view(shown, None).model_dump(mode="json", by_alias=True),
+        "data": json.loads(snapshot_of(shown).document()),
     }
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
 

@@ -15,15 +15,17 @@ from starlette.exceptions import HTTPException
 from api.methods import allowed_methods
 from api.schemas import FieldProblem, Problem
 from core import errors
+from core.previews import NoPreviewYet
 
 _logger = logging.getLogger(__name__)
 
 #: What each error means in HTTP; the nearest class in its ancestry counts.
-_STATUS: dict[type[errors.EaselError], HTTPStatus] = {
+STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
+    NoPreviewYet: HTTPStatus.NOT_FOUND,
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
@@ -80,7 +82,7 @@ def problem_response(
 
 def status_of(error: errors.EaselError) -> HTTPStatus:
     """What an error of ours means in HTTP."""
-    return next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
 
 
 def _on_easel_error(request: Request, error: Exception) -> JSONResponse:

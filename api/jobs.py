@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import logging
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from api.accepting import accept
 from api.admission import AdmissionDep, KeyDep
-from api.callers import JobDep
-from api.deps import Services, ServicesDep
+from api.conditional import etag_matches
+from api.deps import ServicesDep
+from api.documents import Snapshot, snapshot_of
 from api.estimates import Estimate, estimate
+from api.live import Live, LiveDep, SnapshotDep
 from api.problems import problems
 from api.request_ids import request_id_of
-from api.schemas import JobView, job_view
+from api.schemas import JobView
 from api.uploads import SubmissionDep, form_schema
-from core.jobs import Job, JobStatus
+from api.waiting import LONGEST_WAIT, job_response, preferred_wait, wait_until
+from core.errors import JobNotFound, ServiceUnavailable
+from core.jobs import Job
 
 router = APIRouter(tags=["jobs"])
 _logger = logging.getLogger(__name__)
-
-#: How often a client should look at an unfinished job, in seconds.
-_POLL_SECONDS = 1
 
 
 @router.post(
@@ -32,45 +35,97 @@ _POLL_SECONDS = 1
     response_model=JobView,
     responses={
         200: {
-            "model": Estimate,
-            "description": "It would be accepted: the answer to `validate_only`.",
+            "model": Estimate | JobView,
+            "description": "It would be accepted: the answer to `validate_only`. "
+            "Or the job, if it has ended within `Prefer: wait`.",
         },
         **problems(400, 413, 415, 422, 429, 503),
     },
     openapi_extra={"requestBody": form_schema()},
 )
-def create_job(
+async def create_job(
     admission: AdmissionDep,
     key: KeyDep,
     submission: SubmissionDep,
     services: ServicesDep,
+    live: LiveDep,
     request: Request,
-    response: Response,
-) -> JobView | JSONResponse:
+    prefer: Annotated[
+        str | None, Header(description="`wait=n`: answer when the job has ended, or in n seconds.")
+    ] = None,
+) -> Response:
     """Accept a job: a content picture, one to five styles, what else helps, and parameters.
 
     Everything that can be refused is refused here, and then nothing is stored.
     """
     admission.check_memory(submission.params.size, submission.pixels)
     if submission.validate_only:
-        found = estimate(submission, submission.pixels, admission, services)
+        found = await run_in_threadpool(
+            estimate, submission, submission.pixels, admission, services
+        )
         return JSONResponse(found.model_dump(mode="json"))
-    job, replayed = accept(submission, admission, key, services, request_id_of(request))
+    job, replayed = await run_in_threadpool(
+        accept, submission, admission, key, services, request_id_of(request)
+    )
+    seconds = preferred_wait(prefer)
+    snapshot = await _accepted(job, live, seconds or 0)
+    response = job_response(snapshot, request, status=200 if seconds and snapshot.done else 202)
+    response.headers["Location"] = f"/jobs/{job.id}"
     if replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    response.headers["Location"] = f"/jobs/{job.id}"
-    response.headers["Retry-After"] = str(_POLL_SECONDS)
-    return _view(job, services)
+    if seconds is not None:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    return response
+
+
+async def _accepted(job: Job, live: Live, seconds: int) -> Snapshot:
+    """The job as it is now, or when it has ended. It is accepted, whatever happens here."""
+    snapshot = snapshot_of(job)
+    try:
+        snapshot = await live.reader.get(job.id)
+        if seconds:
+            snapshot = await wait_until(
+                lambda now: now.done, snapshot, live, seconds, only_final=True
+            )
+    except (ServiceUnavailable, JobNotFound) as error:
+        _logger.warning("accepted job not read", extra={"job_id": job.id, "reason": str(error)})
+    return snapshot
 
 
 @router.get(
-    "/jobs/{job_id}", operation_id="get_job", response_model=JobView, responses=problems(404, 503)
+    "/jobs/{job_id}",
+    operation_id="get_job",
+    response_model=JobView,
+    responses={
+        304: {"description": "The Job is what you have already."},
+        **problems(404, 422, 503),
+    },
 )
-def get_job(job: JobDep, services: ServicesDep, response: Response) -> JobView:
+async def get_job(
+    snapshot: SnapshotDep,
+    live: LiveDep,
+    request: Request,
+    wait: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=LONGEST_WAIT,
+            allow_inf_nan=False,
+            description="Answer when the job has ended, or after so many seconds. "
+            "With `If-None-Match`: when the Job has changed.",
+        ),
+    ] = 0,
+) -> Response:
     """How the job stands."""
-    if not job.status.done:
-        response.headers["Retry-After"] = str(_POLL_SECONDS)
-    return _view(job, services)
+    if wait and not snapshot.done:
+        changing = "if-none-match" in request.headers
+
+        def enough(now: Snapshot) -> bool:
+            return now.done or (changing and not etag_matches(request, now.etag))
+
+        if not enough(snapshot):
+            snapshot = await wait_until(enough, snapshot, live, wait, only_final=not changing)
+    return job_response(snapshot, request, conditional=True)
 
 
 @router.post(
@@ -79,14 +134,12 @@ def get_job(job: JobDep, services: ServicesDep, response: Response) -> JobView:
     response_model=JobView,
     responses=problems(404, 503),
 )
-def cancel_job(job: JobDep, services: ServicesDep) -> JobView:
+async def cancel_job(
+    snapshot: SnapshotDep, services: ServicesDep, live: LiveDep, request: Request
+) -> Response:
     """Call a job off: at once while it is queued, at its next step while it runs.
 
     A job that has ended is answered as it is. One that has not ends `canceled`.
     """
-    return _view(services.store.cancel(job.id), services)
-
-
-def _view(job: Job, services: Services) -> JobView:
-    queued = job.status is JobStatus.QUEUED
-    return job_view(job, services.store.queue_position(job.id) if queued else None)
+    await run_in_threadpool(services.store.cancel, snapshot.id)
+    return job_response(await live.reader.get(snapshot.id), request)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from api.callers import CallerDep
 from api.deps import ServicesDep
+from api.documents import snapshot_of
 from api.problems import problems
-from api.schemas import JobView, job_view
+from api.schemas import JobView
 from core.jobs import JobStatus
-from core.listing import MAX_PAGE, cursor_of, read_cursor
+from core.listing import MAX_PAGE
 
 router = APIRouter(tags=["jobs"])
+
+#: A place in the list: behind the job of that id, whether or not it is still there.
+_CURSOR = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 class JobPage(BaseModel):
@@ -26,7 +31,7 @@ class JobPage(BaseModel):
     )
 
 
-@router.get("/jobs", operation_id="list_jobs", responses=problems(422, 503))
+@router.get("/jobs", operation_id="list_jobs", response_model=JobPage, responses=problems(422, 503))
 def list_jobs(
     caller: CallerDep,
     services: ServicesDep,
@@ -36,9 +41,10 @@ def list_jobs(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = 20,
     cursor: Annotated[
-        str | None, Query(description="The `next_cursor` of the page before this one.")
+        str | None,
+        Query(description="The `next_cursor` of the page before this one.", pattern=_CURSOR),
     ] = None,
-) -> JobPage:
+) -> Response:
     """Your jobs, newest first, a page at a time.
 
     Following `next_cursor` to its end shows every job once that was there at the beginning,
@@ -48,9 +54,10 @@ def list_jobs(
         caller.name,
         status or tuple(JobStatus),
         limit=limit,
-        behind=None if cursor is None else read_cursor(cursor),
+        behind=cursor,
     )
-    return JobPage(
-        items=[job_view(job, place) for job, place in page.jobs],
-        next_cursor=cursor_of(page.jobs[-1][0].id) if page.more else None,
+    items = ",".join(snapshot_of(job, place).document() for job, place in page.jobs)
+    next_cursor = json.dumps(page.jobs[-1][0].id if page.more else None)
+    return Response(
+        f'{{"items":[{items}],"next_cursor":{next_cursor}}}', media_type="application/json"
     )

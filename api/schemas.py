@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.jobs import Failure, Job, JobStatus, Progress
+from core.jobs import Failure, JobStatus, Progress
 from core.params import StyleParams
-from core.webhooks import Delivery, WebhookEvent, delivery_id
+from core.webhooks import Delivery, Webhook, WebhookEvent, delivery_id
 from core.workers import WorkerInfo
 
 
@@ -19,6 +20,8 @@ class Links(BaseModel):
 
     self_: str = Field(alias="self")
     result: str
+    preview: str
+    events: str
     cancel: str
     signed: str = Field(description="Where to get links that need no API key.")
 
@@ -26,9 +29,21 @@ class Links(BaseModel):
 class MetricsView(BaseModel):
     """What the job took."""
 
+    queued_seconds: float | None = Field(description="From its creation to its first start.")
+    run_seconds: float | None = Field(description="From its first start to its end.")
+    optimize_seconds: float | None = Field(description="What the last attempt took to paint.")
+    steps: int | None = Field(description="The steps of all scales.")
+    device: str | None = Field(description="What it was painted on.")
+    peak_memory_bytes: int | None = Field(
+        description="The most memory that the device had in use for it; on the CPU, the worker."
+    )
     attempts: int = Field(description="How many workers began it; the last one ended it.")
-    optimize_seconds: float | None
-    device: str | None
+
+
+class ProgressView(Progress):
+    """How far a job has come."""
+
+    preview_version: int = Field(description="Rises with every new preview; 0 before the first.")
 
 
 class DeliveryView(Delivery):
@@ -46,16 +61,16 @@ class WebhookView(BaseModel):
     deliveries: list[DeliveryView] = Field(description="Of the events that have happened.")
 
 
-def webhook_view(job: Job) -> WebhookView | None:
+def webhook_view(
+    job_id: str, webhook: Webhook, told: Mapping[WebhookEvent, Delivery]
+) -> WebhookView:
     """The webhook as the api shows it."""
-    if job.webhook is None:
-        return None
     deliveries = [
-        DeliveryView(**delivery.model_dump(), id=delivery_id(job.id, event), event=event)
+        DeliveryView(**delivery.model_dump(), id=delivery_id(job_id, event), event=event)
         for event in WebhookEvent
-        if (delivery := job.deliveries.get(event))
+        if (delivery := told.get(event))
     ]
-    return WebhookView(url=job.webhook.url, events=job.webhook.events, deliveries=deliveries)
+    return WebhookView(url=webhook.url, events=webhook.events, deliveries=deliveries)
 
 
 class JobView(BaseModel):
@@ -65,8 +80,11 @@ class JobView(BaseModel):
     status: JobStatus
     done: bool = Field(description="Whether the status is final.")
     queue_position: int | None = Field(description="Jobs before this one, while it is queued.")
+    estimated_start_at: datetime | None = Field(
+        description="When it will probably be started, while it is queued and that is known."
+    )
     params: StyleParams
-    progress: Progress | None
+    progress: ProgressView | None
     error: Failure | None
     webhook: WebhookView | None = Field(description="Whom the job's events are told, if anybody.")
     created_at: datetime
@@ -77,38 +95,6 @@ class JobView(BaseModel):
     )
     metrics: MetricsView
     links: Links
-
-
-def job_view(job: Job, queue_position: int | None) -> JobView:
-    """The Job as the api shows it."""
-    url = f"/jobs/{job.id}"
-    return JobView(
-        id=job.id,
-        status=job.status,
-        done=job.status.done,
-        queue_position=queue_position,
-        params=job.params,
-        progress=job.progress,
-        error=job.error,
-        webhook=webhook_view(job),
-        created_at=job.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        expires_at=job.expires_at,
-        metrics=_metrics_view(job),
-        links=Links(
-            self_=url, result=f"{url}/result", cancel=f"{url}/cancel", signed=f"{url}/links"
-        ),
-    )
-
-
-def _metrics_view(job: Job) -> MetricsView:
-    metrics = job.metrics if job.status.done else None
-    return MetricsView(
-        attempts=job.attempts,
-        optimize_seconds=metrics and metrics.optimize_seconds,
-        device=metrics and metrics.device,
-    )
 
 
 class FieldProblem(BaseModel):
@@ -136,14 +122,14 @@ class WorkerView(BaseModel):
     id: str
     device: str
     networks: tuple[str, ...]
-    memory_total_bytes: int
-    memory_available_bytes: int
+    memory_total_bytes: int | None = Field(description="Of its device; null where not known.")
+    memory_available_bytes: int | None
     busy: bool = Field(description="Whether it runs a job now.")
 
 
 def worker_view(worker: WorkerInfo) -> WorkerView:
     """The worker as the api shows it."""
-    fields = worker.model_dump(exclude={"job_id"})
+    fields = worker.model_dump(exclude={"job_id", "resident_bytes", "steps", "steps_per_second"})
     return WorkerView(**fields, busy=worker.job_id is not None)
 
 

@@ -51,6 +51,14 @@ _WEBHOOK_SCHEMA = {
 }
 
 
+#: The parameters that are lists.
+_LISTS = frozenset(
+    name
+    for name, schema in StyleParams.model_json_schema()["properties"].items()
+    if schema.get("type") == "array"
+)
+
+
 @dataclass(frozen=True)
 class Submission:
     """What a caller posted: parameters that fit, and files that can be read."""
@@ -105,7 +113,10 @@ async def _read_file(part: UploadFile | str, services: Services) -> bytes | str:
 def _text_fields(form: FormData) -> tuple[dict[str, str | UploadFile], list[str]]:
     fields = {name: value for name, value in form.items() if name not in FILE_FIELDS}
     repeated = [name for name in fields if len(form.getlist(name)) > 1]
-    return fields, repeated
+    for name in _LISTS.intersection(repeated):
+        # Clients made from the schema send a list so, and people write it with commas.
+        fields[name] = ",".join(str(each) for each in form.getlist(name))
+    return fields, [name for name in repeated if name not in _LISTS]
 
 
 def _check_form(

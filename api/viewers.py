@@ -45,9 +45,11 @@ async def _viewer(
     return None
 
 
-def _shown_job(
-    job_id: str, services: ServicesDep, viewer: Annotated[Caller | None, Depends(_viewer)]
-) -> Job:
+#: Who asks for a picture; None for somebody with a signed link.
+ViewerDep = Annotated[Caller | None, Depends(_viewer)]
+
+
+def _shown_job(job_id: str, services: ServicesDep, viewer: ViewerDep) -> Job:
     job = services.store.get(job_id)
     return job if viewer is None else owned(job, viewer)
 

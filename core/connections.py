@@ -6,7 +6,8 @@ made, not with the modules that use one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -14,6 +15,7 @@ from core.errors import RedisUnavailable
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -46,16 +48,49 @@ def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
     )
 
 
+def connect_async(url: str, *, connections: int, decode: bool = True) -> AsyncRedis:
+    """A client for an event loop, as :func:`connect`, that tries a call three times.
+
+    Args:
+        url: of the server.
+        connections: the most that it opens; callers wait their turn for one.
+        decode: whether replies are text; otherwise they are bytes.
+    """
+    from redis.asyncio import BlockingConnectionPool, Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import ExponentialBackoff
+
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=10,
+        decode_responses=decode,
+        socket_timeout=10,
+        socket_connect_timeout=5,
+        socket_keepalive=True,
+        health_check_interval=25,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
+    )
+    return Redis.from_pool(pool)
+
+
+@contextmanager
+def redis_outages() -> Iterator[None]:
+    """Make RedisError a RedisUnavailable, also around what is awaited."""
+    from redis.exceptions import RedisError
+
+    try:
+        yield
+    except RedisError as error:
+        raise RedisUnavailable(f"Redis cannot do it: {error}") from error
+
+
 def needs_redis(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """Make a function raise RedisUnavailable when Redis is away or refuses."""
 
     @wraps(function)
     def translated(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        from redis.exceptions import RedisError
-
-        try:
+        with redis_outages():
             return function(*args, **kwargs)
-        except RedisError as error:
-            raise RedisUnavailable(f"Redis cannot do it: {error}") from error
 
     return translated

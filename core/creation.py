@@ -31,7 +31,7 @@ class NewJobs:
     def __init__(self, redis: Redis, retention: timedelta) -> None:
         self._retention = retention
         self._ask = script(redis, "load", "ask")
-        self._create = script(redis, "load", "listed", "held", "create")
+        self._create = script(redis, "load", "listed", "held", "tell", "create")
         self._recall = script(redis, "recall")
         self._discard = script(redis, "listed", "held", "forgotten", "discard")
 

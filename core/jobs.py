@@ -96,8 +96,12 @@ class Picture(_Frozen):
 class Metrics(_Frozen):
     """What a finished run took."""
 
+    #: Of the last attempt: from the network being there to the last step.
     optimize_seconds: float
     device: str
+    #: Steps made over all scales, and the most memory that the device had in use.
+    steps: int | None = None
+    peak_memory_bytes: int | None = None
 
 
 class Inputs(_Frozen):
@@ -141,8 +145,13 @@ class Job(_Frozen):
     checkpoint: str | None = None
     #: Written a moment before the job succeeds; it counts once the status says so.
     result: Picture | None = None
+    #: The small picture of it; while the job runs, previews are counted and kept apart.
+    preview: Picture | None = None
+    preview_version: int = 0
     metrics: Metrics | None = None
     error: Failure | None = None
+    #: The trace of the request that posted it, as W3C Trace Context writes it.
+    traceparent: str = ""
     #: Whom to tell of its events, and how that stands.
     webhook: Webhook | None = None
     deliveries: dict[WebhookEvent, Delivery] = {}

@@ -46,7 +46,7 @@ class Reaper:
         self._lease_seconds = lease_seconds
         self._every_seconds = every_seconds
         self._max_attempts = max_attempts
-        self._script = script(redis, "listed", "sweep")
+        self._script = script(redis, "listed", "tell", "sweep")
 
     def sweep(self) -> None:
         """Queue again what a worker was lost with, and announce what has no message.

@@ -31,13 +31,26 @@ LEAVING = "easel:leaving:"
 
 #: The fields of the record that hold JSON.
 _JSON_FIELDS = frozenset(
-    {"params", "inputs", "progress", "result", "metrics", "error", "webhook", "deliveries"}
+    {
+        *("params", "inputs", "progress", "result", "metrics", "error", "preview"),
+        *("webhook", "deliveries"),
+    }
 )
 
 
 def job_key(job_id: str) -> str:
     """The key of the job's record."""
     return JOB_KEY + job_id
+
+
+def events_key(job_id: str) -> str:
+    """The key of the stream of the job's events."""
+    return f"easel:events:{job_id}"
+
+
+def preview_key(job_id: str) -> str:
+    """The key of the newest preview, while the job runs."""
+    return f"easel:preview:{job_id}"
 
 
 def listed_key(status: JobStatus, owner: str) -> str:
@@ -47,8 +60,13 @@ def listed_key(status: JobStatus, owner: str) -> str:
 
 def script(redis: Redis, *names: str) -> Script:
     """A script of files in ``core/lua``, one after the other; the server runs it in one go."""
+    return redis.register_script(script_text(*names))
+
+
+def script_text(*names: str) -> str:
+    """The text of such a script."""
     folder = files("core").joinpath("lua")
-    return redis.register_script("\n".join(folder.joinpath(f"{n}.lua").read_text() for n in names))
+    return "\n".join(folder.joinpath(f"{name}.lua").read_text() for name in names)
 
 
 def flat(fields: Mapping[str, Any]) -> list[Any]:

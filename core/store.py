@@ -60,11 +60,11 @@ class JobStore(NewJobs):
         super().__init__(redis, retention)
         self._redis = redis
         self._lease_seconds = lease_seconds
-        self._claim = script(redis, "listed", "claim")
-        self._renew = script(redis, "held", "renew")
-        self._finish = script(redis, "listed", "held", "finish")
-        self._hand_back = script(redis, "listed", "hand_back")
-        self._cancel = script(redis, "listed", "cancel")
+        self._claim = script(redis, "listed", "tell", "claim")
+        self._renew = script(redis, "held", "tell", "renew")
+        self._finish = script(redis, "listed", "held", "tell", "finish")
+        self._hand_back = script(redis, "listed", "tell", "hand_back")
+        self._cancel = script(redis, "listed", "tell", "cancel")
         self._delete = script(redis, "listed", "held", "forgotten", "delete")
         #: Which job needs which blob.
         self.holds = Holds(redis)
@@ -136,8 +136,15 @@ class JobStore(NewJobs):
         )
         return _owned(job, answer) != "cancel"
 
-    def succeed(self, job: Job, result: Picture, progress: Progress, metrics: Metrics) -> JobStatus:
-        """running to succeeded; the result is in the blob store already.
+    def succeed(
+        self,
+        job: Job,
+        result: Picture,
+        progress: Progress,
+        metrics: Metrics,
+        preview: Picture | None = None,
+    ) -> JobStatus:
+        """running to succeeded; the result and its preview are in the blob store already.
 
         Returns:
             What the job is now: canceled, if it was called off in the meantime.
@@ -145,9 +152,10 @@ class JobStore(NewJobs):
         Raises:
             StaleAttempt: the attempt no longer owns the job.
         """
-        return self._end(
-            job, JobStatus.SUCCEEDED, result=result, progress=progress, metrics=metrics
-        )
+        fields = {"result": result, "progress": progress, "metrics": metrics}
+        if preview is not None:
+            fields["preview"] = preview
+        return self._end(job, JobStatus.SUCCEEDED, **fields)
 
     def fail(self, job: Job, error: Failure) -> JobStatus:
         """running to failed, or to canceled, as :meth:`succeed`."""

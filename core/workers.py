@@ -30,6 +30,11 @@ class WorkerInfo(BaseModel):
     #: Of the device that it computes on; None where that is not known.
     memory_total_bytes: int | None = None
     memory_available_bytes: int | None = None
+    #: What its process holds of the host's memory.
+    resident_bytes: int | None = None
+    #: The optimiser's steps since it was started, and how many a second of late.
+    steps: int | None = None
+    steps_per_second: float | None = None
     #: The job that it runs now.
     job_id: str | None = None
 

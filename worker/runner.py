@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain
 
-import torch
-
 from core.blobs import Blobs
 from core.encoding import Encoded, encode
 from core.errors import (
@@ -21,16 +19,21 @@ from core.errors import (
     ServiceUnavailable,
     StaleAttempt,
 )
-from core.jobs import Failure, Job, JobStatus, Loss, Metrics, Picture, Progress
+from core.jobs import Job, JobStatus, Loss, Metrics, Picture, Progress
 from core.logs import log_context
 from core.nst import VGG19, Pictures, Step, stylize
+from core.previews import Previews
 from core.queue import JobQueue
 from core.store import JobStore
+from core.tracing import job_span
 from core.uploads import Uploads
 from worker.checkpoints import Checkpoints
+from worker.failures import failure_of
 from worker.lease import Lease
 from worker.leftovers import clearing_up
+from worker.memory import PeakMemory
 from worker.networks import Networks
+from worker.previews import Painter, thumbnail
 from worker.progress import Pace
 
 _logger = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ class Runner:
         store: has the records.
         queue: hears of jobs that are handed back.
         blobs: has the pictures.
+        previews: hears how the picture of a running job looks.
         networks: has the networks, and with them the device.
         limits: what a run is held to.
         stopping: whether the worker was told to stop.
@@ -66,6 +70,7 @@ class Runner:
         store: JobStore,
         queue: JobQueue,
         blobs: Blobs,
+        previews: Previews,
         networks: Networks,
         limits: Limits,
         stopping: Callable[[], bool] = lambda: False,
@@ -74,12 +79,15 @@ class Runner:
         self._store = store
         self._queue = queue
         self._blobs = blobs
+        self._previews = previews
         self._networks = networks
         self._limits = limits
         self._stopping = stopping
         self._clock = clock
         #: The job at hand.
         self.job_id: str | None = None
+        #: The steps made so far, of all jobs.
+        self.steps = 0
 
     def run(self, job_id: str) -> None:
         """Take the job to its final state, if it is there to be claimed.
@@ -97,7 +105,7 @@ class Runner:
                 return
             self.job_id = job_id
             try:
-                with log_context(request_id=job.request_id):
+                with log_context(request_id=job.request_id), job_span("job", job):
                     _logger.info("job started", extra={"attempt": job.attempt})
                     self._attempt(job)
             except StaleAttempt:
@@ -131,25 +139,35 @@ class Runner:
     def _paint(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         if job.result and job.progress and job.metrics and self._is_kept(job.result):
             _logger.info("result found: an earlier attempt had finished")
-            return self._store.succeed(job, job.result, job.progress, job.metrics)
+            return self._store.succeed(job, job.result, job.progress, job.metrics, job.preview)
         network = self._networks.get(job.params.network)
         pace = Pace(self._clock)
+        memory = PeakMemory(network.device)
         pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._limits.max_pixels)
-        for step in self._steps(job, pictures, network):
-            if not lease.step_made():
-                return self._store.call_off(job)
-            if self._stopping():
-                return self._hand_back(job, step, checkpoints)
-            if pace.due():
-                lease.report(progress_of(step, pace.eta(step.fraction)))
-            if checkpoints.due() and (digest := checkpoints.save(step)):
-                lease.save(digest)
-                checkpoints.keep_only(digest, lease.checkpoint)
-        metrics = Metrics(optimize_seconds=round(pace.elapsed(), 3), device=str(network.device))
+        with Painter(self._previews, job, self._clock) as painter:
+            for step in self._steps(job, pictures, network):
+                self.steps += 1
+                if not lease.step_made():
+                    return self._store.call_off(job)
+                if self._stopping():
+                    return self._hand_back(job, step, lease, checkpoints)
+                if pace.due():
+                    lease.report(progress_of(step, pace.eta(step.fraction)))
+                if painter.due():
+                    painter.show(step.image)
+                if checkpoints.due() and (digest := checkpoints.save(step)):
+                    lease.save(digest)
+                    checkpoints.keep_only(*lease.checkpoints())
+        metrics = Metrics(
+            optimize_seconds=round(pace.elapsed(), 3),
+            device=str(network.device),
+            steps=step.steps,
+            peak_memory_bytes=memory.peak(),
+        )
         progress = progress_of(step, 0.0)
         lease.report(progress)  # so that no older one is written from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
-        return self._finish(job, file, progress, metrics)
+        return self._finish(job, file, thumbnail(step.image), progress, metrics)
 
     def _steps(self, job: Job, pictures: Pictures, network: VGG19) -> Iterator[Step]:
         """The run, from the checkpoint of an earlier attempt if there is a good one."""
@@ -165,29 +183,28 @@ class Runner:
                 return chain([first], steps)
         return stylize(pictures, job.params, network)
 
-    def _finish(self, job: Job, file: Encoded, progress: Progress, metrics: Metrics) -> JobStatus:
+    def _finish(
+        self, job: Job, file: Encoded, small: Encoded, progress: Progress, metrics: Metrics
+    ) -> JobStatus:
         _logger.info("picture finished")
-        result = Picture(
-            sha256=sha256(file.data).hexdigest(),
-            media_type=file.media_type,
-            size_bytes=len(file.data),
-        )
+        result, preview = picture_of(file), picture_of(small)
         # A note of the result, then its file, then the status. Should this worker die
         # in between, the next attempt finds the file by the note; and the status
         # never promises what is not there.
-        self._store.renew(job, result=result, progress=progress, metrics=metrics)
+        self._store.renew(job, result=result, progress=progress, metrics=metrics, preview=preview)
+        self._blobs.put(small.data)
         self._blobs.put(file.data)
         try:
-            return self._store.succeed(job, result, progress, metrics)
+            return self._store.succeed(job, result, progress, metrics, preview)
         except StaleAttempt:
-            # If the job was deleted, nobody needs the file; if not, the job still holds it.
-            self._store.holds.release(self._blobs, [result.sha256])
+            # If the job was deleted, nobody needs the files; if not, the job still holds them.
+            self._store.holds.release(self._blobs, [result.sha256, preview.sha256])
             raise
 
-    def _hand_back(self, job: Job, step: Step, checkpoints: Checkpoints) -> JobStatus:
+    def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         digest = checkpoints.save(step)
         status = self._store.hand_back(job, **({"checkpoint": digest} if digest else {}))
-        checkpoints.keep_only(digest or job.checkpoint)
+        checkpoints.keep_only(*([digest] if digest else lease.checkpoints()))
         return status
 
     def _queue_again(self, job: Job) -> None:
@@ -202,6 +219,15 @@ class Runner:
             return bool(self._blobs.get(picture.sha256))
         except (BlobNotFound, BlobCorrupt):
             return False
+
+
+def picture_of(file: Encoded) -> Picture:
+    """What a record says of a file."""
+    return Picture(
+        sha256=sha256(file.data).hexdigest(),
+        media_type=file.media_type,
+        size_bytes=len(file.data),
+    )
 
 
 def progress_of(step: Step, eta_seconds: float | None) -> Progress:
@@ -221,27 +247,4 @@ def progress_of(step: Step, eta_seconds: float | None) -> Progress:
             tv=float(step.loss.tv),
         ),
         eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
-    )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch has a class for a full GPU, and only a message for a full host.
-    full = isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    return full or isinstance(error, (MemoryError, torch.OutOfMemoryError))
-
-
-def failure_of(error: Exception) -> Failure:
-    """What the caller is told of an error. Internals stay in the log."""
-    if isinstance(error, EaselError):
-        return Failure(code=error.code, message=str(error), retryable=error.retryable)
-    if _is_out_of_memory(error):
-        return Failure(
-            code="out_of_memory",
-            message="the picture does not fit into the worker's memory; ask for a smaller size",
-            retryable=False,
-        )
-    return Failure(
-        code=EaselError.code,
-        message="an unexpected error, which the worker has logged with the job's id",
-        retryable=True,
     )

@@ -11,8 +11,9 @@ local now = string.format('%.6f', time[1] + time[2] / 1e6)
 if status == 'queued' then
   set_status(KEYS[1], ARGV[1], 'canceled')
   redis.call('HSET', KEYS[1], 'finished_at', now)
-  redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics')
+  redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics', 'preview')
   redis.call('ZREM', KEYS[2], ARGV[1])
+  tell(ARGV[1], 'canceled')
 elseif status == 'running' then
   redis.call('HSETNX', KEYS[1], 'cancel_requested_at', now)
 end

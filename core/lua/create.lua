@@ -35,4 +35,5 @@ if KEYS[5] then
   redis.call('EXPIRE', KEYS[5], ARGV[6])
   redis.call('HSET', KEYS[1], 'idempotency', KEYS[5])
 end
+tell(ARGV[1], 'queued')
 return {load, redis.call('HGETALL', KEYS[1]), 'created'}

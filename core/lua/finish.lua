@@ -12,7 +12,7 @@ if held[1] ~= 'running' or held[2] ~= ARGV[2] then
 end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
-redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics')
+redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics', 'preview')
 if status == ARGV[3] and #ARGV > 3 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
   hold_fields(ARGV[1], ARGV, 4)
@@ -20,7 +20,9 @@ end
 set_status(KEYS[1], ARGV[1], status)
 redis.call('HSET', KEYS[1], 'finished_at', string.format('%.6f', now))
 redis.call('ZREM', KEYS[2], ARGV[1])
+tell(ARGV[1], status)
 if status == 'succeeded' then
+  redis.call('DEL', 'easel:preview:' .. ARGV[1])  -- the finished picture has one of its own
   -- A moving average of what a run takes, for estimates.
   local took = now - tonumber(redis.call('HGET', KEYS[1], 'started_at'))
   local mean = tonumber(redis.call('GET', KEYS[3]) or took)

@@ -18,6 +18,8 @@ local function forget(key, id)
   end
   redis.call('ZREM', 'easel:jobs:queued', id)
   redis.call('ZREM', 'easel:jobs:running', id)
-  redis.call('UNLINK', key)
+  redis.call('UNLINK', key, 'easel:events:' .. id, 'easel:preview:' .. id)
+  -- Those who wait for the job hear of it.
+  redis.call('XADD', 'easel:events', 'MAXLEN', '~', 2000, '*', 'job', id, 'event', 'gone')
   return digests
 end

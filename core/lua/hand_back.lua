@@ -12,7 +12,8 @@ if held[4] then
   local time = redis.call('TIME')
   set_status(KEYS[1], ARGV[1], 'canceled')
   redis.call('HSET', KEYS[1], 'finished_at', string.format('%.6f', time[1] + time[2] / 1e6))
-  redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics')
+  redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics', 'preview')
+  tell(ARGV[1], 'canceled')
   return 'canceled'
 end
 set_status(KEYS[1], ARGV[1], 'queued')
@@ -22,4 +23,5 @@ end
 -- The number of the attempt fences its writes off, so it never goes down again.
 redis.call('HINCRBY', KEYS[1], 'handed_back', 1)
 redis.call('ZADD', KEYS[2], held[3], ARGV[1])
+tell(ARGV[1], 'queued')
 return 'queued'

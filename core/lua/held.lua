@@ -19,7 +19,7 @@ end
 -- Hold what those of the fields name that count for good. A checkpoint does not.
 local function hold_fields(id, fields, from)
   for at = from, #fields, 2 do
-    if fields[at] == 'inputs' or fields[at] == 'result' then
+    if fields[at] == 'inputs' or fields[at] == 'result' or fields[at] == 'preview' then
       hold(id, fields[at + 1])
     end
   end

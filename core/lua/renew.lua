@@ -9,7 +9,11 @@ end
 local time = redis.call('TIME')
 redis.call('ZADD', KEYS[2], time[1] + time[2] / 1e6 + ARGV[3], ARGV[1])
 if #ARGV > 3 then
+  local before = redis.call('HGET', KEYS[1], 'progress')
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
   hold_fields(ARGV[1], ARGV, 4)
+  if redis.call('HGET', KEYS[1], 'progress') ~= before then
+    tell(ARGV[1], 'progress')
+  end
 end
 return held[3] and 'cancel' or 'go_on'

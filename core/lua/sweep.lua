@@ -39,8 +39,9 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE')) do
       redis.call('ZADD', KEYS[2], held[5], id)
     else
       redis.call('HSET', key, 'finished_at', string.format('%.6f', now))
-      redis.call('HDEL', key, 'checkpoint', 'result', 'metrics')
+      redis.call('HDEL', key, 'checkpoint', 'result', 'metrics', 'preview')
     end
+    tell(id, status)
     table.insert(moved, id)
     table.insert(moved, status)
   end

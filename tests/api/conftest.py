@@ -21,6 +21,7 @@ from core.queue import JobQueue, make_celery
 from core.sandbox import Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
+from core.statistics import Census
 from core.store import JobStore
 from core.workers import WorkerRegistry
 
@@ -43,12 +44,18 @@ def _no_names(host: str) -> list[str]:
 
 @pytest.fixture
 def services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
+    return make_services(settings, redis, sandbox)
+
+
+def make_services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
+    """All that the api works with, on a real Valkey."""
     return Services(
         settings=settings,
         store=JobStore(redis, retention=settings.retention),
         blobs=open_blobs(settings.blobs_url),
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        census=Census(redis),
         webhooks=WebhookSecrets(redis),
         guard=PromptGuard(AddressGuard(resolver=_no_names)),
         keyring=KeyRing(KeyStore(redis)),

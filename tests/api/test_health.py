@@ -48,6 +48,7 @@ def without_redis(services: Services) -> Services:
     client = connect(NOWHERE, patience=0)
     return replace(
         services,
+        settings=services.settings.model_copy(update={"redis_url": NOWHERE}),
         store=JobStore(client),
         workers=WorkerRegistry(client),
         queue=JobQueue(make_celery(NOWHERE)),

@@ -85,7 +85,7 @@ def test_a_running_job_shows_its_progress(client: httpx.Client, services: Servic
     services.store.renew(job, progress=progress)
     shown = client.get(f"/jobs/{job.id}").json()
     assert (shown["status"], shown["queue_position"]) == ("running", None)
-    assert shown["progress"] == progress.model_dump()
+    assert shown["progress"] == {**progress.model_dump(), "preview_version": 0}
     assert shown["started_at"].endswith("Z")
 
 

@@ -16,6 +16,7 @@ import torch
 from redis import Redis
 
 from api.deps import Services
+from cli.ports import free_port
 from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.cleaning import GRACE, TOMBSTONE, Cleaner
@@ -24,13 +25,14 @@ from core.keyring import KeyRing
 from core.keys import KeyStore
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
+from core.previews import Previews
 from core.queue import JobQueue, make_celery
 from core.sandbox import Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
+from core.statistics import Census
 from core.store import JobStore
 from core.workers import WorkerRegistry
-from tests.acceptance.conftest import free_port
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png, random_weights, some_progress
@@ -65,6 +67,7 @@ def service(
         blobs=blobs,
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        census=Census(redis),
         webhooks=WebhookSecrets(redis),
         guard=PromptGuard(AddressGuard()),
         keyring=KeyRing(KeyStore(redis)),
@@ -73,7 +76,8 @@ def service(
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     networks = Networks(tmp_path, torch.device("cpu"))
     limits = Limits(settings.max_picture_pixels, checkpoint_seconds=60, stall_seconds=60)
-    runner = Runner(store, services.queue, blobs, networks, limits)
+    previews = Previews(redis)
+    runner = Runner(store, services.queue, blobs, previews, networks, limits)
     with serving(services) as client:
         yield Service(services, client, runner, redis)
 

@@ -16,16 +16,18 @@ from torch import Tensor
 from core import images
 from core.blobs import Blobs
 from core.connections import connect
-from core.errors import LossNotFinite, RedisUnavailable, ServiceUnavailable
+from core.errors import JobNotFound, LossNotFinite, RedisUnavailable, ServiceUnavailable
 from core.jobs import Inputs, Job, JobStatus, Picture
 from core.nst import Pictures, load_network, stylize
 from core.nst.weights import save_weights
 from core.params import Network, StyleParams
+from core.previews import Previews
 from core.queue import JobQueue, Messages, make_celery
 from core.store import JobStore
 from tests.conftest import photo, stored
+from worker.failures import failure_of
 from worker.networks import Networks, calibration_pictures
-from worker.runner import Limits, Runner, failure_of
+from worker.runner import Limits, Runner
 
 CONTENT, STYLE = photo(80, 60, seed=1), photo(70, 90, seed=2)
 PARAMS = StyleParams(size=64, steps=4, pyramid="off", network=Network.TORCHVISION)
@@ -40,8 +42,15 @@ def weights_dir(tmp_path: Path, tiny_weights: dict[str, Tensor]) -> Path:
 
 
 @pytest.fixture
-def runner(store: JobStore, queue: JobQueue, blobs: Blobs, networks: Networks) -> Runner:
-    return Runner(store, queue, blobs, networks, LIMITS)
+def runner(
+    store: JobStore, queue: JobQueue, blobs: Blobs, previews: Previews, networks: Networks
+) -> Runner:
+    return Runner(store, queue, blobs, previews, networks, LIMITS)
+
+
+@pytest.fixture
+def previews(redis: Redis) -> Previews:
+    return Previews(redis)
 
 
 @pytest.fixture
@@ -130,7 +139,12 @@ def test_the_worker_goes_on_after_a_job_that_failed(
 
 
 def test_a_job_that_another_attempt_has_taken_is_given_up(
-    store: JobStore, queue: JobQueue, blobs: Blobs, networks: Networks, redis: Redis
+    store: JobStore,
+    queue: JobQueue,
+    blobs: Blobs,
+    previews: Previews,
+    networks: Networks,
+    redis: Redis,
 ) -> None:
     job = new_job(store, blobs)
 
@@ -139,7 +153,7 @@ def test_a_job_that_another_attempt_has_taken_is_given_up(
         redis.hset(f"easel:job:{job.id}", "attempt", "2")
         return False
 
-    Runner(store, queue, blobs, networks, LIMITS, taken).run(job.id)
+    Runner(store, queue, blobs, previews, networks, LIMITS, taken).run(job.id)
     # The first question is asked before the claim, which then makes it the third attempt.
     assert store.get(job.id).status is JobStatus.RUNNING
     assert store.get(job.id).result is None
@@ -174,6 +188,7 @@ def test_a_job_handed_back_goes_on_where_it_was_and_ends_in_the_same_picture(
     store: JobStore,
     queue: JobQueue,
     blobs: Blobs,
+    previews: Previews,
     networks: Networks,
     runner: Runner,
     redis: Redis,
@@ -183,7 +198,7 @@ def test_a_job_handed_back_goes_on_where_it_was_and_ends_in_the_same_picture(
     caplog.set_level("INFO")
     expected = uninterrupted(runner, store, blobs)
     job = new_job(store, blobs)
-    Runner(store, queue, blobs, networks, LIMITS, StopAt(question)).run(job.id)
+    Runner(store, queue, blobs, previews, networks, LIMITS, StopAt(question)).run(job.id)
     waiting = store.get(job.id)
     assert (waiting.status, waiting.attempts) == ("queued", 0)
     assert Messages(redis).job_ids() == {job.id}
@@ -196,16 +211,21 @@ def test_a_job_handed_back_goes_on_where_it_was_and_ends_in_the_same_picture(
 
 
 def test_a_worker_that_stops_claims_nothing_more(
-    store: JobStore, queue: JobQueue, blobs: Blobs, networks: Networks
+    store: JobStore, queue: JobQueue, blobs: Blobs, previews: Previews, networks: Networks
 ) -> None:
     job = new_job(store, blobs)
-    Runner(store, queue, blobs, networks, LIMITS, lambda: True).run(job.id)
+    Runner(store, queue, blobs, previews, networks, LIMITS, lambda: True).run(job.id)
     assert store.get(job.id) == job
 
 
 @pytest.mark.parametrize("damage", ["missing", "junk", "of another size"])
 def test_a_checkpoint_of_no_use_means_to_start_anew(
-    store: JobStore, blobs: Blobs, networks: Networks, runner: Runner, damage: str
+    store: JobStore,
+    blobs: Blobs,
+    previews: Previews,
+    networks: Networks,
+    runner: Runner,
+    damage: str,
 ) -> None:
     expected = uninterrupted(runner, store, blobs)
     other = PARAMS.model_copy(update={"size": 80})
@@ -259,7 +279,7 @@ def test_a_note_of_a_result_whose_file_is_not_there_means_to_paint(
 
 
 def test_a_job_called_off_ends_at_the_next_step(
-    store: JobStore, queue: JobQueue, blobs: Blobs, networks: Networks
+    store: JobStore, queue: JobQueue, blobs: Blobs, previews: Previews, networks: Networks
 ) -> None:
     job = new_job(store, blobs, PARAMS.model_copy(update={"steps": 5000}))
     steps = 0
@@ -271,7 +291,7 @@ def test_a_job_called_off_ends_at_the_next_step(
             store.cancel(job.id)
         return False
 
-    Runner(store, queue, blobs, networks, LIMITS, call_off).run(job.id)
+    Runner(store, queue, blobs, previews, networks, LIMITS, call_off).run(job.id)
     assert store.get(job.id).status is JobStatus.CANCELED
     assert steps < 5000
 
@@ -284,15 +304,17 @@ def test_nothing_but_uploads_and_the_result_is_left_behind(
     runner.run(job.id)
     ended = store.get(job.id)
     assert ended.result is not None
-    wanted = {picture.sha256 for picture in (*ended.inputs.pictures(), ended.result)}
+    assert ended.preview is not None
+    named = (*ended.inputs.pictures(), ended.result, ended.preview)
+    wanted = {picture.sha256 for picture in named}
     assert {file.name for file in (tmp_path / "blobs").rglob("*") if file.is_file()} == wanted
 
 
 def test_the_workers_patience_with_redis_has_an_end(
-    blobs: Blobs, networks: Networks, valkey_url: str
+    blobs: Blobs, previews: Previews, networks: Networks, valkey_url: str
 ) -> None:
     away = JobStore(connect("redis://127.0.0.1:1/0", patience=1))
-    runner = Runner(away, JobQueue(make_celery(valkey_url)), blobs, networks, LIMITS)
+    runner = Runner(away, JobQueue(make_celery(valkey_url)), blobs, previews, networks, LIMITS)
     with pytest.raises(RedisUnavailable):
         runner.run("some-id")
 
@@ -326,3 +348,53 @@ def test_the_photographs_for_normalising_are_there() -> None:
     pictures = calibration_pictures()
     assert len(pictures) >= 3
     assert all(picture.mode == "RGB" for picture in pictures)
+
+
+def delete(store: JobStore, blobs: Blobs, job_id: str) -> None:
+    """As the api does it."""
+    store.holds.release(blobs, store.delete(job_id))
+
+
+def test_a_job_that_is_deleted_while_it_runs_leaves_nothing(
+    store: JobStore,
+    queue: JobQueue,
+    blobs: Blobs,
+    previews: Previews,
+    networks: Networks,
+    redis: Redis,
+) -> None:
+    job = new_job(store, blobs, PARAMS.model_copy(update={"steps": 2000}))
+    asked = 0
+
+    def delete_at_the_fourth_step() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 4:
+            assert len(list(blobs.ages())) > 2, "no checkpoint was saved"
+            delete(store, blobs, job.id)
+        return False
+
+    Runner(store, queue, blobs, previews, networks, LIMITS, delete_at_the_fourth_step).run(job.id)
+    assert asked < 2000, "it went on to its end"
+    assert list(blobs.ages()) == []
+    assert redis.keys("easel:job*") == []
+
+
+def test_a_job_that_is_deleted_as_its_result_is_written_leaves_nothing(
+    store: JobStore, queue: JobQueue, blobs: Blobs, previews: Previews, networks: Networks
+) -> None:
+    job = new_job(store, blobs)
+    other = new_job(store, blobs)
+
+    class Deleting(Blobs):
+        def put(self, data: bytes) -> str:
+            digest = super().put(data)
+            if data.startswith(b"\x89PNG"):
+                delete(store, blobs, job.id)
+            return digest
+
+    Runner(store, queue, Deleting(blobs._shelf), previews, networks, LIMITS).run(job.id)
+    with pytest.raises(JobNotFound):
+        store.get(job.id)
+    needed = {picture.sha256 for picture in other.inputs.pictures()}
+    assert {digest for digest, _ in blobs.ages()} == needed

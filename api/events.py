@@ -1,0 +1,134 @@
+"""A job's events over HTTP, as Server-Sent Events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from api.documents import Snapshot, job_document
+from api.live import Live, LiveDep, SnapshotDep
+from api.problems import problems
+from core.errors import JobNotFound, RedisUnavailable
+from core.events import BEGINNING, FINAL, GONE, Event, order_of
+
+router = APIRouter(tags=["jobs"])
+
+#: A comment is sent so often, so that nothing on the way takes the connection for dead.
+_PING_SECONDS = 15
+
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+#: One event, as OpenAPI 3.2 describes the items of a stream.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["queued", "started", "progress", "preview", *sorted(FINAL)]},
+        "id": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobView"},
+        },
+    },
+    "required": ["event", "id", "data"],
+}
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    operation_id="follow_job",
+    response_class=Response,  # FastAPI's own for events takes the handler for a generator
+    responses={
+        200: {
+            "description": "The events, from the first one that the client has not seen.",
+            "content": {"text/event-stream": {"itemSchema": _EVENT}},
+        },
+        204: {"description": "The job has ended, and the client has seen its last event."},
+        **problems(404, 503),
+    },
+)
+async def job_events(
+    snapshot: SnapshotDep,
+    live: LiveDep,
+    last_event_id: Annotated[
+        str | None, Header(description="The id of the last event seen; those after it follow.")
+    ] = None,
+) -> Response:
+    """Follow the job: `queued started progress preview succeeded failed canceled`.
+
+    Each event's data is the Job as it was then. The stream ends after the last event.
+    """
+    after = last_event_id if last_event_id and re.fullmatch(r"\d+-\d+", last_event_id) else ""
+    if snapshot.done and after and order_of(after) >= order_of(snapshot.event):
+        return Response(status_code=204)  # which makes an EventSource stop
+    return StreamingResponse(
+        _stream(snapshot, live, after or BEGINNING),
+        headers=_HEADERS,
+        media_type="text/event-stream",
+    )
+
+
+async def _stream(snapshot: Snapshot, live: Live, after: str) -> AsyncIterator[bytes]:
+    yield KEEPALIVE_COMMENT  # the client is told at once that it is connected
+    with live.broadcast.listen(snapshot.id, after) as listener:
+        for event in await _missed(snapshot, live, after):
+            listener.tell(event)
+        while not listener.closed:
+            events = await listener.wait(_PING_SECONDS)
+            for event in events:
+                if event.name == GONE:
+                    return
+                yield _written(snapshot, event)
+                if event.name in FINAL:
+                    return
+            if not events:
+                yield KEEPALIVE_COMMENT
+                if await _is_gone(snapshot.id, live):
+                    return
+
+
+async def _missed(snapshot: Snapshot, live: Live, after: str) -> list[Event]:
+    """The events since then; failing those, one that tells how the job is now.
+
+    While Redis is away there are none: the listener hears of them later.
+    """
+    try:
+        await live.broadcast.ready()
+        events = await live.broadcast.backlog(snapshot.id, after)
+        if not events:
+            snapshot = await live.reader.get(snapshot.id)
+    except (RedisUnavailable, JobNotFound):
+        return []
+    if not events and order_of(snapshot.event) > order_of(after):
+        return [_present(snapshot)]
+    return events
+
+
+def _present(snapshot: Snapshot) -> Event:
+    status = snapshot.record["status"]
+    name = "started" if status == "running" else status
+    return Event(snapshot.event, name, snapshot.record)
+
+
+async def _is_gone(job_id: str, live: Live) -> bool:
+    try:
+        await live.reader.get(job_id)
+    except JobNotFound:
+        return True
+    except RedisUnavailable:
+        return False
+    return False
+
+
+def _written(snapshot: Snapshot, event: Event) -> bytes:
+    """The event with the Job as it was then."""
+    record = {"id": snapshot.id, "params": snapshot.record["params"], **event.state}
+    position = event.state.get("position")
+    document = job_document(record, None if position is None else int(position))
+    return format_sse_event(data_str=document, event=event.name, id=event.id)

@@ -1,0 +1,66 @@
+"""What waits and reads for all requests of one process, on its event loop."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from api.broadcast import Broadcast
+from api.callers import CallerDep, owned
+from api.documents import Snapshot
+from api.reading import JobReader
+from api.viewers import ViewerDep
+from core.connections import connect_async, redis_outages
+from core.records import preview_key
+
+#: Reading, following the events, looking into the streams of single jobs.
+_CONNECTIONS = 8
+
+
+class Live:
+    """The event loop's side of Redis. It connects when it is first asked.
+
+    Args:
+        redis_url: of the server.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = connect_async(redis_url, connections=_CONNECTIONS)
+        self._bytes = connect_async(redis_url, connections=2, decode=False)
+        self.reader = JobReader(self._redis)
+        self.broadcast = Broadcast(self._redis)
+
+    async def preview(self, job_id: str) -> bytes | None:
+        """The newest preview of a job that has not succeeded, if there is one."""
+        with redis_outages():
+            return cast("bytes | None", await self._bytes.get(preview_key(job_id)))
+
+    async def close(self) -> None:
+        """End every wait, and the connections."""
+        self.broadcast.close()
+        await self._redis.aclose()
+        await self._bytes.aclose()
+
+
+async def _live(request: Request) -> Live:
+    return cast(Live, request.app.state.live)
+
+
+LiveDep = Annotated[Live, Depends(_live)]
+
+
+async def _own_snapshot(job_id: str, live: LiveDep, caller: CallerDep) -> Snapshot:
+    return owned(await live.reader.get(job_id), caller)
+
+
+async def _shown_snapshot(job_id: str, live: LiveDep, viewer: ViewerDep) -> Snapshot:
+    snapshot = await live.reader.get(job_id)
+    return snapshot if viewer is None else owned(snapshot, viewer)
+
+
+#: The job that the path names, which is the caller's, as it is now.
+SnapshotDep = Annotated[Snapshot, Depends(_own_snapshot)]
+
+#: The same; or the job that a signed link is for.
+ShownSnapshotDep = Annotated[Snapshot, Depends(_shown_snapshot)]

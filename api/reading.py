@@ -1,0 +1,76 @@
+"""Reads jobs for all requests of a process, many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from api.documents import Snapshot
+from core.connections import redis_outages
+from core.errors import RedisUnavailable
+from core.jobs import is_job_id
+from core.records import JOBS_QUEUED, job_key, pairs, script_text
+from core.store import not_found
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+#: The most jobs of one call, so that no call keeps the server long.
+_MOST = 100
+
+
+class JobReader:
+    """Answers whoever asks for jobs while a call is under way with the next call.
+
+    So a thousand polls a second cost a few calls, and each answer was still read
+    after it was asked for. An ``await`` on Redis costs more than all else that a
+    poll does.
+
+    Args:
+        redis: a client with ``decode_responses=True``.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._script = redis.register_script(script_text("read"))
+        self._wanted: dict[str, asyncio.Future[Snapshot]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    async def get(self, job_id: str) -> Snapshot:
+        """The job of that id, as it is now.
+
+        Raises:
+            JobNotFound: there is none.
+            RedisUnavailable: Redis is away.
+        """
+        if not is_job_id(job_id):
+            raise not_found(job_id)
+        future = self._wanted.get(job_id)
+        if future is None:
+            future = self._wanted[job_id] = asyncio.get_running_loop().create_future()
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        return await asyncio.shield(future)  # others wait for it too
+
+    async def _read(self) -> None:
+        while self._wanted:
+            some = list(self._wanted)[:_MOST]
+            futures = {job_id: self._wanted.pop(job_id) for job_id in some}
+            try:
+                await self._answer(futures)
+            except RedisUnavailable as error:
+                for future in futures.values():
+                    future.set_exception(error)
+            finally:
+                for future in futures.values():
+                    future.cancel()  # where it was not answered: nobody may wait for ever
+
+    async def _answer(self, futures: Mapping[str, asyncio.Future[Snapshot]]) -> None:
+        keys = [JOBS_QUEUED, *map(job_key, futures)]
+        with redis_outages():
+            reply: Any = await self._script(keys=keys, args=list(futures))
+        for (job_id, future), (record, position) in zip(futures.items(), reply, strict=True):
+            if record:
+                future.set_result(Snapshot(pairs(record), position))
+            else:
+                future.set_exception(not_found(job_id))

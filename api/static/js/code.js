@@ -1,0 +1,81 @@
+// The current settings as a program: curl, Python or JavaScript.
+
+import { address } from "./api.js";
+import { h, newId, toast } from "./dom.js";
+import { currentKey } from "./key.js";
+
+const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+const literal = JSON.stringify;
+
+/** Each takes the text fields, the files as `[field, name]`, the address, and whether a key is wanted. */
+export const LANGUAGES = {
+  curl(texts, files, url, key) {
+    const lines = [
+      ...(key ? ['-H "Authorization: Bearer $EASEL_API_KEY"'] : []),
+      ...files.map(([field, name]) => `-F ${shell(`${field}=@${name}`)}`),
+      ...Object.entries(texts).map(([name, value]) => `-F ${shell(`${name}=${value}`)}`),
+      shell(url),
+    ];
+    return `curl ${lines.join(" \\\n  ")}\n`;
+  },
+
+  Python(texts, files, url, key) {
+    const headers = key ? ['headers = {"Authorization": "Bearer " + os.environ["EASEL_API_KEY"]}'] : ["headers = {}"];
+    return [
+      ...(key ? ["import os"] : []), "import time", "", "import httpx", "",
+      ...headers,
+      "files = [", ...files.map(([field, name]) => `    (${literal(field)}, open(${literal(name)}, "rb")),`), "]",
+      "settings = {", ...Object.entries(texts).map(([name, value]) => `    ${literal(name)}: ${literal(value)},`), "}",
+      `with httpx.Client(base_url=${literal(url.replace(/jobs$/, ""))}, headers=headers, timeout=60) as easel:`,
+      '    job = easel.post("/jobs", files=files, data=settings).raise_for_status().json()',
+      '    while not job["done"]:',
+      "        time.sleep(1)",
+      '        job = easel.get("/jobs/" + job["id"]).raise_for_status().json()',
+      '    result = easel.get("/jobs/" + job["id"] + "/result").raise_for_status()',
+      'with open("painted." + job["params"]["format"], "wb") as picture:', "    picture.write(result.content)", "",
+    ].join("\n");
+  },
+
+  JavaScript(texts, files, url, key) {
+    return [
+      "// Node 20 or later, in a file that ends in .mjs",
+      'import { openAsBlob } from "node:fs";', 'import { writeFile } from "node:fs/promises";', "",
+      key ? "const headers = { Authorization: `Bearer ${process.env.EASEL_API_KEY}` };" : "const headers = {};",
+      "const form = new FormData();",
+      ...files.map(([field, name]) => `form.append(${literal(field)}, await openAsBlob(${literal(name)}), ${literal(name)});`),
+      ...Object.entries(texts).map(([name, value]) => `form.append(${literal(name)}, ${literal(value)});`), "",
+      "async function easel(path, options = {}) {",
+      `  const response = await fetch(${literal(url.replace(/\/jobs$/, ""))} + path, { headers, ...options });`,
+      "  if (!response.ok) throw new Error((await response.json()).detail);", "  return response;", "}", "",
+      'let job = await (await easel("/jobs", { method: "POST", body: form })).json();',
+      "while (!job.done) {", "  await new Promise((resolve) => setTimeout(resolve, 1000));", "  job = await (await easel(`/jobs/${job.id}`)).json();", "}",
+      "const result = await easel(`/jobs/${job.id}/result`);",
+      "await writeFile(`painted.${job.params.format}`, Buffer.from(await result.arrayBuffer()));", "",
+    ].join("\n");
+  },
+};
+
+/** A dialog with the program in each language. */
+export function showCode(texts, files) {
+  const [title, name] = [newId("code"), newId("language")];
+  const code = h("pre", { tabIndex: 0, "aria-label": "The program" }, h("code", {}));
+  const show = (language) => { code.firstChild.textContent = LANGUAGES[language](texts, files, address("jobs"), Boolean(currentKey())); };
+  const radios = Object.keys(LANGUAGES).map((language, index) =>
+    h("label", {}, h("input", { type: "radio", name, value: language, checked: !index, on: { change: () => show(language) } }), h("span", {}, language)));
+  show("curl");
+  const copy = h("button", { type: "button", class: "button primary", on: { click: async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      copy.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(code);
+      toast("The browser does not let the page copy. The text is selected: copy it with the keyboard.");
+    }
+  } } }, "Copy");
+  const dialog = h("dialog", { class: "dialog code", "aria-labelledby": title, on: { close: () => dialog.remove() } },
+    h("h2", { id: title }, "The same, as a program"),
+    h("fieldset", { class: "choice" }, h("legend", { class: "unseen" }, "Language"), h("div", { class: "segments" }, radios)), code,
+    h("div", { class: "actions" }, h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Close"), copy));
+  document.body.append(dialog);
+  dialog.showModal();
+}

@@ -1,0 +1,41 @@
+// The picture before and after, with a divider to move, and a closer look.
+
+import { h, newId } from "./dom.js";
+
+const ZOOMS = [["Fit", 0], ["100 %", 1], ["200 %", 2], ["400 %", 4]];
+
+/** `after` and `before` are addresses; without `before` there is nothing to compare. */
+export function comparison({ after, before, width, height }) {
+  const [split, zoom] = [newId("split"), newId("zoom")];
+  const pair = h("div", { class: "pair" }, h("img", { src: after, alt: "The painted picture", draggable: false }));
+  pair.style.setProperty("--ratio", String(width / height));
+  const frame = h("div", { class: "frame", tabIndex: 0, role: "region", "aria-label": "The picture; scrolls when enlarged" }, pair);
+  const tools = h("div", { class: "compare-tools" });
+  if (before) {
+    const slider = h("input", { id: split, type: "range", min: "0", max: "100", value: "50", on: { input: () => move(slider.valueAsNumber) } });
+    const divider = h("div", { class: "divider", "aria-hidden": "true" });
+    function move(percent) {
+      slider.value = String(percent);
+      pair.style.setProperty("--split", `${percent}%`);
+      slider.style.setProperty("--part", String(percent / 100));
+      slider.setAttribute("aria-valuetext", `${Math.round(percent)} % before, ${Math.round(100 - percent)} % after`);
+    }
+    divider.addEventListener("pointerdown", (event) => { divider.setPointerCapture(event.pointerId); event.preventDefault(); });
+    divider.addEventListener("pointermove", (event) => {
+      if (!divider.hasPointerCapture(event.pointerId)) return;
+      const { left, width: wide } = pair.getBoundingClientRect();
+      move(Math.min(100, Math.max(0, ((event.clientX - left) / wide) * 100)));
+    });
+    pair.append(h("img", { class: "before", src: before, alt: "The photograph before", draggable: false }), divider);
+    tools.append(h("div", { class: "split" }, h("label", { for: split }, "Before"), slider, h("span", { "aria-hidden": "true" }, "After")));
+    move(50);
+  }
+  const radios = ZOOMS.map(([word, factor], index) => h("label", {}, h("input", { type: "radio", name: zoom, checked: !index, on: { change: () => enlarge(factor) } }), h("span", {}, word)));
+  function enlarge(factor) {
+    frame.classList.toggle("zoomed", factor > 0);
+    pair.style.setProperty("--wide", `${(width * factor) / devicePixelRatio}px`);
+    frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2, (frame.scrollHeight - frame.clientHeight) / 2);
+  }
+  tools.append(h("fieldset", { class: "choice" }, h("legend", { class: "unseen" }, "Zoom"), h("div", { class: "segments small" }, radios)));
+  return h("div", { class: "comparison" }, frame, tools);
+}

@@ -1,0 +1,62 @@
+// A picture in another file format, made in the page.
+
+const TYPES = { png: "image/png", jpeg: "image/jpeg", webp: "image/webp", tiff: "image/tiff" };
+
+export const FORMATS = Object.keys(TYPES);
+
+/** The blob in a format; null if this browser cannot write it. */
+export async function convert(blob, format) {
+  if (blob.type === TYPES[format]) return blob;
+  const bitmap = await createImageBitmap(blob);
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = canvas.getContext("2d");
+  if (format === "jpeg") { // which has no transparency
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+  }
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  if (format === "tiff") return tiff(context.getImageData(0, 0, canvas.width, canvas.height));
+  const converted = await canvas.convertToBlob({ type: TYPES[format], quality: 0.92 });
+  return converted.type === TYPES[format] ? converted : null;
+}
+
+/** Baseline TIFF: one strip, RGB and alpha, 8 bits each, not compressed. */
+export function tiff({ width, height, data }) {
+  const [short, long] = [3, 4];
+  const pixelsAt = 8;
+  const directoryAt = pixelsAt + data.length;
+  const tags = [
+    [256, long, 1, width], [257, long, 1, height], [258, short, 4, 0], [259, short, 1, 1], [262, short, 1, 2],
+    [273, long, 1, pixelsAt], [277, short, 1, 4], [278, long, 1, height], [279, long, 1, data.length], [338, short, 1, 2],
+  ];
+  const bitsAt = directoryAt + 2 + tags.length * 12 + 4;
+  const file = new DataView(new ArrayBuffer(bitsAt + 8));
+  file.setUint32(0, 0x49492a00); // "II", 42
+  file.setUint32(4, directoryAt, true);
+  new Uint8Array(file.buffer).set(data, pixelsAt);
+  file.setUint16(directoryAt, tags.length, true);
+  tags.forEach(([tag, type, count, value], index) => {
+    const at = directoryAt + 2 + index * 12;
+    file.setUint16(at, tag, true);
+    file.setUint16(at + 2, type, true);
+    file.setUint32(at + 4, count, true);
+    if (tag === 258) file.setUint32(at + 8, bitsAt, true);
+    else if (type === short) file.setUint16(at + 8, value, true);
+    else file.setUint32(at + 8, value, true);
+  });
+  for (let channel = 0; channel < 4; channel += 1) file.setUint16(bitsAt + channel * 2, 8, true);
+  return new Blob([file.buffer], { type: TYPES.tiff });
+}
+
+/** Have the browser save a file. */
+export function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

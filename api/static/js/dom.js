@@ -1,0 +1,73 @@
+// The few things that every part does with the document.
+
+/** An element. `on` has listeners; a property that is null, undefined or false is left out. */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === "on") {
+      for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+    } else if (name in element && typeof value !== "string" && value != null) {
+      element[name] = value;
+    } else if (value != null && value !== false) {
+      element.setAttribute(name, value);
+    }
+  }
+  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+}
+
+let ids = 0;
+
+/** An id that no other element has. */
+export const newId = (word) => `${word}-${++ids}`;
+
+const ICONS = {
+  close: "M5 5l10 10M15 5L5 15",
+  camera: "M3 7h3l1.500-2h5L14 7h3v9H3zM10 14a2.700 2.700 0 1 0 0-5.400 2.700 2.700 0 0 0 0 5.400z",
+  plus: "M10 4v12M4 10h12",
+  download: "M10 3v10M6 9.500l4 4 4-4M4 17h12",
+};
+
+/** A line drawing beside words that say the same. */
+export function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(space, "svg");
+  drawing.setAttribute("viewBox", "0 0 20 20");
+  drawing.setAttribute("aria-hidden", "true");
+  drawing.setAttribute("class", "icon");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", ICONS[name]);
+  drawing.append(path);
+  return drawing;
+}
+
+/** Tell those who listen instead of look. */
+export function say(text) {
+  document.getElementById("status").textContent = text;
+}
+
+/** A short note that goes by itself; an error stays until it is closed. */
+export function toast(text, { error = false } = {}) {
+  const close = h("button", { type: "button", class: "bare", "aria-label": "Close the message" }, icon("close"));
+  const note = h("div", { class: error ? "toast error" : "toast", role: error ? "alert" : "status" }, h("p", {}, text), close);
+  close.addEventListener("click", () => note.remove());
+  document.getElementById("toasts").append(note);
+  if (!error) setTimeout(() => note.remove(), 6000);
+}
+
+/** A modal dialog; resolves with the value of the button that closed it, "" for Escape. */
+export function ask(title, body, buttons) {
+  const id = newId("dialog");
+  const row = buttons.map(({ label, value, look }) =>
+    h("button", { type: "submit", value, class: look ?? "button" }, label));
+  const form = h("form", { method: "dialog" }, h("h2", { id }, title), ...body, h("div", { class: "actions" }, row));
+  const dialog = h("dialog", { "aria-labelledby": id, class: "dialog" }, form);
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue);
+    });
+  });
+}

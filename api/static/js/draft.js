@@ -1,0 +1,158 @@
+// The job that is being made: pictures, and what differs from the preset.
+
+import { about } from "./about.js";
+import { asList, asText, check } from "./schema.js";
+import { maskFiles, regionProblem } from "./regions.js";
+
+/** These have controls of their own, or are no setting; every other field of the schema gets one in the drawer. */
+export const OWN_CONTROLS = ["preset", "size", "steps", "style_weight", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "validate_only"];
+
+export const MAX_STYLES = 5;
+
+/** Tells of every change with a `change` event. */
+export class Draft extends EventTarget {
+  fields = {}; // the schema
+  preset = "balanced";
+  explicit = {}; // values that win over the preset
+  files = {}; // other pictures by field, such as init_image
+  content = null;
+  styles = []; // {picture, weight}
+  regions = null; // see regions.js
+
+  changed(what = "settings") {
+    this.dispatchEvent(new CustomEvent("change", { detail: what }));
+  }
+
+  /** The value that counts. */
+  value(name) {
+    if (name in this.explicit) return this.explicit[name];
+    if (name === "learning_rate" && this.explicit.optimizer in about.learning_rates) return about.learning_rates[this.explicit.optimizer];
+    return this.inherited(name);
+  }
+
+  /** What it is if nobody says otherwise. */
+  inherited(name) {
+    return about.presets[this.preset]?.[name] ?? this.fields[name]?.default ?? "";
+  }
+
+  set(name, value) {
+    if (asText(value) === asText(this.inherited(name))) delete this.explicit[name];
+    else this.explicit[name] = value;
+    this.changed();
+  }
+
+  setPreset(preset) {
+    this.preset = preset;
+    this.changed();
+  }
+
+  reset() {
+    this.explicit = {};
+    this.files = {};
+    this.changed();
+  }
+
+  setContent(picture) {
+    this.content = picture;
+    this.regions = null;
+    this.changed("pictures");
+  }
+
+  addStyle(picture) {
+    this.styles.push({ picture, weight: 1 });
+    this.regions = null;
+    this.changed("pictures");
+  }
+
+  removeStyle(style) {
+    this.styles = this.styles.filter((other) => other !== style);
+    this.regions = null;
+    this.changed("pictures");
+  }
+
+  setRegions(regions) {
+    this.regions = regions;
+    this.changed("pictures");
+  }
+
+  /** Take over a finished job's parameters. */
+  adopt(params) {
+    this.preset = params.preset in about.presets ? params.preset : "balanced";
+    this.explicit = {};
+    this.files = {};
+    for (const [name, value] of Object.entries(params)) {
+      if (name === "preset" || name === "style_blend" || !(name in this.fields)) continue;
+      if (value !== null && asText(value) !== asText(this.value(name))) this.explicit[name] = value;
+    }
+    if (this.explicit.init === "image") delete this.explicit.init; // its picture is not there
+    this.changed();
+  }
+
+  /** What is wrong, by field: said before anything is sent. */
+  problems() {
+    const found = {};
+    if (!this.content) found.content = "Choose a photograph.";
+    if (!this.styles.length) found.style = "Choose one to five paintings, or take a sample.";
+    for (const [name, value] of Object.entries(this.explicit)) {
+      const schema = this.fields[name];
+      const problem = schema && check(value, schema);
+      if (problem) found[name] = problem;
+    }
+    const size = Number(this.value("size"));
+    if (!found.size && size > about.max_size) found.size = `Expected at most ${about.max_size} on this server.`;
+    if (!found.size && !found.style_scale) this.#checkShapes(size, found);
+    this.#checkTogether(found);
+    return found;
+  }
+
+  #checkShapes(size, found) {
+    const least = about.min_side;
+    const tooThin = ({ width, height }, longer) => width && (Math.min(width, height) * longer) / Math.max(width, height) < least - 0.5;
+    if (this.content && tooThin(this.content, size)) {
+      found.content = `At size ${size} its shorter side would be under ${least} pixels. Crop it, or ask for a larger size.`;
+    }
+    const thin = this.styles.find(({ picture }) => tooThin(picture, Math.max(1, Math.round(size * this.value("style_scale")))));
+    if (thin) found.style = `At this size the shorter side of “${thin.picture.name}” would be under ${least} pixels. Ask for a larger size or style scale.`;
+  }
+
+  #checkTogether(found) {
+    const layers = asList(this.value("style_layers")).length;
+    const weights = asList(this.value("style_layer_weights"));
+    if (weights.length && weights.length !== layers) found.style_layer_weights ??= `Expected ${layers} weights, one for each style layer.`;
+    if (this.styles.length > 1 && this.styles.every(({ weight }) => weight === 0)) found.style = "Give at least one painting a weight above 0.";
+    if (this.value("init") === "image" && !this.files.init_image) found.init_image ??= "Choose the picture to start from, or another start.";
+    if (this.regions) {
+      const problem = regionProblem(this.regions);
+      if (problem) found.content_mask = problem;
+    }
+  }
+
+  /** The text fields that are sent: what differs from the defaults. */
+  texts() {
+    const texts = { preset: this.preset };
+    for (const [name, value] of Object.entries(this.explicit)) {
+      if (asText(value) !== "") texts[name] = asText(value);
+    }
+    if (this.styles.some(({ weight }) => weight !== this.styles[0].weight)) {
+      texts.style_blend = this.styles.map(({ weight }) => weight).join(",");
+    }
+    return texts;
+  }
+
+  /** The files that are sent: `[field, File]`. */
+  async uploads() {
+    const uploads = [];
+    if (this.content) uploads.push(["content", this.content.file]);
+    for (const { picture } of this.styles) uploads.push(["style", picture.file]);
+    for (const [name, file] of Object.entries(this.files)) if (file) uploads.push([name, file]);
+    if (this.regions) uploads.push(...await maskFiles(this.regions, this.content, this.styles));
+    return uploads;
+  }
+
+  async form() {
+    const form = new FormData();
+    for (const [name, text] of Object.entries(this.texts())) form.append(name, text);
+    for (const [name, file] of await this.uploads()) form.append(name, file, file.name);
+    return form;
+  }
+}

@@ -1,0 +1,269 @@
+// One job: watched while it is painted, and kept when it is finished.
+
+import { call, getBlob, Problem } from "./api.js";
+import { LossChart } from "./chart.js";
+import { showCode } from "./code.js";
+import { comparison } from "./compare.js";
+import { convert, FORMATS, save } from "./convert.js";
+import { h, newId, say, toast } from "./dom.js";
+import { follow } from "./events.js";
+import { removeJob } from "./gallery.js";
+import { recall, remember } from "./memory.js";
+import { readPicture, thumbnail } from "./pictures.js";
+import { asText } from "./schema.js";
+import { duration, label, STATUS } from "./words.js";
+
+export class JobView {
+  #left = new AbortController();
+  #shown = 0; // the preview version that is shown
+  #fetching = false;
+  #status = "";
+  #chart = null;
+  #urls = [];
+
+  constructor(id, draft) {
+    this.id = id;
+    this.draft = draft;
+    this.#build();
+    this.#run();
+  }
+
+  leave() {
+    this.#left.abort();
+    this.#urls.forEach((url) => URL.revokeObjectURL(url));
+  }
+
+  #build() {
+    this.heading = h("h1", { class: "headline" }, "Looking …");
+    this.note = h("p", { class: "hint status-note" });
+    this.lost = h("p", { class: "notice", role: "status", hidden: true });
+    this.bar = h("div", { class: "bar", role: "progressbar", "aria-label": "Progress", "aria-valuemin": "0", "aria-valuemax": "100", hidden: true }, h("div"));
+    this.chartPlace = h("div");
+    this.actions = h("div", { class: "job-actions" });
+    this.details = h("div");
+    this.stage = h("div", { class: "stage" }, h("figure", { class: "emerging" }, h("div", { class: "blank", "aria-hidden": "true" })));
+    this.element = h("section", { class: "view job", "aria-label": "Picture" }, this.stage,
+      h("div", { class: "panel" }, this.heading, this.note, this.bar, this.lost, this.chartPlace, this.actions, this.details));
+  }
+
+  async #run() {
+    try {
+      this.kept = await recall(this.id);
+      if (this.kept?.content && !this.#left.signal.aborted) this.#showBefore();
+      for await (const { event, job, seconds } of follow(this.id, this.#left.signal)) {
+        if (event === "lost") this.#sayLost(`The connection is lost. Trying again in ${seconds} s; the picture goes on being painted.`);
+        else if (event === "back") this.#sayLost("");
+        else this.#update(job);
+      }
+    } catch (error) {
+      if (this.#left.signal.aborted) return;
+      this.#fail(error);
+    }
+  }
+
+  #fail(error) {
+    document.title = "Not found · Easel";
+    this.heading.textContent = error instanceof Problem && error.status === 404 ? "There is no such picture" : "That did not work";
+    this.note.textContent = error.status === 404 ? "It may have been deleted, or be somebody else’s, or the address may be mistyped." : error.message;
+    this.actions.replaceChildren(h("a", { class: "button", href: "#/" }, "Make a new one"));
+  }
+
+  #sayLost(text) {
+    this.lost.textContent = text;
+    this.lost.hidden = !text;
+  }
+
+  #url(blob) {
+    const url = URL.createObjectURL(blob);
+    this.#urls.push(url);
+    return url;
+  }
+
+  async #showBefore() {
+    try {
+      await createImageBitmap(this.kept.content).then((bitmap) => bitmap.close());
+    } catch {
+      return; // a format that the browser cannot show
+    }
+    this.before = this.#url(this.kept.content);
+    if (!this.#shown && !this.result) this.#showPicture(this.before, "The photograph, not painted yet", "waiting");
+  }
+
+  #showPicture(url, alt, look = "") {
+    this.stage.replaceChildren(h("figure", { class: `emerging ${look}` }, h("img", { src: url, alt })));
+  }
+
+  #update(job) {
+    this.job = job;
+    const { progress } = job;
+    if (progress && job.status !== "queued") {
+      this.#chart ??= this.#newChart(job.params);
+      this.#chart.add(progress);
+    }
+    if (progress?.preview_version > this.#shown && !job.done) this.#showPreview();
+    this.#showProgress(job);
+    if (job.status === this.#status) return;
+    this.#status = job.status;
+    this.heading.textContent = STATUS[job.status];
+    say(`${STATUS[job.status]}. ${this.note.textContent}`);
+    this.#showActions(job);
+    if (job.done) this.#finish(job);
+  }
+
+  #newChart(params) {
+    const chart = new LossChart(params);
+    this.chartPlace.append(chart.element);
+    return chart;
+  }
+
+  async #showPreview() {
+    if (this.#fetching) return;
+    this.#fetching = true;
+    const version = this.job.progress.preview_version;
+    try {
+      const blob = await getBlob(`jobs/${this.id}/preview`, { signal: this.#left.signal, cache: "no-cache" });
+      if (!this.job.done) {
+        this.#shown = version;
+        this.#showPicture(this.#url(blob), "The picture so far");
+      }
+    } catch {
+      // The next one will do.
+    }
+    this.#fetching = false;
+  }
+
+  #showProgress({ status, progress, queue_position: position, estimated_start_at: start }) {
+    const fraction = progress?.fraction ?? 0;
+    const percent = Math.floor(fraction * 100);
+    this.bar.hidden = status !== "running";
+    this.bar.setAttribute("aria-valuenow", String(percent));
+    this.bar.firstChild.style.setProperty("--part", String(fraction));
+    document.title = status === "running" ? `${percent} % · Easel` : `${STATUS[status]} · Easel`;
+    if (status === "queued") {
+      const ahead = position > 0 ? `${position} ${position === 1 ? "picture is" : "pictures are"} before it.` : "It is next.";
+      const wait = start ? (new Date(start) - Date.now()) / 1000 : 0;
+      this.note.textContent = wait > 1 ? `${ahead} It should start in about ${duration(wait)}.` : ahead;
+    } else if (status === "running") {
+      this.note.textContent = progress ? runningNote(progress, percent) : "A worker has begun.";
+      this.bar.setAttribute("aria-valuetext", this.note.textContent);
+    }
+  }
+
+  #showActions({ done, status }) {
+    if (!done) {
+      this.actions.replaceChildren(this.#button("Cancel", () => this.#cancel()));
+      return;
+    }
+    const again = this.#button(status === "succeeded" ? "Again with these settings" : "Try again with these settings", () => this.#again());
+    const code = this.#button("Copy as code", () => this.#code(), "quiet");
+    const remove = this.#button("Delete", () => this.#delete(), "quiet danger");
+    this.actions.replaceChildren(again, h("div", { class: "row" }, code, remove));
+  }
+
+  #button(text, work, look = "button") {
+    const button = h("button", { type: "button", class: look, on: { click: async () => {
+      button.disabled = true;
+      try {
+        await work();
+      } catch (error) {
+        toast(error.message, { error: true });
+      }
+      button.disabled = false;
+    } } }, text);
+    return button;
+  }
+
+  async #finish(job) {
+    this.note.textContent = ENDINGS[job.status]?.(job) ?? "";
+    this.#showDetails(job);
+    this.#sayLost("");
+    if (job.status !== "succeeded") return;
+    try {
+      await this.#showResult(job);
+    } catch (error) {
+      if (!this.#left.signal.aborted) this.note.textContent = error.message;
+    }
+  }
+
+  async #showResult(job) {
+    const { signal } = this.#left;
+    this.result = await getBlob(`jobs/${this.id}/result`, { signal });
+    const tiff = job.params.format === "tiff";
+    const visible = tiff ? await getBlob(`jobs/${this.id}/preview`, { signal }).catch(() => null) : this.result;
+    if (signal.aborted) return;
+    this.actions.prepend(this.#download(tiff));
+    if (tiff) this.note.append(" The browser cannot show TIFF: this is the preview.");
+    if (!visible) return;
+    const { width, height } = job.progress;
+    this.stage.replaceChildren(comparison({ after: this.#url(visible), before: this.before, width, height }));
+    await remember(this.id, { thumbnail: await thumbnail(visible), finished: true });
+  }
+
+  #download(tiff) {
+    const own = this.job.params.format;
+    const id = newId("format");
+    const formats = tiff ? ["tiff"] : [own, ...FORMATS.filter((format) => format !== own)];
+    const select = h("select", { id, "aria-label": "File format" }, formats.map((format) => h("option", { value: format }, format === "jpeg" ? "JPEG" : format === "webp" ? "WebP" : format.toUpperCase())));
+    const button = this.#button("Download", async () => {
+      const blob = await convert(this.result, select.value);
+      if (!blob) throw new Error(`This browser cannot write ${select.value}. Choose another format, or make the picture again with format ${select.value}.`);
+      save(blob, `easel-${this.id.slice(-8)}.${select.value}`);
+    }, "button primary");
+    return h("div", { class: "download" }, button, select);
+  }
+
+  #showDetails(job) {
+    const { metrics, params } = job;
+    const facts = [
+      ["Waited", metrics.queued_seconds, duration],
+      ["Painted on", metrics.device],
+      ["Steps", metrics.steps],
+      ["Kept until", job.expires_at && new Date(job.expires_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })],
+    ].filter(([, value]) => value != null);
+    const pairs = (rows) => rows.flatMap(([name, value, words]) => [h("dt", {}, name), h("dd", {}, words ? words(value) : String(value))]);
+    const all = Object.entries(params).filter(([, value]) => value != null && asText(value) !== "").map(([name, value]) => [label(name), asText(value).replaceAll(",", ", ")]);
+    this.details.replaceChildren(h("dl", { class: "facts" }, pairs(facts)),
+      h("details", { class: "drawer" }, h("summary", {}, "All settings"), h("dl", { class: "facts" }, pairs(all))));
+  }
+
+  async #cancel() {
+    await call(`jobs/${this.id}/cancel`, { method: "POST" });
+    if (!this.job.done) this.note.textContent = "It stops at its next step.";
+  }
+
+  async #delete() {
+    if (await removeJob(this.id)) location.hash = "#/pictures";
+  }
+
+  /** The form with this job's settings, and with its pictures where this browser has them. */
+  async #again() {
+    this.draft.adopt(this.job.params);
+    if (this.kept?.content) {
+      this.draft.setContent(await readPicture(this.kept.content));
+      this.draft.styles = [];
+      for (const { file, weight } of this.kept.styles) this.draft.styles.push({ picture: await readPicture(file), weight });
+      this.draft.setRegions(this.kept.regions ?? null);
+    } else {
+      toast("The settings are taken over. The pictures are not in this browser: choose them again.");
+    }
+    location.hash = "#/";
+  }
+
+  #code() {
+    const { preset, ...params } = this.job.params;
+    const texts = Object.fromEntries(Object.entries({ preset, ...params }).filter(([, value]) => value != null && asText(value) !== "").map(([name, value]) => [name, asText(value)]));
+    const styles = this.kept?.styles?.map(({ file }) => ["style", file.name]) ?? [["style", "painting.jpg"]];
+    showCode(texts, [["content", this.kept?.content?.name ?? "photograph.jpg"], ...styles]);
+  }
+}
+
+function runningNote({ step, steps, width, height, eta_seconds: eta }, percent) {
+  const left = eta == null ? "" : ` About ${duration(Math.max(1, eta))} left.`;
+  return `${percent} %, step ${step} of ${steps} at ${width} × ${height}.${left}`;
+}
+
+const ENDINGS = {
+  succeeded: ({ progress, metrics }) => `${progress.width} × ${progress.height} pixels, painted in ${duration(metrics.run_seconds ?? metrics.optimize_seconds)}.`,
+  failed: ({ error }) => `${error?.message ?? "It ended without a picture."}${error?.retryable ? " Trying again may help." : ""}`,
+  canceled: () => "It was called off before it was finished.",
+};

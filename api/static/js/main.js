@@ -1,0 +1,49 @@
+// Which view is shown, and what concerns all of them.
+
+import { Draft } from "./draft.js";
+import { GalleryView } from "./gallery.js";
+import { JobView } from "./job.js";
+import { MakeView } from "./make.js";
+
+const main = document.getElementById("main");
+const draft = new Draft();
+const make = new MakeView(draft);
+let leave = () => {};
+let first = true;
+
+function show() {
+  leave();
+  const [, place, id] = location.hash.split("/");
+  const view = place === "jobs" && id ? new JobView(id, draft) : place === "pictures" ? new GalleryView() : make;
+  leave = () => view.leave?.();
+  main.replaceChildren(view.element);
+  for (const link of document.querySelectorAll(".top nav a")) {
+    if (link.getAttribute("href") === (view === make ? "#/" : `#/${place}`)) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (view === make) document.title = "Easel";
+  if (!first) {
+    main.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+  first = false;
+}
+
+/** Pictures that are dropped or pasted anywhere else go where one is missing. */
+function receive(files) {
+  if (!files?.length || main.firstElementChild !== make.element) return;
+  make.wells.take(make.wells.emptiest(), files);
+}
+
+window.addEventListener("hashchange", show);
+document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragging"); });
+document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dragging"); });
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dragging");
+  receive(event.dataTransfer.files);
+});
+document.addEventListener("paste", (event) => receive(event.clipboardData?.files));
+document.querySelector("[data-skip]").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+document.querySelectorAll("a[href='docs']").forEach((link) => { link.href = new URL("docs", document.baseURI.split("#")[0]).href; });
+show();

@@ -1,0 +1,206 @@
+// The first view: two pictures, a preset, a few sliders, and a button.
+
+import { about } from "./about.js";
+import { postForm, Problem } from "./api.js";
+import { showCode } from "./code.js";
+import { h, newId, say } from "./dom.js";
+import { OWN_CONTROLS } from "./draft.js";
+import { drawerField, showProblems, sliderField } from "./fields.js";
+import { remember } from "./memory.js";
+import { thumbnail } from "./pictures.js";
+import { isPainted } from "./regions.js";
+import { loadFields } from "./schema.js";
+import { Wells } from "./wells.js";
+
+const PRESETS = {
+  fast: ["Fast", "A first impression"],
+  balanced: ["Balanced", "For most pictures"],
+  fine: ["Fine", "More steps, for a print"],
+  gatys2015: ["Paper", "Gatys’s recipe of 2015"],
+};
+
+const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192];
+
+const SLIDERS = {
+  style_weight: { title: "Balance", ends: ["Keep the photograph", "Paint it boldly"], values: [1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000, 20000, 50000, 100000] },
+  size: { title: "Size", ends: ["Small and quick", "Large and slow"], values: SIZES.filter((size) => size <= about.max_size) },
+  steps: { title: "Steps", ends: ["A sketch", "Worked out"], values: [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 500, 700, 1000] },
+  style_scale: { title: "Style scale", ends: ["Fine strokes", "Broad strokes"], values: [0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4] },
+};
+
+/** The view on a draft, which outlives it. */
+export class MakeView {
+  #controls = [];
+  #complaints = {};
+  #refused = {};
+  #tried = false;
+
+  constructor(draft) {
+    this.draft = draft;
+    this.wells = new Wells(draft, (field, text) => this.#complain(field, text));
+    this.element = this.#build();
+    draft.addEventListener("change", () => this.refresh());
+    this.refresh();
+    this.ready = this.#load();
+  }
+
+  #build() {
+    this.regions = h("div", { class: "regions-row", "data-field": "content_mask" },
+      h("button", { type: "button", class: "button", on: { click: () => this.#paintRegions() } }, "Paint regions"),
+      h("p", { class: "hint" }), h("p", { class: "problem", hidden: true }));
+    this.drawer = h("details", { class: "drawer" }, h("summary", {}, "Advanced", h("span", { class: "hint count" })), h("div", { class: "drawer-fields" }));
+    this.summary = h("p", { class: "problem summary", role: "alert", hidden: true });
+    this.submit = h("button", { type: "submit", class: "button primary wide" }, "Paint");
+    this.sending = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Sending the pictures" });
+    const sliders = Object.entries(SLIDERS).map(([name, about_]) => this.#keep(sliderField(name, about_, this.draft)));
+    const panel = h("div", { class: "panel" }, this.#presets(), h("div", { class: "sliders" }, sliders));
+    const go = h("div", { class: "go" }, this.summary, this.submit, this.sending,
+      h("button", { type: "button", class: "quiet", on: { click: () => showCode(this.draft.texts(), this.#fileNames()) } }, "Copy as code"));
+    return h("form", { class: "view make", novalidate: true, "aria-label": "Make a picture", on: { submit: (event) => this.#send(event) } },
+      h("h1", { class: "headline" }, "A photograph, painted like a painting."),
+      h("div", { class: "stage" }, this.wells.element, this.regions), panel, this.drawer, go);
+  }
+
+  #keep({ field, refresh }) {
+    this.#controls.push(refresh);
+    return field;
+  }
+
+  #presets() {
+    const name = newId("preset");
+    const radios = Object.keys(about.presets).map((value) => h("input", { type: "radio", name, value, on: { change: () => this.draft.setPreset(value) } }));
+    const hint = h("p", { class: "hint preset-hint" });
+    this.#controls.push(() => {
+      radios.forEach((radio) => { radio.checked = radio.value === this.draft.preset; });
+      hint.textContent = PRESETS[this.draft.preset]?.[1] ?? "";
+    });
+    return h("fieldset", { class: "presets", "data-field": "preset" }, h("legend", {}, "Preset"),
+      h("div", { class: "segments" }, radios.map((radio) => h("label", {}, radio, h("span", {}, PRESETS[radio.value]?.[0] ?? radio.value)))), hint, h("p", { class: "problem", hidden: true }));
+  }
+
+  /** The drawer is whatever the schema has that has no control yet. */
+  async #load() {
+    this.draft.fields = await loadFields();
+    const names = Object.keys(this.draft.fields).filter((name) => !OWN_CONTROLS.includes(name));
+    const fields = names.map((name) => this.#keep(drawerField(name, this.draft.fields[name], this.draft)));
+    const reset = h("button", { type: "button", class: "quiet", on: { click: () => this.draft.reset() } }, "Reset everything to the preset");
+    this.drawer.querySelector(".drawer-fields").replaceChildren(...fields, reset);
+    this.refresh();
+  }
+
+  refresh() {
+    this.wells.refresh();
+    for (const refresh of this.#controls) refresh();
+    const changed = Object.keys(this.draft.explicit).filter((name) => !OWN_CONTROLS.includes(name)).length;
+    this.drawer.querySelector(".count").textContent = changed ? `${changed} changed` : "";
+    this.#showRegions();
+    this.#refused = {};
+    this.#showProblems();
+  }
+
+  #showRegions() {
+    const { content, styles, regions } = this.draft;
+    const able = Boolean(content?.width && styles.length && styles.every(({ picture }) => picture.width));
+    this.regions.querySelector("button").disabled = !able;
+    this.regions.querySelector(".hint").textContent = regions ? "Each region takes its style from the same region of a painting."
+      : able ? "Optional: choose which part of a painting goes where." : "Optional, once both pictures are there.";
+    this.regions.querySelector("button").textContent = regions ? "Change regions" : "Paint regions";
+  }
+
+  async #paintRegions() {
+    const { paintRegions } = await import("./masks.js");
+    const regions = await paintRegions(this.draft);
+    if (regions) this.draft.setRegions(isPainted(regions) ? regions : null);
+  }
+
+  #complain(field, text) {
+    this.#complaints = { ...this.#complaints, [field]: text };
+    if (!text) delete this.#complaints[field];
+    this.#showProblems();
+  }
+
+  /** Missing pictures are only missed once somebody has tried to send. */
+  #showProblems() {
+    const found = this.draft.problems();
+    if (!this.#tried) {
+      if (!this.draft.content) delete found.content;
+      if (!this.draft.styles.length) delete found.style;
+    }
+    const problems = { ...found, ...this.#refused, ...this.#complaints };
+    const left = showProblems(this.element, problems);
+    if (Object.keys(problems).some((field) => this.drawer.querySelector(`[data-field="${field}"]`))) this.drawer.open = true;
+    this.#summarise(Object.entries(left).map(([field, text]) => (field ? `${field}: ${text}` : text)).join(" "));
+    return problems;
+  }
+
+  #summarise(text) {
+    if (this.summary.textContent !== text) this.summary.textContent = text;
+    this.summary.hidden = !text;
+  }
+
+  #fileNames() {
+    const { content, styles, files } = this.draft;
+    const others = Object.entries(files).filter(([, file]) => file).map(([field, file]) => [field, file.name]);
+    const named = styles.length ? styles.map(({ picture }) => ["style", picture.name]) : [["style", "painting.jpg"]];
+    return [["content", content?.name ?? "photograph.jpg"], ...named, ...others];
+  }
+
+  async #send(event) {
+    event.preventDefault();
+    this.#tried = true;
+    this.#complaints = {};
+    this.#refused = {};
+    if (Object.keys(this.#showProblems()).length) {
+      this.element.querySelector(".wrong input:not([disabled]), .wrong select, .wrong button")?.focus();
+      return;
+    }
+    this.#busy(true);
+    try {
+      const job = await postForm("jobs", await this.draft.form(), (part) => { this.sending.value = part; });
+      await this.#remember(job.id);
+      this.#tried = false;
+      location.hash = `#/jobs/${job.id}`;
+    } catch (error) {
+      this.#refuse(error);
+    } finally {
+      this.#busy(false);
+    }
+  }
+
+  #busy(busy) {
+    this.submit.disabled = busy;
+    this.submit.textContent = busy ? "Sending…" : "Paint";
+    this.sending.hidden = !busy;
+    this.sending.value = 0;
+    if (busy) say("Sending the pictures.");
+  }
+
+  /** The server's errors go to their fields. */
+  #refuse(error) {
+    const bad = error instanceof Problem ? error.errors : [];
+    for (const { field, message } of bad) {
+      const name = field.split(".")[0];
+      const owner = name === "style_mask" ? "content_mask" : name === "style_blend" ? "style" : name;
+      this.#refused[owner] = [this.#refused[owner], sentence(message)].filter(Boolean).join(" ");
+    }
+    if (!bad.length) {
+      const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
+      this.#refused[""] = sentence(error.message) + wait;
+    }
+    this.#showProblems();
+    this.element.querySelector(".wrong input, .wrong select")?.focus();
+  }
+
+  /** For before and after, and for doing it again after a reload. */
+  async #remember(id) {
+    const { content, styles, regions } = this.draft;
+    await remember(id, {
+      content: content.file,
+      styles: styles.map(({ picture, weight }) => ({ file: picture.file, weight })),
+      regions,
+      thumbnail: content.width ? await thumbnail(content.file) : null,
+    });
+  }
+}
+
+const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1).replace(/[.]?$/, ".") : "");

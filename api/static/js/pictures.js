@@ -1,0 +1,96 @@
+// Picture files: looked into before anything is sent.
+
+import { about, ASSETS } from "./about.js";
+import { bytes } from "./words.js";
+
+export const ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/gif,image/avif,.jpg,.jpeg,.png,.webp,.tif,.tiff,.gif,.avif";
+
+const KINDS = "JPEG, PNG, WebP, TIFF, AVIF or GIF";
+
+export const SAMPLES = {
+  content: [
+    { file: "photos/cat.jpg", title: "Cat" },
+    { file: "photos/coffee.jpg", title: "Coffee" },
+    { file: "photos/astronaut.jpg", title: "Astronaut" },
+    { file: "photos/rocket.jpg", title: "Rocket" },
+  ],
+  style: [
+    { file: "styles/swirls.jpg", title: "Swirls" },
+    { file: "styles/mosaic.jpg", title: "Mosaic" },
+    { file: "styles/woodblock.jpg", title: "Woodblock" },
+    { file: "styles/embers.jpg", title: "Embers" },
+  ],
+};
+
+/** A sample in full. */
+export async function sampleFile({ file }) {
+  const response = await fetch(new URL(`samples/${file}`, ASSETS));
+  return new File([await response.blob()], file.split("/").pop(), { type: "image/jpeg" });
+}
+
+export const sampleThumbnail = ({ file }) => new URL(`samples/small/${file.replace("/", "-")}`, ASSETS).href;
+
+/** Why a file cannot be used, in a sentence. */
+export class BadPicture extends Error {}
+
+/**
+ * Look into a file.
+ *
+ * `width` and `height` are those of the upright picture; they are 0 where the browser cannot
+ * show it (TIFF), and the server will look.
+ */
+export async function readPicture(file) {
+  const named = `“${file.name}”`;
+  if (!file.size) throw new BadPicture(`${named} is an empty file.`);
+  if (file.size > about.max_picture_bytes) {
+    throw new BadPicture(`${named} is ${bytes(file.size)}; at most ${bytes(about.max_picture_bytes)} are allowed. Choose a smaller file.`);
+  }
+  const kind = kindOf(new Uint8Array(await file.slice(0, 16).arrayBuffer()));
+  if (!kind) throw new BadPicture(`${named} is not a picture that can be read. Choose ${KINDS}.`);
+  let [width, height] = [0, 0];
+  try {
+    const bitmap = await createImageBitmap(file);
+    [width, height] = [bitmap.width, bitmap.height];
+    bitmap.close();
+  } catch {
+    if (kind !== "tiff") throw new BadPicture(`${named} is broken and cannot be read. Choose another file.`);
+  }
+  checkSides(named, width, height);
+  return { file, name: file.name, width, height, url: width ? URL.createObjectURL(file) : "" };
+}
+
+function checkSides(named, width, height) {
+  if (!width) return;
+  const size = `${named} has ${width} × ${height} pixels`;
+  if (width * height > about.max_picture_pixels) {
+    throw new BadPicture(`${size}; at most ${Math.floor(about.max_picture_pixels / 1e5) / 10} million are allowed. Choose a smaller picture.`);
+  }
+  if (Math.min(width, height) < about.min_side) {
+    throw new BadPicture(`${size}; each side must have at least ${about.min_side}. Choose a larger picture.`);
+  }
+}
+
+/** The format by a file's first bytes; "" if it is none that is accepted. */
+function kindOf(start) {
+  const text = String.fromCharCode(...start);
+  if (text.startsWith("\xff\xd8\xff")) return "jpeg";
+  if (text.startsWith("\x89PNG\r\n\x1a\n")) return "png";
+  if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "webp";
+  if (text.startsWith("GIF8")) return "gif";
+  if (/^(II\*\0|MM\0\*|II\+\0|MM\0\+)/.test(text)) return "tiff";
+  if (text.slice(4, 8) === "ftyp" && /^(avif|avis|mif1|msf1)/.test(text.slice(8))) return "avif";
+  return "";
+}
+
+/** A small JPEG of a picture, for the gallery. */
+export async function thumbnail(blob, side = 320) {
+  const bitmap = await createImageBitmap(blob);
+  const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+  const canvas = new OffscreenCanvas(Math.max(1, Math.round(bitmap.width * scale)), Math.max(1, Math.round(bitmap.height * scale)));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return canvas.convertToBlob({ type: "image/jpeg", quality: 0.82 });
+}

@@ -1,0 +1,97 @@
+"""``make vendor``: fetch the page's libraries with ``npm pack``, and write down what they are.
+
+The versions are set here; npm takes them from whatever registry it is set up for, and
+checks their integrity. The files are committed, so that nothing but Python serves the page.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Library:
+    """A package of the npm registry, and the files of it that are kept."""
+
+    name: str
+    version: str
+    purpose: str
+    #: Paths inside the package.
+    files: tuple[str, ...]
+    folder: Path
+
+
+LIBRARIES = (
+    Library(
+        name="uplot",
+        version="1.6.32",
+        purpose="draws the losses on a logarithmic axis",
+        files=("dist/uPlot.esm.js", "dist/uPlot.min.css", "LICENSE"),
+        folder=ROOT / "api" / "static" / "vendor",
+    ),
+    Library(
+        name="axe-core",
+        version="4.14.1",
+        purpose="looks for what keeps people from using the page; for the tests only",
+        files=("axe.min.js", "LICENSE"),
+        folder=ROOT / "tests" / "page" / "vendor",
+    ),
+)
+
+
+def fetch(library: Library) -> list[str]:
+    """Put the library's files into its folder; gives the rows that tell of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["npm", "pack", "--json", f"{library.name}@{library.version}"]
+        packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        with tarfile.open(Path(folder) / _filename(packed.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+        package = Path(folder) / "package"
+        licence = json.loads((package / "package.json").read_text())["license"]
+        return [_keep(library, package, name, licence) for name in library.files]
+
+
+def _filename(answer: str) -> str:
+    packed = json.loads(answer)
+    # npm 11 answers with a list, later ones with an object by package.
+    first = packed[0] if isinstance(packed, list) else next(iter(packed.values()))
+    return str(first["filename"])
+
+
+def _keep(library: Library, package: Path, name: str, licence: str) -> str:
+    data = (package / name).read_bytes()
+    kept = Path(name).name if Path(name).suffix else f"{library.name}-{Path(name).name}.txt"
+    (library.folder / kept).write_bytes(data)
+    digest = sha256(data).hexdigest()
+    return f"| `{kept}` | {library.name} {library.version} | {licence} | `{digest}` |"
+
+
+def main() -> None:
+    """Fetch every library, and write the README of each folder."""
+    for library in LIBRARIES:
+        library.folder.mkdir(parents=True, exist_ok=True)
+        rows = fetch(library)
+        lines = [
+            "# Libraries of others",
+            "",
+            f"{library.name} {library.purpose}.",
+            "Fetched by `make vendor` (`tools/vendor.py`), unchanged.",
+            "",
+            "| File | Package of the npm registry | Licence | SHA-256 |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+        (library.folder / "README.md").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
