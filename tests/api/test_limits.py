@@ -95,7 +95,7 @@ def test_a_field_may_be_as_long_as_the_limit_and_no_longer(services: Services) -
 
 @pytest.fixture
 def impatient(services: Services) -> Iterator[httpx.Client]:
-    with serving(limited(services, upload_seconds=1, upload_rate=10_000_000)) as client:
+    with serving(limited(services, upload_seconds=2, upload_rate=10_000_000)) as client:
         yield client
 
 
@@ -114,7 +114,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
         answer = b"".join(iter(lambda: line.recv(65536), b""))  # until it hangs up
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"upload_too_slow" in answer
-    assert b"at least 10000000 a second are expected after 1 seconds" in answer
+    assert b"at least 10000000 a second are expected after 2 seconds" in answer
     assert post(impatient).status_code == 202
 
 
