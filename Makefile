@@ -8,8 +8,10 @@ BIN := .venv/bin
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
 
+# Two processes: many tests wait for others, and the fault suite comes first because
+# it takes longest. One thread each: two that wait for each other are slow on two cores.
 test: .venv/installed
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	@$(BIN)/ruff check .

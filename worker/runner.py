@@ -150,14 +150,14 @@ class Runner:
                 if not lease.step_made():
                     return self._store.call_off(job)
                 if self._stopping():
-                    return self._hand_back(job, step, checkpoints)
+                    return self._hand_back(job, step, lease, checkpoints)
                 if pace.due():
                     lease.report(progress_of(step, pace.eta(step.fraction)))
                 if painter.due():
                     painter.show(step.image)
                 if checkpoints.due() and (digest := checkpoints.save(step)):
                     lease.save(digest)
-                    checkpoints.keep_only(digest, lease.checkpoint)
+                    checkpoints.keep_only(*lease.checkpoints())
         metrics = Metrics(
             optimize_seconds=round(pace.elapsed(), 3),
             device=str(network.device),
@@ -201,10 +201,10 @@ class Runner:
             self._store.holds.release(self._blobs, [result.sha256, preview.sha256])
             raise
 
-    def _hand_back(self, job: Job, step: Step, checkpoints: Checkpoints) -> JobStatus:
+    def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         digest = checkpoints.save(step)
         status = self._store.hand_back(job, **({"checkpoint": digest} if digest else {}))
-        checkpoints.keep_only(digest or job.checkpoint)
+        checkpoints.keep_only(*([digest] if digest else lease.checkpoints()))
         return status
 
     def _queue_again(self, job: Job) -> None:
