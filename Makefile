@@ -8,10 +8,11 @@ BIN := .venv/bin
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
 
-# Two processes: many tests wait for others, and the fault suite comes first because
-# it takes longest. One thread each: two that wait for each other are slow on two cores.
+# One after the other. N=2 shares the files among two processes: quicker on four cores
+# or more. One thread each: two that wait for each other are slow on a busy machine.
+N ?= 0
 test: .venv/installed
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(N) --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	@$(BIN)/ruff check .

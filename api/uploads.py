@@ -78,6 +78,9 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
         raise HTTPException(
             415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
         )
+    if request.query_params:
+        misplaced = "is in the address, where it would do nothing; send it as a field of the form"
+        raise InvalidRequest([FieldError(name, misplaced) for name in request.query_params])
     settings = services.settings
     async with request.form(
         max_files=MAX_FILES,

@@ -99,6 +99,16 @@ def test_what_does_not_fit_together_is_refused_by_name(
     assert is_untouched(services, redis)
 
 
+def test_a_parameter_in_the_address_is_not_passed_over(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    answer = client.post("/jobs", params={"validate_only": "true"}, files=files())
+    (error,) = assert_problem(answer, 422, "invalid_request")["errors"]
+    assert error["field"] == "validate_only"
+    assert "field of the form" in error["message"]
+    assert is_untouched(services, redis)
+
+
 def test_a_list_can_be_sent_with_commas_or_as_a_field_repeated(client: httpx.Client) -> None:
     commas = post(client, style_layers="conv1_1,conv2_1", style_layer_weights="1,3").json()
     repeated = post(

@@ -104,4 +104,5 @@ def test_schemathesis_finds_nothing(services: Services, redis: Redis, tmp_path: 
             check=False,
         )
     quick.stop()
+    quick.join(60)
     assert run.returncode == 0, run.stdout + run.stderr
