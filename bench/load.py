@@ -97,7 +97,7 @@ class Load:
         fields = {name: str(value) for name, value in {**SMALL, "steps": 3}.items()}
         try:
             answer = await client.post("/jobs", files=files, data=fields)
-        except httpx.WriteError:  # refused before all was read
+        except (httpx.WriteError, httpx.ReadError):  # refused before all was read
             self._answers["POST hung up on"] += 1
             return
         self._note(answer)

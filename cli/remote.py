@@ -52,6 +52,10 @@ class Remote:
         self._http = httpx.Client(base_url=self._server, headers=headers, timeout=timeout)
         self._patience = patience
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def submit(self, files: Sequence[tuple[str, Path]], fields: dict[str, str]) -> Job:
         """Post a job: once, however often the request has to be sent.
 
@@ -88,7 +92,8 @@ class Remote:
                 return  # ended, or a server without events: the job itself says
             for event in source.iter_sse():
                 seen = event.id or seen
-                yield seen, event.json()
+                if event.data:  # httpx-sse makes an event of a comment that comes after one
+                    yield seen, event.json()
 
     def get(self, job: Job) -> Job:
         """The Job as it is now."""

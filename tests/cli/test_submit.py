@@ -7,8 +7,10 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
+from cli.remote import Remote
 from core.jobs import Failure, Job, Metrics, Picture
 from core.store import JobStore
 from tests.api.conftest import services, serving, settings  # noqa: F401 - fixtures
@@ -184,3 +187,28 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_sent(tmp_path: P
     submission = Submission(tmp_path, "http://127.0.0.1:1", output="out.bmp")
     status, _, err = submission.ended()
     assert (status, "use one of .jpg, .tif, .png, .jpeg, .webp, .tiff" in err) == (1, True), err
+
+
+def test_comments_that_keep_the_connection_alive_are_no_events() -> None:
+    class Events(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            for text in (": ping", 'id: 1-0\ndata: {"done": false}', ": ping", ": ping"):
+                self.wfile.write(f"{text}\n\n".encode())
+            self.wfile.write(b'id: 2-0\ndata: {"done": true}\n\n')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Events) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        remote = Remote(f"http://127.0.0.1:{server.server_address[1]}", None, patience=60)
+        links = {"self": "/jobs/some", "events": "/jobs/some/events"}
+        seen = [job["done"] for job in remote.follow({"done": False, "links": links})]
+        remote.close()
+        server.shutdown()
+        thread.join()
+    assert seen == [False, True]
