@@ -3,13 +3,16 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock samples figures soak fuzz audit load reliability vendor page-picture clean
+.PHONY: serve test check format lock bench samples figures soak fuzz audit load reliability vendor page-picture clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
 
+# One after the other. N=2 shares the files among two processes: quicker on four cores
+# or more. One thread each: two that wait for each other are slow on a busy machine.
+N ?= 0
 test: .venv/installed
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(N) --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	@$(BIN)/ruff check .
@@ -39,6 +42,11 @@ lock: .venv/installed
 	@$(LOCK) pyproject.toml --extra api -o requirements/api.txt
 	@$(LOCK) pyproject.toml --extra worker -o requirements/worker.txt
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+
+# Easel against the loop everyone writes: minutes at 256, a quarter of an hour at 512.
+SIZES ?= 256 512
+bench: .venv/installed
+	@for size in $(SIZES); do $(BIN)/python -m bench.speed --size $$size || exit 1; done
 
 # The pictures of docs/, made anew.
 figures: .venv/installed

@@ -69,7 +69,7 @@ class Version(BaseModel):
     workers: int = Field(description="How many are alive.")
 
 
-@router.get("/presets", operation_id="list_presets", responses=problems())
+@router.get("/presets", operation_id="list_presets", responses=problems(503))
 def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: ARG001 - counted
     """The presets, the limits, and every parameter with its bounds."""
     settings = services.settings

@@ -17,6 +17,7 @@ from core.errors import (
 from core.idempotency import IdempotencyKey
 from core.images import sniff_media_type
 from core.jobs import Inputs, Job, Picture, new_job_id
+from core.tracing import trace_fields
 from core.uploads import Upload
 
 _logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def accept(
             key=key,
             request_id=request_id,
             **more,
+            **trace_fields(),
         )
     except RedisUnavailable:
         raise  # the record may have been written; if not, a sweep removes the files

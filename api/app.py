@@ -27,7 +27,10 @@ from api.examiner import Examiner
 from api.headers import SafeHeaders, add_docs
 from api.live import Live
 from api.methods import Methods
+from api.metrics import CountRequests, Metrics
+from api.metrics import router as metrics_router
 from api.middleware import BodyLimit
+from api.openapi import describe
 from api.page import page_routes
 from api.rates import Rates
 from api.request_ids import HEADER, RequestIds
@@ -61,6 +64,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         await live.close()
         await rates.close()
 
+    metrics = Metrics(services.census, services.workers)
     live = Live(services.settings.redis_url)
     rates = Rates(services.settings.redis_url)
     app = FastAPI(
@@ -76,17 +80,21 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.add_middleware(Methods, routes=app.router.routes)
     _let_pages_in(app, services.settings.cors_origins)
     app.add_middleware(RequestIds)
+    app.add_middleware(CountRequests, metrics=metrics)
     app.add_middleware(SafeHeaders)
     add_docs(app)
     app.state.services = services
     app.state.live = live
     app.state.rates = rates
+    app.state.metrics = metrics
     app.state.examiner = Examiner(services)
     install_error_handlers(app)
     for part in (listing, jobs, events, results, previews, removal, webhooks, about):
         app.include_router(part.router)
     app.include_router(health.router)
+    app.include_router(metrics_router)
     app.router.routes.extend(page_routes(services.settings))
+    describe(app)
     return app
 
 

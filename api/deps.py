@@ -14,6 +14,7 @@ from core.queue import JobQueue
 from core.sandbox import Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
+from core.statistics import Census
 from core.store import JobStore
 from core.workers import WorkerRegistry
 
@@ -27,6 +28,7 @@ class Services:
     blobs: Blobs
     queue: JobQueue
     workers: WorkerRegistry
+    census: Census
     webhooks: WebhookSecrets
     #: Knows where webhooks are not sent.
     guard: PromptGuard

@@ -20,7 +20,7 @@ from core.previews import NoPreviewYet
 _logger = logging.getLogger(__name__)
 
 #: What each error means in HTTP; the nearest class in its ancestry counts.
-_STATUS: dict[type[errors.EaselError], HTTPStatus] = {
+STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
@@ -45,6 +45,9 @@ _FRAMEWORK_CODES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
 }
+
+#: What a busy service answers, though nothing is wrong with it.
+_BUSY = (errors.QueueFull, errors.UploadsFull)
 
 #: How long a client should wait before it tries again, in seconds.
 _RETRY_AFTER = "2"
@@ -82,14 +85,17 @@ def problem_response(
 
 def status_of(error: errors.EaselError) -> HTTPStatus:
     """What an error of ours means in HTTP."""
-    return next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
 
 
 def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.EaselError)
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _logger.error("request failed", extra={"code": error.code, "reason": str(error)})
+        # A service that turns requests away because it is busy does what it should.
+        busy = isinstance(error, _BUSY)
+        log, message = (_logger.info, "refused") if busy else (_logger.error, "request failed")
+        log(message, extra={"code": error.code, "reason": str(error)})
     fields = None
     if isinstance(error, errors.InvalidRequest):
         fields = [FieldProblem(field=bad.field, message=bad.message) for bad in error.errors]

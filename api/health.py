@@ -12,13 +12,18 @@ from core.workers import WorkerInfo
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", operation_id="get_health")
 def healthz() -> dict[str, str]:
     """The api process is alive."""
     return {"status": "ok"}
 
 
-@router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+@router.get(
+    "/readyz",
+    operation_id="get_readiness",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Something is missing: see `missing`."}},
+)
 def readyz(services: ServicesDep, response: Response) -> Readiness:
     """Whether every part that a job needs is there; 503 while one is missing."""
     redis, workers = _look_at_redis(services)

@@ -14,9 +14,12 @@ from api.documents import snapshot_of
 from api.problems import problems
 from api.schemas import JobView
 from core.jobs import JobStatus
-from core.listing import MAX_PAGE, cursor_of, read_cursor
+from core.listing import MAX_PAGE
 
 router = APIRouter(tags=["jobs"])
+
+#: A place in the list: behind the job of that id, whether or not it is still there.
+_CURSOR = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 class JobPage(BaseModel):
@@ -38,7 +41,8 @@ def list_jobs(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = 20,
     cursor: Annotated[
-        str | None, Query(description="The `next_cursor` of the page before this one.")
+        str | None,
+        Query(description="The `next_cursor` of the page before this one.", pattern=_CURSOR),
     ] = None,
 ) -> Response:
     """Your jobs, newest first, a page at a time.
@@ -50,10 +54,10 @@ def list_jobs(
         caller.name,
         status or tuple(JobStatus),
         limit=limit,
-        behind=None if cursor is None else read_cursor(cursor),
+        behind=cursor,
     )
     items = ",".join(snapshot_of(job, place).document() for job, place in page.jobs)
-    next_cursor = json.dumps(cursor_of(page.jobs[-1][0].id) if page.more else None)
+    next_cursor = json.dumps(page.jobs[-1][0].id if page.more else None)
     return Response(
         f'{{"items":[{items}],"next_cursor":{next_cursor}}}', media_type="application/json"
     )

@@ -20,8 +20,10 @@ from core.reaper import Reaper
 from core.sandbox import Bounds, Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
+from core.statistics import Census
 from core.store import JobStore
 from core.ticker import Ticker
+from core.tracing import start_tracing
 from core.workers import WorkerRegistry
 
 #: How often each api asks whether a sweep is due; one of them will be the one to do it.
@@ -35,6 +37,7 @@ def build() -> FastAPI:
     """The application, with its services as the environment sets them."""
     settings = Settings()
     configure_logging(settings.log_level, part="api")
+    start_tracing("api")
     redis = connect(settings.redis_url, patience=2)
     blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint)
     celery = make_celery(settings.redis_url)
@@ -61,6 +64,7 @@ def build() -> FastAPI:
             blobs=blobs,
             queue=queue,
             workers=WorkerRegistry(redis),
+            census=Census(redis),
             webhooks=WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             guard=PromptGuard(AddressGuard(settings.webhook_allowed_networks)),
             keyring=KeyRing(KeyStore(redis)),

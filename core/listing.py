@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.connections import needs_redis
-from core.errors import FieldError, InvalidRequest
-from core.jobs import Job, JobStatus, is_job_id
+from core.jobs import Job, JobStatus
 from core.records import JOB_KEY, JOBS_QUEUED, listed_key, read_job, script
 
 if TYPE_CHECKING:
@@ -60,26 +57,3 @@ class Listing:
         found = self._list(keys=[JOBS_QUEUED, *keys], args=[behind or "", limit + 1, JOB_KEY])
         jobs = [(read_job(record), place) for record, place in found[:limit]]
         return Page(tuple(jobs), more=len(found) > limit)
-
-
-def cursor_of(job_id: str) -> str:
-    """What a caller sends back to go on behind that job."""
-    return base64.urlsafe_b64encode(job_id.encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> str:
-    """The job that a cursor stands for.
-
-    Raises:
-        InvalidRequest: it is none of ours.
-    """
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        job_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, UnicodeError, ValueError):
-        job_id = ""
-    if not is_job_id(job_id):
-        raise InvalidRequest(
-            [FieldError("cursor", f"{cursor!r} is no `next_cursor` of a list of jobs")]
-        )
-    return job_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,27 @@ from core.store import JobStore
 for _name in [name for name in os.environ if name.startswith("EASEL_")]:
     if _name != "EASEL_WEIGHTS_DIR":
         del os.environ[_name]  # the tests set their own
+
+
+#: What takes longest goes first, so that two processes end at the same time.
+_SLOW = ("test_workers.py", "test_alone.py", "test_serve.py", "faults", "acceptance", "cli")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files; within a file the tests stay as they are written."""
+
+    def place(item: pytest.Item) -> int:
+        folders_and_file = item.path.parts[-2:]
+        return next((i for i, name in enumerate(_SLOW) if name in folders_and_file), len(_SLOW))
+
+    items.sort(key=place)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a job id alike in every process; each makes its own."""
+    uuid = r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    is_id = isinstance(val, str) and re.fullmatch(uuid, val)
+    return argname if is_id else None
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from api.errors import STATUS
+from core import errors
 from core.params import StyleParams
 from core.settings import Settings
 from docs import parameters
+
+#: What the api answers with a status of its own.
+SENT = [error for error in STATUS if error is not errors.EaselError]
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -30,6 +35,15 @@ def test_every_setting_is_described() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert f"`EASEL_{name.upper()}`" in text, name
+
+
+def test_every_error_of_the_api_is_on_its_page() -> None:
+    text = (ROOT / "docs" / "api.md").read_text()
+    found = [errors.EaselError]
+    for error in found:
+        found += error.__subclasses__()
+        if any(cls in error.__mro__ for cls in SENT):
+            assert f"`{error.code}`" in text, error
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

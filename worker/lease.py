@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import NoReturn
@@ -61,6 +62,10 @@ class Lease:
         self._lost: StaleAttempt | None = None
         self._progress: Progress | None = None
         self._checkpoint = job.checkpoint
+        #: The digests of which the record has one: the last that was written for
+        #: certain, and those that were sent since.
+        self._named = {job.checkpoint}
+        self._naming = threading.Lock()
         self._written: tuple[Progress | None, str | None] = (None, job.checkpoint)
         self._ticker = Ticker("lease", RENEW_SECONDS, self._tick)
 
@@ -89,18 +94,21 @@ class Lease:
 
     def save(self, checkpoint: str) -> None:
         """Have the checkpoint's digest written with the next renewal."""
-        self._checkpoint = checkpoint
+        with self._naming:
+            self._checkpoint = checkpoint
 
-    @property
-    def checkpoint(self) -> str | None:
-        """The digest that the record has."""
-        return self._written[1]
+    def checkpoints(self) -> set[str | None]:
+        """The digests that the record may name, now or after the next renewal."""
+        with self._naming:
+            return {*self._named, self._checkpoint}
 
     def _tick(self) -> None:
         if self._clock() - self._stepped > self._stall_seconds:
             _logger.critical("no step in a long time; giving up", extra={"job_id": self._job.id})
             self._give_up()
-        wanted = (self._progress, self._checkpoint)
+        with self._naming:
+            wanted = (self._progress, self._checkpoint)
+            self._named.add(wanted[1])
         fields: dict[str, Progress | str] = {}
         if self._progress is not None and self._progress is not self._written[0]:
             fields["progress"] = self._progress
@@ -112,6 +120,7 @@ class Lease:
             self._lost = error
             self._ticker.stop()
             return
-        self._written = wanted
+        with self._naming:
+            self._written, self._named = wanted, {wanted[1]}
         if "checkpoint" in fields:
             _logger.info("checkpoint saved", extra={"job_id": self._job.id})

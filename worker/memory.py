@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 _MEMINFO = Path("/proc/meminfo")
+_STATM = Path("/proc/self/statm")
 
 #: On Linux: a 5 written here sets the peak of this process back to what it has now.
 _CLEAR = Path("/proc/self/clear_refs")
@@ -60,6 +61,13 @@ class PeakMemory:
             return _line(_STATUS.read_text(), "VmHWM:")
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def resident_bytes() -> int | None:
+    """What this process holds of the host's memory, where the system says."""
+    if not _STATM.exists():
+        return None
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _available(meminfo: str) -> int:

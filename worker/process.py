@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from typing import NoReturn
 
 from core.blobs import open_blobs
@@ -19,7 +20,8 @@ from core.store import JobStore
 from core.ticker import Ticker
 from core.workers import HEARTBEAT_SECONDS, WorkerInfo, WorkerRegistry
 from worker.lease import exit_now
-from worker.memory import memory_of
+from worker.memory import memory_of, resident_bytes
+from worker.meter import Meter
 from worker.networks import Networks
 from worker.runner import Limits, Runner
 
@@ -53,6 +55,7 @@ class WorkerProcess:
             stopping=lambda: self._stopping,
         )
         self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))
+        self._meter = Meter(time.monotonic)
         self._heartbeat = Ticker("heartbeat", HEARTBEAT_SECONDS, self._beat)
 
     def start(self) -> None:
@@ -92,5 +95,8 @@ class WorkerProcess:
             networks=self._networks.names(),
             memory_total_bytes=memory.total,
             memory_available_bytes=memory.available,
+            resident_bytes=resident_bytes(),
+            steps=self.runner.steps,
+            steps_per_second=self._meter.rate(self.runner.steps),
             job_id=self.runner.job_id,
         )

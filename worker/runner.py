@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import chain
 
 from core.blobs import Blobs
@@ -19,12 +18,13 @@ from core.errors import (
     ServiceUnavailable,
     StaleAttempt,
 )
-from core.jobs import Job, JobStatus, Loss, Metrics, Picture, Progress
+from core.jobs import Job, JobStatus, Metrics, Picture, Progress
 from core.logs import log_context
 from core.nst import VGG19, Pictures, Step, stylize
 from core.previews import Previews
 from core.queue import JobQueue
 from core.store import JobStore
+from core.tracing import job_span
 from core.uploads import Uploads
 from worker.checkpoints import Checkpoints
 from worker.failures import failure_of
@@ -34,6 +34,7 @@ from worker.memory import PeakMemory
 from worker.networks import Networks
 from worker.previews import Painter, thumbnail
 from worker.progress import Pace
+from worker.reports import picture_of, progress_of
 
 _logger = logging.getLogger(__name__)
 
@@ -85,6 +86,8 @@ class Runner:
         self._clock = clock
         #: The job at hand.
         self.job_id: str | None = None
+        #: The steps made so far, of all jobs.
+        self.steps = 0
 
     def run(self, job_id: str) -> None:
         """Take the job to its final state, if it is there to be claimed.
@@ -102,7 +105,7 @@ class Runner:
                 return
             self.job_id = job_id
             try:
-                with log_context(request_id=job.request_id):
+                with log_context(request_id=job.request_id), job_span("job", job):
                     _logger.info("job started", extra={"attempt": job.attempt})
                     self._attempt(job)
             except StaleAttempt:
@@ -138,29 +141,31 @@ class Runner:
             _logger.info("result found: an earlier attempt had finished")
             return self._store.succeed(job, job.result, job.progress, job.metrics, job.preview)
         network = self._networks.get(job.params.network)
-        pace = Pace(self._clock)
+        pace = Pace(self._clock, job.progress.fraction if job.progress else 0.0)
         memory = PeakMemory(network.device)
         pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._limits.max_pixels)
         with Painter(self._previews, job, self._clock) as painter:
             for step in self._steps(job, pictures, network):
+                self.steps += 1
                 if not lease.step_made():
                     return self._store.call_off(job)
                 if self._stopping():
-                    return self._hand_back(job, step, checkpoints)
+                    return self._hand_back(job, step, lease, checkpoints)
                 if pace.due():
-                    lease.report(progress_of(step, pace.eta(step.fraction)))
+                    told, eta = pace.told(step.fraction), pace.eta(step.scale, step.fraction)
+                    lease.report(progress_of(step, told, eta))
                 if painter.due():
                     painter.show(step.image)
                 if checkpoints.due() and (digest := checkpoints.save(step)):
                     lease.save(digest)
-                    checkpoints.keep_only(digest, lease.checkpoint)
+                    checkpoints.keep_only(*lease.checkpoints())
         metrics = Metrics(
             optimize_seconds=round(pace.elapsed(), 3),
             device=str(network.device),
             steps=step.steps,
             peak_memory_bytes=memory.peak(),
         )
-        progress = progress_of(step, 0.0)
+        progress = progress_of(step, 1.0, 0.0)
         lease.report(progress)  # so that no older one is written from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         return self._finish(job, file, thumbnail(step.image), progress, metrics)
@@ -197,10 +202,10 @@ class Runner:
             self._store.holds.release(self._blobs, [result.sha256, preview.sha256])
             raise
 
-    def _hand_back(self, job: Job, step: Step, checkpoints: Checkpoints) -> JobStatus:
+    def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         digest = checkpoints.save(step)
         status = self._store.hand_back(job, **({"checkpoint": digest} if digest else {}))
-        checkpoints.keep_only(digest or job.checkpoint)
+        checkpoints.keep_only(*([digest] if digest else lease.checkpoints()))
         return status
 
     def _queue_again(self, job: Job) -> None:
@@ -215,32 +220,3 @@ class Runner:
             return bool(self._blobs.get(picture.sha256))
         except (BlobNotFound, BlobCorrupt):
             return False
-
-
-def picture_of(file: Encoded) -> Picture:
-    """What a record says of a file."""
-    return Picture(
-        sha256=sha256(file.data).hexdigest(),
-        media_type=file.media_type,
-        size_bytes=len(file.data),
-    )
-
-
-def progress_of(step: Step, eta_seconds: float | None) -> Progress:
-    """What a step's record tells the caller. Waits for the device."""
-    return Progress(
-        step=step.step,
-        steps=step.steps,
-        fraction=round(step.fraction, 4),
-        scale=step.scale,
-        scales=step.scales,
-        width=step.width,
-        height=step.height,
-        loss=Loss(
-            total=float(step.loss.total),
-            content=float(step.loss.content),
-            style=float(step.loss.style),
-            tv=float(step.loss.tv),
-        ),
-        eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
-    )

@@ -18,6 +18,7 @@ from core.errors import RedisUnavailable
 from core.logs import configure_logging
 from core.queue import STYLIZE_TASK
 from core.settings import Settings
+from core.tracing import start_tracing, stop_tracing
 from worker.parent import INTERRUPT, WorkerParent
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def _start_child(**_: Any) -> None:
     global _process
     settings = Settings()
     configure_logging(settings.log_level, part="worker")
+    start_tracing("worker")
     process = _process = WorkerProcess(settings)
     signal.signal(INTERRUPT, lambda *_: process.interrupt())
     process.start()
@@ -59,6 +61,7 @@ def _start_child(**_: Any) -> None:
 def _stop_child(**_: Any) -> None:
     if _process is not None:
         _process.stop()
+        stop_tracing()
 
 
 @shared_task(name=STYLIZE_TASK)

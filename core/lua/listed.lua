@@ -5,7 +5,7 @@ local function listed(status, owner)
 end
 
 -- Note the change for the job's webhook, if there is one that wants it (core/outbox.py).
-local function tell(key, id, status)
+local function note_webhook(key, id, status)
   local webhook = redis.call('HGET', key, 'webhook')
   if not webhook then
     return
@@ -29,7 +29,40 @@ local function tell(key, id, status)
   end
 end
 
--- The one way in which a status changes, so that the lists and the outbox keep in step.
+-- Add a time to a histogram (core/statistics.py).
+local function observe(name, seconds)
+  local bucket = 'inf'
+  for _, bound in ipairs({0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600}) do
+    if seconds <= bound then
+      bucket = bound
+      break
+    end
+  end
+  redis.call('HINCRBY', 'easel:counts', name .. ':le:' .. bucket, 1)
+  redis.call('HINCRBYFLOAT', 'easel:counts', name .. ':sum', string.format('%.6f', seconds))
+end
+
+-- Count the change, for the metrics.
+local function count(key, before, status)
+  local time = redis.call('TIME')
+  local now = time[1] + time[2] / 1e6
+  if not before then
+    redis.call('HINCRBY', 'easel:counts', 'accepted', 1)
+  elseif status == 'running' then
+    if redis.call('HEXISTS', key, 'started_at') == 0 then
+      observe('queued', now - redis.call('HGET', key, 'created_at'))
+    end
+  elseif status == 'queued' then
+    redis.call('HINCRBY', 'easel:counts', 'requeued', 1)
+  else
+    redis.call('HINCRBY', 'easel:counts', 'finished:' .. status, 1)
+    if status == 'succeeded' then
+      observe('run', now - redis.call('HGET', key, 'started_at'))
+    end
+  end
+end
+
+-- The one way in which a status changes, so that lists, outbox and counts keep in step.
 local function set_status(key, id, status)
   local held = redis.call('HMGET', key, 'owner', 'status')
   local owner = held[1] or 'anonymous'
@@ -38,5 +71,6 @@ local function set_status(key, id, status)
   end
   redis.call('HSET', key, 'status', status)
   redis.call('ZADD', listed(status, owner), 0, id)
-  tell(key, id, status)
+  note_webhook(key, id, status)
+  count(key, held[2], status)
 end

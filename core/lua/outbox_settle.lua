@@ -13,6 +13,7 @@ if not delivery then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return 0
 end
+redis.call('HINCRBY', 'easel:counts', 'webhook:' .. ARGV[2] .. ':' .. ARGV[4], 1)
 delivery.state = ARGV[4]
 delivery.last_status = tonumber(ARGV[6])
 delivery.last_error = ARGV[7] ~= '' and ARGV[7] or nil

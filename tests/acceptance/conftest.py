@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from queue import Empty, Queue
+from queue import Queue
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
+from cli.ports import free_port as free_port
 from core.settings import Settings
+from tests.faults.log import Log
 
 #: Long enough for a slow machine to fetch the weights and import torch.
 PATIENCE_SECONDS = 180
@@ -30,21 +31,20 @@ class Service:
         self.port = port
         self.output: list[str] = []
         self.stdout: Queue[str] = Queue()
-        self.log: Queue[dict[str, Any]] = Queue()
-        self.process = subprocess.Popen(
+        self.log = Log()
+        #: Up to where the log was read.
+        self._read = 0
+        self.process: subprocess.Popen[str] = subprocess.Popen(
             [sys.executable, "-m", "cli", "serve", "--port", str(port)],
             env={**os.environ, "EASEL_DATA_DIR": str(data_dir), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        self._readers = [
-            threading.Thread(target=_read, args=(self.process.stdout, self.stdout.put)),
-            threading.Thread(target=_read, args=(self.process.stderr, self._keep)),
-        ]
-        for reader in self._readers:
-            reader.start()
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        self.log.read(self.process.stderr, "serve")
+        self._reader = threading.Thread(target=_read, args=(self.process.stdout, self.stdout.put))
+        self._reader.start()
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
 
     def announced(self) -> list[str]:
         """The two lines that it prints when it is ready."""
@@ -52,13 +52,9 @@ class Service:
 
     def wait_for(self, message: str, **fields: object) -> dict[str, Any]:
         """The next log line with that message and those fields."""
-        while True:
-            try:
-                line = self.log.get(timeout=PATIENCE_SECONDS)
-            except Empty:
-                raise AssertionError(f"no log line {message!r} with {fields}") from None
-            if line["message"] == message and fields.items() <= line.items():
-                return line
+        line = self.log.wait(message, after=self._read, within=PATIENCE_SECONDS, **fields)
+        self._read = line["number"] + 1
+        return line
 
     def child(self, name: str) -> int:
         """The process id that a child was last started with."""
@@ -70,34 +66,27 @@ class Service:
 
     def finished(self, job: dict[str, Any]) -> dict[str, Any]:
         """The job once it is done."""
-        self.wait_for("job ended", job_id=job["id"])
+        self.log.wait("job ended", within=PATIENCE_SECONDS, job_id=job["id"])
         ended: dict[str, Any] = self.http.get(job["links"]["self"]).json()
         assert ended["done"], ended
         return ended
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send it a signal, and give its exit status."""
+        """Send it a signal, and give its exit status. Nothing of it is left behind."""
+        family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
         status = self.process.wait(timeout=PATIENCE_SECONDS)
-        for reader in self._readers:
-            reader.join()
+        assert psutil.wait_procs(family, timeout=PATIENCE_SECONDS)[1] == []
+        self._reader.join()
         self.http.close()
+        assert self.log.strange() == []
         return status
-
-    def _keep(self, line: str) -> None:
-        self.log.put(json.loads(line))  # a line that is not JSON fails the test
 
 
 def _read(stream: Any, keep: Callable[[str], None]) -> None:
     for line in stream:
         keep(line)
     stream.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

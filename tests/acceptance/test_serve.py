@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from httpx_sse import EventSource
 from PIL import Image
 
 from core.jobs import new_job_id
@@ -89,6 +89,29 @@ def test_a_wrong_input_is_a_422_and_the_service_goes_on(running: Service, sample
     assert running.http.get(f"/jobs/{new_job_id()}").status_code == 404
 
 
+def test_a_job_is_followed_from_its_first_event_to_its_last(
+    running: Service, samples: Path
+) -> None:
+    job = post_sample(running, samples, size=64, steps=60)
+    names, told, fractions = [], [], []
+    with running.http.stream("GET", job["links"]["events"], timeout=PATIENCE_SECONDS) as answer:
+        for event in EventSource(answer).iter_sse():
+            names.append(event.event)
+            told.append(json.loads(event.data))
+    assert names[:2] == ["queued", "started"]
+    assert names[-1] == "succeeded"
+    assert set(names[2:-1]) == {"progress", "preview"}
+    fractions = [each["progress"]["fraction"] for each in told if each["progress"]]
+    assert fractions == sorted(fractions)
+    assert told[-1] == running.http.get(job["links"]["self"]).json()
+    metrics = told[-1]["metrics"]
+    assert (metrics["steps"], metrics["device"], metrics["attempts"]) == (60, "cpu", 1)
+    assert metrics["run_seconds"] >= metrics["optimize_seconds"] > 0
+    assert metrics["peak_memory_bytes"] > 2**20
+    preview = running.http.get(job["links"]["preview"])
+    assert Image.open(io.BytesIO(preview.content)).size == (64, 43)
+
+
 @pytest.mark.parametrize("child", ["api", "worker", "valkey"])
 def test_a_child_that_is_killed_comes_back_and_jobs_are_done_again(
     running: Service, samples: Path, child: str
@@ -134,27 +157,6 @@ def test_a_second_service_in_the_same_place_is_refused_with_the_remedy(
         assert "Traceback" not in second.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_it_leaves_no_process_and_keeps_every_result(
-    service: Service, samples: Path, tmp_path: Path, number: signal.Signals
-) -> None:
-    service.announced()
-    job = service.finished(post_sample(service, samples, size=64, steps=3))
-    result = service.http.get(job["links"]["result"]).content
-    family = psutil.Process(service.process.pid).children(recursive=True)
-    assert len(family) >= 4  # Valkey, the api, the worker and its child
-    assert service.stop(number) == 0
-    assert psutil.wait_procs(family, timeout=10)[1] == []
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", service.port)) != 0
-
-    again = Service(tmp_path, free_port())
-    again.announced()
-    assert again.http.get(job["links"]["self"]).json() == job
-    assert again.http.get(job["links"]["result"]).content == result
-    again.stop()
-
-
 def post_sample(service: Service, samples: Path, **fields: object) -> dict[str, Any]:
     answer = service.post(
         samples / "photos" / "cat.jpg", samples / "styles" / "woodblock.jpg", **fields
@@ -166,7 +168,7 @@ def post_sample(service: Service, samples: Path, **fields: object) -> dict[str, 
 
 def post_when_up(service: Service, samples: Path) -> dict[str, Any]:
     """Post as a client would that heeds a 503: again after a moment."""
-    for _ in range(PATIENCE_SECONDS):
+    while True:
         answer = service.post(
             samples / "photos" / "cat.jpg",
             samples / "styles" / "woodblock.jpg",
@@ -177,5 +179,4 @@ def post_when_up(service: Service, samples: Path) -> dict[str, Any]:
             job: dict[str, Any] = answer.json()
             return job
         assert answer.status_code == 503, answer.text
-        service.wait_for("child started", child="valkey")
-    raise AssertionError("the service did not come back")
+        time.sleep(float(answer.headers["retry-after"]))

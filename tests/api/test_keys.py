@@ -55,6 +55,18 @@ def test_once_there_is_a_key_every_request_for_jobs_needs_one(
             assert client.get(path).status_code == 200
 
 
+#: What anybody may ask: nothing of it belongs to a caller.
+PUBLIC = {"/healthz", "/readyz", "/metrics", "/presets", "/version"}
+
+
+def test_nothing_else_answers_without_a_key(services: Services) -> None:
+    with serving(limited(services, require_keys=True)) as client:
+        paths = client.get("/openapi.json").json()["paths"]
+        for method, path in [(m, p) for p in paths for m in paths[p] if p not in PUBLIC]:
+            answer = client.request(method, path.replace("{job_id}", new_job_id()))
+            assert_problem(answer, 401, "key_required")
+
+
 def test_a_wrong_key_is_refused_even_where_none_is_needed(
     services: Services, keys: KeyStore
 ) -> None:

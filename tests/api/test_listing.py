@@ -136,6 +136,8 @@ def test_a_forgotten_job_leaves_the_list(
         ({"cursor": "(01a202d6-98c4-775e-952b-a081813c8da6"}, "cursor"),
         ({"cursor": "Kw"}, "cursor"),
         ({"cursor": "é"}, "cursor"),
+        ({"cursor": "01a202d6-98c4-775e-952b-a081813c8da6\n"}, "cursor"),
+        ({"cursor": "01A202D6-98C4-775E-952B-A081813C8DA6"}, "cursor"),
     ],
 )
 def test_a_bad_question_is_refused_by_name(

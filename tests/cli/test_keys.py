@@ -9,6 +9,8 @@ from pathlib import Path
 
 from redis import Redis
 
+from cli.valkey import EmbeddedValkey
+from core.connections import connect
 from core.keyring import KeyRing
 from core.keys import KeyStore
 from tests.acceptance.conftest import PATIENCE_SECONDS
@@ -57,3 +59,31 @@ def test_without_a_server_of_its_own_the_keys_are_in_the_data_directory(tmp_path
     listed = easel("list", **where)
     assert listed.returncode == 0, listed.stderr
     assert "alice" in listed.stdout
+
+
+def test_the_keys_of_a_service_that_runs_are_found(tmp_path: Path) -> None:
+    valkey = EmbeddedValkey(tmp_path)
+    program = valkey.program()
+    with subprocess.Popen(program.command, pass_fds=program.descriptors) as server:
+        try:
+            made = easel("create", "alice", EASEL_DATA_DIR=str(tmp_path))
+            assert made.returncode == 0, made.stderr
+            keys = KeyStore(connect(valkey.url, patience=PATIENCE_SECONDS)).all()
+        finally:
+            server.terminate()
+    assert [key.name for key in keys] == ["alice"]
+
+
+def test_the_api_does_not_start_beyond_loopback_before_there_is_a_key(
+    valkey_url: str, redis: Redis
+) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "api"],
+        env={**os.environ, "EASEL_REDIS_URL": valkey_url, "EASEL_HOST": "0.0.0.0"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert refused.returncode != 0
+    assert "easel keys create NAME" in refused.stderr

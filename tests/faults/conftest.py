@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import QUICK, Cluster
+from tests.faults.cluster import QUICK, Cluster, Running
+from tests.faults.proxy import Wire
 
-#: The job that faults come upon: some seconds of work for the tiny network.
-LONG = {"size": 64, "steps": 600}
+#: Whether this run is to be published: nothing of it is shortened then.
+MEASURING = "FAULT_REPORT" in os.environ
 
 
 class Row:
@@ -65,7 +66,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster = Cluster(tmp_path_factory.mktemp("cluster"), **QUICK)
-    cluster.start(workers=2)
+    cluster.start_valkey()
+    cluster.start_api()
     yield cluster
     cluster.stop()
 
@@ -73,22 +75,60 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def cluster(shared: Cluster) -> Cluster:
     """A service with two workers, which the tests share and bring up again."""
-    for worker in shared.workers:
-        if worker.special:
-            worker.kill()
-    shared.settle(workers=2)
+    # While one works the other may still be on its way, but not for the page.
+    shared.settle(workers=2, ready=2 if MEASURING else 1)
+    assert shared.undisturbed
     return shared
 
 
 @pytest.fixture
-def apart(tmp_path: Path) -> Iterator[Cluster]:
-    """A service of the test's own, of which nothing runs yet; its settings are the defaults."""
-    cluster = Cluster(tmp_path)
-    yield cluster
-    cluster.stop()
+def held(cluster: Cluster) -> Iterator[Running]:
+    """A job in mid-run. It does not end before the test opens the gate."""
+    with cluster.holding() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def undisturbed(shared: Cluster) -> bytes:
-    """The picture that the long job ends in when nothing happens to it."""
-    return shared.result(shared.post(**LONG))
+def wired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Wire]]:
+    cluster = Cluster(tmp_path_factory.mktemp("alone"), **QUICK)
+    cluster.start_valkey()
+    cluster.start_api()
+    wire = Wire(cluster.valkey_port)
+    cluster.for_workers["EASEL_REDIS_URL"] = f"redis://127.0.0.1:{wire.port}/0"
+    # So that messages come again in mid-job.
+    cluster.for_workers["EASEL_REDELIVERY_SECONDS"] = "1"
+    yield cluster, wire
+    cluster.stop()
+    wire.close()
+
+
+@pytest.fixture
+def wire(wired: tuple[Cluster, Wire]) -> Wire:
+    """What the only worker there is has between itself and Redis."""
+    wired[1].mend()
+    return wired[1]
+
+
+@pytest.fixture
+def alone(wired: tuple[Cluster, Wire], wire: Wire) -> Cluster:
+    """A service with one worker, which the tests share and bring up again."""
+    cluster, _ = wired
+    cluster.settle(workers=1)
+    assert cluster.undisturbed
+    return cluster
+
+
+@pytest.fixture
+def unstaffed(wired: tuple[Cluster, Wire], wire: Wire) -> Cluster:
+    """The same for a test that starts a worker of its own."""
+    cluster, _ = wired
+    cluster.settle(workers=0)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def as_it_comes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A service with the settings as they come, of which nothing runs at first."""
+    cluster = Cluster(tmp_path_factory.mktemp("defaults"))
+    yield cluster
+    cluster.stop()

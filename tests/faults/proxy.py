@@ -8,27 +8,30 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from tests.acceptance.conftest import free_port
-
 
 class Wire:
     """Listens on a port of its own and passes bytes on to another."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, port: int | None = None) -> None:
         self._target_port = target_port
-        self.port = free_port()
-        #: Added to each chunk of bytes towards Redis.
-        self.delay_seconds = 0.0
         #: While set, bytes pass.
         self.open = threading.Event()
-        self.open.set()
-        #: A command with these bytes, and all that come after it, go nowhere.
-        self.swallow: bytes | None = None
         self.swallowed = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.mend()
+        self._listener = socket.create_server(("127.0.0.1", port or 0))
+        self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._run(self._accept)
+
+    def mend(self) -> None:
+        """Let everything pass at once."""
+        #: Added to each chunk of bytes towards Redis.
+        self.delay_seconds = 0.0
+        #: A command with these bytes, and all that come after it, go nowhere.
+        self.swallow: bytes | None = None
+        self.swallowed.clear()
+        self.open.set()
 
     def close(self) -> None:
         """Cut every connection."""
@@ -51,11 +54,14 @@ class Wire:
             while True:
                 near, _ = self._listener.accept()
                 self._sockets.append(near)
-                with suppress(ConnectionRefusedError):
+                try:
                     far = socket.create_connection(("127.0.0.1", self._target_port))
-                    self._sockets.append(far)
-                    self._run(self._pass_on, near, far, True)
-                    self._run(self._pass_on, far, near, False)
+                except ConnectionRefusedError:
+                    near.close()
+                    continue
+                self._sockets.append(far)
+                self._run(self._pass_on, near, far, True)
+                self._run(self._pass_on, far, near, False)
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, towards: bool) -> None:
         with suppress(OSError):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
+
 import pytest
 
 from core.jobs import new_job_id
-from core.queue import STYLIZE_TASK, make_celery
-from tests.faults.cluster import Cluster
-from tests.faults.conftest import LONG, Row
-
-LISTS = ("easel.jobs", "easel.jobs\x06\x169")
+from core.queue import MESSAGE_LISTS, STYLIZE_TASK, make_celery
+from core.records import JOBS_RUNNING, LAST_SWEEP
+from tests.faults.cluster import LONG, Cluster, Running
+from tests.faults.conftest import Row
 
 
 def test_a_job_announced_five_times_is_done_once(cluster: Cluster, row: Row) -> None:
@@ -25,56 +27,35 @@ def test_a_job_announced_five_times_is_done_once(cluster: Cluster, row: Row) -> 
 
 
 def test_a_message_delivered_again_while_the_job_runs_is_dropped(
-    cluster: Cluster, undisturbed: bytes, row: Row
+    cluster: Cluster, held: Running, row: Row
 ) -> None:
     row("D2", "the message is delivered again while the job runs", "it is dropped")
-    mark = cluster.log.mark()
-    job_id = cluster.post(**LONG)
-    worker = cluster.running_on(job_id, after=mark)
-    cluster.queue.announce(job_id, first=True)
-    dropped = cluster.log.wait("job not claimed: it is not queued", after=mark, job_id=job_id)
-    assert dropped["process"] != worker.name
-    assert cluster.result(job_id) == undisturbed
-    assert cluster.view(job_id)["metrics"]["attempts"] == 1
-    cluster.assert_sound([job_id])
-
-
-def test_redelivery_by_the_queue_itself_does_no_harm(
-    cluster: Cluster, undisturbed: bytes, row: Row
-) -> None:
-    row(
-        "D2b",
-        "Celery's visibility timeout ends in mid-job",
-        "the second delivery is dropped, and no message is left behind",
+    cluster.queue.announce(held.job_id, first=True)
+    dropped = cluster.log.wait(
+        "job not claimed: it is not queued", after=held.mark, job_id=held.job_id
     )
-    cluster.only(EASEL_REDELIVERY_SECONDS="1")
-    mark = cluster.log.mark()
-    job_id = cluster.post(**{**LONG, "steps": 3000})
-    cluster.log.wait("job not claimed: it is not queued", after=mark, job_id=job_id)
-    assert cluster.ended(job_id).attempts == 1
-    assert len(cluster.log.since(mark, "job started", job_id=job_id)) == 1
-    cluster.assert_sound([job_id])
+    assert dropped["process"] != held.worker.name
+    cluster.assert_undisturbed(held, attempts=1)
 
 
-def test_lost_messages_are_sent_again(cluster: Cluster, row: Row) -> None:
+def test_lost_messages_are_sent_again(cluster: Cluster, held: Running, row: Row) -> None:
     row(
         "D3",
         "the queue's list is deleted, with the messages of waiting jobs",
         "the jobs are announced again",
         "until all of them have succeeded",
     )
-    mark = cluster.log.mark()
-    running = [cluster.post(**LONG) for _ in range(2)]
-    for job_id in running:
-        cluster.running_on(job_id, after=mark)
+    other = cluster.post(**LONG)
+    cluster.running_on(other, after=held.mark)
     waiting = [cluster.post() for _ in range(5)]
     row.strike()
-    assert cluster.redis.delete(*LISTS) >= 1
+    assert cluster.redis.delete(*MESSAGE_LISTS) >= 1
+    cluster.open_gate()
     for job_id in waiting:
         assert cluster.ended(job_id).status == "succeeded"
     row.recovered()
-    assert cluster.log.since(mark, "queued job had no message")
-    cluster.assert_sound([*running, *waiting])
+    assert cluster.log.since(held.mark, "queued job had no message")
+    cluster.assert_sound([held.job_id, other, *waiting])
 
 
 def test_a_message_of_an_unknown_job_is_dropped(cluster: Cluster, row: Row) -> None:
@@ -86,22 +67,56 @@ def test_a_message_of_an_unknown_job_is_dropped(cluster: Cluster, row: Row) -> N
     cluster.assert_sound([])
 
 
-def test_garbage_in_the_queue_stops_nobody_for_long(cluster: Cluster, row: Row) -> None:
-    row(
-        "D5",
-        "JSON of another shape, and what is no JSON, in the queue's list",
-        "it is thrown away; the worker that took what is no JSON ends, and is started again",
-        "until a new job has succeeded",
-    )
-    row.strike()
-    for garbage in ("{}", "not JSON"):
-        cluster.redis.rpush(LISTS[0], garbage)
+def test_garbage_in_the_queue_stops_nobody(cluster: Cluster, row: Row) -> None:
+    row("D5", "what is no message, or not even JSON, in the queue's list", "it is dropped")
+    mark = cluster.log.mark()
+    garbage: list[str | bytes] = [
+        "{}",
+        "[]",
+        "7",
+        "null",
+        "not JSON",
+        b"\xff\xfe",
+        '{"properties": {}}',
+    ]
+    for each in garbage:
+        cluster.redis.rpush(MESSAGE_LISTS[0], each)
     fresh = cluster.post()
-    victim = cluster.death()
-    assert victim.popen.returncode != 0
     assert cluster.ended(fresh).status == "succeeded"
-    row.recovered()
+    for name in MESSAGE_LISTS:
+        cluster.wait_until_empty(name)
+    dropped = cluster.log.since(mark, "what lay in the queue is no message; dropped")
+    assert len(dropped) == len(garbage)
+    assert all(worker.alive for worker in cluster.workers)
     cluster.assert_sound([fresh])
+
+
+def test_a_pickled_message_is_refused_and_never_opened(
+    cluster: Cluster, row: Row, tmp_path: Path
+) -> None:
+    row("D8", "a message whose body is a pickle that writes a file", "it is refused unopened")
+    trace = tmp_path / "trace"
+    make_celery(cluster.redis_url).send_task(
+        STYLIZE_TASK, args=[Trap(str(trace))], serializer="pickle", task_id=new_job_id()
+    )
+    fresh = cluster.post()
+    assert cluster.ended(fresh).status == "succeeded"
+    for name in MESSAGE_LISTS:
+        cluster.wait_until_empty(name)
+    cluster.wait_until_empty("unacked")
+    assert all(worker.alive for worker in cluster.workers)
+    assert not trace.exists()
+    cluster.assert_sound([fresh])
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open, (self._path, "w")
 
 
 def test_a_message_of_a_finished_or_canceled_job_changes_nothing(
@@ -141,21 +156,23 @@ def test_a_message_of_another_version_is_thrown_away_and_the_job_announced_anew(
 
 @pytest.mark.parametrize("jump", [3600, -3600])
 def test_a_jump_of_the_clock_disturbs_no_job(
-    cluster: Cluster, undisturbed: bytes, row: Row, jump: float
+    cluster: Cluster, held: Running, row: Row, jump: float
 ) -> None:
     row(
         "C1",
         f"Redis's clock jumps by {jump / 3600:+.0f} h in mid-job",
         "no lease runs out early or late: all begin anew",
     )
-    mark = cluster.log.mark()
-    job_id = cluster.post(**LONG)
-    cluster.running_on(job_id, after=mark)
     # All that the server has noted is as much older as its clock went forward.
     with cluster.redis.pipeline(transaction=True) as at_once:
-        at_once.zincrby("easel:jobs:running", -jump, job_id)
-        at_once.incrbyfloat("easel:jobs:swept", -jump)
-        at_once.execute()
-    assert cluster.result(job_id) == undisturbed
-    assert cluster.view(job_id)["metrics"]["attempts"] == 1
-    cluster.assert_sound([job_id])
+        at_once.zincrby(JOBS_RUNNING, -jump, held.job_id)
+        at_once.incrbyfloat(LAST_SWEEP, -jump)
+        noted = float(at_once.execute()[1])
+
+    def swept_again() -> bool:
+        swept = cast(str, cluster.redis.get(LAST_SWEEP))
+        return abs(float(swept) - noted) > abs(jump) / 2
+
+    cluster.wait_for_key(LAST_SWEEP, swept_again)
+    assert not cluster.log.since(held.mark, "lease ran out")
+    cluster.assert_undisturbed(held, attempts=1)

@@ -16,6 +16,7 @@ import torch
 from redis import Redis
 
 from api.deps import Services
+from cli.ports import free_port
 from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.cleaning import GRACE, TOMBSTONE, Cleaner
@@ -29,9 +30,9 @@ from core.queue import JobQueue, make_celery
 from core.sandbox import Sandbox
 from core.settings import Settings
 from core.signing import WebhookSecrets
+from core.statistics import Census
 from core.store import JobStore
 from core.workers import WorkerRegistry
-from tests.acceptance.conftest import free_port
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png, random_weights, some_progress
@@ -66,6 +67,7 @@ def service(
         blobs=blobs,
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
+        census=Census(redis),
         webhooks=WebhookSecrets(redis),
         guard=PromptGuard(AddressGuard()),
         keyring=KeyRing(KeyStore(redis)),

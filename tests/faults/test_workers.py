@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 
+import psutil
 import pytest
 
-from tests.faults.cluster import PATIENCE_SECONDS, Cluster
-from tests.faults.conftest import LONG, Row
+from tests.faults.cluster import LONG, Cluster, Running
+from tests.faults.conftest import Row
+from tests.faults.servers import PATIENCE_SECONDS
 
 
 def test_a_killed_workers_job_goes_on_elsewhere_and_ends_in_the_same_picture(
-    cluster: Cluster, undisturbed: bytes, row: Row
+    cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "W1",
@@ -19,20 +22,15 @@ def test_a_killed_workers_job_goes_on_elsewhere_and_ends_in_the_same_picture(
         "another worker goes on from the last checkpoint, to the same bytes",
         "until the job is resumed",
     )
-    mark = cluster.log.mark()
-    job_id = cluster.post(**LONG)
-    victim = cluster.running_on(job_id, after=mark)
     row.strike()
-    victim.kill()
-    assert cluster.running_on(job_id, after=mark, message="job resumed") != victim
+    held.worker.kill()
+    assert cluster.running_on(held.job_id, after=held.mark, message="job resumed") != held.worker
     row.recovered()
-    assert cluster.result(job_id) == undisturbed
-    assert cluster.view(job_id)["metrics"]["attempts"] == 2
-    cluster.assert_sound([job_id])
+    cluster.assert_undisturbed(held, attempts=2)
 
 
 def test_a_killed_childs_job_is_done_by_another_child(
-    cluster: Cluster, undisturbed: bytes, row: Row
+    cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "W2",
@@ -40,22 +38,19 @@ def test_a_killed_childs_job_is_done_by_another_child(
         "its parent starts another, and the job goes on",
         "until the job is resumed",
     )
-    mark = cluster.log.mark()
-    job_id = cluster.post(**LONG)
-    victim = cluster.running_on(job_id, after=mark)
     row.strike()
-    victim.child().kill()
-    cluster.log.wait("job resumed", after=mark, job_id=job_id)
+    held.worker.child().kill()
+    cluster.log.wait("job resumed", after=held.mark, job_id=held.job_id)
     row.recovered()
-    assert cluster.result(job_id) == undisturbed
-    assert victim.alive
-    cluster.log.wait("worker ready", after=mark, process=victim.name)
-    cluster.assert_sound([job_id])
+    cluster.open_gate()
+    cluster.log.wait("worker ready", after=held.mark, process=held.worker.name)
+    assert held.worker.alive
+    cluster.assert_undisturbed(held, attempts=2)
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_worker_told_to_stop_hands_its_job_back(
-    cluster: Cluster, undisturbed: bytes, row: Row, times: int
+    cluster: Cluster, held: Running, row: Row, times: int
 ) -> None:
     row(
         "W3" if times == 1 else "W4",
@@ -63,23 +58,18 @@ def test_a_worker_told_to_stop_hands_its_job_back(
         "the worker saves the job, hands it back without using up an attempt, and ends with 0",
         "until the worker has ended",
     )
-    mark = cluster.log.mark()
-    job_id = cluster.post(**LONG)
-    leaving = cluster.running_on(job_id, after=mark)
     row.strike()
     for _ in range(times):
-        leaving.send(signal.SIGTERM)
-    assert leaving.popen.wait(PATIENCE_SECONDS) == 0
+        held.worker.send(signal.SIGTERM)
+    cluster.log.wait("job handed back: the worker stops", after=held.mark, process=held.worker.name)
+    assert held.worker.popen.wait(PATIENCE_SECONDS) == 0
     row.recovered()
-    cluster.log.wait("job handed back: the worker stops", after=mark, job_id=job_id)
-    assert cluster.running_on(job_id, after=mark, message="job resumed") != leaving
-    assert cluster.result(job_id) == undisturbed
-    assert cluster.view(job_id)["metrics"]["attempts"] == 1
-    cluster.assert_sound([job_id])
+    assert cluster.running_on(held.job_id, after=held.mark, message="job resumed") != held.worker
+    cluster.assert_undisturbed(held, attempts=1)
 
 
 def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(
-    cluster: Cluster, undisturbed: bytes, row: Row
+    cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "W5",
@@ -87,23 +77,24 @@ def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(
         "another worker has the job by then; what the first one writes is refused",
         "until the job is resumed elsewhere",
     )
-    mark = cluster.log.mark()
-    job_id = cluster.post(**LONG)
-    frozen = cluster.running_on(job_id, after=mark)
+    frozen = held.worker
     row.strike()
     frozen.send_to_all(signal.SIGSTOP)
     try:
-        assert cluster.running_on(job_id, after=mark, message="job resumed") != frozen
+        assert cluster.running_on(held.job_id, after=held.mark, message="job resumed") != frozen
         row.recovered()
-        ended = cluster.ended(job_id)
+        cluster.open_gate()
+        ended = cluster.ended(held.job_id)
     finally:
         frozen.send_to_all(signal.SIGCONT)
     cluster.log.wait(
-        "job given up: another attempt has it", after=mark, process=frozen.name, job_id=job_id
+        "job given up: another attempt has it",
+        after=held.mark,
+        process=frozen.name,
+        job_id=held.job_id,
     )
-    assert cluster.ended(job_id) == ended
-    assert cluster.result(job_id) == undisturbed
-    cluster.assert_sound([job_id])
+    assert cluster.ended(held.job_id) == ended
+    cluster.assert_undisturbed(held, attempts=2)
 
 
 def test_a_job_that_kills_every_worker_fails_after_three(cluster: Cluster, row: Row) -> None:
@@ -113,36 +104,78 @@ def test_a_job_that_kills_every_worker_fails_after_three(cluster: Cluster, row: 
         "three attempts, then `failed` with code `worker_lost`; the workers go on",
         "until the job has failed, from its first worker's death on",
     )
-    mark = cluster.log.mark()
-    job_id = cluster.post(**LONG)
-    row.strike()
-    for attempt in (1, 2, 3):
-        line = cluster.log.wait("job started", after=mark, job_id=job_id, attempt=attempt)
-        (victim,) = (worker for worker in cluster.workers if worker.name == line["process"])
-        victim.child().kill()
-    ended = cluster.ended(job_id)
-    row.recovered()
+    with cluster.holding("job started") as held:
+        row.strike()
+        held.worker.child().kill()
+        for attempt in (2, 3):
+            line = cluster.log.wait(
+                "job started", after=held.mark, job_id=held.job_id, attempt=attempt
+            )
+            (victim,) = (worker for worker in cluster.workers if worker.name == line["process"])
+            victim.child().kill()
+        ended = cluster.ended(held.job_id)
+        row.recovered()
     assert ended.error is not None
     assert (ended.status, ended.error.code, ended.attempts) == ("failed", "worker_lost", 3)
     assert all(worker.alive for worker in cluster.workers)
-    cluster.assert_sound([job_id])
+    cluster.assert_sound([held.job_id])
 
 
-def test_a_worker_killed_just_after_the_claim_loses_nothing(
-    cluster: Cluster, undisturbed: bytes, row: Row
+def test_jobs_that_do_not_fit_into_memory_fail_and_the_workers_go_on(
+    cluster: Cluster, row: Row
 ) -> None:
+    row(
+        "W7",
+        "a job for which the memory is not enough",
+        "`failed` with code `out_of_memory`; the next job is done by the same process",
+    )
+    children = [cluster.ready(worker).child() for worker in cluster.workers]
+    for child in children:
+        spare = child.memory_info().vms + 64 * 2**20
+        child.rlimit(psutil.RLIMIT_AS, (spare, resource.RLIM_INFINITY))
+    job_id = cluster.post(size=1024, steps=1)
+    ended = cluster.ended(job_id)
+    assert ended.error is not None
+    assert (ended.status, ended.error.code) == ("failed", "out_of_memory")
+    for child in children:
+        child.rlimit(psutil.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    cluster.assert_sound([job_id])
+    assert [worker.child().pid for worker in cluster.workers] == [child.pid for child in children]
+
+
+def test_a_worker_killed_just_after_the_claim_loses_nothing(cluster: Cluster, row: Row) -> None:
     row(
         "W10",
         "SIGKILL just after the claim, before anything was written",
         "the job begins anew elsewhere",
         "until the job is begun again",
     )
-    mark = cluster.log.mark()
-    job_id = cluster.post(**LONG)
-    victim = cluster.running_on(job_id, after=mark, message="job started")
+    with cluster.holding("job started") as held:
+        row.strike()
+        held.worker.kill()
+        cluster.log.wait("job started", after=held.mark, job_id=held.job_id, attempt=2)
+        row.recovered()
+    cluster.assert_undisturbed(held, attempts=2)
+
+
+def test_a_running_job_that_is_called_off_ends_and_its_neighbour_does_not(
+    cluster: Cluster, held: Running, row: Row
+) -> None:
+    row(
+        "A3",
+        "POST /jobs/{id}/cancel in mid-job, three times",
+        "canceled within a step; the job beside it is not touched",
+        "until the job is canceled",
+    )
+    called_off = cluster.post(**LONG)
+    cluster.running_on(called_off, after=held.mark)
     row.strike()
-    victim.kill()
-    cluster.log.wait("job started", after=mark, job_id=job_id, attempt=2)
+    for _ in range(3):
+        assert cluster.http.post(f"/jobs/{called_off}/cancel").status_code == 200
+    cluster.open_gate()
+    ended = cluster.ended(called_off)
     row.recovered()
-    assert cluster.result(job_id) == undisturbed
-    cluster.assert_sound([job_id])
+    assert ended.status == "canceled"
+    assert cluster.http.get(f"/jobs/{called_off}/result").json()["code"] == "job_canceled"
+    cluster.assert_undisturbed(held, attempts=1)
+    cluster.assert_sound([called_off])

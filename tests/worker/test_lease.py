@@ -62,14 +62,43 @@ def test_the_lease_is_renewed_during_one_long_step(renewals: Renewals, redis: Re
 def test_progress_and_checkpoint_are_written_beside_the_work(renewals: Renewals) -> None:
     job = claimed(renewals)
     with Lease(renewals, job, stall_seconds=60) as lease:
-        assert lease.checkpoint is None
         lease.report(PROGRESS)
         lease.save("f" * 64)
-        while lease.checkpoint is None:
+        while None in lease.checkpoints():
             renewals.wait(1)
-        assert lease.checkpoint == "f" * 64
+        assert lease.checkpoints() == {"f" * 64}
     kept = renewals.get(job.id)
     assert (kept.progress, kept.checkpoint) == (PROGRESS, "f" * 64)
+
+
+class Answerless(JobStore):
+    """A store that has written the checkpoint, and whose answer is on its way."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis)
+        self.written, self.answered = threading.Event(), threading.Event()
+
+    def renew(self, *args: object, **fields: object) -> bool:
+        answer = super().renew(*args, **fields)  # type: ignore[arg-type]
+        if "checkpoint" in fields:
+            self.written.set()
+            until(self.answered)
+        return answer
+
+
+def test_a_checkpoint_that_the_record_may_name_already_is_not_taken_for_an_old_one(
+    redis: Redis,
+) -> None:
+    store = Answerless(redis)
+    job = claimed(store)
+    first, second = "1" * 64, "2" * 64
+    with Lease(store, job, stall_seconds=60) as lease:
+        lease.save(first)
+        until(store.written)
+        lease.save(second)
+        assert store.get(job.id).checkpoint == first
+        assert lease.checkpoints() == {None, first, second}
+        store.answered.set()
 
 
 def test_a_cancellation_is_heard_at_the_step_it_came_in(renewals: Renewals) -> None:

@@ -6,7 +6,7 @@ import psutil
 import pytest
 import torch
 
-from worker.memory import memory_of
+from worker.memory import memory_of, resident_bytes
 
 
 def test_the_hosts_memory_is_what_the_system_says() -> None:
@@ -20,3 +20,8 @@ def test_the_hosts_memory_is_what_the_system_says() -> None:
 def test_a_gpus_memory_is_its_own() -> None:
     memory = memory_of(torch.device("cuda"))
     assert 0 < memory.available <= memory.total
+
+
+def test_a_process_says_how_much_it_holds() -> None:
+    held = resident_bytes()
+    assert held is None or 10 * 2**20 < held < memory_of(torch.device("cpu")).total

@@ -16,7 +16,7 @@ from torch import Tensor
 from core import images
 from core.blobs import Blobs
 from core.connections import connect
-from core.errors import LossNotFinite, RedisUnavailable, ServiceUnavailable
+from core.errors import JobNotFound, LossNotFinite, RedisUnavailable, ServiceUnavailable
 from core.jobs import Inputs, Job, JobStatus, Picture
 from core.nst import Pictures, load_network, stylize
 from core.nst.weights import save_weights
@@ -348,3 +348,53 @@ def test_the_photographs_for_normalising_are_there() -> None:
     pictures = calibration_pictures()
     assert len(pictures) >= 3
     assert all(picture.mode == "RGB" for picture in pictures)
+
+
+def delete(store: JobStore, blobs: Blobs, job_id: str) -> None:
+    """As the api does it."""
+    store.holds.release(blobs, store.delete(job_id))
+
+
+def test_a_job_that_is_deleted_while_it_runs_leaves_nothing(
+    store: JobStore,
+    queue: JobQueue,
+    blobs: Blobs,
+    previews: Previews,
+    networks: Networks,
+    redis: Redis,
+) -> None:
+    job = new_job(store, blobs, PARAMS.model_copy(update={"steps": 2000}))
+    asked = 0
+
+    def delete_at_the_fourth_step() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 4:
+            assert len(list(blobs.ages())) > 2, "no checkpoint was saved"
+            delete(store, blobs, job.id)
+        return False
+
+    Runner(store, queue, blobs, previews, networks, LIMITS, delete_at_the_fourth_step).run(job.id)
+    assert asked < 2000, "it went on to its end"
+    assert list(blobs.ages()) == []
+    assert redis.keys("easel:job*") == []
+
+
+def test_a_job_that_is_deleted_as_its_result_is_written_leaves_nothing(
+    store: JobStore, queue: JobQueue, blobs: Blobs, previews: Previews, networks: Networks
+) -> None:
+    job = new_job(store, blobs)
+    other = new_job(store, blobs)
+
+    class Deleting(Blobs):
+        def put(self, data: bytes) -> str:
+            digest = super().put(data)
+            if data.startswith(b"\x89PNG"):
+                delete(store, blobs, job.id)
+            return digest
+
+    Runner(store, queue, Deleting(blobs._shelf), previews, networks, LIMITS).run(job.id)
+    with pytest.raises(JobNotFound):
+        store.get(job.id)
+    needed = {picture.sha256 for picture in other.inputs.pictures()}
+    assert {digest for digest, _ in blobs.ages()} == needed

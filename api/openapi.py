@@ -1,0 +1,127 @@
+"""The description of the api that clients are generated from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.examples import EXAMPLES
+from api.request_ids import HEADER
+from api.schemas import Problem
+
+_TAGS = [
+    {"name": "jobs", "description": "Post a job, follow it, call it off, remove it."},
+    {"name": "pictures", "description": "What a job has painted, and links to it."},
+    {"name": "about", "description": "What can be asked for, and what answers."},
+    {"name": "health", "description": "For whoever runs the service."},
+]
+
+_DESCRIPTION = """
+Post a photograph and one to five paintings; get a job; follow it; fetch the photograph painted
+in the style of the paintings.
+
+Every error is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem document with a
+stable `code`. Every answer has an `X-Request-ID`: your own, if you send one.
+"""
+
+
+def _header(description: str, kind: str = "string") -> dict[str, Any]:
+    return {"description": description, "schema": {"type": kind}}
+
+
+_REQUEST_ID = _header("The id of the request in the logs: the caller's own, or a new one.")
+_TAG = _header("Send it as `If-None-Match` to be answered only with another one.")
+_RETRY_AFTER = _header("After how many seconds it is worth asking; while unfinished.", "integer")
+
+#: The headers of an answer, by operation and status.
+_HEADERS = {
+    ("create_job", "202"): {
+        "Location": _header("Where the job is."),
+        "Retry-After": _RETRY_AFTER,
+        "ETag": _TAG,
+        "Idempotent-Replayed": _header("`true`: the job was there already."),
+        "Preference-Applied": _header("For how long `Prefer: wait` would have waited."),
+    },
+    ("get_job", "200"): {"ETag": _TAG, "Retry-After": _RETRY_AFTER},
+    ("get_job", "304"): {"ETag": _TAG},
+    ("get_preview", "200"): {"ETag": _TAG},
+    ("get_preview", "304"): {"ETag": _TAG},
+}
+
+#: What an answer is that went well, where the call itself does not say it.
+_ANSWERS = {
+    "create_job": "The job was accepted.",
+    "get_job": "The job.",
+    "cancel_job": "The job: canceled, about to be, or ended before.",
+    "delete_job": "The job is gone.",
+    "list_jobs": "A page of the list.",
+    "sign_links": "The links.",
+    "list_presets": "What can be asked for.",
+    "get_version": "What answers.",
+    "get_webhook_secret": "The secret.",
+    "get_health": "It is alive.",
+    "get_readiness": "Everything is there.",
+}
+
+_DESCRIPTIONS = {"job_id": "The job's `id`."}
+
+
+def describe(app: FastAPI) -> None:
+    """Give the app a description that says all that it does."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _described(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    schema = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=_DESCRIPTION,
+        routes=app.routes,
+        tags=_TAGS,
+        servers=[{"url": "/", "description": "This server."}],
+    )
+    components = schema["components"]["schemas"]
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    components.update(problem.pop("$defs"))
+    components["Problem"] = problem
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components.pop(unused, None)
+    components["JobRequest"] = _named(schema, "JobRequest")
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            _complete(operation)
+    for name, example in EXAMPLES.items():
+        components[name]["example"] = example
+    return schema
+
+
+def _named(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """The form of a posted job, which clients should have under a name of its own."""
+    form = schema["paths"]["/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    written: dict[str, Any] = form["schema"]
+    form["schema"] = {"$ref": f"#/components/schemas/{name}"}
+    return written
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """What every call has, and what the framework says of it that is not so."""
+    answers = operation["responses"]
+    if "HTTPValidationError" in str(answers.get("422")):
+        del answers["422"]  # of an id, which may be any text: one that is none is not found
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in _DESCRIPTIONS:
+            parameter.setdefault("description", _DESCRIPTIONS[parameter["name"]])
+    for status, answer in answers.items():
+        if answer["description"] == "Successful Response":
+            answer["description"] = _ANSWERS.get(operation["operationId"], answer["description"])
+        named = _HEADERS.get((operation.get("operationId", ""), status), {})
+        answer["headers"] = {**answer.get("headers", {}), **named, HEADER: _REQUEST_ID}

@@ -1,0 +1,44 @@
+// Paint a picture from a browser: fetch posts the job, an EventSource follows it.
+//
+//   import { paint } from "./easel.js";
+//   img.src = await paint("http://127.0.0.1:8000", { content, style, size: 256 }, showProgress);
+//
+// `content` and `style` are files of an <input type="file">. The server must let the page in:
+// EASEL_CORS_ORIGINS=https://where.the.page.is
+
+/** The address of the painted picture, which an <img> can show. */
+export async function paint(easel, { content, style, ...parameters }, onProgress = () => {}) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(parameters)) form.append(name, value);
+  form.append("content", content);
+  for (const each of [style].flat()) form.append("style", each);
+
+  const posted = await fetch(`${easel}/jobs`, {
+    method: "POST",
+    body: form,
+    headers: { "Idempotency-Key": crypto.randomUUID() },
+  });
+  const job = await posted.json();
+  if (!posted.ok) throw new Error(job.detail); // a problem document; job.errors names the fields
+
+  const ended = await follow(easel, job, onProgress);
+  if (ended.status !== "succeeded") throw new Error(ended.error?.message ?? ended.status);
+
+  // A signed link: an <img> sends no API key.
+  const links = await (await fetch(easel + job.links.signed)).json();
+  return easel + links.result;
+}
+
+/** The job once it is done. An EventSource connects again by itself, and misses nothing. */
+function follow(easel, job, onProgress) {
+  return new Promise((resolve) => {
+    const events = new EventSource(easel + job.links.events);
+    events.addEventListener("progress", (event) => onProgress(JSON.parse(event.data).progress));
+    for (const name of ["succeeded", "failed", "canceled"]) {
+      events.addEventListener(name, (event) => {
+        events.close();
+        resolve(JSON.parse(event.data));
+      });
+    }
+  });
+}

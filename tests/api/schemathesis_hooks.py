@@ -1,0 +1,12 @@
+"""What schemathesis needs to know beyond the schema: what a picture is."""
+
+from __future__ import annotations
+
+import schemathesis
+from hypothesis import strategies as st
+
+from tests.conftest import photo, png
+
+_PICTURES = [png(photo(24, 32, seed=seed)) for seed in range(3)]
+
+schemathesis.openapi.format("binary", st.sampled_from(_PICTURES))

@@ -1,0 +1,108 @@
+"""What the schema says is so: schemathesis asks a running service, with all its checks on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+from pydantic import BaseModel
+from redis import Redis
+
+from api.about import Version
+from api.deps import Services
+from api.estimates import Estimate
+from api.examples import EXAMPLES
+from api.listing import JobPage
+from api.results import SignedLinks
+from api.schemas import JobView, Problem
+from core.errors import JobNotFound
+from core.jobs import JobStatus
+from core.keys import KeyStore
+from core.ticker import Ticker
+from core.workers import WorkerInfo
+from tests.api.conftest import serving
+from tests.api.test_admission import limited
+
+ROOT = Path(__file__).parent.parent.parent
+
+#: What no schema can say: that a mask is as large as its picture, or that there are as many
+#: weights as styles. Data that fits the schema may be refused for that; and for a second key.
+CONFIG = """
+[[operations]]
+include-operation-id = "create_job"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 422]
+"""
+
+
+WORKER = WorkerInfo(id="a", device="cpu", networks=(), memory_total_bytes=2**40)
+
+
+def end_all(services: Services) -> None:
+    """Be ready, and have done with every job, so that whoever waits for one need not."""
+    services.workers.announce(WORKER)
+    for status in (JobStatus.QUEUED, JobStatus.RUNNING):
+        for job, _ in services.store.listing.page("fuzzer", [status]).jobs:
+            with suppress(JobNotFound):
+                services.store.cancel(job.id)
+
+
+def test_everything_is_described_and_every_example_is_one(client: httpx.Client) -> None:
+    schema = client.get("/openapi.json").json()
+    models: dict[str, type[BaseModel]] = {
+        "JobView": JobView, "JobPage": JobPage, "Estimate": Estimate, "SignedLinks": SignedLinks,
+        "Version": Version,
+    }  # fmt: skip
+    assert set(models) == set(EXAMPLES)
+    for name, model in models.items():
+        model.model_validate(EXAMPLES[name])
+        assert EXAMPLES[name].keys() == schema["components"]["schemas"][name]["properties"].keys()
+    operations = [each for path in schema["paths"].values() for each in path.values()]
+    names = [each["operationId"] for each in operations]
+    assert len(set(names)) == len(names)
+    assert {"create_job", "get_job", "list_jobs", "cancel_job", "delete_job"} <= set(names)
+    for operation in operations:
+        name = operation["operationId"]
+        assert operation["description"], name
+        assert operation["tags"], name
+        assert "_" in name, f"{name} was not written by a person"
+        assert "__" not in name, name
+        for parameter in operation.get("parameters", ()):
+            assert parameter.get("description"), (name, parameter["name"])
+        for status, answer in operation["responses"].items():
+            assert answer["description"] not in ("", "Successful Response"), (name, status)
+            assert "X-Request-ID" in answer["headers"], (name, status)
+            if status[0] in "45" and "application/problem+json" in answer.get("content", {}):
+                problem = answer["content"]["application/problem+json"]["example"]
+                assert Problem.model_validate(problem).status == int(status)
+
+
+def test_schemathesis_finds_nothing(services: Services, redis: Redis, tmp_path: Path) -> None:
+    (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    _, key = KeyStore(redis).create("fuzzer")
+    generous = dict.fromkeys(("max_queue", "max_jobs_per_caller", "max_requests_per_minute"), 10**6)
+    quick = Ticker("quick end", 0.05, lambda: end_all(services))
+    quick.start()
+    hooks = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks"}
+    with serving(limited(services, **generous)) as client:
+        run = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli"),
+                *("--config-file", str(tmp_path / "schemathesis.toml")),
+                *("run", str(client.base_url.join("/openapi.json"))),
+                *("--header", f"Authorization: Bearer {key}"),
+                *("--checks", "all", "--max-examples", "6", "--seed", "1", "--no-color"),
+                *("--generation-database", "none", "--workers", "1"),
+            ],
+            env={**os.environ, **hooks},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    quick.stop()
+    quick.join(60)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -1,0 +1,214 @@
+"""``easel submit`` against a real api, with a worker that the test plays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from redis import Redis
+
+from api.deps import Services
+from cli.remote import Remote
+from core.jobs import Failure, Job, Metrics, Picture
+from core.store import JobStore
+from tests.api.conftest import services, serving, settings  # noqa: F401 - fixtures
+from tests.conftest import photo, png, some_progress
+from tests.faults.proxy import Wire
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_SECONDS = 60
+
+
+class Submission:
+    """A running ``easel submit``."""
+
+    running: ClassVar[list[Submission]] = []
+
+    def __init__(self, folder: Path, server: str, *options: str, output: str = "out.png") -> None:
+        for name, seed in (("content.png", 1), ("style.png", 2)):
+            (folder / name).write_bytes(png(photo(64, 48, seed=seed)))
+        self.output = folder / output
+        command = [sys.executable, "-m", "cli", "submit", "content.png", "style.png"]
+        command += ["-o", output, "--server", server, "--size", "64", *options]
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.running.append(self)
+
+    def ended(self) -> tuple[int, str, str]:
+        """Its exit status and what it has printed."""
+        out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running() -> Iterator[None]:
+    yield
+    while Submission.running:
+        process = Submission.running.pop().process
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def client(services: Services) -> Iterator[httpx.Client]:  # noqa: F811 - a fixture
+    with serving(services) as client:
+        yield client
+
+
+def claimed(redis: Redis, store: JobStore) -> Job:
+    """The job that is posted, taken as a worker takes it."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        for job_id in redis.zrange("easel:jobs:queued", 0, -1):
+            job = store.claim(str(job_id))
+            assert job is not None
+            return job
+        time.sleep(0.05)
+    raise AssertionError("no job was posted")
+
+
+def succeed(job: Job, services: Services, data: bytes) -> None:  # noqa: F811
+    picture = Picture(sha256=services.blobs.put(data), media_type="image/png", size_bytes=len(data))
+    services.store.succeed(job, picture, some_progress(), Metrics(optimize_seconds=1, device="cpu"))
+
+
+def test_the_picture_is_saved_and_its_place_printed(
+    client: httpx.Client,
+    services: Services,  # noqa: F811
+    redis: Redis,
+    tmp_path: Path,
+) -> None:
+    submission = Submission(tmp_path, str(client.base_url), "--steps", "7")
+    job = claimed(redis, services.store)
+    assert (job.params.size, job.params.steps, job.params.format) == (64, 7, "png")
+    services.store.renew(job, progress=some_progress(3, 7))
+    succeed(job, services, b"a picture")
+    assert submission.ended()[:2] == (0, "out.png\n")
+    assert submission.output.read_bytes() == b"a picture"
+    assert stat.S_IMODE(submission.output.stat().st_mode) & 0o400
+    assert not list(tmp_path.glob(".easel-*"))
+
+
+def test_ctrl_c_calls_the_job_off(
+    client: httpx.Client,
+    services: Services,  # noqa: F811
+    redis: Redis,
+    tmp_path: Path,
+) -> None:
+    submission = Submission(tmp_path, str(client.base_url))
+    job = claimed(redis, services.store)
+    # It has the answer to its post once it asks how the job goes on.
+    end = time.monotonic() + PATIENCE_SECONDS
+    while 'route="/jobs/{job_id}' not in client.get("/metrics").text:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    submission.process.send_signal(signal.SIGINT)
+    status, _, err = submission.ended()
+    assert (status, f"job {job.id} is called off" in err) == (130, True), err
+    assert not services.store.renew(job), "the worker was not told"
+    assert not submission.output.exists()
+
+
+def test_a_dropped_connection_is_taken_up_again(
+    client: httpx.Client,
+    services: Services,  # noqa: F811
+    redis: Redis,
+    tmp_path: Path,
+) -> None:
+    port = urlsplit(str(client.base_url)).port
+    assert port is not None
+    wire = Wire(port)
+    submission = Submission(tmp_path, f"http://127.0.0.1:{wire.port}")
+    job = claimed(redis, services.store)  # its answer may be on its way
+    number = wire.port
+    wire.close()
+    again = Wire(port, number)
+    succeed(job, services, b"a picture")
+    assert submission.ended()[0] == 0
+    again.close()
+    assert submission.output.read_bytes() == b"a picture"
+    assert len(redis.keys("easel:job:*")) == 1, "one job, however often it was posted"
+
+
+def test_a_job_that_fails_says_why(
+    client: httpx.Client,
+    services: Services,  # noqa: F811
+    redis: Redis,
+    tmp_path: Path,
+) -> None:
+    submission = Submission(tmp_path, str(client.base_url))
+    job = claimed(redis, services.store)
+    services.store.fail(job, Failure(code="broken", message="it broke", retryable=False))
+    status, out, err = submission.ended()
+    assert (status, out) == (3, "")
+    assert f"easel: job {job.id} has failed: it broke (broken)" in err
+    assert not submission.output.exists()
+
+
+def test_what_the_server_refuses_is_told_field_by_field(
+    client: httpx.Client, redis: Redis, tmp_path: Path
+) -> None:
+    submission = Submission(tmp_path, str(client.base_url), "--steps", "-3", "--optimizer", "sgd")
+    status, _, err = submission.ended()
+    assert status == 1
+    assert "\n  steps: " in err
+    assert "\n  optimizer: " in err
+    assert "Traceback" not in err
+    assert redis.keys("easel:job:*") == []
+
+
+def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+    submission = Submission(tmp_path, "http://127.0.0.1:1", "--patience", "1")
+    status, _, err = submission.ended()
+    assert status == 5
+    assert "http://127.0.0.1:1 cannot be reached" in err
+    assert "Traceback" not in err
+
+
+def test_an_output_that_cannot_be_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    submission = Submission(tmp_path, "http://127.0.0.1:1", output="out.bmp")
+    status, _, err = submission.ended()
+    assert (status, "use one of .jpg, .tif, .png, .jpeg, .webp, .tiff" in err) == (1, True), err
+
+
+def test_comments_that_keep_the_connection_alive_are_no_events() -> None:
+    class Events(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            for text in (": ping", 'id: 1-0\ndata: {"done": false}', ": ping", ": ping"):
+                self.wfile.write(f"{text}\n\n".encode())
+            self.wfile.write(b'id: 2-0\ndata: {"done": true}\n\n')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Events) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        remote = Remote(f"http://127.0.0.1:{server.server_address[1]}", None, patience=60)
+        links = {"self": "/jobs/some", "events": "/jobs/some/events"}
+        seen = [job["done"] for job in remote.follow({"done": False, "links": links})]
+        remote.close()
+        server.shutdown()
+        thread.join()
+    assert seen == [False, True]

@@ -1,0 +1,81 @@
+"""A whole service for the examples: the api over HTTP, and a worker with a tiny network."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+
+from core.connections import connect
+from core.keys import KeyStore
+from core.nst.weights import save_weights
+from core.params import Network
+from core.previews import Previews
+from core.sandbox import Sandbox
+from core.settings import Settings
+from tests.api.conftest import make_services, serving
+from tests.conftest import photo, random_weights
+from worker.networks import Networks
+from worker.runner import Limits, Runner
+
+#: What the examples ask for: a job of a few steps for the tiny network.
+QUICK = {"size": "64", "steps": "3", "pyramid": "off", "network": Network.TORCHVISION.value}
+
+_LIMITS = Limits(max_pixels=1_000_000, checkpoint_seconds=60, stall_seconds=60)
+
+
+@dataclass(frozen=True)
+class Running:
+    """The service, with one key made."""
+
+    url: str
+    key: str
+    http: httpx.Client
+    content: Path
+    style: Path
+
+
+@pytest.fixture(scope="module")
+def easel(
+    valkey_url: str, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """The api, and a worker's runner that takes what is queued."""
+    folder = tmp_path_factory.mktemp("easel")
+    redis = connect(valkey_url, patience=0)
+    redis.flushall()
+    settings = Settings(redis_url=valkey_url, data_dir=folder, cors_origins=("*",))
+    services = make_services(settings, redis, sandbox)
+    save_weights(random_weights(0), folder / Network.TORCHVISION.filename)
+    runner = Runner(
+        services.store,
+        services.queue,
+        services.blobs,
+        Previews(redis),
+        Networks(folder, torch.device("cpu")),
+        _LIMITS,
+    )
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.05):
+            for job_id in redis.zrange("easel:jobs:queued", 0, 0):
+                runner.run(str(job_id))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    _, key = KeyStore(redis).create("example")
+    content, style = folder / "photo.png", folder / "painting.png"
+    photo(64, 48, seed=1).save(content)
+    photo(48, 64, seed=2).save(style)
+    with serving(services) as http:
+        http.headers["Authorization"] = f"Bearer {key}"
+        url = str(http.base_url).rstrip("/")
+        yield Running(url, key, http, content, style)
+    stop.set()
+    worker.join()
+    redis.close()

@@ -1,0 +1,57 @@
+"""Nothing that somebody else could have written is ever run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.queue import make_celery
+from tests.test_architecture import MODULES, ROOT, _imports, _name
+
+#: What makes objects, and runs code, of bytes.
+_UNPICKLERS = {
+    "pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib",
+    "jsonpickle", "yaml", "billiard.reduction", "multiprocessing",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_no_module_imports_what_unpickles(path: Path) -> None:
+    found = {name for name in _imports(path) if name.split(".")[0] in _UNPICKLERS}
+    assert not found
+
+
+def _calls(path: Path) -> Iterator[tuple[str, set[str]]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            keywords = {f"{word.arg}={ast.unparse(word.value)}" for word in node.keywords}
+            yield ast.unparse(node.func), keywords
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_torch_and_numpy_load_numbers_and_nothing_else(path: Path) -> None:
+    for function, keywords in _calls(path):
+        assert function not in ("eval", "exec", "compile", "__import__", "os.system"), function
+        if function == "torch.load" or function.endswith("load_state_dict_from_url"):
+            assert "weights_only=True" in keywords
+        assert "allow_pickle=True" not in keywords
+        assert "shell=True" not in keywords
+
+
+def test_the_queue_speaks_json_alone() -> None:
+    conf = make_celery("redis://127.0.0.1:1/0").conf
+    assert conf.accept_content == ["json"]
+    assert (conf.task_serializer, conf.result_serializer) == ("json", "json")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=_name)
+def test_every_locked_package_has_a_hash(path: Path) -> None:
+    text = re.sub(r"\\\n\s*", " ", path.read_text())
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    assert lines
+    for line in lines:
+        assert re.match(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}", line)
