@@ -3,15 +3,16 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock samples figures soak fuzz audit load reliability vendor clean
+.PHONY: serve test check format lock bench samples figures soak fuzz audit load reliability vendor clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
 
-# Two processes: many tests wait for others, and the fault suite comes first because
-# it takes longest. One thread each: two that wait for each other are slow on two cores.
+# One after the other. N=2 shares the files among two processes: quicker on four cores
+# or more. One thread each: two that wait for each other are slow on a busy machine.
+N ?= 0
 test: .venv/installed
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(N) --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	@$(BIN)/ruff check .
@@ -41,6 +42,11 @@ lock: .venv/installed
 	@$(LOCK) pyproject.toml --extra api -o requirements/api.txt
 	@$(LOCK) pyproject.toml --extra worker -o requirements/worker.txt
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+
+# Easel against the loop everyone writes: minutes at 256, a quarter of an hour at 512.
+SIZES ?= 256 512
+bench: .venv/installed
+	@for size in $(SIZES); do $(BIN)/python -m bench.speed --size $$size || exit 1; done
 
 # The pictures of docs/, made anew.
 figures: .venv/installed

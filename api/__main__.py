@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 import uvicorn
 
+from api.main import build
+from api.server import Server
 from core.keys import any_key_made
 from core.settings import Settings
 
 if __name__ == "__main__":
     settings = Settings()
     settings.check_exposure(partial(any_key_made, settings.redis_url))
-    uvicorn.run(
-        "api.main:build",
-        factory=True,
+    config = uvicorn.Config(
+        build(),
         host=settings.host,
         port=settings.port,
         log_config=None,  # core.logs has the last word
         access_log=False,
         timeout_graceful_shutdown=5,
     )
+    server = Server(config)
+    server.run()
+    sys.exit(0 if server.started else 3)  # as uvicorn.run does

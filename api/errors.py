@@ -46,6 +46,9 @@ _FRAMEWORK_CODES = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
 }
 
+#: What a busy service answers, though nothing is wrong with it.
+_BUSY = (errors.QueueFull, errors.UploadsFull)
+
 #: How long a client should wait before it tries again, in seconds.
 _RETRY_AFTER = "2"
 
@@ -89,7 +92,10 @@ def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.EaselError)
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _logger.error("request failed", extra={"code": error.code, "reason": str(error)})
+        # A service that turns requests away because it is busy does what it should.
+        busy = isinstance(error, _BUSY)
+        log, message = (_logger.info, "refused") if busy else (_logger.error, "request failed")
+        log(message, extra={"code": error.code, "reason": str(error)})
     fields = None
     if isinstance(error, errors.InvalidRequest):
         fields = [FieldProblem(field=bad.field, message=bad.message) for bad in error.errors]

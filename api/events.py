@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
-from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from fastapi.sse import format_sse_event
 
 from api.documents import Snapshot, job_document
 from api.live import Live, LiveDep, SnapshotDep
@@ -20,6 +20,9 @@ router = APIRouter(tags=["jobs"])
 
 #: A comment is sent so often, so that nothing on the way takes the connection for dead.
 _PING_SECONDS = 15
+
+#: No empty line behind it, which some clients take for an event.
+_PING = b": ping\n"
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -75,7 +78,7 @@ async def job_events(
 
 
 async def _stream(snapshot: Snapshot, live: Live, after: str) -> AsyncIterator[bytes]:
-    yield KEEPALIVE_COMMENT  # the client is told at once that it is connected
+    yield _PING  # the client is told at once that it is connected
     with live.broadcast.listen(snapshot.id, after) as listener:
         for event in await _missed(snapshot, live, after):
             listener.tell(event)
@@ -84,11 +87,11 @@ async def _stream(snapshot: Snapshot, live: Live, after: str) -> AsyncIterator[b
             for event in events:
                 if event.name == GONE:
                     return
-                yield _written(snapshot, event)
+                yield _written(snapshot, event, live)
                 if event.name in FINAL:
                     return
             if not events:
-                yield KEEPALIVE_COMMENT
+                yield _PING
                 if await _is_gone(snapshot.id, live):
                     return
 
@@ -126,9 +129,9 @@ async def _is_gone(job_id: str, live: Live) -> bool:
     return False
 
 
-def _written(snapshot: Snapshot, event: Event) -> bytes:
+def _written(snapshot: Snapshot, event: Event, live: Live) -> bytes:
     """The event with the Job as it was then."""
     record = {"id": snapshot.id, "params": snapshot.record["params"], **event.state}
-    position = event.state.get("position")
-    document = job_document(record, None if position is None else int(position))
+    position = None if event.state.get("position") is None else int(event.state["position"])
+    document = job_document(record, position, live.reader.start_of(position))
     return format_sse_event(data_str=document, event=event.name, id=event.id)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from api.documents import Snapshot
 from core.connections import redis_outages
 from core.errors import RedisUnavailable
+from core.forecast import Forecast, make_forecast
 from core.jobs import is_job_id
-from core.records import JOBS_QUEUED, job_key, pairs, script_text
+from core.records import JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS, job_key, pairs, script_text
 from core.store import not_found
+from core.workers import FORGET_SECONDS, SEEN
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+#: A forecast is as good as new for so long.
+_FRESH = timedelta(seconds=1)
 
 #: The most jobs of one call, so that no call keeps the server long.
 _MOST = 100
@@ -33,6 +39,8 @@ class JobReader:
 
     def __init__(self, redis: Redis) -> None:
         self._script = redis.register_script(script_text("read"))
+        self._ask = redis.register_script(script_text("forecast"))
+        self._forecast: Forecast | None = None
         self._wanted: dict[str, asyncio.Future[Snapshot]] = {}
         self._reading: asyncio.Task[None] | None = None
 
@@ -69,8 +77,30 @@ class JobReader:
         keys = [JOBS_QUEUED, *map(job_key, futures)]
         with redis_outages():
             reply: Any = await self._script(keys=keys, args=list(futures))
+            if any(position is not None for _, position in reply):
+                await self._look_ahead()
         for (job_id, future), (record, position) in zip(futures.items(), reply, strict=True):
             if record:
-                future.set_result(Snapshot(pairs(record), position))
+                future.set_result(Snapshot(pairs(record), position, self.start_of(position)))
             else:
                 future.set_exception(not_found(job_id))
+
+    def start_of(self, position: int | None) -> datetime | None:
+        """When the job at that place of the queue will probably be started."""
+        if self._forecast is None or position is None:
+            return None
+        return self._forecast.start(position)
+
+    async def _look_ahead(self) -> None:
+        """Make the forecast anew, unless it is fresh."""
+        now = datetime.now(UTC)
+        if self._forecast is None or now - self._forecast.at > _FRESH:
+            run_seconds, workers, running = await self._ask(
+                keys=[JOBS_RUNNING, RUN_SECONDS, SEEN], args=[FORGET_SECONDS]
+            )
+            self._forecast = make_forecast(
+                now,
+                workers,
+                None if run_seconds is None else float(run_seconds),
+                [(float(since), progress) for since, progress in running],
+            )

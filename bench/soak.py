@@ -3,7 +3,7 @@
 Jobs are posted as a patient client does. All the while workers, the api and
 Valkey are killed with SIGKILL, each as often as said, at moments that the seed
 picks. In the end every job must have succeeded with the picture that its record
-names, none twice, and nothing may be left in the queue.
+names, none twice, and nothing may be left in the queue or orphaned among the files.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ import random
 import tempfile
 import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 
+from core.blobs import open_blobs
+from core.cleaning import Cleaner
 from core.jobs import Job
+from core.records import JOB_KEY
 from tests.faults.cluster import QUICK, Cluster
 
 _WORKERS = 2
@@ -107,6 +111,27 @@ class Soak:
             assert len(cluster.log.since(0, "job ended", job_id=job.id)) <= 1, "ended twice"
         cluster.assert_sound([])
         cluster.wait_until_empty("unacked")
+        self._check_files()
+
+    def _check_files(self) -> None:
+        """After a sweep there is just what the records name."""
+        cluster = self._cluster
+        folder = cluster.folder / "data" / "blobs"
+        Cleaner(cluster.redis, open_blobs(folder.as_uri()), grace=timedelta(0)).sweep()
+        jobs = [
+            cluster.store.get(key.removeprefix(JOB_KEY))
+            for key in cluster.redis.scan_iter(f"{JOB_KEY}*", _type="HASH")
+        ]
+        pictures = [
+            picture
+            for job in jobs
+            for picture in (*job.inputs.pictures(), job.result, job.preview)
+            if picture is not None
+        ]
+        found = {path.name for path in folder.rglob("*") if path.is_file()}
+        named = {picture.sha256 for picture in pictures}
+        assert found == named, f"orphaned: {found - named}; missing: {named - found}"
+        print(f"{len(found)} files, all of them named by {len(jobs)} records")
 
 
 def main() -> None:

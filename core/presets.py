@@ -8,20 +8,20 @@ from core.choices import Optimizer, Preset
 
 PRESETS: dict[Preset, dict[str, Any]] = {
     Preset.FAST: {
-        "steps": 40,
-        "pyramid": "512:2",
+        "steps": 30,
+        "pyramid": "128:2",
         "optimizer": "lbfgs",
         "tv_weight": 0.0,
     },
     Preset.BALANCED: {
-        "steps": 100,
-        "pyramid": "512:2",
+        "steps": 60,
+        "pyramid": "128:2",
         "optimizer": "lbfgs",
         "tv_weight": 0.0,
     },
     Preset.FINE: {
-        "steps": 200,
-        "pyramid": "512:1.42",
+        "steps": 150,
+        "pyramid": "128:1.42",
         "optimizer": "lbfgs",
         "tv_weight": 0.0,
     },

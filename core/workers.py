@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 3
 FORGET_SECONDS = 10
 
-_SEEN = "easel:workers:seen"  # sorted set: worker id by the time it was last seen
+SEEN = "easel:workers:seen"  # sorted set: worker id by the time it was last seen
 _INFO = "easel:workers:info"  # hash: what each said of itself
 
 
@@ -54,13 +54,13 @@ class WorkerRegistry:
         """Say that a worker is alive, and forget those that fell silent."""
         now = self._now()
         silent = cast(
-            list[str], self._redis.zrange(_SEEN, "-inf", now - FORGET_SECONDS, byscore=True)
+            list[str], self._redis.zrange(SEEN, "-inf", now - FORGET_SECONDS, byscore=True)
         )
         with self._redis.pipeline() as pipeline:
             if silent:
-                pipeline.zrem(_SEEN, *silent)
+                pipeline.zrem(SEEN, *silent)
                 pipeline.hdel(_INFO, *silent)
-            pipeline.zadd(_SEEN, {worker.id: now})
+            pipeline.zadd(SEEN, {worker.id: now})
             pipeline.hset(_INFO, worker.id, worker.model_dump_json())
             pipeline.execute()
 
@@ -68,7 +68,7 @@ class WorkerRegistry:
     def withdraw(self, worker: WorkerInfo) -> None:
         """Say that a worker has stopped."""
         with self._redis.pipeline() as pipeline:
-            pipeline.zrem(_SEEN, worker.id)
+            pipeline.zrem(SEEN, worker.id)
             pipeline.hdel(_INFO, worker.id)
             pipeline.execute()
 
@@ -76,7 +76,7 @@ class WorkerRegistry:
     def live(self) -> list[WorkerInfo]:
         """The workers that were heard of lately."""
         since = self._now() - FORGET_SECONDS
-        ids = cast(list[str], self._redis.zrange(_SEEN, since, "+inf", byscore=True))
+        ids = cast(list[str], self._redis.zrange(SEEN, since, "+inf", byscore=True))
         found = cast("list[str | None]", self._redis.hmget(_INFO, ids)) if ids else []
         return [WorkerInfo.model_validate_json(text) for text in found if text is not None]
 

@@ -1,4 +1,4 @@
-"""How often progress is written, and how long a run will still take."""
+"""How often progress is written, how far a run has come, and how long it will still take."""
 
 from __future__ import annotations
 
@@ -7,19 +7,31 @@ from collections.abc import Callable
 #: At most four writes a second, however fast the steps are.
 INTERVAL_SECONDS = 0.25
 
+#: So much of the work must be done at a scale before its own pace is trusted.
+_TELLING = 0.01
+
 
 class Pace:
     """Decides when a step is worth writing, and estimates the time left.
 
+    What comes before the first step, and the preparation of each scale, is not
+    extrapolated; and the pace of the scale at hand counts, because what is left is
+    at this scale and larger ones.
+
     Args:
         clock: monotonic seconds.
+        told: the fraction that an earlier attempt has told of.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], told: float = 0.0) -> None:
         self._clock = clock
+        self._told = told
         self._started = clock()
-        self._first: float | None = None
         self._written: float | None = None
+        self._first: float | None = None
+        self._scale: int | None = None
+        self._since = (0.0, 0.0)  # the time and the fraction at which the scale was first seen
+        self._seconds: float | None = None  # what the whole work would take at the last pace
 
     def due(self) -> bool:
         """Whether progress should be written now; if so, the next interval begins."""
@@ -33,12 +45,31 @@ class Pace:
         """Seconds since the run began."""
         return self._clock() - self._started
 
-    def eta(self, fraction: float) -> float | None:
-        """Seconds left when this part is done; None until something was.
+    def told(self, done: float) -> float:
+        """The fraction to tell of when this part is done; it never falls.
 
-        The first fraction told is where the run began: at nothing, or at a checkpoint.
+        An attempt that goes on behind what was told, because the last checkpoint is
+        older, or begins anew, has more to do for the rest of the way: then a part of
+        the work moves the fraction less.
         """
         if self._first is None:
-            self._first = fraction
-        done = fraction - self._first
-        return self.elapsed() * (1 - fraction) / done if done > 0 else None
+            self._first = done
+        begin = max(self._told, self._first)
+        if self._first >= 1:
+            return begin
+        return begin + (1 - begin) * (done - self._first) / (1 - self._first)
+
+    def eta(self, scale: int, done: float) -> float | None:
+        """Seconds left when this part is done; None until there is a pace.
+
+        Args:
+            scale: the number of the scale at hand.
+            done: the part of the whole work that is done, 0 to 1.
+        """
+        now = self._clock()
+        if scale != self._scale:
+            self._scale, self._since = scale, (now, done)
+        seconds, part = now - self._since[0], done - self._since[1]
+        if part > 0 and (part >= _TELLING or self._seconds is None):
+            self._seconds = seconds / part
+        return None if self._seconds is None else self._seconds * (1 - done)

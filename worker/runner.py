@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import chain
 
 from core.blobs import Blobs
@@ -19,7 +18,7 @@ from core.errors import (
     ServiceUnavailable,
     StaleAttempt,
 )
-from core.jobs import Job, JobStatus, Loss, Metrics, Picture, Progress
+from core.jobs import Job, JobStatus, Metrics, Picture, Progress
 from core.logs import log_context
 from core.nst import VGG19, Pictures, Step, stylize
 from core.previews import Previews
@@ -35,6 +34,7 @@ from worker.memory import PeakMemory
 from worker.networks import Networks
 from worker.previews import Painter, thumbnail
 from worker.progress import Pace
+from worker.reports import picture_of, progress_of
 
 _logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Runner:
             _logger.info("result found: an earlier attempt had finished")
             return self._store.succeed(job, job.result, job.progress, job.metrics, job.preview)
         network = self._networks.get(job.params.network)
-        pace = Pace(self._clock)
+        pace = Pace(self._clock, job.progress.fraction if job.progress else 0.0)
         memory = PeakMemory(network.device)
         pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._limits.max_pixels)
         with Painter(self._previews, job, self._clock) as painter:
@@ -152,7 +152,8 @@ class Runner:
                 if self._stopping():
                     return self._hand_back(job, step, lease, checkpoints)
                 if pace.due():
-                    lease.report(progress_of(step, pace.eta(step.fraction)))
+                    told, eta = pace.told(step.fraction), pace.eta(step.scale, step.fraction)
+                    lease.report(progress_of(step, told, eta))
                 if painter.due():
                     painter.show(step.image)
                 if checkpoints.due() and (digest := checkpoints.save(step)):
@@ -164,7 +165,7 @@ class Runner:
             steps=step.steps,
             peak_memory_bytes=memory.peak(),
         )
-        progress = progress_of(step, 0.0)
+        progress = progress_of(step, 1.0, 0.0)
         lease.report(progress)  # so that no older one is written from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         return self._finish(job, file, thumbnail(step.image), progress, metrics)
@@ -219,32 +220,3 @@ class Runner:
             return bool(self._blobs.get(picture.sha256))
         except (BlobNotFound, BlobCorrupt):
             return False
-
-
-def picture_of(file: Encoded) -> Picture:
-    """What a record says of a file."""
-    return Picture(
-        sha256=sha256(file.data).hexdigest(),
-        media_type=file.media_type,
-        size_bytes=len(file.data),
-    )
-
-
-def progress_of(step: Step, eta_seconds: float | None) -> Progress:
-    """What a step's record tells the caller. Waits for the device."""
-    return Progress(
-        step=step.step,
-        steps=step.steps,
-        fraction=round(step.fraction, 4),
-        scale=step.scale,
-        scales=step.scales,
-        width=step.width,
-        height=step.height,
-        loss=Loss(
-            total=float(step.loss.total),
-            content=float(step.loss.content),
-            style=float(step.loss.style),
-            tv=float(step.loss.tv),
-        ),
-        eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
-    )

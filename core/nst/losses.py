@@ -15,6 +15,7 @@ same at every size. With G = F F^T / M (paper: without 1/M)
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,8 +30,30 @@ def gram(features: Tensor) -> Tensor:
     Returns:
         Shape (C, C), in float32 or better.
     """
-    F = _matrix(features)  # (C, M)
-    return F @ F.T / F.shape[1]  # (C, C)
+    G: Tensor = _Gram.apply(features.flatten(2).squeeze(0))
+    return G
+
+
+class _Gram(torch.autograd.Function):
+    """F F^T / M of a matrix of shape (C, M).
+
+    Its gradient as one product, since both factors are the same: autograd makes
+    two of it and adds them up. The products are computed in the format of F,
+    and rounded to it once: devices sum in float32.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, F: Tensor) -> Tensor:
+        ctx.save_for_backward(F)
+        return _precise(F @ F.T) / F.shape[1]  # (C, C)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (F,) = ctx.saved_tensors
+        (dG,) = gradients  # (C, C)
+        # In this order the product has the memory layout of F.
+        dF: Tensor = F.T @ ((dG + dG.T) / F.shape[1]).to(F.dtype)  # (M, C)
+        return dF.T
 
 
 def guided_gram(features: Tensor, guide: Tensor) -> Tensor:

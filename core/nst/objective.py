@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from core.errors import FieldError, InvalidRequest
 from core.nst.losses import content_loss, gram, guided_gram, style_loss, tv_loss
 from core.nst.regions import Guides
-from core.nst.vgg import VGG19
+from core.nst.vgg import VGG19, size_at
 from core.params import Layer, StyleParams
 
 #: A layer and a region; without masks there is one region, "".
@@ -66,27 +67,27 @@ class Objective:
         masks: Masks | None = None,
     ) -> None:
         self._network = network
-        self._content = content
-        self._styles = styles
         self._params = params
         self._masks = masks
         with torch.no_grad():
-            self._P = network.features(content, params.content_layers)
-            self._A = self._style_targets()
+            # Whatever the steps are computed in, what they aim at is exact.
+            self._P = network.exact.features(content, params.content_layers)
+            self._A = self._style_targets(styles)
             self._T = self._guides(content, masks.content) if masks else None
         self._weights = self._region_weights()
 
     def in_float32(self) -> Objective:
         """The same objective, computed in float32."""
-        if self._network.dtype == torch.float32:
-            return self
-        network = self._network.using(torch.float32)
-        return Objective(network, self._content, self._styles, self._params, self._masks)
+        exact = copy(self)
+        exact._network = self._network.exact
+        return exact
 
     def __call__(self, image: Tensor) -> LossTerms:
         """The terms at a picture of shape (1, 3, H, W)."""
+        return self._terms(self._network.features(image, self._layers), image)
+
+    def _terms(self, F: Mapping[Layer, Tensor], image: Tensor) -> LossTerms:
         params = self._params
-        F = self._network.features(image, {*params.content_layers, *params.style_layers})
         G = self._grams(F, self._T)
         content = content_loss((F[layer], self._P[layer]) for layer in params.content_layers)
         style = style_loss((self._weights[key], G[key], self._A[key]) for key in G)
@@ -107,11 +108,25 @@ class Objective:
         Args:
             image: shape (1, 3, H, W), or (1, 1, H, W) for a grey picture.
         """
+        with torch.no_grad():
+            activations = self._network.activations(image.expand(-1, 3, -1, -1), self._layers)
+        F = {layer: activations[layer].detach().requires_grad_() for layer in self._layers}
         image = image.detach().requires_grad_()
-        loss = self(image.expand(-1, 3, -1, -1))
-        (gradient,) = torch.autograd.grad(loss.total, image)
+        loss = self._terms(F, image)
+
+        def gradient_at(layer: Layer) -> Tensor | None:
+            return _gradient(loss.total, F[layer]) if layer in F else None
+
+        through_network = self._network.backward(activations, gradient_at)
+        if image.shape[1] == 1:
+            through_network = through_network.sum(1, keepdim=True)
+        gradient = through_network + _gradient(loss.total, image)
         # Sums depend on the order of memory, so that order is always the same.
         return loss.detach(), gradient.contiguous()
+
+    @property
+    def _layers(self) -> set[Layer]:
+        return {*self._params.content_layers, *self._params.style_layers}
 
     def _grams(self, F: Mapping[Layer, Tensor], T: Mapping[Key, Tensor] | None) -> Grams:
         if T is None:
@@ -120,21 +135,20 @@ class Objective:
 
     def _guides(self, picture: Tensor, guides: Guides) -> dict[Key, Tensor]:
         """How much each position of each layer belongs to each region."""
-        features = self._network.features(picture, self._params.style_layers)
         return {
-            (layer, label): guides.at(label, features[layer], layer)
+            (layer, label): guides.at(label, size_at(layer, picture.shape[-2:]), layer)
             for layer in self._params.style_layers
             for label in guides.regions
         }
 
-    def _style_targets(self) -> Grams:
+    def _style_targets(self, styles: Sequence[Tensor]) -> Grams:
         """The blend of the styles' Gram matrices, region by region."""
         sums: Grams = {}
         totals: dict[Key, float] = {}
-        blend = self._params.blend_weights(len(self._styles))
-        for number, (style, weight) in enumerate(zip(self._styles, blend, strict=True)):
+        blend = self._params.blend_weights(len(styles))
+        for number, (style, weight) in enumerate(zip(styles, blend, strict=True)):
             T = self._guides(style, self._masks.styles[number]) if self._masks else None
-            features = self._network.features(style, self._params.style_layers)
+            features = self._network.exact.features(style, self._params.style_layers)
             for key, matrix in self._grams(features, T).items():
                 sums[key] = sums.get(key, torch.zeros_like(matrix)) + weight * matrix
                 totals[key] = totals.get(key, 0) + weight
@@ -160,3 +174,8 @@ class Objective:
             for layer, weight in layer_weights.items()
             for label, region in self._masks.content.regions.items()
         }
+
+
+def _gradient(total: Tensor, of: Tensor) -> Tensor:
+    (gradient,) = torch.autograd.grad(total, of, retain_graph=True)
+    return gradient

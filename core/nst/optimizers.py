@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from core.nst.objective import LossTerms
+from core.nst.preconditioner import Preconditioner, identity
 from core.params import Optimizer as Name
 
 State = dict[str, Tensor]
@@ -54,9 +55,13 @@ class Optimizer(Protocol):
         ...
 
 
-def make_optimizer(name: Name, learning_rate: float) -> Optimizer:
-    """The optimiser of that name."""
-    return Adam(learning_rate) if name is Name.ADAM else LBFGS(learning_rate)
+def make_optimizer(
+    name: Name, learning_rate: float, preconditioner: Preconditioner = identity
+) -> Optimizer:
+    """The optimiser of that name; only L-BFGS has a use for the preconditioner."""
+    if name is Name.ADAM:
+        return Adam(learning_rate)
+    return LBFGS(learning_rate, preconditioner)
 
 
 class Adam:
@@ -118,14 +123,16 @@ class LBFGS:
 
     Args:
         learning_rate: the first step length to try.
+        preconditioner: P of H_0 = gamma P (algorithm 7.4 leaves H_0 free).
     """
 
     HISTORY = 10
     _SUFFICIENT = 1e-4  # c_1 of eq. 3.4
     _TRIALS = 10
 
-    def __init__(self, learning_rate: float) -> None:
+    def __init__(self, learning_rate: float, preconditioner: Preconditioner = identity) -> None:
         self._learning_rate = learning_rate
+        self._precondition = preconditioner
         #: The last changes of picture and gradient, and 1 / (s . y), oldest first.
         self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
 
@@ -180,9 +187,10 @@ class LBFGS:
             alpha = rho * _dot(s, q)
             q = q - alpha * y
             alphas.append(alpha)
+        q = self._precondition(q)
         if self._pairs:
             s, y, rho = self._pairs[-1]
-            q = q / (rho * _dot(y, y))  # gamma of eq. 7.20
+            q = q / (rho * _dot(y, self._precondition(y)))  # gamma of eq. 7.20, with P
         for (s, y, rho), alpha in zip(self._pairs, reversed(alphas), strict=True):
             q = q + (alpha - rho * _dot(y, q)) * s
         return -q

@@ -7,8 +7,6 @@ when the result is large, and saves most of the time.
 
 from __future__ import annotations
 
-from core.params import MIN_SIDE
-
 
 def scales(size: int, pyramid: str) -> tuple[int, ...]:
     """The longer sides to paint at, from the smallest to ``size``.
@@ -25,8 +23,3 @@ def scales(size: int, pyramid: str) -> tuple[int, ...]:
     while round(size / float(ratio) ** len(sides)) >= int(smallest):
         sides.append(round(size / float(ratio) ** len(sides)))
     return tuple(reversed(sides))
-
-
-def usable(side: int, sizes: list[tuple[int, int]]) -> bool:
-    """Whether pictures of these proportions keep enough pixels at that longer side."""
-    return all(round(min(size) * side / max(size)) >= MIN_SIDE for size in sizes)

@@ -35,14 +35,18 @@ class Guides:
     #: By label, such as ``#ff0000``: 1 inside the region and 0 outside, (1, 1, H, W).
     regions: dict[str, Tensor]
 
-    def at(self, label: str, features: Tensor, layer: str) -> Tensor:
+    def at(self, label: str, size: tuple[int, int], layer: str) -> Tensor:
         """How much each position of a layer belongs to a region: shape (H', W'), 0 to 1.
+
+        Args:
+            label: of the region.
+            size: H' and W' of the layer.
+            layer: its name.
 
         Raises:
             InvalidRequest: hardly any position does.
         """
-        height, width = features.shape[-2:]
-        guide = nn.adaptive_avg_pool2d(self.regions[label], (height, width))[0, 0]
+        guide = nn.adaptive_avg_pool2d(self.regions[label], size)[0, 0]
         if float(guide.sum()) < _LEAST_POSITIONS:
             raise InvalidRequest(
                 [

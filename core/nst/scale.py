@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
+from core.errors import InvalidRequest
 from core.nst import colour
 from core.nst.objective import Masks, Objective
+from core.nst.preconditioner import Preconditioner, Smoothing, identity
 from core.nst.regions import check_labels, read_mask
 from core.nst.tensors import to_tensor
-from core.nst.vgg import VGG19
+from core.nst.vgg import VGG19, deepest, size_at
 from core.params import Color, Init, StyleParams
 from core.pictures import Pictures
 
@@ -38,16 +40,32 @@ class Scale:
             generator = torch.Generator().manual_seed(self.params.seed)
             start = torch.rand(self.content.shape, generator=generator).to(self.content.device)
         elif kind is Init.STYLE:
-            start = self._resized(self.styles[0])
+            start = self._resized(self.styles[0]).clamp(0, 1)
         elif kind is Init.IMAGE and self.init_image is not None:
             start = self.init_image
         else:
             start = self.content
         return colour.luminance(start) if self._grey else start
 
-    def enlarged(self, image: Tensor) -> Tensor:
-        """The result of a smaller scale, to go on from."""
-        return self._resized(image)
+    def enlarged(self, image: Tensor, smaller: Scale) -> Tensor:
+        """The result of a smaller scale, to go on from.
+
+        What was painted there is enlarged, and laid over this scale's start: its
+        detail, which the smaller one could not have, would be lost otherwise.
+        Noise has no detail worth keeping.
+        """
+        if self.params.init is Init.NOISE:
+            return self._resized(image).clamp(0, 1)
+        return self.start() + self._resized(image - smaller.start())
+
+    def preconditioner(self) -> Preconditioner:
+        """What L-BFGS begins with: from a picture, broad strokes first.
+
+        From noise it is the fine detail that has to go.
+        """
+        if self.params.init is Init.NOISE:
+            return identity
+        return Smoothing(self.height, self.width, self.content.device)
 
     def shown(self, image: Tensor) -> Tensor:
         """What a person sees: shape (1, 3, H, W), RGB in [0, 1]."""
@@ -59,7 +77,7 @@ class Scale:
 
     def _resized(self, image: Tensor) -> Tensor:
         size = (self.height, self.width)
-        return nn.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
+        return nn.interpolate(image, size, mode="bicubic", antialias=True)
 
 
 def make_scale(pictures: Pictures, params: StyleParams, network: VGG19) -> Scale:
@@ -87,6 +105,22 @@ def make_scale(pictures: Pictures, params: StyleParams, network: VGG19) -> Scale
         styles=styles,
         init_image=None if init is None else to_tensor(init, size, network.device),
     )
+
+
+def fits(pictures: Pictures, params: StyleParams) -> bool:
+    """Whether every picture, and every region of every mask, can be seen at ``params.size``."""
+    try:
+        size = params.scaled_size(pictures.content.size, "content")
+        sizes = [size, *(params.style_size(style.size) for style in pictures.styles)]
+        masks = _read_masks(pictures, params, size, torch.device("cpu"))
+        if masks is not None:
+            layer = deepest(params.style_layers)
+            for guides, (width, height) in zip((masks.content, *masks.styles), sizes, strict=True):
+                for label in guides.regions:
+                    guides.at(label, size_at(layer, (height, width)), layer)
+    except InvalidRequest:
+        return False
+    return True
 
 
 def _recolour(style: Tensor, content: Tensor, params: StyleParams) -> Tensor:

@@ -21,8 +21,8 @@ from core.nst.descent import descend
 from core.nst.devices import pick_dtype
 from core.nst.objective import LossTerms
 from core.nst.optimizers import Optimizer, State, make_optimizer
-from core.nst.pyramid import scales, usable
-from core.nst.scale import Scale, make_scale
+from core.nst.pyramid import scales
+from core.nst.scale import Scale, fits, make_scale
 from core.nst.tensors import to_picture, to_pixels
 from core.nst.vgg import VGG19
 from core.params import StyleParams
@@ -88,18 +88,18 @@ def stylize(
     sides = [
         side
         for side in scales(params.size, params.pyramid)
-        if side == params.size
-        or usable(side, [pictures.content.size, *(style.size for style in pictures.styles)])
+        if side == params.size or fits(pictures, params.at_size(side))
     ]
     plan = Plan(sides, params.steps)
     saved = None if resume is None else checkpoint.unpack(resume, network.device)
     begin = 0 if saved is None else int(saved["scale"])
-    image = None  # (1, 3, H, W), or (1, 1, H, W) where only luminance is painted
+    painted: tuple[Tensor, Scale] | None = None
 
     for number in range(begin, len(sides)):
         scale = make_scale(pictures, params.at_size(sides[number]), network)
-        image = scale.start() if image is None else scale.enlarged(image)
-        optimizer = make_optimizer(params.optimizer, params.learning_rate)
+        # (1, 3, H, W), or (1, 1, H, W) where only luminance is painted
+        image = scale.start() if painted is None else scale.enlarged(*painted)
+        optimizer = make_optimizer(params.optimizer, params.learning_rate, scale.preconditioner())
         first = 0
         if saved is not None and number == begin:
             first, image = _restored(saved, image, optimizer)
@@ -113,9 +113,9 @@ def stylize(
             }
             if reached.step < params.steps:
                 yield plan.record(number, reached.step, scale, reached.point.loss, image, state)
+        painted = image, scale
 
     # The result is a picture that can be shown, and its loss is computed in float32.
-    assert image is not None
     image = image.clamp(0, 1)
     loss = scale.objective.in_float32().at(image)
     yield plan.record(len(sides) - 1, params.steps, scale, loss, image, state)

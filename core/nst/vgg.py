@@ -6,7 +6,7 @@ Recognition", table 1, column E. Features are taken after the ReLU.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as nn
@@ -64,6 +64,8 @@ class VGG19:
             )
             for layer in LAYERS
         }
+        #: Made when first asked for, and shared by all of them.
+        self._variants = {(dtype, pooling, padding): self}
 
     def using(
         self,
@@ -73,9 +75,16 @@ class VGG19:
     ) -> VGG19:
         """The same network with another number format, pooling or padding."""
         wanted = (dtype or self.dtype, pooling or self._pooling, padding or self._padding)
-        if wanted == (self.dtype, self._pooling, self._padding):
-            return self
-        return VGG19(self._weights, self._mean, self.device, *wanted)
+        if wanted not in self._variants:
+            network = VGG19(self._weights, self._mean, self.device, *wanted)
+            self._variants[wanted] = network
+            network._variants = self._variants
+        return self._variants[wanted]
+
+    @property
+    def exact(self) -> VGG19:
+        """The same network in float32, or better if it is."""
+        return self.using(torch.promote_types(self.dtype, torch.float32))
 
     def features(self, image: Tensor, layers: Iterable[Layer]) -> dict[Layer, Tensor]:
         """The features of a picture, after the ReLU, by layer.
@@ -89,17 +98,86 @@ class VGG19:
             (rounded down) by every pool before it.
         """
         wanted = set(layers)
-        found: dict[Layer, Tensor] = {}
+        return {
+            layer: x for layer, x in self._activations(image, deepest(wanted)) if layer in wanted
+        }
+
+    def activations(self, image: Tensor, layers: Iterable[Layer]) -> dict[Layer, Tensor]:
+        """The features of every layer up to the deepest of ``layers``, for :meth:`backward`."""
+        return dict(self._activations(image, deepest(layers)))
+
+    def backward(
+        self, activations: dict[Layer, Tensor], gradient_at: Callable[[Layer], Tensor | None]
+    ) -> Tensor:
+        """The gradient with respect to the picture, by the chain rule.
+
+        Autograd would give the same. For this one network, written out, nothing is
+        computed or kept that is not needed: the gradients that meet at a style
+        layer are added in place, and an activation is let go as soon as it is used.
+
+        Args:
+            activations: of the picture; emptied on the way.
+            gradient_at: the gradient with respect to the features of a layer, of
+                their shape, to be written over; None where there is none.
+
+        Returns:
+            Shape (1, 3, H, W), in float32 or better.
+        """
+        g: Tensor | None = None
+        while activations:
+            layer, F = activations.popitem()  # the deepest
+            own = gradient_at(layer)
+            g = own if g is None else g if own is None else g.add_(own)
+            if g is not None:
+                g = torch.ops.aten.threshold_backward(g, F, 0)  # ReLU
+                below = activations[LAYERS[LAYERS.index(layer) - 1]] if activations else None
+                g = self._back(g, layer, below)
+        if g is None:
+            raise ValueError("gradient_at gave no gradient for any layer")
+        return g.to(torch.promote_types(g.dtype, torch.float32))
+
+    def _activations(self, image: Tensor, last: Layer) -> Iterator[tuple[Layer, Tensor]]:
         x = (image - self._mean_pixel).to(self.dtype, memory_format=torch.channels_last)
         for layer in LAYERS:
-            if layer.endswith("_1") and layer != "conv1_1":
+            if _begins_block(layer):
                 x = self._pool(x, layer)  # (1, C, H' // 2, W' // 2)
-            x = nn.relu(self._convolve(x, layer))  # (1, C, H', W')
-            if layer in wanted:
-                found[layer] = x
-                if len(found) == len(wanted):
-                    break
-        return found
+            x = nn.relu(self._convolve(x, layer), inplace=True)  # (1, C, H', W')
+            yield layer, x
+            if layer == last:
+                return
+
+    def _back(self, g: Tensor, layer: Layer, below: Tensor | None) -> Tensor:
+        """From the output of a layer's convolution to the output of the layer below."""
+        if below is None:
+            return self._convolve_back(g, layer, g.shape[-2:])
+        if not _begins_block(layer):
+            return self._convolve_back(g, layer, below.shape[-2:])
+        with torch.enable_grad():
+            # Pooling again is cheap; to remember which pixel was the largest is not.
+            below = below.detach().requires_grad_()
+            pooled = self._pool(below, layer)
+        g = self._convolve_back(g, layer, pooled.shape[-2:])
+        return torch.autograd.grad(pooled, below, g)[0]
+
+    def _convolve_back(self, g: Tensor, layer: Layer, size: Sequence[int]) -> Tensor:
+        weight, _ = self._convolutions[layer]
+        margin = 1 if self._padding is Padding.REPLICATE else 0
+        height, width = size[0] + 2 * margin, size[1] + 2 * margin
+        # Only the shape of the convolution's input counts.
+        x = torch.empty(
+            (1, weight.shape[1], height, width),
+            dtype=g.dtype,
+            device=g.device,
+            memory_format=torch.channels_last,
+        )
+        (g, _, _) = torch.ops.aten.convolution_backward(
+            g, x, weight, None, (1, 1), (1 - margin,) * 2, (1, 1), False, (0, 0), 1,
+            (True, False, False),
+        )  # fmt: skip
+        if margin:
+            inner = x[:, :, 1:-1, 1:-1]
+            g = torch.ops.aten.replication_pad2d_backward(g, inner, (1, 1, 1, 1))
+        return g
 
     def _convolve(self, x: Tensor, layer: Layer) -> Tensor:
         weight, bias = self._convolutions[layer]
@@ -113,3 +191,20 @@ class VGG19:
         # Departure: the paper found average pooling "slightly more appealing",
         # but the published weights are normalised for max pooling.
         return nn.max_pool2d(x, 2)
+
+
+def size_at(layer: Layer, size: Sequence[int]) -> tuple[int, int]:
+    """Height and width of the features that a layer has of a picture of that height and width."""
+    pools = int(layer[4]) - 1
+    height, width = size
+    return height >> pools, width >> pools
+
+
+def deepest(layers: Iterable[Layer]) -> Layer:
+    """The one of them that is furthest from the picture."""
+    return max(layers, key=LAYERS.index)
+
+
+def _begins_block(layer: Layer) -> bool:
+    """Whether there is a pool before it."""
+    return layer.endswith("_1") and layer != LAYERS[0]

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from httpx_sse import EventSource
 from PIL import Image
 
 from core.jobs import new_job_id
@@ -86,6 +87,29 @@ def test_a_wrong_input_is_a_422_and_the_service_goes_on(running: Service, sample
     answer = running.post(readme, samples / "styles" / "woodblock.jpg")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "content")
     assert running.http.get(f"/jobs/{new_job_id()}").status_code == 404
+
+
+def test_a_job_is_followed_from_its_first_event_to_its_last(
+    running: Service, samples: Path
+) -> None:
+    job = post_sample(running, samples, size=64, steps=60)
+    names, told, fractions = [], [], []
+    with running.http.stream("GET", job["links"]["events"], timeout=PATIENCE_SECONDS) as answer:
+        for event in EventSource(answer).iter_sse():
+            names.append(event.event)
+            told.append(json.loads(event.data))
+    assert names[:2] == ["queued", "started"]
+    assert names[-1] == "succeeded"
+    assert set(names[2:-1]) == {"progress", "preview"}
+    fractions = [each["progress"]["fraction"] for each in told if each["progress"]]
+    assert fractions == sorted(fractions)
+    assert told[-1] == running.http.get(job["links"]["self"]).json()
+    metrics = told[-1]["metrics"]
+    assert (metrics["steps"], metrics["device"], metrics["attempts"]) == (60, "cpu", 1)
+    assert metrics["run_seconds"] >= metrics["optimize_seconds"] > 0
+    assert metrics["peak_memory_bytes"] > 2**20
+    preview = running.http.get(job["links"]["preview"])
+    assert Image.open(io.BytesIO(preview.content)).size == (64, 43)
 
 
 @pytest.mark.parametrize("child", ["api", "worker", "valkey"])

@@ -13,6 +13,7 @@ from redis import Redis
 
 from api.app import create_app
 from api.deps import Services
+from api.server import Server
 from core.addresses import AddressGuard, PromptGuard
 from core.blobs import open_blobs
 from core.keyring import KeyRing
@@ -74,7 +75,7 @@ class serving:  # noqa: N801 - reads as a verb
 
     def __init__(self, services: Services) -> None:
         config = uvicorn.Config(create_app(services), port=0, log_config=None)
-        self._server = uvicorn.Server(config)
+        self._server = Server(config)
         self._socket = config.bind_socket()
         self._socket.listen(100)  # who comes before the server is up waits for it
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
@@ -84,6 +85,10 @@ class serving:  # noqa: N801 - reads as a verb
         host, port = self._socket.getsockname()
         self._client = httpx.Client(base_url=f"http://{host}:{port}", timeout=30)
         return self._client
+
+    def stop(self) -> None:
+        """Have the server stop, while clients are connected."""
+        self._server.should_exit = True
 
     def __exit__(self, *_: object) -> None:
         self._client.close()

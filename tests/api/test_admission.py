@@ -48,13 +48,16 @@ def assert_refused(answer: httpx.Response, status: int, code: str) -> dict[str, 
 
 
 def test_a_full_queue_takes_no_more_until_a_job_is_claimed(
-    narrow: httpx.Client, services: Services
+    narrow: httpx.Client, services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = post(narrow).json()["id"]
     post(narrow)
     before = stored(services)
     other = files(png(photo(50, 50, seed=9)))
+    caplog.set_level("INFO", "api.errors")
     assert_refused(post(narrow, other), 503, "queue_full")
+    (told,) = (record for record in caplog.records if record.name == "api.errors")
+    assert (told.levelname, told.message) == ("INFO", "refused")
     assert stored(services) == before
     services.store.claim(first)
     assert post(narrow, other).status_code == 202

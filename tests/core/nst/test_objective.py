@@ -1,0 +1,51 @@
+"""The objective and its gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from core.nst import VGG19
+from core.nst.objective import Objective
+from core.params import StyleParams
+
+
+def random_picture(height: int, width: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(1, 3, height, width, dtype=torch.float64, generator=generator)
+
+
+@pytest.mark.parametrize("channels", [1, 3], ids=["grey", "colour"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"tv_weight": 3.0},
+        {"content_layers": ["conv2_2", "conv4_2"], "style_layers": ["conv1_2", "conv2_2"]},
+        {"content_weight": 0.0},
+        {"style_layers": ["conv1_1"], "content_layers": ["conv1_1"]},
+    ],
+)
+def test_the_gradient_is_that_of_the_total(
+    tiny_network: VGG19, channels: int, given: dict[str, Any]
+) -> None:
+    network = tiny_network.using(torch.float64)
+    content, style = random_picture(20, 26, seed=0), random_picture(24, 18, seed=1)
+    objective = Objective(network, content, [style], StyleParams.model_validate(given))
+    image = random_picture(20, 26, seed=2)[:, :channels].requires_grad_()
+    total = objective(image.expand(-1, 3, -1, -1)).total
+    (expected,) = torch.autograd.grad(total, image)
+    loss, gradient = objective.with_gradient(image)
+    torch.testing.assert_close(loss.total, total)
+    torch.testing.assert_close(gradient, expected, check_dtype=False, rtol=1e-6, atol=0)
+
+
+def test_what_it_aims_at_is_exact_whatever_the_steps_are_computed_in(tiny_network: VGG19) -> None:
+    content, style = (random_picture(32, 32, seed).float() for seed in (0, 1))
+    image = random_picture(32, 32, 2).float()
+    exact = Objective(tiny_network, content, [style], StyleParams())
+    rough = Objective(tiny_network.using(torch.bfloat16), content, [style], StyleParams())
+    assert torch.equal(rough.in_float32().at(image).total, exact.at(image).total)
+    assert not torch.equal(rough.at(image).total, exact.at(image).total)

@@ -1,0 +1,38 @@
+"""What a record is told of a run: its progress, and its files."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from core.encoding import Encoded
+from core.jobs import Loss, Picture, Progress
+from core.nst import Step
+
+
+def picture_of(file: Encoded) -> Picture:
+    """What a record says of a file."""
+    return Picture(
+        sha256=sha256(file.data).hexdigest(),
+        media_type=file.media_type,
+        size_bytes=len(file.data),
+    )
+
+
+def progress_of(step: Step, fraction: float, eta_seconds: float | None) -> Progress:
+    """What a step's record tells the caller. Waits for the device."""
+    return Progress(
+        step=step.step,
+        steps=step.steps,
+        fraction=round(fraction, 4),
+        scale=step.scale,
+        scales=step.scales,
+        width=step.width,
+        height=step.height,
+        loss=Loss(
+            total=float(step.loss.total),
+            content=float(step.loss.content),
+            style=float(step.loss.style),
+            tv=float(step.loss.tv),
+        ),
+        eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
+    )
