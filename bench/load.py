@@ -164,8 +164,13 @@ class Load:
 
     def check_jobs(self) -> None:
         """Wait for every accepted job to end."""
-        ends = Counter(self._cluster.ended(each, within=300).status for each in self._accepted)
+        ends = Counter(self._end_of(each) for each in self._accepted)
         print(f"accepted jobs: {dict(ends)}")
+
+    def _end_of(self, job_id: str) -> str:
+        job = self._cluster.store.get(job_id)
+        job = job if job.status.done else self._cluster.ended(job_id, within=300)
+        return job.status.value
 
 
 def main() -> None:
