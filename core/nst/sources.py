@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-import torchvision
 from PIL import Image
 from torch import Tensor
 
@@ -106,6 +105,8 @@ def fetch_torchvision(calibration: Sequence[Image.Image], *, progress: bool) -> 
     Raises:
         WeightsUnavailable: torchvision could not fetch them.
     """
+    import torchvision  # seconds, and only this network needs it
+
     weights = torchvision.models.VGG19_Weights.IMAGENET1K_V1
     try:
         state = weights.get_state_dict(progress=progress, check_hash=True)
