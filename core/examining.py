@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict
 
-from core.images import Label, decode, decode_mask, labels_of
+from core.images import Label, decode, decode_mask, regions_of
 
 
 class Seen(BaseModel):
@@ -17,8 +17,8 @@ class Seen(BaseModel):
     #: In pixels, upright.
     width: int
     height: int
-    #: The colours of a mask; None of another picture.
-    labels: frozenset[Label] | None = None
+    #: The colours of a mask, and the part of its area that each has; None of another picture.
+    regions: tuple[tuple[Label, float], ...] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -37,7 +37,7 @@ def examine(data: bytes, mask: bool, *, max_pixels: int) -> Seen:
         InvalidPicture: as ``core.images.decode`` and ``decode_mask``.
     """
     if mask:
-        labels = decode_mask(data, max_pixels=max_pixels)
-        return Seen(width=labels.width, height=labels.height, labels=labels_of(labels))
+        regions = decode_mask(data, max_pixels=max_pixels)
+        return Seen(width=regions.width, height=regions.height, regions=regions_of(regions))
     picture = decode(data, max_pixels=max_pixels).picture
     return Seen(width=picture.width, height=picture.height)

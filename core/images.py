@@ -19,7 +19,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from core.errors import InvalidPicture
 from core.icc import to_srgb
-from core.params import MIN_SIDE
+from core.params import MAX_REGIONS, MIN_SIDE
 
 #: The formats that uploads may have, by Pillow's names.
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF")
@@ -36,9 +36,6 @@ _BEGINNINGS = (
 
 #: Those of masks: JPEG and AVIF smear the borders between regions.
 MASK_FORMATS = ("PNG", "WEBP", "TIFF", "GIF")
-
-#: More colours than this are no regions, but a photograph or smoothed borders.
-MAX_REGIONS = 16
 
 #: A region's colour: red, green and blue.
 Label = tuple[int, ...]
@@ -122,11 +119,12 @@ def decode_mask(data: bytes, *, max_pixels: int) -> Image.Image:
     return mask
 
 
-def labels_of(mask: Image.Image) -> frozenset[Label]:
-    """The colours of a mask that :func:`decode_mask` has read."""
+def regions_of(mask: Image.Image) -> tuple[tuple[Label, float], ...]:
+    """The colours of a mask that :func:`decode_mask` has read, and their parts of its area."""
     counted = mask.getcolors(MAX_REGIONS)
     assert counted is not None
-    return frozenset(color for _, color in counted if isinstance(color, tuple))
+    pixels = mask.width * mask.height
+    return tuple((color, count / pixels) for count, color in counted if isinstance(color, tuple))
 
 
 def sniff_media_type(data: bytes) -> str:

@@ -1,9 +1,12 @@
-"""The labels of regions: those of the content must be those of the styles."""
+"""The regions of masks: those of the content must be those of the styles, and none too small."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from core.errors import InvalidPicture
 from core.images import Label
+from core.params import LEAST_POSITIONS, Layer, size_at
 
 
 def check_labels(mask: str, wanted: frozenset[Label], there: frozenset[Label]) -> None:
@@ -29,6 +32,34 @@ def check_labels(mask: str, wanted: frozenset[Label], there: frozenset[Label]) -
             f"is for the region of the same colour, and the content has {_names(wanted)}",
             mask,
         )
+
+
+def check_areas(
+    mask: str, areas: Mapping[Label, float], size: tuple[int, int], layers: Sequence[Layer]
+) -> None:
+    """See that every region is large enough to be seen at every layer.
+
+    Args:
+        mask: the field of the mask.
+        areas: the part of the mask that each region covers.
+        size: width and height that its picture is used at.
+        layers: where the style is compared.
+
+    Raises:
+        InvalidPicture: naming a region that is not, the layer, and the remedy.
+    """
+    for layer in layers:
+        width, height = size_at(layer, size)
+        for label, area in areas.items():
+            if area * width * height < LEAST_POSITIONS:
+                name = _names(frozenset({label}))
+                raise InvalidPicture(
+                    f"has the region {name}, which is too small to be seen at {layer}: it "
+                    f"covers {area:.2%} of {size[0]}x{size[1]} pixels, and needs "
+                    f"{LEAST_POSITIONS / (width * height):.2%}; enlarge it, leave it out, or ask "
+                    "for a larger size",
+                    mask,
+                )
 
 
 def _names(labels: frozenset[Label]) -> str:

@@ -37,7 +37,7 @@ from core.choices import (
 )
 from core.errors import FieldError, InvalidRequest
 from core.presets import LEARNING_RATES, PRESETS
-from core.sizes import MIN_SIDE, MIN_SIZE, fit
+from core.sizes import LEAST_POSITIONS, MAX_REGIONS, MIN_SIDE, MIN_SIZE, fit, size_at
 
 _BALANCED = PRESETS[Preset.BALANCED]
 
@@ -226,6 +226,8 @@ def _field_error(detail: ErrorDetails) -> FieldError:
 
 __all__ = [
     "LAYERS",
+    "LEAST_POSITIONS",
+    "MAX_REGIONS",
     "MIN_SIDE",
     "MIN_SIZE",
     "Color",
@@ -241,4 +243,5 @@ __all__ = [
     "StyleParams",
     "fit",
     "parse_params",
+    "size_at",
 ]

@@ -10,6 +10,19 @@ MIN_SIDE = 16
 #: The least `size` that can be asked for.
 MIN_SIZE = 64
 
+#: A mask of more colours has no regions, but is a photograph or has smoothed borders.
+MAX_REGIONS = 16
+
+#: A region must cover so many positions of a layer to have a Gram matrix there.
+LEAST_POSITIONS = 1.0
+
+
+def size_at(layer: str, size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height of the features that a layer of VGG-19 has of a picture of that size."""
+    pools = int(layer[4]) - 1  # each halves, and drops an odd row or column
+    width, height = size
+    return width >> pools, height >> pools
+
 
 def fit(size: tuple[int, int], longer_side: int, field: str) -> tuple[int, int]:
     """Width and height with the longer side as asked, proportions kept.

@@ -15,7 +15,7 @@ from core.errors import FieldError, InvalidPicture, InvalidRequest
 from core.examining import Examine, Seen
 from core.images import Decoded, Label, decode, decode_mask
 from core.jobs import Inputs, Picture
-from core.labels import check_labels
+from core.labels import check_areas, check_labels
 from core.params import Init, StyleParams
 from core.pictures import Pictures
 
@@ -139,11 +139,14 @@ class Uploads:
         if self.content_mask is not None:
             masks = (self.content_mask, *self.style_masks)
             pictures = (self.content, *self.styles)
-            labels = [
-                _labels_of(mask, picture, size, examine)
+            regions = [
+                _regions_of(mask, picture, size, examine)
                 for mask, picture, size in zip(masks, pictures, sizes, strict=True)
             ]
+            labels = [frozenset(areas) for areas in regions]
             check_labels(self.content_mask.name, labels[0], frozenset().union(*labels[1:]))
+            for mask, areas, size in zip(masks, regions, scaled, strict=True):
+                check_areas(mask.name, areas, size, params.style_layers)
         return max(width * height for width, height in scaled)
 
     def load(self, max_pixels: int) -> Pictures:
@@ -227,10 +230,10 @@ def _seen(upload: Upload, examine: Examine, *, mask: bool = False) -> Seen:
         raise error.named(upload.name) from error
 
 
-def _labels_of(
+def _regions_of(
     upload: Upload, picture: Upload, size: tuple[int, int], examine: Examine
-) -> frozenset[Label]:
-    """The colours of a mask, which must be as large as its picture."""
+) -> dict[Label, float]:
+    """The colours of a mask, which must be as large as its picture, and their parts of it."""
     mask = _seen(upload, examine, mask=True)
     if mask.size != size:
         raise InvalidPicture(
@@ -238,5 +241,5 @@ def _labels_of(
             f"belongs to is {size[0]}x{size[1]}; draw the mask on the picture itself",
             upload.name,
         )
-    assert mask.labels is not None
-    return mask.labels
+    assert mask.regions is not None
+    return dict(mask.regions)

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.errors import FieldError, InvalidRequest
 from core.nst.losses import content_loss, gram, guided_gram, style_loss, tv_loss
 from core.nst.regions import Guides
-from core.nst.vgg import VGG19, size_at
+from core.nst.vgg import VGG19
 from core.params import Layer, StyleParams
 
 #: A layer and a region; without masks there is one region, "".
@@ -73,7 +73,7 @@ class Objective:
             # Whatever the steps are computed in, what they aim at is exact.
             self._P = network.exact.features(content, params.content_layers)
             self._A = self._style_targets(styles)
-            self._T = self._guides(content, masks.content) if masks else None
+            self._T = self._guides(masks.content) if masks else None
         self._weights = self._region_weights()
 
     def in_float32(self) -> Objective:
@@ -133,10 +133,10 @@ class Objective:
             return {(layer, ""): gram(F[layer]) for layer in self._params.style_layers}
         return {(layer, label): guided_gram(F[layer], T[layer, label]) for layer, label in T}
 
-    def _guides(self, picture: Tensor, guides: Guides) -> dict[Key, Tensor]:
+    def _guides(self, guides: Guides) -> dict[Key, Tensor]:
         """How much each position of each layer belongs to each region."""
         return {
-            (layer, label): guides.at(label, size_at(layer, picture.shape[-2:]), layer)
+            (layer, label): guides.at(label, layer)
             for layer in self._params.style_layers
             for label in guides.regions
         }
@@ -147,7 +147,7 @@ class Objective:
         totals: dict[Key, float] = {}
         blend = self._params.blend_weights(len(styles))
         for number, (style, weight) in enumerate(zip(styles, blend, strict=True)):
-            T = self._guides(style, self._masks.styles[number]) if self._masks else None
+            T = self._guides(self._masks.styles[number]) if self._masks else None
             features = self._network.exact.features(style, self._params.style_layers)
             for key, matrix in self._grams(features, T).items():
                 sums[key] = sums.get(key, torch.zeros_like(matrix)) + weight * matrix

@@ -18,12 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
-
-#: More colours than this are no flat colours, but a photograph or a lossy file.
-MAX_LABELS = 16
-
-#: A region must cover this many positions of a layer to have a Gram matrix there.
-_LEAST_POSITIONS = 1.0
+from core.params import LEAST_POSITIONS, MAX_REGIONS, Layer, size_at
 
 
 @dataclass(frozen=True)
@@ -35,19 +30,20 @@ class Guides:
     #: By label, such as ``#ff0000``: 1 inside the region and 0 outside, (1, 1, H, W).
     regions: dict[str, Tensor]
 
-    def at(self, label: str, size: tuple[int, int], layer: str) -> Tensor:
+    def at(self, label: str, layer: Layer) -> Tensor:
         """How much each position of a layer belongs to a region: shape (H', W'), 0 to 1.
 
         Args:
             label: of the region.
-            size: H' and W' of the layer.
             layer: its name.
 
         Raises:
             InvalidRequest: hardly any position does.
         """
-        guide = nn.adaptive_avg_pool2d(self.regions[label], size)[0, 0]
-        if float(guide.sum()) < _LEAST_POSITIONS:
+        region = self.regions[label]
+        width, height = size_at(layer, (region.shape[3], region.shape[2]))
+        guide = nn.adaptive_avg_pool2d(region, (height, width))[0, 0]
+        if float(guide.sum()) < LEAST_POSITIONS:
             raise InvalidRequest(
                 [
                     FieldError(
@@ -70,12 +66,12 @@ def read_mask(mask: Image.Image, size: tuple[int, int], field: str, device: torc
     pixels = np.asarray(resized).astype(np.int64)  # (H, W, 3)
     codes = pixels @ np.array([65536, 256, 1])  # (H, W)
     labels = np.unique(codes)
-    if len(labels) > MAX_LABELS:
+    if len(labels) > MAX_REGIONS:
         raise InvalidRequest(
             [
                 FieldError(
                     field,
-                    f"has {len(labels)} colours; expected at most {MAX_LABELS} flat ones, "
+                    f"has {len(labels)} colours; expected at most {MAX_REGIONS} flat ones, "
                     "one per region. Save it as PNG, without smoothing",
                 )
             ]

@@ -14,7 +14,7 @@ from core.nst.objective import Masks, Objective
 from core.nst.preconditioner import Preconditioner, Smoothing, identity
 from core.nst.regions import check_labels, read_mask
 from core.nst.tensors import to_tensor
-from core.nst.vgg import VGG19, deepest, size_at
+from core.nst.vgg import VGG19, deepest
 from core.params import Color, Init, StyleParams
 from core.pictures import Pictures
 
@@ -111,13 +111,13 @@ def fits(pictures: Pictures, params: StyleParams) -> bool:
     """Whether every picture, and every region of every mask, can be seen at ``params.size``."""
     try:
         size = params.scaled_size(pictures.content.size, "content")
-        sizes = [size, *(params.style_size(style.size) for style in pictures.styles)]
+        for style in pictures.styles:
+            params.style_size(style.size)
         masks = _read_masks(pictures, params, size, torch.device("cpu"))
         if masks is not None:
-            layer = deepest(params.style_layers)
-            for guides, (width, height) in zip((masks.content, *masks.styles), sizes, strict=True):
+            for guides in (masks.content, *masks.styles):
                 for label in guides.regions:
-                    guides.at(label, size_at(layer, (height, width)), layer)
+                    guides.at(label, deepest(params.style_layers))
     except InvalidRequest:
         return False
     return True

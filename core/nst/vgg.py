@@ -193,13 +193,6 @@ class VGG19:
         return nn.max_pool2d(x, 2)
 
 
-def size_at(layer: Layer, size: Sequence[int]) -> tuple[int, int]:
-    """Height and width of the features that a layer has of a picture of that height and width."""
-    pools = int(layer[4]) - 1
-    height, width = size
-    return height >> pools, width >> pools
-
-
 def deepest(layers: Iterable[Layer]) -> Layer:
     """The one of them that is furthest from the picture."""
     return max(layers, key=LAYERS.index)

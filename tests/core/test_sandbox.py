@@ -58,7 +58,7 @@ def test_a_picture_is_seen_as_it_would_be_here(sandbox: Sandbox) -> None:
     for data, is_mask in ((PHOTO, False), (turned, False), (mask, True)):
         assert look(sandbox, data, is_mask) == examine(data, is_mask, max_pixels=MAX_PIXELS)
     assert look(sandbox, turned).size == (48, 64)
-    assert look(sandbox, mask, mask=True).labels == frozenset([(7, 7, 7)])
+    assert look(sandbox, mask, mask=True).regions == (((7, 7, 7), 1.0),)
 
 
 def test_a_file_that_is_refused_is_refused_in_the_same_words(sandbox: Sandbox) -> None:

@@ -27,7 +27,14 @@ def mask(width: int, height: int, *colors: str) -> Image.Image:
     """Upright stripes of the colours, or of red and blue."""
     picture = Image.new("RGB", (width, height))
     for index, color in enumerate(colors or ("#ff0000", "#0000ff")):
-        picture.paste(color, (index * 5, 0, width, height))
+        picture.paste(color, (index * 16, 0, width, height))
+    return picture
+
+
+def speck(width: int, height: int) -> Image.Image:
+    """A mask with a region of 12 by 12 pixels."""
+    picture = Image.new("RGB", (width, height), "#0000ff")
+    picture.paste("#ff0000", (0, 0, 12, 12))
     return picture
 
 
@@ -96,6 +103,11 @@ def test_files_that_fit_are_accepted(files: dict[str, Image.Image]) -> None:
             {**MASKS, "style_mask": mask(48, 64, "#ff0000", "#00ff00", "#0000ff")},
             "content_mask",
             "lacks .* a style_mask has: #00ff00;.* the content has #0000ff, #ff0000",
+        ),
+        (
+            {"content_mask": speck(64, 48), "style_mask": mask(48, 64)},
+            "content_mask",
+            r"#ff0000, which is too small to be seen at conv5_1: it covers 4.69% .* needs 8.33%;",
         ),
         ({"init_image": b""}, "init_image", r"is not a picture that can be read \(0 bytes\)"),
         ({"init_image": Image.new("1", (400, 251))}, "init_image", "at most 100000"),
