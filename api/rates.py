@@ -34,11 +34,11 @@ class Rates:
 
         Raises:
             TooManyRequests: it is one too many.
-            RedisUnavailable: nobody counts.
+            RedisUnavailable: Redis is away.
         """
         from limits import RateLimitItemPerMinute
         from limits.aio.strategies import SlidingWindowCounterRateLimiter
-        from redis.exceptions import RedisError
+        from redis.exceptions import OutOfMemoryError, RedisError
 
         if self._storage is None:
             self._storage = _open(self._redis_url)
@@ -48,6 +48,8 @@ class Rates:
             if await limiter.hit(item, caller):
                 return
             again_at, _ = await limiter.get_window_stats(item, caller)
+        except OutOfMemoryError:
+            return  # full, so that it counts nothing, but it can still be asked about jobs
         except RedisError as error:
             raise RedisUnavailable(f"Redis cannot count requests: {error}") from error
         raise TooManyRequests(

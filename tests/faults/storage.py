@@ -162,7 +162,7 @@ class Service:
 
 
 def _pictures(job: Job) -> tuple[Any, ...]:
-    return (*job.inputs.pictures(), *((job.result,) if job.result else ()))
+    return (*job.inputs.pictures(), *(each for each in (job.result, job.preview) if each))
 
 
 def _assert_no_failure_but_503(answer: httpx.Response) -> None:

@@ -95,15 +95,17 @@ def test_a_pickled_message_is_refused_and_never_opened(
     cluster: Cluster, row: Row, tmp_path: Path
 ) -> None:
     row("D8", "a message whose body is a pickle that writes a file", "it is refused unopened")
-    trace = tmp_path / "trace"
+    trace, refused = tmp_path / "trace", new_job_id()
     make_celery(cluster.redis_url).send_task(
-        STYLIZE_TASK, args=[Trap(str(trace))], serializer="pickle", task_id=new_job_id()
+        STYLIZE_TASK, args=[Trap(str(trace))], serializer="pickle", task_id=refused
     )
     fresh = cluster.post()
     assert cluster.ended(fresh).status == "succeeded"
     for name in MESSAGE_LISTS:
         cluster.wait_until_empty(name)
-    cluster.wait_until_empty("unacked")
+    cluster.wait_for_key(
+        "unacked", lambda: not any(refused in each for each in cluster.redis.hvals("unacked"))
+    )
     assert all(worker.alive for worker in cluster.workers)
     assert not trace.exists()
     cluster.assert_sound([fresh])
