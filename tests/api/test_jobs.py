@@ -304,8 +304,10 @@ def test_other_methods_and_paths_are_refused_as_problems(client: httpx.Client) -
 
 
 def test_the_schema_names_every_parameter_and_file(client: httpx.Client) -> None:
-    body = client.get("/openapi.json").json()["paths"]["/jobs"]["post"]["requestBody"]
-    form = body["content"]["multipart/form-data"]["schema"]
+    schema = client.get("/openapi.json").json()
+    body = schema["paths"]["/jobs"]["post"]["requestBody"]
+    _, name = body["content"]["multipart/form-data"]["schema"]["$ref"].rsplit("/", 1)
+    form = schema["components"]["schemas"][name]
     assert form["required"] == ["content", "style"]
     assert {"content", "style", "size", "steps", "style_weight", "network"} <= set(
         form["properties"]
