@@ -66,7 +66,10 @@ class Load:
         """Raise AssertionError unless the service behaved."""
         address = str(self._cluster.http.base_url)
         async with httpx.AsyncClient(
-            base_url=address, timeout=60, limits=httpx.Limits(max_connections=_CLIENTS)
+            base_url=address,
+            timeout=60,
+            # Connections are let go before the server does so, after five seconds.
+            limits=httpx.Limits(max_connections=_CLIENTS, keepalive_expiry=2),
         ) as client:
             watch = asyncio.create_task(self._watch())
             end = time.monotonic() + self._seconds

@@ -39,6 +39,7 @@ class Figure:
 
 
 FIGURES = (
+    Figure("presets", [{"preset": p} for p in ("fast", "balanced", "fine", "gatys2015")]),
     Figure("style_weight", [{"style_weight": w} for w in (3, 30, 300, 1000, 10000)]),
     Figure("optimizer", [{"optimizer": "lbfgs"}, {"optimizer": "adam"}], common={"steps": 100}),
     Figure("init", [{"init": start} for start in ("content", "style", "noise")]),

@@ -203,6 +203,16 @@ def test_a_scale_too_small_for_a_region_is_left_out(tiny_network: VGG19) -> None
     assert run(tiny_network, masked, size=96, pyramid="32:2", **layers)[-1].scales == 2
 
 
+def test_the_content_weighs_more_at_small_scales_and_as_asked_at_the_last(
+    tiny_network: VGG19,
+) -> None:
+    steps = run(tiny_network, pyramid="32:2", content_weight=2, style_weight=5)
+    for step in steps:
+        loss, weight = step.loss, 2.0 if step.scale == step.scales - 1 else 60.0
+        expected = weight * float(loss.content) + 5 * float(loss.style)
+        assert float(loss.total) == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("color", ["style", "content"])
 def test_the_detail_of_the_content_survives_the_small_scales(
     tiny_network: VGG19, color: str
