@@ -17,7 +17,7 @@ MEAN = torch.tensor([123.68, 116.779, 103.939]).view(1, 3, 1, 1) / 255
 BLOCKS = ((1, 2), (2, 2), (3, 4), (4, 4), (5, 1))
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT_LAYER = "conv4_2"
-#: Of 0.01, 0.02 and 0.05, the one that is lowest after 300 steps.
+#: Lower than 0.05 after 300 steps at 128 pixels; smaller ones were not tried.
 LEARNING_RATE = 0.02
 
 

@@ -109,21 +109,13 @@ def run_easel(duel: Duel, target: Run) -> tuple[Run | None, Run]:
     peak = _peak_mib()
     per_step = (seen[-2][0] - begun) / (len(seen) - 2)
     loop = duel.loop()
-    runs = [
-        Run(now, number, per_step, *_judged(loop, image), peak)
-        for now, number, image in seen[-_candidates(len(seen)) :]
-    ]
+    runs = [Run(now, number, per_step, *_judged(loop, image), peak) for now, number, image in seen]
     good = [
         run
         for run in runs
         if run.total <= target.total and run.content <= _CONTENT_SLACK * target.content
     ]
     return (good[0] if good else None), runs[-1]
-
-
-def _candidates(steps: int) -> int:
-    """How many of the last steps are judged: what comes before is never good enough."""
-    return steps * 3 // 4
 
 
 def _judged(loop: Loop, image: torch.Tensor) -> tuple[float, float, float]:
@@ -157,7 +149,9 @@ def main() -> None:
     parser.add_argument("--preset", default="balanced")
     parser.add_argument("--steps", type=int, default=0, help="instead of the preset's")
     parser.add_argument("--json", type=Path, default=Path(".bench"))
-    duel = Duel(**{k: v for k, v in vars(parser.parse_args()).items() if k != "json"})
+    options = vars(parser.parse_args())
+    folder: Path = options.pop("json")
+    duel = Duel(**options)
     print(f"{Path(duel.content).name} x {Path(duel.style).name} at {duel.size}, {duel.preset}")
     print(f"{'':<22}  seconds  steps  per step    total  content    style peak MiB")
     loop = _alone(run_loop, duel)
@@ -172,7 +166,6 @@ def main() -> None:
     else:
         print(f"times faster to the loop's total: {loop.seconds / good.seconds:.1f}")
     print(f"of a step, its convolutions alone: {ceiling / end.seconds_per_step:.0%}")
-    folder = parser.parse_args().json
     folder.mkdir(exist_ok=True)
     figures = {
         "duel": asdict(duel),
