@@ -22,8 +22,14 @@ ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 90
 
 
-def valkey(folder: Path, port: int) -> list[str]:
-    """The command of a server that keeps every write, and tells of changes."""
+def valkey(folder: Path, port: int, **more: object) -> list[str]:
+    """The command of a server that keeps every write, and tells of changes.
+
+    Args:
+        folder: for its files.
+        port: that it listens on.
+        more: other options of it.
+    """
     (folder / "valkey").mkdir(exist_ok=True)
     options = {
         "port": port,
@@ -34,6 +40,7 @@ def valkey(folder: Path, port: int) -> list[str]:
         "save": "",
         "notify-keyspace-events": "Kh$gl",  # hashes, strings, removals, lists
         "logfile": folder / "valkey.log",
+        **more,
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return [str(get_binary_path()), *words]
@@ -57,12 +64,17 @@ class Server:
     special = False
 
     def __init__(
-        self, name: str, command: list[str], environment: dict[str, str], log: Log
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        log: Log,
+        code: Path = ROOT,
     ) -> None:
         self.name = name
         self.popen = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=code,
             env={**os.environ, **environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
