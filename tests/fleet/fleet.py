@@ -24,7 +24,6 @@ from tests.faults.log import Log
 from tests.faults.servers import PATIENCE_SECONDS, ROOT, Server
 from tests.namespaces import Host, Network
 
-_PASSWORD = "of the fleet"
 _PORT, _S3_PORT, _REDIS_PORT = 8000, 5000, 6379
 
 #: What the code of a version consists of.
@@ -51,9 +50,9 @@ class Fleet:
         for each in Vgg:
             save_weights(random_weights(seed=0), folder / "weights" / each.filename)
         store = network.host(f"{name}redis")
-        self.redis_url = f"redis://:{_PASSWORD.replace(' ', '%20')}@{store.address}:{_REDIS_PORT}/0"
+        self.redis_url = f"redis://{store.address}:{_REDIS_PORT}/0"
         self.environment: dict[str, str] = {}
-        self._run(store, self._valkey(store), {})
+        self._run(store, servers.valkey(folder, _REDIS_PORT, store.address), {})
         self.redis: Redis = connect(self.redis_url, patience=2 * PATIENCE_SECONDS)
         self.redis.ping()
         _, self.key = KeyStore(self.redis).create("tester")
@@ -65,10 +64,6 @@ class Fleet:
             "OMP_NUM_THREADS": "1",
             **QUICK,
         }
-
-    def _valkey(self, host: Host) -> list[str]:
-        own = {"bind": host.address, "requirepass": _PASSWORD}
-        return servers.valkey(self.folder, _REDIS_PORT, **own)
 
     def keep_pictures_in_s3(self) -> None:
         """In a bucket, on a host of its own."""
