@@ -116,6 +116,7 @@ class Fleet:
         data = self.folder / "disks" / host.name
         environment = {**self.environment, "EASEL_DATA_DIR": str(data), **more}
         server = Server(host.name, host.inside(command), environment, self.log, code)
+        server.host = host
         self._servers.append(server)
         return server
 

@@ -40,7 +40,7 @@ def told(answer: httpx.Response, path: str) -> object:
         return sorted(answer.json())  # the links themselves are signed by the second
     content = answer.content
     if path.endswith("/events"):  # each replica estimates by itself when a job will be started
-        content = re.sub(rb'"estimated_start_at":"[^"]+"', b"", content)
+        content = re.sub(rb'"estimated_start_at":[^,]+', b"", content)
     return answer.status_code, answer.headers.get("etag"), content
 
 
