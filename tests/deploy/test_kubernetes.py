@@ -16,7 +16,7 @@ import yaml
 
 from core.records import JOBS_QUEUED, JOBS_RUNNING
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = sorted(path.name for path in (FOLDER / "overlays").iterdir())
 
