@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
 from core.nst.losses import content_loss, gram, guided_gram, style_loss, tv_loss
+from core.nst.memory import fingerprint
 from core.nst.regions import Guides
 from core.nst.vgg import VGG19
 from core.params import Layer, StyleParams
@@ -148,8 +149,7 @@ class Objective:
         blend = self._params.blend_weights(len(styles))
         for number, (style, weight) in enumerate(zip(styles, blend, strict=True)):
             T = self._guides(self._masks.styles[number]) if self._masks else None
-            features = self._network.exact.features(style, self._params.style_layers)
-            for key, matrix in self._grams(features, T).items():
+            for key, matrix in self._grams_of(style, T).items():
                 sums[key] = sums.get(key, torch.zeros_like(matrix)) + weight * matrix
                 totals[key] = totals.get(key, 0) + weight
         for (_, label), total in totals.items():
@@ -158,6 +158,19 @@ class Objective:
                 raise InvalidRequest([FieldError("style_blend", message)])
         # A style picture that lacks a region has no say in it.
         return {key: matrix / totals[key] for key, matrix in sums.items()}
+
+    def _grams_of(self, style: Tensor, T: Mapping[Key, Tensor] | None) -> Grams:
+        """The Gram matrices of a style picture: many jobs have the same one."""
+        layers = self._params.style_layers
+        keys = [(layer, "") for layer in layers] if T is None else list(T)
+        exact = self._network.exact
+
+        def computed() -> list[Tensor]:
+            grams = self._grams(exact.features(style, layers), T)
+            return [grams[key] for key in keys]
+
+        seen = fingerprint([style, *(T.values() if T else ())])
+        return dict(zip(keys, exact.memory.recall((seen, *keys), computed), strict=True))
 
     def _region_weights(self) -> dict[Key, float]:
         """w_l, shared among the regions by their part of the content picture.

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
+from core.nst.memory import Memory
 from core.params import LAYERS, Layer, Padding, Pooling
 
 #: The mean pixel of ImageNet as the network was trained with it, RGB in [0, 1].
@@ -21,6 +22,9 @@ IMAGENET_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 #: it has the mean activation that it has with max pooling, for which the weights
 #: are normalised. Measured over seven pictures at 256 and 512 pixels.
 AVERAGE_POOL_FACTORS = {"conv2_1": 1.21, "conv3_1": 1.36, "conv4_1": 1.31, "conv5_1": 1.91}
+
+#: The Gram matrices of one style picture at one scale are 2.3 MiB.
+_MEMORY_BYTES = 128 * 2**20
 
 
 class VGG19:
@@ -64,6 +68,8 @@ class VGG19:
             )
             for layer in LAYERS
         }
+        #: Of what this network said about pictures that may come again.
+        self.memory = Memory(_MEMORY_BYTES)
         #: Made when first asked for, and shared by all of them.
         self._variants = {(dtype, pooling, padding): self}
 
