@@ -125,7 +125,7 @@ def by_length() -> dict[str, Any]:
 def by_depth() -> dict[str, Any]:
     """Eight workers in front of longer and longer queues."""
     rows = []
-    for count in (10, 100, 1000, 10_000, 100_000):
+    for count in (10, 1000, 10_000, 100_000):
         with Parts() as parts:
             parts.start_api()
             ids = jobs_of(parts, count, 1.0)
