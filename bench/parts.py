@@ -75,9 +75,13 @@ class Parts:
         assert self._workers.stdin is not None
         print(count, file=self._workers.stdin, flush=True)
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while self.redis.zcard(SEEN) < count:
-            assert time.monotonic() < deadline, f"{self.redis.zcard(SEEN)} of {count} workers"
+        while self.redis.zcard(SEEN) < count or self._waiting() < count:
+            assert time.monotonic() < deadline, f"{self._waiting()} of {count} workers wait"
             time.sleep(0.1)
+
+    def _waiting(self) -> int:
+        """How many workers wait for a message."""
+        return int(self.redis.info("clients")["blocked_clients"])
 
     def inputs(self) -> Inputs:
         """The pictures of a job."""

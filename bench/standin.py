@@ -133,10 +133,16 @@ def _work(number: int) -> None:
 def main() -> None:
     """Have as many workers as each line of the input says, and end them with it."""
     install()
-    from worker import process, tasks  # noqa: F401  # imported once, for all of them
+    # Imported once, for all of them.
+    import redis  # noqa: F401
+
+    import worker.process
+    import worker.tasks
+    import worker.transport  # noqa: F401
     from worker.main import app
 
     app.conf.worker_pool_start_method = "fork"
+    app.finalize()
     workers: list[int] = []
     try:
         for line in sys.stdin:
