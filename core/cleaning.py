@@ -21,6 +21,7 @@ from core.connections import needs_redis
 from core.holds import Holds
 from core.jobs import RETENTION, is_job_id
 from core.records import JOB_KEY, job_key, script
+from core.schema import Bystander, newer_schema, versioned
 from core.witness import Witness
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ UNKNOWN_GRACE = timedelta(days=7)
 #: How often one process of the whole deployment sweeps.
 PERIOD = timedelta(minutes=10)
 
-_SWEEPING = "easel:sweeping"  # there while a sweep runs, and until the next is due
+# There while a sweep runs, and until the next is due. Of each schema, so that those who
+# leave a record alone do not keep others from removing its files.
+_SWEEPING = versioned("easel:sweeping")
 _PAGE = 500
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -55,6 +58,8 @@ class Survey:
     known: frozenset[str]
     #: The jobs whose records have had their time.
     forgotten: tuple[str, ...]
+    #: Of the jobs with a record of a newer schema: that schema, by the job's id.
+    newer: Mapping[str, str]
     #: When the first of the unfinished jobs was started; what it has written since
     #: is named only when it ends, and it may have to wait for that.
     working_since: float
@@ -84,17 +89,21 @@ def survey(
     needed: set[str] = set()
     known = set()
     forgotten = []
+    newer = {}
     working_since = now
     for record in records:
         known.add(record.get("id", ""))
-        expires = _expires(record)
-        if expires is None:
+        if schema := newer_schema(record):
+            newer[record.get("id", "")] = schema
+        # When what is newer expires, a newer version knows.
+        expires = None if schema else _expires(record)
+        if expires is None and "finished_at" not in record:
             working_since = min(working_since, float(record.get("started_at", now)))
         if expires is None or now < expires:
             needed.update(*(_DIGEST.findall(value) for value in record.values()))
         elif now >= expires + tombstone.total_seconds():
             forgotten.append(record["id"])
-    return Survey(frozenset(needed), frozenset(known), tuple(forgotten), working_since)
+    return Survey(frozenset(needed), frozenset(known), tuple(forgotten), newer, working_since)
 
 
 def _expires(record: Mapping[str, str]) -> float | None:
@@ -125,7 +134,8 @@ class Cleaner:
         self._blobs = blobs
         self._grace = grace.total_seconds()
         self._tombstone = tombstone
-        self._forget = script(redis, "listed", "held", "forgotten", "delete")
+        self._forget = script(redis, "newer", "listed", "held", "forgotten", "delete")
+        self._bystander = Bystander("cleaner")
         self._holds = Holds(redis)
         self._witness = Witness(redis)
 
@@ -148,6 +158,7 @@ class Cleaner:
         now = self._now()
         vouched = now - self._witness.since(now)
         found = survey(self._records(), now, self._tombstone)
+        self._bystander.leaves(found.newer)
         older_than = max(self._grace, now - found.working_since)
         blobs = 0
         strange = {}

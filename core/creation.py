@@ -9,9 +9,10 @@ from core.admission import Admission, Load
 from core.connections import needs_redis
 from core.errors import IdempotencyKeyReused
 from core.idempotency import KEPT, IdempotencyKey
-from core.jobs import SCHEMA_VERSION, Inputs, Job, new_job_id
+from core.jobs import Inputs, Job, new_job_id
 from core.params import StyleParams
 from core.records import JOBS_QUEUED, RUN_SECONDS, flat, job_key, read_job, script
+from core.schema import SCHEMA, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -76,7 +77,7 @@ class NewJobs:
         job_id = job_id or new_job_id()
         fields = {
             "id": job_id,
-            "schema": SCHEMA_VERSION,
+            SCHEMA: SCHEMA_VERSION,
             "owner": admission.owner,
             "params": params.model_dump_json(),
             "inputs": inputs.model_dump_json(),

@@ -10,6 +10,7 @@ from core.errors import WorkerLost
 from core.jobs import Failure, JobStatus
 from core.queue import JobQueue, Messages
 from core.records import JOBS_QUEUED, JOBS_RUNNING, LAST_SWEEP, job_key, pairs, script
+from core.schema import SCHEMA, Bystander, newer_schema
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -50,7 +51,8 @@ class Reaper:
         self._lease_seconds = lease_seconds
         self._every_seconds = every_seconds
         self._max_attempts = max_attempts
-        self._script = script(redis, "listed", "tell", "sweep")
+        self._script = script(redis, "newer", "listed", "tell", "sweep")
+        self._bystander = Bystander("reaper")
 
     def sweep(self) -> None:
         """Queue again what a worker was lost with, and announce what has no message.
@@ -63,19 +65,36 @@ class Reaper:
             return
         for job_id, status in moved.items():
             _logger.warning("lease ran out", extra={"job_id": job_id, "status": status.value})
-            if status is JobStatus.QUEUED:
-                self._queue.announce(job_id, first=True)
-        for job_id in self._without_message():
-            if job_id not in moved:
-                _logger.warning("queued job had no message", extra={"job_id": job_id})
-                self._queue.announce(job_id, first=True)
+        self._announce([job_id for job_id, status in moved.items() if status is JobStatus.QUEUED])
+        untold = [job_id for job_id in self._without_message() if job_id not in moved]
+        for job_id in self._announce(untold):
+            _logger.warning("queued job had no message", extra={"job_id": job_id})
+
+    def _announce(self, job_ids: list[str]) -> list[str]:
+        """Tell the workers of those jobs that this version knows; give their ids."""
+        schemas = self._schemas(job_ids)
+        newer = {job_id: text for job_id, text in schemas.items() if newer_schema({SCHEMA: text})}
+        self._bystander.leaves(newer)
+        known = [job_id for job_id in job_ids if job_id not in newer]
+        for job_id in known:
+            self._queue.announce(job_id, first=True, schema=int(schemas[job_id]))
+        return known
+
+    @needs_redis
+    def _schemas(self, job_ids: list[str]) -> dict[str, str]:
+        """Of the jobs' records, by their ids."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hget(job_key(job_id), SCHEMA)
+            found = cast("list[str | None]", pipeline.execute())
+        return {job_id: text or "1" for job_id, text in zip(job_ids, found, strict=True)}
 
     @needs_redis
     def _end_lost_attempts(self) -> dict[str, JobStatus] | None:
         """The new status of each job; None if somebody else swept just now."""
         lost = WorkerLost(f"{self._max_attempts} workers were lost while they ran the job")
         error = Failure(code=lost.code, message=str(lost), retryable=lost.retryable)
-        moved = self._script(
+        reply = self._script(
             keys=[JOBS_RUNNING, JOBS_QUEUED, LAST_SWEEP],
             args=[
                 job_key(""),
@@ -85,8 +104,10 @@ class Reaper:
                 error.model_dump_json(),
             ],
         )
-        if moved is None:
+        if reply is None:
             return None
+        moved, left = reply
+        self._bystander.leaves(pairs(left))
         return {job_id: JobStatus(status) for job_id, status in pairs(moved).items()}
 
     @needs_redis
