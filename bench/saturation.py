@@ -30,7 +30,7 @@ def saturation() -> dict[str, Any]:
 def _saturated(fsync: str, seconds: float = 6.0, connections: int = 16) -> dict[str, float]:
     with Parts(fsync) as parts:
         store = JobStore(parts.redis)
-        sha = str(parts.redis.script_load(script_text("newer", "held", "tell", "renew")))
+        sha = str(parts.redis.script_load(script_text("held", "tell", "renew")))
         inputs = parts.inputs()
 
         def running() -> list[Job]:

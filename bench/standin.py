@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -33,6 +34,13 @@ from core.params import StyleParams
 STEP_SECONDS = 0.05
 
 _PICTURE = Path(__file__).parent.parent / "samples" / "styles" / "woodblock.jpg"
+
+
+#: What a worker would import by itself: once, for all of them.
+_IMPORTED = (
+    *("celery.apps.worker", "celery.bin.celery", "redis"),
+    *("celery.worker.consumer", "core.blobs_file", "worker.process", "worker.tasks"),
+)
 
 
 class Device:
@@ -133,12 +141,8 @@ def _work(number: int) -> None:
 def main() -> None:
     """Have as many workers as each line of the input says, and end them with it."""
     install()
-    # Imported once, for all of them.
-    import redis  # noqa: F401
-
-    import worker.process
-    import worker.tasks
-    import worker.transport  # noqa: F401
+    for name in _IMPORTED:
+        import_module(name)
     from worker.main import app
 
     app.conf.worker_pool_start_method = "fork"
