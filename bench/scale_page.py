@@ -16,6 +16,8 @@ _TEXT = Path(__file__).with_name("scale.txt")
 
 _LENGTHS = (2, 5, 10, 20, 60)
 
+_UNMEASURED = "It was not measured: the machine was never free for it."
+
 _GB = 1e9
 _MB = 1e6
 
@@ -32,7 +34,7 @@ def _workers(rows: list[dict[str, float]]) -> str:
     alone = rows[0]["jobs_per_second"] / rows[0]["workers"]
     return _table(
         "workers | jobs | jobs a second | of linear | from one job to the next, ms | "
-        "Redis, of a core | cores busy",
+        "Redis, of a core | cores busy | with other programs",
         (
             (
                 row["workers"],
@@ -42,28 +44,46 @@ def _workers(rows: list[dict[str, float]]) -> str:
                 round(1000 * row["gap_seconds"]),
                 f"{100 * row['redis_busy']:.1f} %",
                 row["cores_busy"],
+                row["cores_busy_elsewhere"],
             )
             for row in rows
         ),
     )
 
 
-def _lengths(rows: list[dict[str, float]]) -> str:
+def _waits(found: Mapping[str, float] | None) -> str:
+    if found is None:
+        return ""
+    return (
+        "A job that is posted when workers are idle is started after "
+        f"{1000 * found['median']:.0f} ms in the median of ten."
+    )
+
+
+def _lengths(figures: Mapping[str, Any]) -> str:
+    if "lengths" not in figures:
+        return _UNMEASURED
+    rows: list[dict[str, float]] = figures["lengths"]["rows"]
     return _table(
-        "seconds a job sleeps | jobs a second | of the most there could be | cores busy",
+        "seconds a job sleeps | jobs a second | of the most there could be | cores busy | "
+        "with other programs",
         (
             (
                 row["job_seconds"],
                 f"{row['jobs_per_second']:.1f}",
                 f"{100 * row['jobs_per_second'] * row['job_seconds'] / row['workers']:.0f} %",
                 row["cores_busy"],
+                row["cores_busy_elsewhere"],
             )
             for row in rows
         ),
     )
 
 
-def _depths(rows: list[dict[str, float]]) -> str:
+def _depths(figures: Mapping[str, Any]) -> str:
+    if "depths" not in figures:
+        return _UNMEASURED
+    rows: list[dict[str, float]] = figures["depths"]["rows"]
     return _table(
         "queued | from one job to the next, ms | at most | POST, ms | GET | list | /metrics | "
         "Redis holds, MB",
@@ -125,10 +145,11 @@ def page(figures: Mapping[str, Any]) -> str:
     blobs = blob_bytes(demand)
     return Template(_TEXT.read_text()).substitute(
         machine=f"{figures['machine']['cores']} cores, {figures['machine']['measured']}",
+        most=figures["workers"]["rows"][-1]["workers"],
         workers=_workers(figures["workers"]["rows"]),
-        waits=f"{1000 * figures['workers']['wait_when_idle']['median']:.0f}",
-        lengths=_lengths(figures["lengths"]["rows"]),
-        depths=_depths(figures["depths"]["rows"]),
+        waits=_waits(figures["workers"]["wait_when_idle"]),
+        lengths=_lengths(figures),
+        depths=_depths(figures),
         calls=_calls(figures),
         processor=_table("one | ms of an api's core", cost["api_processor_ms"].items()),
         following=f"{1000 * busy['following_ms']:.0f}",

@@ -148,6 +148,7 @@ def main() -> None:
     app.conf.worker_pool_start_method = "fork"
     app.finalize()
     workers: list[int] = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         for line in sys.stdin:
             for number in range(len(workers), int(line)):
