@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability vendor page-picture clean
+.PHONY: serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -39,6 +39,7 @@ format: .venv/installed
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: .venv/installed
 	@echo "uv" | $(LOCK) - -o requirements/bootstrap.txt
+	@echo "hatchling" | $(LOCK) - -o requirements/build.txt
 	@$(LOCK) pyproject.toml --extra api -o requirements/api.txt
 	@$(LOCK) pyproject.toml --extra worker -o requirements/worker.txt
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
@@ -78,6 +79,11 @@ audit: .venv/installed
 # 100 clients that post, poll and hang up at random, for two minutes.
 load: .venv/installed
 	@$(BIN)/python -m bench.load --seed $(SEED) --seconds 120
+
+# Both images, built and run by Compose, and mistreated: needs a Docker engine and 12 GB.
+# The log goes into docs/docker.md.
+compose-test: .venv/installed
+	@$(BIN)/python -m tools.compose_test
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

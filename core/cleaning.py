@@ -21,6 +21,7 @@ from core.connections import needs_redis
 from core.holds import Holds
 from core.jobs import RETENTION, is_job_id
 from core.records import JOB_KEY, job_key, script
+from core.schema import Bystander, newer_schema, versioned
 from core.witness import Witness
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ UNKNOWN_GRACE = timedelta(days=7)
 #: How often one process of the whole deployment sweeps.
 PERIOD = timedelta(minutes=10)
 
-_SWEEPING = "easel:sweeping"  # there while a sweep runs, and until the next is due
+# There while a sweep runs, and until the next is due. Of each schema, so that those who
+# leave a record alone do not keep others from removing its files.
+_SWEEPING = versioned("easel:sweeping")
 _PAGE = 500
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -57,6 +60,8 @@ class Survey:
     ended: frozenset[str]
     #: The jobs whose records have had their time.
     forgotten: tuple[str, ...]
+    #: Of the jobs with a record of a newer schema: that schema, by the job's id.
+    newer: Mapping[str, str]
     #: When the first of the unfinished jobs was started; what it has written since
     #: is named only when it ends, and it may have to wait for that.
     working_since: float
@@ -84,11 +89,15 @@ def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
     known = set()
     ended = set()
     forgotten = []
+    newer = {}
     working_since = now
     for record in records:
         known.add(record.get("id", ""))
-        expires = _expires(record)
-        if expires is None:
+        if schema := newer_schema(record):
+            newer[record.get("id", "")] = schema
+        # When what is newer expires, a newer version knows.
+        expires = None if schema else _expires(record)
+        if expires is None and "finished_at" not in record:
             working_since = min(working_since, float(record.get("started_at", now)))
         else:
             ended.add(record.get("id", ""))
@@ -97,7 +106,12 @@ def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
         elif now >= expires + TOMBSTONE.total_seconds():
             forgotten.append(record["id"])
     return Survey(
-        frozenset(needed), frozenset(known), frozenset(ended), tuple(forgotten), working_since
+        frozenset(needed),
+        frozenset(known),
+        frozenset(ended),
+        tuple(forgotten),
+        newer,
+        working_since,
     )
 
 
@@ -121,7 +135,8 @@ class Cleaner:
         self._redis = redis
         self._blobs = blobs
         self._grace = grace.total_seconds()
-        self._forget = script(redis, "listed", "held", "forgotten", "delete")
+        self._forget = script(redis, "newer", "listed", "held", "forgotten", "delete")
+        self._bystander = Bystander("cleaner")
         self._holds = Holds(redis)
         self._witness = Witness(redis)
 
@@ -144,6 +159,7 @@ class Cleaner:
         now = self._now()
         vouched = now - self._witness.since(now)
         found = survey(self._records(), now)
+        self._bystander.leaves(found.newer)
         older_than = max(self._grace, now - found.working_since)
         self._holds.prune(found.known, made_before=now - older_than)
         blobs = 0

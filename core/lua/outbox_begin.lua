@@ -3,6 +3,10 @@
 -- ARGV  1 delivery, 2 event, 3 the stamp it was taken with, 4 seconds that the attempt may
 --       take, 5 how many attempts there may be
 -- Gives the new stamp and the record, or nothing when there is nothing to do.
+local refused = refusal(KEYS[1])
+if refused then
+  return refused
+end
 local held = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not held or tonumber(held) ~= tonumber(ARGV[3]) then
   return false  -- delivered, or somebody else's by now

@@ -112,12 +112,12 @@ class Cluster:
 
     def start_valkey(self) -> None:
         command = servers.valkey(self.folder, self.valkey_port, *self.addresses)
-        self.valkey = self._keep(Server("valkey", command, {}, self.log))
+        self.valkey = self.keep(Server("valkey", command, {}, self.log))
         self.wait_for_redis()
 
     def start_api(self) -> None:
         mark = self.log.mark()
-        self.api = self._keep(Server("api", servers.api(), self.environment, self.log))
+        self.api = self.keep(Server("api", servers.api(), self.environment, self.log))
         self.log.wait("Application startup complete.", after=mark)
 
     def start_worker(self, **environment: str) -> Server:
@@ -128,7 +128,7 @@ class Cluster:
         host = min(self.hosts, key=lambda each: len(self.workers_on(each)), default=None)
         if host is not None:
             command = host.inside(command)
-        server = self._keep(Server(name, command, environment, self.log))
+        server = self.keep(Server(name, command, environment, self.log))
         server.host = host
         self.workers.append(server)
         return server
@@ -147,7 +147,8 @@ class Cluster:
         """The workers of a host."""
         return [worker for worker in self.workers if worker.host is host]
 
-    def _keep(self, server: Server) -> Server:
+    def keep(self, server: Server) -> Server:
+        """End it with the others."""
         self._servers.append(server)
         return server
 

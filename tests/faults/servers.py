@@ -67,12 +67,17 @@ class Server:
     host: Host | None = None
 
     def __init__(
-        self, name: str, command: list[str], environment: dict[str, str], log: Log
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        log: Log,
+        code: Path = ROOT,
     ) -> None:
         self.name = name
         self.popen = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=code,
             env={**os.environ, **environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
