@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean
+.PHONY: rolling serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -61,6 +61,10 @@ soak: .venv/installed
 # minute. Needs root, and iproute2.
 soak-cut: .venv/installed
 	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200 --cut 60
+
+# Everything is restarted in turn while jobs are posted; with OLD=folder, an upgrade.
+rolling: .venv/installed
+	@$(BIN)/python -m bench.rolling $(if $(OLD),--old $(OLD) --back)
 
 # Break things, measure, and write the page of it.
 reliability: .venv/installed
