@@ -50,7 +50,7 @@ def page(browser: Browser, easel: Running, site: str) -> Iterator[Page]:
 def test_the_page_paints(page: Page, easel: Running) -> None:
     page.get_by_label("Photograph").set_input_files(easel.content)
     page.get_by_label("Painting").set_input_files(easel.style)
-    page.get_by_role("button", name="Paint").click()
+    page.get_by_role("button", name="Paint", exact=True).click()
     painted = page.locator("img[src*='/result?expires=']")
     painted.wait_for()
     page.wait_for_function("document.querySelector('img').naturalWidth === 64")
@@ -62,5 +62,5 @@ def test_the_page_says_what_was_wrong(page: Page, easel: Running, site: str) -> 
     page.goto(f"{site}/page.html?{urlencode({'easel': easel.url, 'size': '1'})}")
     page.get_by_label("Photograph").set_input_files(easel.content)
     page.get_by_label("Painting").set_input_files(easel.style)
-    page.get_by_role("button", name="Paint").click()
+    page.get_by_role("button", name="Paint", exact=True).click()
     expect(page.locator("output")).to_contain_text("size: '1' does not fit", timeout=PATIENCE_MS)
