@@ -19,10 +19,11 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from api.delivery import Messenger, body_of
-from core.addresses import AddressGuard, Network, Resolver
+from core.addresses import AddressGuard, Network
 from core.errors import InvalidSetting
 from core.jobs import Inputs, Job, Metrics, Picture
 from core.params import StyleParams
+from core.resolving import Resolver
 from core.retries import Attempt
 from core.signing import WebhookSecrets
 from core.store import JobStore
