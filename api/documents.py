@@ -64,9 +64,9 @@ class Snapshot:
         )
         return f'W/"{self.event}{place}{told}"'
 
-    def document(self) -> str:
-        """The Job."""
-        return job_document(self.record, self.position, self.starts_at)
+    def document(self, server: str = "") -> str:
+        """The Job, with links to that server, or relative ones."""
+        return job_document(self.record, self.position, self.starts_at, server)
 
 
 def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
@@ -96,7 +96,10 @@ def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
 
 
 def job_document(
-    record: Mapping[str, str], position: int | None, starts_at: datetime | None = None
+    record: Mapping[str, str],
+    position: int | None,
+    starts_at: datetime | None = None,
+    server: str = "",
 ) -> str:
     """The Job as JSON.
 
@@ -104,9 +107,10 @@ def job_document(
         record: the fields of its record.
         position: how many jobs are before it; None unless it is queued.
         starts_at: when it will probably be started.
+        server: what its links begin with; they are relative otherwise.
     """
     status = record["status"]
-    url = f"/jobs/{record['id']}"
+    url = f"{server}/jobs/{record['id']}"
     return (
         f'{{"id":"{record["id"]}","status":"{status}",'
         f'"done":{"true" if status in FINAL else "false"},'

@@ -57,6 +57,7 @@ class Sender:
             WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             httpx.create_ssl_context(),
             settings.webhook_timeout,
+            settings.public_url,
         )
 
     def send(self, taken: Taken) -> None:
