@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock bench samples figures soak fuzz audit load reliability vendor page-picture clean
+.PHONY: serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -39,6 +39,7 @@ format: .venv/installed
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: .venv/installed
 	@echo "uv" | $(LOCK) - -o requirements/bootstrap.txt
+	@echo "hatchling" | $(LOCK) - -o requirements/build.txt
 	@$(LOCK) pyproject.toml --extra api -o requirements/api.txt
 	@$(LOCK) pyproject.toml --extra worker -o requirements/worker.txt
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
@@ -56,11 +57,16 @@ SEED ?= 1
 soak: .venv/installed
 	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200
 
+# The same, with each worker on a host of its own, one of which is cut off for a
+# minute. Needs root, and iproute2.
+soak-cut: .venv/installed
+	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200 --cut 60
+
 # Break things, measure, and write the page of it.
 reliability: .venv/installed
 	@rm -f .faults
 	@FAULT_REPORT=.faults $(BIN)/python -m pytest tests/faults
-	@$(BIN)/python -m tests.faults.report .faults > docs/reliability.md
+	@$(BIN)/python -m tests.faults.report .faults docs/soaks.jsonl > docs/reliability.md
 
 # 20,000 damaged pictures; make fuzz SEED=2 damages them in other ways.
 fuzz: .venv/installed
@@ -73,6 +79,11 @@ audit: .venv/installed
 # 100 clients that post, poll and hang up at random, for two minutes.
 load: .venv/installed
 	@$(BIN)/python -m bench.load --seed $(SEED) --seconds 120
+
+# Both images, built and run by Compose, and mistreated: needs a Docker engine and 12 GB.
+# The log goes into docs/docker.md.
+compose-test: .venv/installed
+	@$(BIN)/python -m tools.compose_test
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

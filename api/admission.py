@@ -48,7 +48,7 @@ def _admit(caller: CallerDep, key: KeyDep, services: ServicesDep) -> Admission:
         workers=tuple(services.workers.live()),
     )
     if key is None or services.store.recall(key) is None:  # it needs no room to be answered again
-        admission.check_load(services.store.load(admission.caller))
+        admission.check_load(services.store.load(admission.caller, admission.max_jobs_per_caller))
     return admission
 
 

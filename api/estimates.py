@@ -38,7 +38,7 @@ def estimate(
         admission: the terms, with the workers that are alive.
         services: to ask how busy they are.
     """
-    load = services.store.load(admission.caller)
+    load = services.store.load(admission.caller, admission.max_jobs_per_caller)
     start_seconds = None
     if admission.workers and load.run_seconds is not None:
         rounds = math.ceil(load.queued / len(admission.workers))

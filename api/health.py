@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from api.deps import Services, ServicesDep
 from api.schemas import Readiness, worker_view
+from core.cleaning import explain_unknown
 from core.errors import ServiceUnavailable
 from core.workers import WorkerInfo
 
@@ -39,6 +40,7 @@ def readyz(services: ServicesDep, response: Response) -> Readiness:
         redis=redis,
         blobs=blobs,
         workers=[worker_view(worker) for worker in workers],
+        warnings=_warnings(services) if redis == "ok" else [],
     )
 
 
@@ -47,6 +49,14 @@ def _look_at_redis(services: Services) -> tuple[str, list[WorkerInfo]]:
         return "ok", services.workers.live()
     except ServiceUnavailable as error:
         return str(error), []
+
+
+def _warnings(services: Services) -> list[str]:
+    try:
+        unknown = services.census.take().unknown_blobs
+    except ServiceUnavailable:  # it went just now
+        return []
+    return [explain_unknown(unknown)] if unknown else []
 
 
 def _look_at_blobs(services: Services) -> str:

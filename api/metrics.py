@@ -120,6 +120,7 @@ def _jobs(found: Statistics) -> Iterator[Metric]:
         "easel_queue_oldest_seconds", "The age of the first in the queue.", found.oldest_seconds
     )
     yield Gauge("easel_jobs_running", "Jobs that a worker has claimed.", found.running)
+    yield Gauge("easel_blobs_unknown", "Blobs that no record explains.", found.unknown_blobs)
     yield Counter("easel_jobs_accepted", "Jobs that were accepted.", found.accepted)
     yield Counter("easel_jobs_requeued", "Jobs put back for another worker.", found.requeued)
     finished = Counter("easel_jobs_finished", "Jobs that have ended.", labels=["status"])

@@ -79,6 +79,7 @@ _MEANINGS = {
     ),
     503: _Meaning(
         "`service_unavailable`: a part that is needed is away. `queue_full`: too many jobs wait. "
+        "`newer_record`: a newer version is being rolled out, and only that can do it. "
         "Try again after `Retry-After`.",
         "service_unavailable",
         "Redis cannot do it: Error 111 connecting to 127.0.0.1:6379. Connection refused.",

@@ -12,7 +12,16 @@ from core.connections import redis_outages
 from core.errors import RedisUnavailable
 from core.forecast import Forecast, make_forecast
 from core.jobs import is_job_id
-from core.records import JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS, job_key, pairs, script_text
+from core.records import (
+    JOBS_QUEUED,
+    JOBS_RUNNING,
+    RUN_SECONDS,
+    job_key,
+    pairs,
+    reading,
+    script_text,
+)
+from core.schema import Bystander, NewerRecord, newer_schema
 from core.store import not_found
 from core.workers import FORGET_SECONDS, SEEN
 
@@ -40,6 +49,7 @@ class JobReader:
     def __init__(self, redis: Redis) -> None:
         self._script = redis.register_script(script_text("read"))
         self._ask = redis.register_script(script_text("forecast"))
+        self._bystander = Bystander("api")
         self._forecast: Forecast | None = None
         self._wanted: dict[str, asyncio.Future[Snapshot]] = {}
         self._reading: asyncio.Task[None] | None = None
@@ -49,6 +59,7 @@ class JobReader:
 
         Raises:
             JobNotFound: there is none.
+            NewerRecord: a newer version wrote it in a way that cannot be read.
             RedisUnavailable: Redis is away.
         """
         if not is_job_id(job_id):
@@ -81,9 +92,20 @@ class JobReader:
                 await self._look_ahead()
         for (job_id, future), (record, position) in zip(futures.items(), reply, strict=True):
             if record:
-                future.set_result(Snapshot(pairs(record), position, self.start_of(position)))
+                self._answer_one(future, Snapshot(pairs(record), position, self.start_of(position)))
             else:
                 future.set_exception(not_found(job_id))
+
+    def _answer_one(self, future: asyncio.Future[Snapshot], snapshot: Snapshot) -> None:
+        if schema := newer_schema(snapshot.record):
+            self._bystander.leaves({snapshot.id: schema})
+            try:
+                with reading(snapshot.record):
+                    snapshot.document()
+            except NewerRecord as error:
+                future.set_exception(error)
+                return
+        future.set_result(snapshot)
 
     def start_of(self, position: int | None) -> datetime | None:
         """When the job at that place of the queue will probably be started."""

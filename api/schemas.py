@@ -141,3 +141,4 @@ class Readiness(BaseModel):
     redis: str = Field(description="`ok`, or what is wrong.")
     blobs: str = Field(description="`ok`, or what is wrong.")
     workers: list[WorkerView] = Field(description="The workers that are alive.")
+    warnings: list[str] = Field(description="What an operator should see to, ready or not.")

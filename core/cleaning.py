@@ -2,7 +2,8 @@
 
 Blobs are shared by content, so nothing is counted: now and then every record is
 looked at, and a blob that no record in its retention names is removed. A blob that
-was written lately is kept too, because its record may be about to be written.
+was written lately is kept too, because its record may be about to be written; and so
+is, for a week, one from before this Redis knew of any: its record may be brought back.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from core.connections import needs_redis
 from core.holds import Holds
 from core.jobs import RETENTION, is_job_id
 from core.records import JOB_KEY, job_key, script
+from core.schema import Bystander, newer_schema, versioned
+from core.witness import Witness
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -32,10 +35,15 @@ TOMBSTONE = timedelta(days=7)
 #: A blob is younger than this while the record that will name it is being written.
 GRACE = timedelta(hours=1)
 
+#: For how long a blob is kept that was written before this Redis was told of any.
+UNKNOWN_GRACE = timedelta(days=7)
+
 #: How often one process of the whole deployment sweeps.
 PERIOD = timedelta(minutes=10)
 
-_SWEEPING = "easel:sweeping"  # there while a sweep runs, and until the next is due
+# There while a sweep runs, and until the next is due. Of each schema, so that those who
+# leave a record alone do not keep others from removing its files.
+_SWEEPING = versioned("easel:sweeping")
 _PAGE = 500
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -50,6 +58,8 @@ class Survey:
     known: frozenset[str]
     #: The jobs whose records have had their time.
     forgotten: tuple[str, ...]
+    #: Of the jobs with a record of a newer schema: that schema, by the job's id.
+    newer: Mapping[str, str]
     #: When the first of the unfinished jobs was started; what it has written since
     #: is named only when it ends, and it may have to wait for that.
     working_since: float
@@ -62,6 +72,8 @@ class Swept:
     blobs: int
     strays: int
     records: int
+    #: How many blobs are left that no record explains.
+    unknown: int = 0
 
 
 def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
@@ -74,17 +86,21 @@ def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
     needed: set[str] = set()
     known = set()
     forgotten = []
+    newer = {}
     working_since = now
     for record in records:
         known.add(record.get("id", ""))
-        expires = _expires(record)
-        if expires is None:
+        if schema := newer_schema(record):
+            newer[record.get("id", "")] = schema
+        # When what is newer expires, a newer version knows.
+        expires = None if schema else _expires(record)
+        if expires is None and "finished_at" not in record:
             working_since = min(working_since, float(record.get("started_at", now)))
         if expires is None or now < expires:
             needed.update(*(_DIGEST.findall(value) for value in record.values()))
         elif now >= expires + TOMBSTONE.total_seconds():
             forgotten.append(record["id"])
-    return Survey(frozenset(needed), frozenset(known), tuple(forgotten), working_since)
+    return Survey(frozenset(needed), frozenset(known), tuple(forgotten), newer, working_since)
 
 
 def _expires(record: Mapping[str, str]) -> float | None:
@@ -107,8 +123,10 @@ class Cleaner:
         self._redis = redis
         self._blobs = blobs
         self._grace = grace.total_seconds()
-        self._forget = script(redis, "listed", "held", "forgotten", "delete")
+        self._forget = script(redis, "newer", "listed", "held", "forgotten", "delete")
+        self._bystander = Bystander("cleaner")
         self._holds = Holds(redis)
+        self._witness = Witness(redis)
 
     @needs_redis
     def sweep_if_due(self) -> Swept | None:
@@ -127,18 +145,40 @@ class Cleaner:
             ServiceUnavailable: a store is away; what was not done is left to the next sweep.
         """
         now = self._now()
+        vouched = now - self._witness.since(now)
         found = survey(self._records(), now)
+        self._bystander.leaves(found.newer)
         older_than = max(self._grace, now - found.working_since)
         blobs = 0
+        strange = {}
         for digest, age in self._blobs.ages():
-            if digest not in found.needed and age >= older_than:
-                blobs += self._blobs.delete(digest, older_than=older_than)
-                self._redis.expire(_SWEEPING, PERIOD)
+            if digest in found.needed or age < older_than:
+                continue
+            if age > vouched:
+                strange[digest] = age
+                continue
+            blobs += self._blobs.delete(digest, older_than=older_than)
+            self._redis.expire(_SWEEPING, PERIOD)
+        unknown = self._unknown(strange)
+        for digest in strange.keys() - unknown:
+            blobs += self._blobs.delete(digest, older_than=older_than)
+            self._redis.expire(_SWEEPING, PERIOD)
         strays = self._blobs.delete_strays(older_than=older_than)
         for job_id in found.forgotten:
             self._forget(keys=[job_key(job_id)], args=[job_id])
         self._holds.prune(found.known, made_before=now - older_than)
-        return Swept(blobs, strays, len(found.forgotten))
+        self._witness.swept(self._now(), len(unknown))
+        if unknown:
+            _logger.error(explain_unknown(len(unknown)), extra={"unknown": len(unknown)})
+        return Swept(blobs, strays, len(found.forgotten), len(unknown))
+
+    def _unknown(self, strange: Mapping[str, float]) -> set[str]:
+        """Those of the blobs, by their age, that no record names and that may yet be asked for."""
+        young = {each for each, age in strange.items() if age < UNKNOWN_GRACE.total_seconds()}
+        if young:
+            for record in self._records():
+                young.difference_update(*(_DIGEST.findall(value) for value in record.values()))
+        return young
 
     def _records(self) -> Iterator[dict[str, str]]:
         keys = self._redis.scan_iter(match=JOB_KEY + "*", count=_PAGE, _type="HASH")
@@ -153,3 +193,12 @@ class Cleaner:
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()
         return seconds + microseconds / 1e6
+
+
+def explain_unknown(count: int) -> str:
+    """What an operator should know of blobs that no record explains."""
+    return (
+        f"{count} blobs were written before this Redis knew of any, and no record names them: "
+        "has Redis lost its data, or do two deployments share a store? Bring the records back, "
+        f"or they are removed when they are {UNKNOWN_GRACE.days} days old"
+    )

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from core.errors import RedisUnavailable
+from core.schema import NewerRecord
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -76,12 +77,18 @@ def connect_async(url: str, *, connections: int, decode: bool = True) -> AsyncRe
 
 @contextmanager
 def redis_outages() -> Iterator[None]:
-    """Make RedisError a RedisUnavailable, also around what is awaited."""
+    """Make RedisError a RedisUnavailable, also around what is awaited.
+
+    What ``newer.lua`` refuses becomes a NewerRecord.
+    """
     from redis.exceptions import RedisError
 
     try:
         yield
     except RedisError as error:
+        kind, _, schema = str(error).partition(" ")
+        if kind == "NEWER":
+            raise NewerRecord(schema) from error
         raise RedisUnavailable(f"Redis cannot do it: {error}") from error
 
 

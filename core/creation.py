@@ -9,9 +9,10 @@ from core.admission import Admission, Load
 from core.connections import needs_redis
 from core.errors import IdempotencyKeyReused
 from core.idempotency import KEPT, IdempotencyKey
-from core.jobs import SCHEMA_VERSION, Inputs, Job, new_job_id
+from core.jobs import Inputs, Job, new_job_id
 from core.params import StyleParams
-from core.records import JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS, flat, job_key, read_job, script
+from core.records import JOBS_QUEUED, RUN_SECONDS, flat, job_key, read_job, script
+from core.schema import SCHEMA, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -30,16 +31,20 @@ class NewJobs:
 
     def __init__(self, redis: Redis, retention: timedelta) -> None:
         self._retention = retention
-        self._ask = script(redis, "load", "ask")
-        self._create = script(redis, "load", "listed", "held", "tell", "create")
+        self._ask = script(redis, "listed", "load", "ask")
+        self._create = script(redis, "listed", "load", "held", "tell", "create")
         self._recall = script(redis, "recall")
         self._discard = script(redis, "listed", "held", "forgotten", "discard")
 
     @needs_redis
-    def load(self, caller: str) -> Load:
-        """How busy the service is, and how much of that is the caller's."""
-        keys = [JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS]
-        return _load(self._ask(keys=keys, args=[caller]))
+    def load(self, caller: str, max_jobs: int = _ANY.max_jobs_per_caller) -> Load:
+        """How busy the service is, and how much of that is the caller's.
+
+        Args:
+            caller: what the limits count by.
+            max_jobs: the caller's limit; from there on every job is looked at.
+        """
+        return _load(self._ask(keys=[JOBS_QUEUED, RUN_SECONDS], args=[caller, max_jobs]))
 
     @needs_redis
     def create(
@@ -72,7 +77,7 @@ class NewJobs:
         job_id = job_id or new_job_id()
         fields = {
             "id": job_id,
-            "schema": SCHEMA_VERSION,
+            SCHEMA: SCHEMA_VERSION,
             "owner": admission.owner,
             "params": params.model_dump_json(),
             "inputs": inputs.model_dump_json(),
@@ -83,7 +88,7 @@ class NewJobs:
         request = (key.request if key else "", int(KEPT.total_seconds()))
         load, record, outcome = self._create(
             keys=[
-                *(job_key(job_id), JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS),
+                *(job_key(job_id), JOBS_QUEUED, RUN_SECONDS),
                 *([key.place] if key else []),
             ],
             args=[job_id, admission.caller, *limits, *request, *flat(fields)],

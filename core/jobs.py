@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import UUID, uuid7
 
 from core.params import StyleParams
+from core.schema import SCHEMA
 from core.webhooks import Delivery, Webhook, WebhookEvent
-
-#: Raised when the meaning of a stored field changes.
-SCHEMA_VERSION = 1
 
 #: The owner of the jobs that were posted without a key.
 ANONYMOUS = "anonymous"
@@ -123,6 +121,8 @@ class Job(_Frozen):
     """One job, as the record in Redis has it."""
 
     id: str
+    #: Which version's readers do right by the record: see ``core.schema``.
+    schema_version: int = Field(1, validation_alias=SCHEMA)
     status: JobStatus
     #: How often a worker has claimed the job. A write names the attempt it
     #: belongs to and is refused when another attempt has begun.

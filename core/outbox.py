@@ -15,6 +15,7 @@ from core.connections import needs_redis
 from core.jobs import Job
 from core.records import job_key, pairs, read_job, script
 from core.retries import Attempt, Verdict
+from core.schema import Bystander
 from core.webhooks import WebhookEvent, read_delivery_id
 
 if TYPE_CHECKING:
@@ -71,14 +72,16 @@ class Outbox:
     def __init__(self, redis: Redis, timeout: timedelta) -> None:
         self._redis = redis
         self._taken_seconds = _TIMES * timeout.total_seconds()
-        self._take = script(redis, "outbox_take")
-        self._begin = script(redis, "outbox_begin")
+        self._take = script(redis, "newer", "outbox_take")
+        self._begin = script(redis, "newer", "outbox_begin")
         self._settle = script(redis, "outbox_settle")
+        self._bystander = Bystander("courier")
 
     @needs_redis
     def take(self) -> list[Taken]:
         """Take the deliveries that are due."""
-        taken = self._take(keys=[WEBHOOKS_DUE], args=[self._taken_seconds, _MOST_AT_ONCE])
+        taken, left = self._take(keys=[WEBHOOKS_DUE], args=[self._taken_seconds, _MOST_AT_ONCE])
+        self._bystander.leaves(pairs(left))
         return [Taken(delivery, stamp) for delivery, stamp in pairs(taken).items()]
 
     @needs_redis
@@ -87,6 +90,9 @@ class Outbox:
 
         None if there is nothing to do, if somebody else does it, or if so many of the
         caller's are under way that this one is put off.
+
+        Raises:
+            NewerRecord: the job is left alone.
         """
         job_id, event = read_delivery_id(taken.id)
         reply = self._begin(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from core.connections import needs_redis
 from core.errors import ServiceUnavailable
+from core.schema import SCHEMA, SCHEMA_VERSION, versioned
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -23,17 +24,22 @@ STYLIZE_TASK = "easel.stylize"
 
 _QUEUE = "easel.jobs"
 
-#: The task and the queue of the process that sends webhooks.
+#: The task of the process that sends webhooks.
 WEBHOOK_TASK = "easel.webhook"
-WEBHOOK_QUEUE = "easel.webhooks"
+_WEBHOOK_QUEUE = "easel.webhooks"
+
+#: What is read of each: a schema's messages have a queue of their own, so that
+#: nobody takes one that is too new for it.
+_SCHEMAS = range(1, SCHEMA_VERSION + 1)
+JOB_QUEUES = tuple(versioned(_QUEUE, schema) for schema in _SCHEMAS)
+WEBHOOK_QUEUES = tuple(versioned(_WEBHOOK_QUEUE, schema) for schema in _SCHEMAS)
 
 #: The priorities of messages: what was begun already goes first.
 _FIRST, _USUAL = 0, 9
 #: The Redis lists that kombu keeps the messages of each priority in.
-MESSAGE_LISTS = (_QUEUE, f"{_QUEUE}\x06\x16{_USUAL}")
+MESSAGE_LISTS = tuple(name for queue in JOB_QUEUES for name in (queue, f"{queue}\x06\x16{_USUAL}"))
 
 _OPTIONS: dict[str, Any] = {
-    "task_default_queue": _QUEUE,
     # A message is JSON or it is refused; nothing is ever unpickled.
     "task_serializer": "json",
     "accept_content": ["json"],
@@ -76,13 +82,18 @@ _OPTIONS: dict[str, Any] = {
 
 
 def make_celery(
-    redis_url: str, *, include: tuple[str, ...] = (), redelivery_seconds: int = 600
+    redis_url: str,
+    *,
+    include: tuple[str, ...] = (),
+    queues: tuple[str, ...] = JOB_QUEUES,
+    redelivery_seconds: int = 600,
 ) -> Celery:
     """The Celery application, for a sender or, with its task modules, for a worker.
 
     Args:
         redis_url: of the server.
         include: the task modules.
+        queues: those that a worker reads.
         redelivery_seconds: after how long Redis delivers again what was not
             acknowledged, also while the job still runs; the claim refuses the
             second delivery. What brings a lost job back is its lease.
@@ -91,6 +102,9 @@ def make_celery(
 
     celery = Celery("easel", broker=redis_url, include=list(include))
     celery.conf.update(_OPTIONS)
+    celery.conf.task_default_queue = queues[0]
+    celery.conf.task_queues = {name: {"exchange": name} for name in queues}
+    celery.conf.broker_transport = "core.transport:Transport"
     celery.conf.broker_transport_options = {
         **celery.conf.broker_transport_options,
         "visibility_timeout": redelivery_seconds,
@@ -107,7 +121,9 @@ class JobQueue:
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
 
-    def announce(self, job_id: str, *, first: bool = False) -> None:
+    def announce(
+        self, job_id: str, *, first: bool = False, schema: int | str = SCHEMA_VERSION
+    ) -> None:
         """Send the job's id to whichever worker is free first.
 
         A job may be announced twice: its second claim is refused.
@@ -115,12 +131,14 @@ class JobQueue:
         Args:
             job_id: of a job that is queued.
             first: before all jobs that have not been begun yet.
+            schema: of its record.
 
         Raises:
             ServiceUnavailable: Redis could not be reached.
         """
         priority = _FIRST if first else _USUAL
-        _send(self._celery, STYLIZE_TASK, [job_id], task_id=job_id, priority=priority)
+        options = {"task_id": job_id, "priority": priority}
+        _send(self._celery, STYLIZE_TASK, [job_id], (_QUEUE, schema), **options)
 
 
 class WebhookQueue:
@@ -135,12 +153,17 @@ class WebhookQueue:
         Raises:
             ServiceUnavailable: Redis could not be reached; the delivery will be due again.
         """
-        _send(self._celery, WEBHOOK_TASK, [taken.id, taken.stamp], queue=WEBHOOK_QUEUE)
+        place = (_WEBHOOK_QUEUE, SCHEMA_VERSION)
+        _send(self._celery, WEBHOOK_TASK, [taken.id, taken.stamp], place)
 
 
-def _send(celery: Celery, task: str, args: list[str], **options: Any) -> None:
+def _send(
+    celery: Celery, task: str, args: list[str], place: tuple[str, int | str], **options: Any
+) -> None:
     from kombu.exceptions import OperationalError
 
+    queue, schema = place
+    options |= {"queue": versioned(queue, schema), "headers": {SCHEMA: schema}}
     try:
         celery.send_task(task, args=args, **options)
     except OperationalError as error:
@@ -164,12 +187,17 @@ class Messages:
         return sum(lengths)
 
     @needs_redis
-    def job_ids(self) -> set[str]:
-        """The jobs that they tell of."""
+    def job_ids(self, most: int | None = None) -> set[str]:
+        """The jobs that they tell of.
+
+        Args:
+            most: look only at so many of each priority, those that are taken next.
+        """
+        first = 0 if most is None else -most  # they come in at the left and go out at the right
         texts = [
             text
             for name in MESSAGE_LISTS
-            for text in cast(list[str], self._redis.lrange(name, 0, -1))
+            for text in cast(list[str], self._redis.lrange(name, first, -1))
         ]
         return {job_id for text in texts if (job_id := _job_id(text)) is not None}
 

@@ -10,11 +10,16 @@ from core.errors import WorkerLost
 from core.jobs import Failure, JobStatus
 from core.queue import JobQueue, Messages
 from core.records import JOBS_QUEUED, JOBS_RUNNING, LAST_SWEEP, job_key, pairs, script
+from core.schema import SCHEMA, Bystander, newer_schema
 
 if TYPE_CHECKING:
     from redis import Redis
 
 _logger = logging.getLogger(__name__)
+
+#: So many jobs at the head of the queue are looked at in one sweep. Messages are taken
+#: nearly, but not quite, in the order in which the jobs were written.
+_LOOKED_AT = 200
 
 
 class Reaper:
@@ -46,7 +51,8 @@ class Reaper:
         self._lease_seconds = lease_seconds
         self._every_seconds = every_seconds
         self._max_attempts = max_attempts
-        self._script = script(redis, "listed", "tell", "sweep")
+        self._script = script(redis, "newer", "listed", "tell", "sweep")
+        self._bystander = Bystander("reaper")
 
     def sweep(self) -> None:
         """Queue again what a worker was lost with, and announce what has no message.
@@ -59,19 +65,36 @@ class Reaper:
             return
         for job_id, status in moved.items():
             _logger.warning("lease ran out", extra={"job_id": job_id, "status": status.value})
-            if status is JobStatus.QUEUED:
-                self._queue.announce(job_id, first=True)
-        for job_id in self._without_message():
-            if job_id not in moved:
-                _logger.warning("queued job had no message", extra={"job_id": job_id})
-                self._queue.announce(job_id, first=True)
+        self._announce([job_id for job_id, status in moved.items() if status is JobStatus.QUEUED])
+        untold = [job_id for job_id in self._without_message() if job_id not in moved]
+        for job_id in self._announce(untold):
+            _logger.warning("queued job had no message", extra={"job_id": job_id})
+
+    def _announce(self, job_ids: list[str]) -> list[str]:
+        """Tell the workers of those jobs that this version knows; give their ids."""
+        schemas = self._schemas(job_ids)
+        newer = {job_id: text for job_id, text in schemas.items() if newer_schema({SCHEMA: text})}
+        self._bystander.leaves(newer)
+        known = [job_id for job_id in job_ids if job_id not in newer]
+        for job_id in known:
+            self._queue.announce(job_id, first=True, schema=int(schemas[job_id]))
+        return known
+
+    @needs_redis
+    def _schemas(self, job_ids: list[str]) -> dict[str, str]:
+        """Of the jobs' records, by their ids."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hget(job_key(job_id), SCHEMA)
+            found = cast("list[str | None]", pipeline.execute())
+        return {job_id: text or "1" for job_id, text in zip(job_ids, found, strict=True)}
 
     @needs_redis
     def _end_lost_attempts(self) -> dict[str, JobStatus] | None:
         """The new status of each job; None if somebody else swept just now."""
         lost = WorkerLost(f"{self._max_attempts} workers were lost while they ran the job")
         error = Failure(code=lost.code, message=str(lost), retryable=lost.retryable)
-        moved = self._script(
+        reply = self._script(
             keys=[JOBS_RUNNING, JOBS_QUEUED, LAST_SWEEP],
             args=[
                 job_key(""),
@@ -81,15 +104,25 @@ class Reaper:
                 error.model_dump_json(),
             ],
         )
-        if moved is None:
+        if reply is None:
             return None
+        moved, left = reply
+        self._bystander.leaves(pairs(left))
         return {job_id: JobStatus(status) for job_id, status in pairs(moved).items()}
 
     @needs_redis
     def _without_message(self) -> list[str]:
+        """The first in the queue that no message tells of.
+
+        Those behind them are looked at when it is their turn: a sweep costs the same
+        however long the queue is, and a job is not started later for it.
+        """
+        # The messages first: a job of which one is taken in between is queued no more.
+        told = self._messages.job_ids(2 * _LOOKED_AT)
         # A job is first written and then announced: what is new may just be on its way.
         now, _ = self._redis.time()
         before = now - max(1.0, self._every_seconds)
-        queued = cast(list[str], self._redis.zrange(JOBS_QUEUED, "-inf", before, byscore=True))
-        told = self._messages.job_ids() if queued else set()
-        return [job_id for job_id in queued if job_id not in told]
+        queued = self._redis.zrange(
+            JOBS_QUEUED, "-inf", before, byscore=True, offset=0, num=_LOOKED_AT
+        )
+        return [job_id for job_id in cast(list[str], queued) if job_id not in told]

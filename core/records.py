@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from core.jobs import Job, JobStatus
+from core.schema import SCHEMA_VERSION, NewerRecord, newer_schema, versioned
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -21,8 +23,9 @@ RUN_SECONDS = "easel:run-seconds"
 JOBS_QUEUED = "easel:jobs:queued"
 #: ... and those running, by the end of their lease.
 JOBS_RUNNING = "easel:jobs:running"
-#: When somebody last looked for leases that have run out.
-LAST_SWEEP = "easel:jobs:swept"
+#: When somebody last looked for leases that have run out. Of each schema, so that
+#: those who leave a record alone do not keep others from looking after it.
+LAST_SWEEP = versioned("easel:jobs:swept")
 
 #: Sorted set of `digest:job id`: which job needs which blob.
 HELD = "easel:held"
@@ -58,6 +61,11 @@ def listed_key(status: JobStatus, owner: str) -> str:
     return f"easel:owned:{status.value}:{owner}"
 
 
+def unfinished_key(caller: str) -> str:
+    """The key of the set of the caller's jobs that wait or run, as ``listed.lua`` has it."""
+    return f"easel:unfinished:{caller}"
+
+
 def script(redis: Redis, *names: str) -> Script:
     """A script of files in ``core/lua``, one after the other; the server runs it in one go."""
     return redis.register_script(script_text(*names))
@@ -66,7 +74,8 @@ def script(redis: Redis, *names: str) -> Script:
 def script_text(*names: str) -> str:
     """The text of such a script."""
     folder = files("core").joinpath("lua")
-    return "\n".join(folder.joinpath(f"{name}.lua").read_text() for name in names)
+    texts = (folder.joinpath(f"{name}.lua").read_text() for name in names)
+    return "\n".join((f"local SCHEMA = {SCHEMA_VERSION}", *texts))
 
 
 def flat(fields: Mapping[str, Any]) -> list[Any]:
@@ -85,10 +94,27 @@ def read_job(reply: Any) -> Job:
 
 
 def parse_job(record: Mapping[str, str]) -> Job:
-    """A job from the fields of its record."""
-    return Job.model_validate(
-        {
-            field: json.loads(value) if field in _JSON_FIELDS else value
-            for field, value in record.items()
-        }
-    )
+    """A job from the fields of its record.
+
+    Raises:
+        NewerRecord: a newer version wrote it in a way that cannot be read.
+    """
+    with reading(record):
+        return Job.model_validate(
+            {
+                field: json.loads(value) if field in _JSON_FIELDS else value
+                for field, value in record.items()
+            }
+        )
+
+
+@contextmanager
+def reading(record: Mapping[str, str]) -> Iterator[None]:
+    """A newer record is read as far as it is understood, and what stops that is its age."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError) as error:
+        schema = newer_schema(record)
+        if schema is None:
+            raise
+        raise NewerRecord(schema) from error

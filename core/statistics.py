@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from core.connections import needs_redis
 from core.outbox import WEBHOOKS_DUE
 from core.records import JOBS_QUEUED, JOBS_RUNNING
+from core.witness import SWEEPS
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -42,6 +43,8 @@ class Statistics:
     #: The age of the first job in the queue, in seconds; 0 when it is empty.
     oldest_seconds: float
     webhooks_waiting: int
+    #: Blobs that the last sweep has left although no record explains them.
+    unknown_blobs: int
     accepted: int
     requeued: int
     #: By status.
@@ -71,8 +74,9 @@ class Census:
             pipeline.zcard(JOBS_RUNNING)
             pipeline.zrange(JOBS_QUEUED, 0, 0, withscores=True)
             pipeline.zcard(WEBHOOKS_DUE)
+            pipeline.hget(SWEEPS, "unknown")
             pipeline.hgetall(_COUNTS)
-            time, queued, running, oldest, waiting, counts = pipeline.execute()
+            time, queued, running, oldest, waiting, unknown, counts = pipeline.execute()
         now = time[0] + time[1] / 1e6
         counted = cast(dict[str, str], counts)
         return Statistics(
@@ -80,6 +84,7 @@ class Census:
             running=running,
             oldest_seconds=max(0.0, now - oldest[0][1]) if oldest else 0.0,
             webhooks_waiting=waiting,
+            unknown_blobs=int(unknown or 0),
             accepted=int(counted.get("accepted", 0)),
             requeued=int(counted.get("requeued", 0)),
             finished={

@@ -60,12 +60,12 @@ class JobStore(NewJobs):
         super().__init__(redis, retention)
         self._redis = redis
         self._lease_seconds = lease_seconds
-        self._claim = script(redis, "listed", "tell", "claim")
+        self._claim = script(redis, "newer", "listed", "tell", "claim")
         self._renew = script(redis, "held", "tell", "renew")
         self._finish = script(redis, "listed", "held", "tell", "finish")
         self._hand_back = script(redis, "listed", "tell", "hand_back")
-        self._cancel = script(redis, "listed", "tell", "cancel")
-        self._delete = script(redis, "listed", "held", "forgotten", "delete")
+        self._cancel = script(redis, "newer", "listed", "tell", "cancel")
+        self._delete = script(redis, "newer", "listed", "held", "forgotten", "delete")
         #: Which job needs which blob.
         self.holds = Holds(redis)
         #: Links to the pictures of jobs.
@@ -79,6 +79,7 @@ class JobStore(NewJobs):
 
         Raises:
             JobNotFound: there is none.
+            NewerRecord: it cannot be read.
         """
         record = (
             cast(dict[str, str], self._redis.hgetall(job_key(job_id))) if is_job_id(job_id) else {}
@@ -100,6 +101,7 @@ class JobStore(NewJobs):
 
         Raises:
             JobNotFound: there is none.
+            NewerRecord: it is left alone.
         """
         keys = [job_key(job_id), JOBS_QUEUED]
         record = self._cancel(keys=keys, args=[job_id]) if is_job_id(job_id) else None
@@ -113,6 +115,9 @@ class JobStore(NewJobs):
 
         Returns:
             The job, or None if it is not queued, or unknown.
+
+        Raises:
+            NewerRecord: it is left alone.
         """
         record = self._claim(
             keys=[job_key(job_id), JOBS_QUEUED, JOBS_RUNNING],
@@ -183,6 +188,7 @@ class JobStore(NewJobs):
 
         Raises:
             JobNotFound: there is none.
+            NewerRecord: it is left alone.
         """
         digests = self._delete(keys=[job_key(job_id)], args=[job_id])
         if digests is None:

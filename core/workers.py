@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.connections import needs_redis
 
 if TYPE_CHECKING:
     from redis import Redis
+
+_logger = logging.getLogger(__name__)
 
 #: How often a worker says that it is alive, and after how long it is forgotten.
 HEARTBEAT_SECONDS = 3
@@ -37,6 +40,15 @@ class WorkerInfo(BaseModel):
     steps_per_second: float | None = None
     #: The job that it runs now.
     job_id: str | None = None
+
+
+def _read(text: str) -> WorkerInfo | None:
+    """What a worker said; None for one of another version that says it too differently."""
+    try:
+        return WorkerInfo.model_validate_json(text)
+    except ValidationError as error:
+        _logger.warning("a worker is not understood", extra={"reason": str(error)})
+        return None
 
 
 class WorkerRegistry:
@@ -78,7 +90,7 @@ class WorkerRegistry:
         since = self._now() - FORGET_SECONDS
         ids = cast(list[str], self._redis.zrange(SEEN, since, "+inf", byscore=True))
         found = cast("list[str | None]", self._redis.hmget(_INFO, ids)) if ids else []
-        return [WorkerInfo.model_validate_json(text) for text in found if text is not None]
+        return [info for text in found if text is not None and (info := _read(text))]
 
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()

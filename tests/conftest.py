@@ -66,6 +66,12 @@ def redis(valkey_url: str) -> Iterator[Redis]:
     client.close()
 
 
+def vouch(redis: Redis) -> None:
+    """As if sweeps had been made of the store since long ago."""
+    seconds, _ = redis.time()
+    redis.hset("easel:sweeps", mapping={"since": 0, "last": seconds})
+
+
 @pytest.fixture
 def store(redis: Redis) -> JobStore:
     return JobStore(redis)

@@ -25,4 +25,3 @@ app = make_celery(
     include=("worker.tasks",),
     redelivery_seconds=_settings.redelivery_seconds,
 )
-app.conf.broker_transport = "worker.transport:Transport"

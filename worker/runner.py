@@ -23,6 +23,7 @@ from core.logs import log_context
 from core.nst import VGG19, Pictures, Step, stylize
 from core.previews import Previews
 from core.queue import JobQueue
+from core.schema import SCHEMA_VERSION, NewerRecord
 from core.store import JobStore
 from core.tracing import job_span
 from core.uploads import Uploads
@@ -99,7 +100,11 @@ class Runner:
         with log_context(job_id=job_id):
             if self._stopping():
                 return  # the message is gone, and the reaper sends another
-            job = self._store.claim(job_id)
+            try:
+                job = self._store.claim(job_id)
+            except NewerRecord as newer:
+                self._leave(job_id, newer)
+                return
             if job is None:
                 _logger.info("job not claimed: it is not queued")
                 return
@@ -112,6 +117,12 @@ class Runner:
                 _logger.warning("job given up: another attempt has it")
             finally:
                 self.job_id = None
+
+    def _leave(self, job_id: str, newer: NewerRecord) -> None:
+        """A job that this version would do wrong: tell those who look for such jobs."""
+        extra = {"schema": newer.schema, "known": SCHEMA_VERSION}
+        _logger.warning("job left alone: its record is of a newer schema", extra=extra)
+        self._announce(job_id, newer.schema)
 
     def _attempt(self, job: Job) -> None:
         checkpoints = Checkpoints(
@@ -177,7 +188,8 @@ class Runner:
                 saved = self._blobs.get(job.checkpoint)
                 steps = stylize(pictures, job.params, network, resume=saved)
                 first = next(steps)
-            except EaselError as error:
+            except (EaselError, LookupError, TypeError, ValueError) as error:
+                # Damaged, or another version's: the job begins anew.
                 _logger.warning("checkpoint of no use", extra={"reason": str(error)})
             else:
                 _logger.info("job resumed", extra={"step": first.step})
@@ -210,8 +222,11 @@ class Runner:
 
     def _queue_again(self, job: Job) -> None:
         _logger.info("job handed back: the worker stops")
+        self._announce(job.id, job.schema_version)
+
+    def _announce(self, job_id: str, schema: int | str) -> None:
         try:
-            self._queue.announce(job.id, first=True)
+            self._queue.announce(job_id, first=True, schema=schema)
         except ServiceUnavailable as error:
             _logger.warning("not announced; the reaper will", extra={"reason": str(error)})
 

@@ -2,6 +2,10 @@
 -- KEYS  1 job, 2 jobs queued
 -- ARGV  1 job id
 -- Gives the record, or nothing when there is no such job.
+local refused = refusal(KEYS[1])
+if refused then
+  return refused
+end
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then
   return false

@@ -2,6 +2,10 @@
 -- KEYS  1 job, 2 jobs queued, 3 jobs running by the end of their lease
 -- ARGV  1 job id, 2 seconds of the lease, 3 a word that only this claim knows
 -- Gives the record, or nothing when the job is not queued.
+local refused = refusal(KEYS[1])
+if refused then
+  return refused
+end
 local held = redis.call('HMGET', KEYS[1], 'status', 'claim')
 if held[1] == 'running' and held[2] == ARGV[3] then
   return redis.call('HGETALL', KEYS[1])  -- the answer to the first try was lost on its way

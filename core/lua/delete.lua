@@ -5,4 +5,8 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return false
 end
+local refused = refusal(KEYS[1])
+if refused then
+  return refused
+end
 return forget(KEYS[1], ARGV[1])

@@ -16,6 +16,7 @@ local function forget(key, id)
   if fields.status then
     redis.call('ZREM', listed(fields.status, fields.owner or 'anonymous'), id)
   end
+  redis.call('SREM', unfinished(fields.caller or 'anonymous'), id)
   redis.call('ZREM', 'easel:jobs:queued', id)
   redis.call('ZREM', 'easel:jobs:running', id)
   redis.call('UNLINK', key, 'easel:events:' .. id, 'easel:preview:' .. id)

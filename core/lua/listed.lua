@@ -4,6 +4,11 @@ local function listed(status, owner)
   return 'easel:owned:' .. status .. ':' .. owner
 end
 
+-- Where the jobs of a caller are listed that wait or run: a set.
+local function unfinished(caller)
+  return 'easel:unfinished:' .. caller
+end
+
 -- Note the change for the job's webhook, if there is one that wants it (core/outbox.py).
 local function note_webhook(key, id, status)
   local webhook = redis.call('HGET', key, 'webhook')
@@ -64,13 +69,15 @@ end
 
 -- The one way in which a status changes, so that lists, outbox and counts keep in step.
 local function set_status(key, id, status)
-  local held = redis.call('HMGET', key, 'owner', 'status')
+  local held = redis.call('HMGET', key, 'owner', 'status', 'caller')
   local owner = held[1] or 'anonymous'
   if held[2] then
     redis.call('ZREM', listed(held[2], owner), id)
   end
   redis.call('HSET', key, 'status', status)
   redis.call('ZADD', listed(status, owner), 0, id)
+  local waits = status == 'queued' or status == 'running'
+  redis.call(waits and 'SADD' or 'SREM', unfinished(held[3] or 'anonymous'), id)
   note_webhook(key, id, status)
   count(key, held[2], status)
 end

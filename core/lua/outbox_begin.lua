@@ -4,6 +4,10 @@
 --       take, 5 how many attempts there may be, 6 how many of the caller's may be under way
 --       at a time, 7 seconds by which one more is put off
 -- Gives the new stamp and the record, or nothing when there is nothing to do now.
+local refused = refusal(KEYS[1])
+if refused then
+  return refused
+end
 local held = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not held or tonumber(held) ~= tonumber(ARGV[3]) then
   return false  -- delivered, or somebody else's by now

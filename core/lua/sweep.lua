@@ -2,7 +2,8 @@
 -- KEYS  1 jobs running by the end of their lease, 2 jobs queued, 3 time of the last sweep
 -- ARGV  1 how the key of a job begins, 2 seconds of a lease, 3 seconds between sweeps,
 --       4 how many attempts a job has, 5 the error of a job that used them up
--- Gives job id and its new status by turns, or nothing when it was swept a moment ago.
+-- Gives job id and its new status by turns, and those that are left alone, with their
+-- schemas, by turns. Or nothing when it was swept a moment ago.
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1e6
 local since = now - tonumber(redis.call('GET', KEYS[3]) or '0')
@@ -15,14 +16,15 @@ redis.call('SET', KEYS[3], string.format('%.6f', now))
 -- workers could not renew either, and what their leases say means nothing.
 if since < 0 or since > ARGV[2] / 2 then
   for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-    redis.call('ZADD', KEYS[1], now + ARGV[2], id)
+    if not newer_schema(ARGV[1] .. id) then
+      redis.call('ZADD', KEYS[1], now + ARGV[2], id)
+    end
   end
-  return {}
+  return {{}, {}}
 end
 
-local moved = {}
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE')) do
-  local key = ARGV[1] .. id
+local moved, left = {}, {}
+local function end_attempt(id, key)
   local held = redis.call('HMGET', key, 'status', 'attempt', 'handed_back',
                           'cancel_requested_at', 'created_at')
   redis.call('ZREM', KEYS[1], id)
@@ -46,4 +48,15 @@ for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE')) do
     table.insert(moved, status)
   end
 end
-return moved
+
+for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE')) do
+  local key = ARGV[1] .. id
+  local schema = newer_schema(key)
+  if schema then
+    table.insert(left, id)
+    table.insert(left, schema)
+  else
+    end_attempt(id, key)
+  end
+end
+return {moved, left}

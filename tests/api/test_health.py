@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import httpx
+from redis import Redis
 
 from api.deps import Services
 from core.blobs import open_blobs
@@ -73,6 +74,15 @@ def test_a_job_that_cannot_be_announced_is_not_left_behind(services: Services) -
         assert_problem(post(client), 503, "service_unavailable")
     jobs = connect(services.settings.redis_url, patience=0)
     assert list(jobs.scan_iter("easel:job:*")) == []
+
+
+def test_blobs_that_no_record_explains_are_a_warning(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    assert client.get("/readyz").json()["warnings"] == []
+    redis.hset("easel:sweeps", "unknown", 3)
+    (warning,) = client.get("/readyz").json()["warnings"]
+    assert warning.startswith("3 blobs were written before this Redis knew of any")
 
 
 def test_blobs_that_cannot_be_written_are_named(services: Services) -> None:

@@ -10,12 +10,12 @@ import pytest
 from redis import Redis
 
 from core.blobs import Blobs
-from core.cleaning import GRACE, TOMBSTONE, Cleaner
+from core.cleaning import GRACE, TOMBSTONE, UNKNOWN_GRACE, Cleaner
 from core.errors import JobNotFound, ServiceUnavailable
 from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
 from core.params import StyleParams
 from core.store import JobStore
-from tests.conftest import some_progress
+from tests.conftest import some_progress, vouch
 from tests.contract.stores import Backdoor
 
 OLD = GRACE.total_seconds() + 60
@@ -24,6 +24,7 @@ PROGRESS = some_progress()
 
 @pytest.fixture
 def cleaner(redis: Redis, blobs: Blobs) -> Cleaner:
+    vouch(redis)
     return Cleaner(redis, blobs)
 
 
@@ -121,6 +122,36 @@ def test_a_result_stays_however_long_its_record_has_to_wait_for_redis(
     store.succeed(job, result, PROGRESS, Metrics(optimize_seconds=1, device="cpu"))
     cleaner.sweep()
     assert blobs.exists(result.sha256)
+
+
+def test_a_whole_store_is_not_removed_when_redis_comes_back_empty(
+    cleaner: Cleaner, store: JobStore, blobs: Blobs, backdoor: Backdoor, redis: Redis
+) -> None:
+    finished(store, blobs, "content", "result")
+    make_all_old(blobs, backdoor)
+    redis.delete(*redis.keys("easel:job:*"), "easel:sweeps")  # but not a store's blobs
+    swept = cleaner.sweep()
+    assert (swept.blobs, swept.unknown) == (0, 3)
+    finished(store, blobs, "content", "new result")  # one of them is known again
+    assert cleaner.sweep().unknown == 1
+    for digest, _ in list(blobs.ages()):
+        backdoor.backdate(digest, UNKNOWN_GRACE.total_seconds())
+    swept = cleaner.sweep()
+    assert (swept.blobs, swept.unknown) == (1, 0)
+    assert texts(blobs) == {"content", "style", "new result"}
+
+
+def test_after_a_pause_what_has_expired_goes_and_what_nobody_knows_stays(
+    cleaner: Cleaner, store: JobStore, blobs: Blobs, backdoor: Backdoor, redis: Redis
+) -> None:
+    expired = finished(store, blobs, "expired", "expired result")
+    make_older(redis, expired, RETENTION)
+    keep(blobs, "written while nobody swept")
+    make_all_old(blobs, backdoor)
+    redis.hincrbyfloat("easel:sweeps", "last", -OLD)
+    swept = cleaner.sweep()
+    assert (swept.blobs, swept.unknown) == (3, 1)
+    assert texts(blobs) == {"written while nobody swept"}
 
 
 def test_a_record_says_that_its_files_expired_for_a_week_and_is_then_forgotten(

@@ -22,11 +22,13 @@ from core.jobs import Job
 from core.nst.weights import save_weights
 from core.params import Network
 from core.queue import MESSAGE_LISTS, JobQueue, make_celery
+from core.settings import Settings
 from core.store import JobStore
 from tests.conftest import photo, png, random_weights
 from tests.faults import servers
 from tests.faults.log import Log
 from tests.faults.servers import PATIENCE_SECONDS, Server
+from tests.namespaces import Host
 
 #: Short leases, so that the tests are quick. What is said of the defaults is
 #: tested with the defaults.
@@ -92,6 +94,10 @@ class Cluster:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{api_port}", timeout=60)
         self.workers: list[Server] = []
         self._servers: list[Server] = []
+        #: Where the workers run, by turns, if not on this machine as it is.
+        self.hosts: list[Host] = []
+        #: Where Valkey listens beside the loopback.
+        self.addresses: list[str] = []
         # A network of random filters stands for torchvision's; the other one is not
         # asked for, and its file keeps the worker from fetching it.
         for network in Network:
@@ -105,24 +111,44 @@ class Cluster:
         self.settle(workers)
 
     def start_valkey(self) -> None:
-        command = servers.valkey(self.folder, self.valkey_port)
-        self.valkey = self._keep(Server("valkey", command, {}, self.log))
+        command = servers.valkey(self.folder, self.valkey_port, *self.addresses)
+        self.valkey = self.keep(Server("valkey", command, {}, self.log))
         self.wait_for_redis()
 
     def start_api(self) -> None:
         mark = self.log.mark()
-        self.api = self._keep(Server("api", servers.api(), self.environment, self.log))
+        self.api = self.keep(Server("api", servers.api(), self.environment, self.log))
         self.log.wait("Application startup complete.", after=mark)
 
     def start_worker(self, **environment: str) -> Server:
-        """Start one more; it is not ready yet."""
+        """Start one more, where the fewest are; it is not ready yet."""
         name = f"w{len(self._servers)}"
         environment = {**self.environment, **self.for_workers, **environment}
-        server = self._keep(Server(name, servers.worker(name), environment, self.log))
+        command = servers.worker(name)
+        host = min(self.hosts, key=lambda each: len(self.workers_on(each)), default=None)
+        if host is not None:
+            command = host.inside(command)
+        server = self.keep(Server(name, command, environment, self.log))
+        server.host = host
         self.workers.append(server)
         return server
 
-    def _keep(self, server: Server) -> Server:
+    @property
+    def blobs_url(self) -> str:
+        """Where the pictures are."""
+        settings = Settings(
+            redis_url=self.redis_url,
+            data_dir=self.folder / "data",
+            blobs=self.environment.get("EASEL_BLOBS", ""),
+        )
+        return settings.blobs_url
+
+    def workers_on(self, host: Host) -> list[Server]:
+        """The workers of a host."""
+        return [worker for worker in self.workers if worker.host is host]
+
+    def keep(self, server: Server) -> Server:
+        """End it with the others."""
         self._servers.append(server)
         return server
 

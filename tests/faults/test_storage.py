@@ -35,7 +35,8 @@ from core.store import JobStore
 from core.workers import WorkerRegistry
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
-from tests.conftest import photo, png, random_weights, some_progress
+from tests.conftest import photo, png, random_weights, some_progress, vouch
+from tests.faults.conftest import Row
 from tests.faults.storage import (
     PATIENCE_SECONDS,
     Gate,
@@ -74,6 +75,7 @@ def service(
         sandbox=sandbox,
     )
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
+    vouch(redis)
     networks = Networks(tmp_path, torch.device("cpu"))
     limits = Limits(settings.max_picture_pixels, checkpoint_seconds=60, stall_seconds=60)
     previews = Previews(redis)
@@ -94,8 +96,13 @@ def blob_file(service: Service, digest: str) -> Path:
 
 
 def test_s1_an_upload_that_finds_the_disk_full_is_a_503_and_leaves_nothing(
-    disk: SmallDisk, service: Service, redis: Redis
+    disk: SmallDisk, service: Service, redis: Redis, row: Row
 ) -> None:
+    row(
+        "S1",
+        "the disk is full when an upload comes",
+        "503 `service_unavailable`; nothing is left of it",
+    )
     before = service.done(CONTENT, STYLE)
     disk.fill()
     problem = assert_problem(service.post(png(photo(99, 99)), STYLE), 503, "service_unavailable")
@@ -107,8 +114,13 @@ def test_s1_an_upload_that_finds_the_disk_full_is_a_503_and_leaves_nothing(
 
 
 def test_s2_a_result_that_finds_the_disk_full_is_a_failure_worth_trying_again(
-    disk: SmallDisk, service: Service
+    disk: SmallDisk, service: Service, row: Row
 ) -> None:
+    row(
+        "S2",
+        "the disk is full when the result is written",
+        "`failed` with code `service_unavailable`, `retryable`",
+    )
     job = service.accepted(CONTENT, STYLE)
     disk.fill()
     service.work()
@@ -121,8 +133,13 @@ def test_s2_a_result_that_finds_the_disk_full_is_a_failure_worth_trying_again(
 
 
 def test_s3_a_disk_that_may_not_be_written_is_a_503_and_a_failure_worth_trying_again(
-    service: Service, settings: Settings
+    service: Service, settings: Settings, row: Row
 ) -> None:
+    row(
+        "S3",
+        "the folder of the pictures may not be written any more",
+        "503 for uploads, `/readyz` says why; a job that ends meanwhile is `failed`, `retryable`",
+    )
     before = service.done(CONTENT, STYLE)  # what is imported late is imported by now
     job = service.accepted(CONTENT, STYLE)
     with forbidden(settings.blobs_dir):
@@ -138,8 +155,13 @@ def test_s3_a_disk_that_may_not_be_written_is_a_503_and_a_failure_worth_trying_a
 
 
 def test_s4_a_truncated_result_is_never_given_out_and_the_same_job_mends_it(
-    service: Service,
+    service: Service, row: Row
 ) -> None:
+    row(
+        "S4",
+        "a result loses its last byte",
+        "410 `result_damaged`, never the damaged bytes; the same job posted again mends it",
+    )
     job = service.done(CONTENT, STYLE)
     assert job.result is not None
     file = blob_file(service, job.result.sha256)
@@ -152,8 +174,13 @@ def test_s4_a_truncated_result_is_never_given_out_and_the_same_job_mends_it(
 
 
 def test_s4_a_truncated_upload_fails_its_job_and_sending_it_again_mends_it(
-    service: Service,
+    service: Service, row: Row
 ) -> None:
+    row(
+        "S4b",
+        "an upload loses its last byte",
+        "`failed` with code `blob_corrupt`, `retryable`; sending it again mends it",
+    )
     job = service.accepted(CONTENT, STYLE)
     file = blob_file(service, job.inputs.content.sha256)
     file.write_bytes(file.read_bytes()[:-1])
@@ -165,8 +192,13 @@ def test_s4_a_truncated_upload_fails_its_job_and_sending_it_again_mends_it(
 
 
 def test_s5_an_upload_deleted_before_the_start_fails_its_job_and_no_other(
-    service: Service,
+    service: Service, row: Row
 ) -> None:
+    row(
+        "S5",
+        "an upload is deleted before its job starts",
+        "`failed` with code `blob_not_found`; no other job is touched",
+    )
     other = png(photo(88, 66, seed=3))
     lost, kept = service.accepted(CONTENT, STYLE), service.accepted(other, STYLE)
     blob_file(service, lost.inputs.content.sha256).unlink()
@@ -179,8 +211,9 @@ def test_s5_an_upload_deleted_before_the_start_fails_its_job_and_no_other(
 
 
 def test_s6_a_download_that_has_begun_is_finished_though_the_result_expires(
-    service: Service, redis: Redis
+    service: Service, redis: Redis, row: Row
 ) -> None:
+    row("S6", "a result expires, and is swept, in mid-download", "the download is finished, whole")
     # Larger than what the sockets between server and client hold back.
     data = b"pixels" * 4_000_000
     job = _finished(service, data)
@@ -210,8 +243,13 @@ def _finished(service: Service, data: bytes) -> Job:
 
 
 def test_s7_uploads_whose_api_was_killed_before_the_record_are_swept(
-    service: Service, settings: Settings, redis: Redis
+    service: Service, settings: Settings, redis: Redis, row: Row
 ) -> None:
+    row(
+        "S7",
+        "SIGKILL of an api between the upload and its record",
+        "the upload is swept once it is old",
+    )
     before = service.done(CONTENT, STYLE)
     kept = {digest for digest, _ in service.services.blobs.ages()}
     new = [png(photo(77, 66, seed=seed)) for seed in (5, 6)]
@@ -261,7 +299,14 @@ for number in itertools.count():
 """
 
 
-def test_s7_a_file_whose_writer_was_killed_is_swept(service: Service, settings: Settings) -> None:
+def test_s7_a_file_whose_writer_was_killed_is_swept(
+    service: Service, settings: Settings, row: Row
+) -> None:
+    row(
+        "S7b",
+        "SIGKILL in the middle of writing a file",
+        "the half file is never read, and swept once it is old",
+    )
     before = service.done(CONTENT, STYLE)
     writer = Process(["-c", _WRITE_FOR_EVER, settings.blobs_url])
     stray = _stop_in_the_middle_of_a_write(writer, settings.blobs_dir)

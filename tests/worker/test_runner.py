@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from redis import Redis
+from safetensors.torch import save
 from torch import Tensor
 
 from core import images
@@ -399,3 +400,29 @@ def test_a_job_that_is_deleted_as_its_result_is_written_leaves_nothing(
         store.get(job.id)
     needed = {picture.sha256 for picture in other.inputs.pictures()}
     assert {digest for digest, _ in blobs.ages()} == needed
+
+
+def test_a_newer_record_is_left_alone_and_its_message_handed_on(
+    runner: Runner, store: JobStore, blobs: Blobs, redis: Redis
+) -> None:
+    job = new_job(store, blobs)
+    redis.hset(f"easel:job:{job.id}", "schema", 2)
+    before = redis.hgetall(f"easel:job:{job.id}")
+    runner.run(job.id)
+    assert redis.hgetall(f"easel:job:{job.id}") == before
+    assert Messages(redis).job_ids() == set()
+    (message,) = redis.lrange("easel.jobs.2", 0, -1)
+    assert json.loads(message)["headers"]["id"] == job.id
+    assert json.loads(message)["headers"]["schema"] == "2"
+
+
+def test_a_checkpoint_of_another_version_is_not_used(
+    runner: Runner, store: JobStore, blobs: Blobs
+) -> None:
+    job = new_job(store, blobs)
+    claimed = store.claim(job.id)
+    assert claimed is not None
+    other = save({"canvas": torch.zeros(3)})
+    store.hand_back(claimed, checkpoint=blobs.put(other))
+    runner.run(job.id)
+    assert store.get(job.id).status is JobStatus.SUCCEEDED

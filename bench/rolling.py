@@ -1,0 +1,198 @@
+"""Everything is restarted, one after the other, under load: ``python -m bench.rolling``.
+
+Two api replicas, two workers and Valkey are each sent SIGTERM in turn and started
+again, round after round, while jobs are posted without a pause. With ``--old FOLDER``
+the first round begins with the code in that folder, as ``git archive`` writes it, and
+each restart replaces it by this one: an upgrade. With ``--back`` the last round goes
+back to it. Every job that was accepted must end succeeded, at its first attempt, and
+no post may be done twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+
+from cli.ports import free_port
+from tests.faults import servers
+from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE, Cluster
+from tests.faults.servers import ROOT, Server
+
+_WORKERS = 2
+#: So many jobs wait or run at any time.
+_IN_FLIGHT = 10
+
+
+class Poster(threading.Thread):
+    """Posts jobs as a careful client does: with a key, and at the other replica when one fails.
+
+    Args:
+        cluster: whose jobs they are.
+        addresses: of the replicas.
+    """
+
+    def __init__(self, cluster: Cluster, addresses: list[str]) -> None:
+        super().__init__(daemon=True)
+        self._cluster = cluster
+        self._clients = itertools.cycle(httpx.Client(base_url=each) for each in addresses)
+        self._over = threading.Event()
+        self.accepted: list[str] = []
+        #: What was not accepted at once, by the reason.
+        self.turned_away: Counter[str] = Counter()
+        self.longest_wait = 0.0
+
+    def run(self) -> None:
+        """Post until told to stop."""
+        number = 0
+        while not self._over.is_set():
+            if self._cluster_is_busy():
+                time.sleep(0.05)
+                continue
+            began = time.monotonic()
+            self.accepted.append(self._post(number))
+            self.longest_wait = max(self.longest_wait, time.monotonic() - began)
+            number += 1
+
+    def stop(self) -> None:
+        """Post no more."""
+        self._over.set()
+        self.join()
+
+    def _cluster_is_busy(self) -> bool:
+        recent = self.accepted[-3 * _IN_FLIGHT :]
+        try:
+            waiting = [each for each in recent if not self._view(each)["done"]]
+        except httpx.TransportError:
+            return False
+        return len(waiting) >= _IN_FLIGHT
+
+    def _view(self, job_id: str) -> dict[str, object]:
+        answer = next(self._clients).get(f"/jobs/{job_id}")
+        found: dict[str, object] = answer.json()
+        return found if answer.status_code == 200 else {"done": False}
+
+    def _post(self, number: int) -> str:
+        fields = {**SMALL, "steps": 20 + number % 60, "seed": number}
+        while True:
+            try:
+                answer = next(self._clients).post(
+                    "/jobs",
+                    files={"content": CONTENT, "style": STYLE},
+                    data={name: str(value) for name, value in fields.items()},
+                    headers={"Idempotency-Key": f"rolling-{number}"},
+                    timeout=60,
+                )
+            except httpx.TransportError as error:
+                self.turned_away[type(error).__name__] += 1
+                time.sleep(0.05)
+                continue
+            if answer.status_code == 202:
+                return str(answer.json()["id"])
+            self.turned_away[str(answer.status_code)] += 1
+            time.sleep(float(answer.headers["retry-after"]))
+
+
+class Rolling:
+    """One run.
+
+    Args:
+        cluster: nothing of it runs yet.
+        old: the code that it begins with.
+    """
+
+    def __init__(self, cluster: Cluster, old: Path) -> None:
+        self._cluster = cluster
+        self._old = old
+        self._ports = [free_port(), free_port()]
+        self._restarts: Counter[str] = Counter()
+        self._names = itertools.count()
+
+    def run(self, rounds: int, *, back: bool) -> str:
+        """What was seen.
+
+        Raises:
+            AssertionError: something was lost.
+        """
+        cluster = self._cluster
+        cluster.start_valkey()
+        started = time.monotonic()
+        try:
+            apis = [self._start_api(port, self._old) for port in self._ports]
+            workers = [self._start_worker(self._old) for _ in range(_WORKERS)]
+            poster = Poster(cluster, [f"http://127.0.0.1:{port}" for port in self._ports])
+            poster.start()
+            for number in range(rounds):
+                code = self._old if back and number == rounds - 1 else ROOT
+                workers = [self._replace(each, code) for each in workers]
+                for place, port in enumerate(self._ports):
+                    apis[place].stop()
+                    self._restarts["api"] += 1
+                    apis[place] = self._start_api(port, code)
+                self._restart_valkey()
+            poster.stop()
+            return self._check(poster, time.monotonic() - started)
+        finally:
+            cluster.stop()
+
+    def _replace(self, worker: Server, code: Path) -> Server:
+        worker.stop()
+        self._restarts["worker"] += 1
+        return self._start_worker(code)
+
+    def _start_api(self, port: int, code: Path) -> Server:
+        name = f"api{next(self._names)}"
+        environment = {**self._cluster.environment, "EASEL_PORT": str(port)}
+        server = Server(name, servers.api(), environment, self._cluster.log, code)
+        self._cluster.keep(server)
+        self._cluster.log.wait("Application startup complete.", process=name)
+        return server
+
+    def _start_worker(self, code: Path) -> Server:
+        name = f"worker{next(self._names)}"
+        environment = {**self._cluster.environment, **self._cluster.for_workers}
+        server = Server(name, servers.worker(name), environment, self._cluster.log, code)
+        self._cluster.keep(server)
+        return self._cluster.ready(server)
+
+    def _restart_valkey(self) -> None:
+        self._cluster.valkey.stop()
+        self._restarts["valkey"] += 1
+        self._cluster.start_valkey()
+
+    def _check(self, poster: Poster, seconds: float) -> str:
+        assert len(set(poster.accepted)) == len(poster.accepted), "a key was answered with two jobs"
+        ended = [self._cluster.ended(job_id) for job_id in poster.accepted]
+        lost = [job.id for job in ended if job.status != "succeeded"]
+        assert not lost, f"{len(lost)} of {len(ended)} jobs did not succeed: {lost[:3]}"
+        attempts = Counter(job.attempts for job in ended)
+        handed = sum(job.handed_back for job in ended)
+        return (
+            f"restarted {dict(self._restarts)} in {seconds:.0f} s\n"
+            f"{len(ended)} jobs accepted, {len(ended)} succeeded; "
+            f"attempts: {dict(sorted(attempts.items()))}; handed back by a worker: {handed}\n"
+            f"posts turned away and sent again: {dict(poster.turned_away)}; "
+            f"longest wait for a 202: {poster.longest_wait:.1f} s"
+        )
+
+
+def main() -> None:
+    """Read the command line, and run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--old", type=Path, default=ROOT, help="begin with the code of this folder")
+    parser.add_argument("--back", action="store_true", help="go back to it in the last round")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="easel-rolling-") as folder:
+        cluster = Cluster(Path(folder), **QUICK)
+        print(Rolling(cluster, given.old.resolve()).run(given.rounds, back=given.back))
+
+
+if __name__ == "__main__":
+    main()

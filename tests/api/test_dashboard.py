@@ -1,0 +1,74 @@
+"""What operators see in Grafana, and are told by Prometheus, is what the api tells."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
+
+from core.workers import WorkerInfo, WorkerRegistry
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def expressions() -> dict[str, str]:
+    board = json.loads((ROOT / "deploy/grafana/dashboards/easel.json").read_text())
+    found = {
+        f"{panel['title']} {target['refId']}": target["expr"]
+        for panel in board["panels"]
+        for target in panel["targets"]
+    }
+    for group in yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"]:
+        found |= {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    return found
+
+
+def test_the_dashboard_and_the_alerts_ask_for_what_the_api_tells(
+    client: httpx.Client, redis: Redis
+) -> None:
+    WorkerRegistry(redis).announce(
+        WorkerInfo(
+            id="host:1",
+            device="cpu",
+            networks=(),
+            memory_total_bytes=1,
+            memory_available_bytes=1,
+            resident_bytes=1,
+            steps=1,
+            steps_per_second=1.0,
+            job_id=None,
+        )
+    )
+    client.get("/healthz")
+    told = {
+        name
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        # A counter that has not counted yet, and has labels, has no sample.
+        for name in (f"{family.name}_total", *(sample.name for sample in family.samples))
+    }
+    for where, expression in expressions().items():
+        asked = set(re.findall(r"\b(?:easel|process)_[a-z_]+", expression))
+        assert asked or expression.startswith("absent(up{"), where
+        assert asked <= told, where
+
+
+def test_the_dashboard_has_a_place_for_each_panel() -> None:
+    board = json.loads((ROOT / "deploy/grafana/dashboards/easel.json").read_text())
+    taken: set[tuple[int, int]] = set()
+    for panel in board["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(ids) == len(set(ids))

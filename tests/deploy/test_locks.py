@@ -1,0 +1,54 @@
+"""Each image has all that its code imports: the lock files leave nothing out.
+
+The tests run where everything is installed, and would not miss it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+#: Imports the modules where a package that is not locked is as if not installed.
+_IMPORT = """
+import importlib, re, sys
+from importlib.abc import MetaPathFinder
+from importlib.metadata import packages_distributions
+
+normal = lambda name: re.sub(r"[-_.]+", "-", name).lower()
+locked = set(sys.argv[1].split(","))
+missing = {
+    module
+    for module, names in packages_distributions().items()
+    if not locked & {normal(name) for name in names}
+}
+
+class NotLocked(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in missing:
+            raise ModuleNotFoundError(f"{name} is not locked", name=name)
+
+sys.meta_path.insert(0, NotLocked())
+for module in sys.argv[2:]:
+    importlib.import_module(module)
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "modules"),
+    [
+        ("api", ("api.main", "api.sender", "api.metrics", "kombu.transport.redis", "cli.main")),
+        ("worker", ("worker.main", "worker.tasks", "worker.transport", "worker.process")),
+    ],
+)
+def test_what_a_part_imports_is_locked_for_it(part: str, modules: tuple[str, ...]) -> None:
+    lock = (ROOT / "requirements" / f"{part}.txt").read_text()
+    locked = re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)
+    command = [sys.executable, "-c", _IMPORT, ",".join(["easel", *locked]), *modules]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,69 @@
+"""Two replicas of the api and three workers, each on a host of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.faults.servers import Server
+from tests.fleet.fleet import Fleet
+from tests.namespaces import Network, why_not
+
+REASON = why_not()
+
+
+@dataclass(frozen=True)
+class Service:
+    """A fleet that works."""
+
+    fleet: Fleet
+    #: Clients of the two replicas.
+    one: httpx.Client
+    other: httpx.Client
+    workers: tuple[Server, ...]
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[Network]:
+    if REASON is not None:
+        pytest.skip(REASON)
+    with Network() as network:
+        yield network
+
+
+@pytest.fixture(scope="session")
+def services(
+    network: Network, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Service]]:
+    """One with its pictures in S3, and one with its pictures in Redis, started together."""
+    fleets = {name: Fleet(tmp_path_factory.mktemp(name), network, name) for name in ("a", "b")}
+    try:
+        fleets["a"].keep_pictures_in_s3()
+        fleets["b"].keep_pictures_in_redis()
+        workers = {
+            name: tuple(fleets[name].start_worker(f"worker{i}") for i in range(1, 1 + count))
+            for name, count in (("a", 3), ("b", 1))
+        }
+        yield {
+            name: Service(fleet, fleet.start_api("api1"), fleet.start_api("api2"), workers[name])
+            for name, fleet in fleets.items()
+        }
+    finally:
+        for fleet in fleets.values():
+            fleet.stop()
+
+
+@pytest.fixture
+def service(services: dict[str, Service]) -> Service:
+    """The one whose pictures are in S3."""
+    return services["a"]
+
+
+@pytest.fixture(params=["a", "b"], ids=["s3", "redis"])
+def either(request: pytest.FixtureRequest, services: dict[str, Service]) -> Service:
+    """One after the other."""
+    name: str = request.param
+    return services[name]

@@ -1,0 +1,186 @@
+"""A service on many hosts that share nothing but Redis, and a store of pictures beside it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from redis import Redis
+
+from core.connections import connect
+from core.keys import KeyStore
+from core.nst.weights import save_weights
+from core.params import Network as Vgg
+from tests.conftest import random_weights
+from tests.faults import servers
+from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE
+from tests.faults.log import Log
+from tests.faults.servers import PATIENCE_SECONDS, ROOT, Server
+from tests.namespaces import Host, Network
+
+_PORT, _S3_PORT, _REDIS_PORT = 8000, 5000, 6379
+
+#: What the code of a version consists of.
+_PACKAGES = ("core", "api", "worker", "cli")
+
+
+class Fleet:
+    """Hosts, and what runs on them.
+
+    Args:
+        folder: for the folders of the hosts.
+        network: that they are in.
+        name: tells the hosts of several fleets apart.
+    """
+
+    def __init__(self, folder: Path, network: Network, name: str = "") -> None:
+        self.folder = folder
+        self.log = Log()
+        self._network = network
+        self._name = name
+        self._servers: list[Server] = []
+        self._clients: list[httpx.Client] = []
+        self._gate = folder / "gate"
+        for each in Vgg:
+            save_weights(random_weights(seed=0), folder / "weights" / each.filename)
+        store = network.host(f"{name}redis")
+        self.redis_url = f"redis://{store.address}:{_REDIS_PORT}/0"
+        self.environment: dict[str, str] = {}
+        self._run(store, servers.valkey(folder, _REDIS_PORT, store.address), {})
+        self.redis: Redis = connect(self.redis_url, patience=2 * PATIENCE_SECONDS)
+        self.redis.ping()
+        _, self.key = KeyStore(self.redis).create("tester")
+        self.environment = {
+            "EASEL_REDIS_URL": self.redis_url,
+            "EASEL_WEIGHTS_DIR": str(folder / "weights"),
+            "EASEL_PORT": str(_PORT),
+            "FAULT_GATE": str(self._gate),
+            "OMP_NUM_THREADS": "1",
+            **QUICK,
+        }
+
+    def keep_pictures_in_s3(self) -> None:
+        """In a bucket, on a host of its own."""
+        host = self._network.host(f"{self._name}s3")
+        address = f"http://{host.address}:{_S3_PORT}"
+        command = ["-m", "moto.server", "-H", host.address, "-p", str(_S3_PORT)]
+        self._run(host, [sys.executable, *command], {})
+        _until_it_answers(f"{address}/moto-api/")
+        httpx.put(f"{address}/pictures").raise_for_status()
+        self.environment |= {
+            "EASEL_BLOBS": "s3://pictures/easel",
+            "EASEL_S3_ENDPOINT": address,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
+
+    def keep_pictures_in_redis(self) -> None:
+        """In the server that holds the jobs."""
+        self.environment |= {"EASEL_BLOBS": "redis://"}
+
+    def start_api(self, name: str, code: Path = ROOT) -> httpx.Client:
+        """One replica on a host of its own, and a client of it."""
+        host = self._network.host(f"{self._name}{name}")
+        server = self._run(host, servers.api(), {"EASEL_HOST": host.address}, code)
+        self.log.wait("Application startup complete.", process=server.name)
+        client = httpx.Client(
+            base_url=f"http://{host.address}:{_PORT}",
+            headers={"Authorization": f"Bearer {self.key}"},
+            timeout=60,
+        )
+        self._clients.append(client)
+        return client
+
+    def start_worker(self, name: str, code: Path = ROOT) -> Server:
+        """One worker on a host of its own; it is not ready yet."""
+        host = self._network.host(f"{self._name}{name}")
+        command = servers.worker(host.name)
+        if code != ROOT:
+            command = command[: command.index("--include")]  # it has no tests to be held by
+        return self._run(host, command, {}, code)
+
+    def ready(self, *workers: Server) -> None:
+        """Wait until they take jobs."""
+        for worker in workers:
+            self.log.wait("worker ready", process=worker.name)
+
+    def _run(
+        self, host: Host, command: list[str], more: dict[str, str], code: Path = ROOT
+    ) -> Server:
+        data = self.folder / "disks" / host.name
+        environment = {**self.environment, "EASEL_DATA_DIR": str(data), **more}
+        server = Server(host.name, host.inside(command), environment, self.log, code)
+        server.host = host
+        self._servers.append(server)
+        return server
+
+    def stop(self) -> None:
+        """End everything."""
+        for server in self._servers:
+            server.kill()
+        self.redis.close()
+        for client in self._clients:
+            client.close()
+
+    def post(self, client: httpx.Client, **fields: Any) -> dict[str, Any]:
+        """Have a job accepted by a replica."""
+        headers = fields.pop("headers", {})
+        answer = client.post(
+            "/jobs",
+            files={"content": CONTENT, "style": STYLE},
+            data={**SMALL, "steps": 20, **fields},
+            headers=headers,
+        )
+        assert answer.status_code == 202, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    def ended(self, client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
+        """The job once it is done; asks the replica as a patient client does."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < end:
+            answer: dict[str, Any] = client.get(job["links"]["self"], params={"wait": 10}).json()
+            if answer["done"]:
+                return answer
+        raise AssertionError(f"{job['id']} does not end")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Jobs do not come to their end meanwhile."""
+        self._gate.touch()
+        try:
+            yield
+        finally:
+            self.open_gate()
+
+    def open_gate(self) -> None:
+        """Let them end."""
+        self._gate.unlink(missing_ok=True)
+
+
+def next_version(folder: Path) -> Path:
+    """This code, as it will be when the schema is raised."""
+    for package in _PACKAGES:
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("*.pyc"))
+    module = folder / "core" / "schema.py"
+    text = module.read_text()
+    assert text.count("SCHEMA_VERSION = 1\n") == 1
+    module.write_text(text.replace("SCHEMA_VERSION = 1\n", "SCHEMA_VERSION = 2\n"))
+    return folder
+
+
+def _until_it_answers(url: str) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            httpx.get(url)
+            return
+        except httpx.TransportError:
+            assert time.monotonic() < end, f"{url} does not answer"
+            time.sleep(0.1)
