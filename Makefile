@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean
+.PHONY: rolling serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -62,6 +62,10 @@ soak: .venv/installed
 soak-cut: .venv/installed
 	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200 --cut 60
 
+# Everything is restarted in turn while jobs are posted; with OLD=folder, an upgrade.
+rolling: .venv/installed
+	@$(BIN)/python -m bench.rolling $(if $(OLD),--old $(OLD) --back)
+
 # Break things, measure, and write the page of it.
 reliability: .venv/installed
 	@rm -f .faults
@@ -84,6 +88,11 @@ load: .venv/installed
 # The log goes into docs/docker.md.
 compose-test: .venv/installed
 	@$(BIN)/python -m tools.compose_test
+
+# Workers that sleep instead of optimising: what Redis, api and queue can take, and docs/scale.md from it.
+fleet: .venv/installed
+	@$(BIN)/python -m bench.fleet
+	@$(BIN)/python -m bench.scale_page
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

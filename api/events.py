@@ -15,7 +15,7 @@ from fastapi.sse import format_sse_event
 from api.documents import Snapshot, job_document
 from api.live import Live, LiveDep, ShownSnapshotDep
 from api.problems import problems
-from core.errors import JobNotFound, RedisUnavailable
+from core.errors import JobNotFound, ServiceUnavailable
 from core.events import BEGINNING, FINAL, GONE, Event, order_of
 
 router = APIRouter(tags=["jobs"])
@@ -112,7 +112,7 @@ async def _missed(snapshot: Snapshot, live: Live, after: str) -> list[Event]:
         events = await live.broadcast.backlog(snapshot.id, after)
         if not events:
             snapshot = await live.reader.get(snapshot.id)
-    except (RedisUnavailable, JobNotFound):
+    except (ServiceUnavailable, JobNotFound):
         return []
     if not events and order_of(snapshot.event) > order_of(after):
         return [_present(snapshot)]
@@ -130,7 +130,7 @@ async def _is_gone(job_id: str, live: Live) -> bool:
         await live.reader.get(job_id)
     except JobNotFound:
         return True
-    except RedisUnavailable:
+    except ServiceUnavailable:
         return False
     return False
 

@@ -47,36 +47,37 @@ class Poster(threading.Thread):
         #: What was not accepted at once, by the reason.
         self.turned_away: Counter[str] = Counter()
         self.longest_wait = 0.0
+        self._ended = 0
 
     def run(self) -> None:
         """Post until told to stop."""
-        number = 0
-        while not self._over.is_set():
-            if self._cluster_is_busy():
-                time.sleep(0.05)
-                continue
+        for number in itertools.count():
+            self._make_room()
+            if self._over.is_set():
+                return
             began = time.monotonic()
             self.accepted.append(self._post(number))
             self.longest_wait = max(self.longest_wait, time.monotonic() - began)
-            number += 1
 
     def stop(self) -> None:
         """Post no more."""
         self._over.set()
         self.join()
 
-    def _cluster_is_busy(self) -> bool:
-        recent = self.accepted[-3 * _IN_FLIGHT :]
-        try:
-            waiting = [each for each in recent if not self._view(each)["done"]]
-        except httpx.TransportError:
-            return False
-        return len(waiting) >= _IN_FLIGHT
-
-    def _view(self, job_id: str) -> dict[str, object]:
-        answer = next(self._clients).get(f"/jobs/{job_id}")
-        found: dict[str, object] = answer.json()
-        return found if answer.status_code == 200 else {"done": False}
+    def _make_room(self) -> None:
+        """Wait until fewer than so many jobs are under way, by long polls at either replica."""
+        while len(self.accepted) - self._ended >= _IN_FLIGHT and not self._over.is_set():
+            try:
+                answer = next(self._clients).get(
+                    f"/jobs/{self.accepted[self._ended]}", params={"wait": 5}, timeout=60
+                )
+            except httpx.TransportError:
+                time.sleep(0.05)
+                continue
+            if answer.status_code == 200:
+                self._ended += answer.json()["done"]
+            else:
+                time.sleep(float(answer.headers["retry-after"]))
 
     def _post(self, number: int) -> str:
         fields = {**SMALL, "steps": 20 + number % 60, "seed": number}
@@ -133,7 +134,7 @@ class Rolling:
                 workers = [self._replace(each, code) for each in workers]
                 for place, port in enumerate(self._ports):
                     apis[place].stop()
-                    self._restarts["api"] += 1
+                    self._count("api", code)
                     apis[place] = self._start_api(port, code)
                 self._restart_valkey()
             poster.stop()
@@ -143,7 +144,7 @@ class Rolling:
 
     def _replace(self, worker: Server, code: Path) -> Server:
         worker.stop()
-        self._restarts["worker"] += 1
+        self._count("worker", code)
         return self._start_worker(code)
 
     def _start_api(self, port: int, code: Path) -> Server:
@@ -163,8 +164,13 @@ class Rolling:
 
     def _restart_valkey(self) -> None:
         self._cluster.valkey.stop()
-        self._restarts["valkey"] += 1
+        self._count("valkey", ROOT)
         self._cluster.start_valkey()
+
+    def _count(self, part: str, code: Path) -> None:
+        self._restarts[part] += 1
+        version = "this code" if code == ROOT else f"that of {code.name}"
+        print(f"{part} stopped; goes on with {version}", flush=True)
 
     def _check(self, poster: Poster, seconds: float) -> str:
         assert len(set(poster.accepted)) == len(poster.accepted), "a key was answered with two jobs"

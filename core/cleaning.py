@@ -76,12 +76,15 @@ class Swept:
     unknown: int = 0
 
 
-def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
+def survey(
+    records: Iterable[Mapping[str, str]], now: float, tombstone: timedelta = TOMBSTONE
+) -> Survey:
     """Decide what is needed at the time ``now``.
 
     Args:
         records: every job's, as Redis has them.
         now: in seconds, by the clock that the records' times are of.
+        tombstone: how long a record stays after its files.
     """
     needed: set[str] = set()
     known = set()
@@ -98,7 +101,7 @@ def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
             working_since = min(working_since, float(record.get("started_at", now)))
         if expires is None or now < expires:
             needed.update(*(_DIGEST.findall(value) for value in record.values()))
-        elif now >= expires + TOMBSTONE.total_seconds():
+        elif now >= expires + tombstone.total_seconds():
             forgotten.append(record["id"])
     return Survey(frozenset(needed), frozenset(known), tuple(forgotten), newer, working_since)
 
@@ -117,12 +120,20 @@ class Cleaner:
         redis: has the records; a client with ``decode_responses=True``.
         blobs: has the files, of this deployment and no other.
         grace: how long a blob that nothing names is kept.
+        tombstone: how long a finished job's record is kept after its files.
     """
 
-    def __init__(self, redis: Redis, blobs: Blobs, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        blobs: Blobs,
+        grace: timedelta = GRACE,
+        tombstone: timedelta = TOMBSTONE,
+    ) -> None:
         self._redis = redis
         self._blobs = blobs
         self._grace = grace.total_seconds()
+        self._tombstone = tombstone
         self._forget = script(redis, "newer", "listed", "held", "forgotten", "delete")
         self._bystander = Bystander("cleaner")
         self._holds = Holds(redis)
@@ -146,7 +157,7 @@ class Cleaner:
         """
         now = self._now()
         vouched = now - self._witness.since(now)
-        found = survey(self._records(), now)
+        found = survey(self._records(), now, self._tombstone)
         self._bystander.leaves(found.newer)
         older_than = max(self._grace, now - found.working_since)
         blobs = 0

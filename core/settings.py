@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from core.cleaning import TOMBSTONE
 from core.errors import InvalidSetting
 from core.exposure import is_loopback, wants_key
 from core.jobs import RETENTION
@@ -82,6 +83,11 @@ class Settings(Limits):
         RETENTION,
         description="How long the files of a finished job are kept: a number and `s`, `m`, `h` or "
         "`d`. It holds for the jobs posted from then on.",
+    )
+    record_retention: Duration = Field(
+        TOMBSTONE,
+        description="For how long after its files a finished job is still answered for. "
+        "A busy service keeps less: docs/scale.md says what it takes of Redis.",
     )
     lease_seconds: float = Field(
         8,

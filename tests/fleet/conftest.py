@@ -26,7 +26,7 @@ class Service:
     workers: tuple[Server, ...]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def network() -> Iterator[Network]:
     if REASON is not None:
         pytest.skip(REASON)
@@ -34,7 +34,7 @@ def network() -> Iterator[Network]:
         yield network
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def services(
     network: Network, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Service]]:

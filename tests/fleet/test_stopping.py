@@ -25,11 +25,11 @@ def test_a_drained_worker_finishes_its_job_and_takes_no_other(service: Service) 
             fleet.log.wait("job started", job_id=job["id"])
         assert draining.poll() is None, "it did not wait for the job"
     assert draining.wait(90) == 0
+    assert worker.stop() == 0
     assert fleet.ended(service.one, first)["metrics"]["attempts"] == 1
     assert fleet.log.wait("job ended", job_id=first["id"])["process"] == worker.name
     assert [fleet.ended(service.one, job)["status"] for job in others] == ["succeeded"] * 3
     assert not fleet.log.since(mark, "job started", process=worker.name)
-    assert worker.stop() == 0
 
 
 def drain(service: Service, worker: Server) -> subprocess.Popen[str]:
