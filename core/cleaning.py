@@ -78,12 +78,15 @@ class Swept:
     unknown: int = 0
 
 
-def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
+def survey(
+    records: Iterable[Mapping[str, str]], now: float, tombstone: timedelta = TOMBSTONE
+) -> Survey:
     """Decide what is needed at the time ``now``.
 
     Args:
         records: every job's, as Redis has them.
         now: in seconds, by the clock that the records' times are of.
+        tombstone: how long a record stays after its files.
     """
     needed: set[str] = set()
     known = set()
@@ -103,7 +106,7 @@ def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
             ended.add(record.get("id", ""))
         if expires is None or now < expires:
             needed.update(*(_DIGEST.findall(value) for value in record.values()))
-        elif now >= expires + TOMBSTONE.total_seconds():
+        elif now >= expires + tombstone.total_seconds():
             forgotten.append(record["id"])
     return Survey(
         frozenset(needed),
@@ -129,12 +132,20 @@ class Cleaner:
         redis: has the records; a client with ``decode_responses=True``.
         blobs: has the files, of this deployment and no other.
         grace: how long a blob that nothing names is kept.
+        tombstone: how long a finished job's record is kept after its files.
     """
 
-    def __init__(self, redis: Redis, blobs: Blobs, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        blobs: Blobs,
+        grace: timedelta = GRACE,
+        tombstone: timedelta = TOMBSTONE,
+    ) -> None:
         self._redis = redis
         self._blobs = blobs
         self._grace = grace.total_seconds()
+        self._tombstone = tombstone
         self._forget = script(redis, "newer", "listed", "held", "forgotten", "delete")
         self._bystander = Bystander("cleaner")
         self._holds = Holds(redis)
@@ -158,7 +169,7 @@ class Cleaner:
         """
         now = self._now()
         vouched = now - self._witness.since(now)
-        found = survey(self._records(), now)
+        found = survey(self._records(), now, self._tombstone)
         self._bystander.leaves(found.newer)
         older_than = max(self._grace, now - found.working_since)
         self._holds.prune(found.known, made_before=now - older_than)

@@ -164,7 +164,7 @@ class Runner:
                     return self._hand_back(job, step, lease, checkpoints)
                 if pace.due():
                     told, eta = pace.told(step.fraction), pace.eta(step.scale, step.fraction)
-                    lease.report(progress_of(step, told, eta))
+                    lease.report(progress_of(step, job.params, told, eta))
                 if painter.due():
                     painter.show(step.image)
                 if checkpoints.due() and (digest := checkpoints.save(step)):
@@ -176,7 +176,7 @@ class Runner:
             steps=step.steps,
             peak_memory_bytes=memory.peak(),
         )
-        progress = progress_of(step, 1.0, 0.0)
+        progress = progress_of(step, job.params, 1.0, 0.0)
         lease.report(progress)  # so that no older one is written from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         return self._finish(job, file, thumbnail(step.image), progress, metrics)
