@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: rolling serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean
+.PHONY: rolling serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -88,6 +88,11 @@ load: .venv/installed
 # The log goes into docs/docker.md.
 compose-test: .venv/installed
 	@$(BIN)/python -m tools.compose_test
+
+# Workers that sleep instead of optimising: what Redis, api and queue can take, and docs/scale.md from it.
+fleet: .venv/installed
+	@$(BIN)/python -m bench.fleet
+	@$(BIN)/python -m bench.scale_page
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

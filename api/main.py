@@ -57,6 +57,7 @@ def build() -> FastAPI:
             clock_seconds=settings.decode_seconds * _BUSY,
         ),
     )
+    cleaner = Cleaner(redis, blobs, tombstone=settings.record_retention)
     return create_app(
         Services(
             settings=settings,
@@ -73,7 +74,7 @@ def build() -> FastAPI:
         background=[
             sandbox,
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),
-            Ticker("cleaner", _ASK_SECONDS, Cleaner(redis, blobs).sweep_if_due),
+            Ticker("cleaner", _ASK_SECONDS, cleaner.sweep_if_due),
             Courier(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery)),
         ],
     )

@@ -1,6 +1,6 @@
 """A long queue, made quickly: copies of the record and the message of one job.
 
-The first job is written and announced as the api does it. The others are copies of
+The first job is written, and its message sent, as the api does it. The others are copies of
 what that left in Redis, each with an id of its own.
 """
 
@@ -13,9 +13,10 @@ import uuid
 from redis import Redis
 
 from core.admission import Admission
+from core.connections import connect
 from core.jobs import Inputs, JobStatus, new_job_id
 from core.params import StyleParams
-from core.queue import MESSAGE_LISTS, JobQueue
+from core.queue import MESSAGE_LISTS, JobQueue, make_celery
 from core.records import JOBS_QUEUED, events_key, job_key, listed_key, unfinished_key
 from core.store import JobStore
 
@@ -25,22 +26,21 @@ _PAGE = 1000
 _ADMISSION = Admission(caller="fleet", max_queue=10**9, max_jobs_per_caller=10**9)
 
 
-def fill(redis: Redis, queue: JobQueue, params: StyleParams, inputs: Inputs, count: int) -> None:
-    """Queue so many jobs, and announce them.
+def fill(redis: Redis, url: str, params: StyleParams, inputs: Inputs, count: int) -> list[str]:
+    """Queue so many jobs, and announce them; give their ids.
 
     Args:
         redis: a client with ``decode_responses=True``.
-        queue: hears of the first of them.
+        url: of the same database.
         params: of each of them.
         inputs: of each of them; their pictures are in the blob store.
         count: how many, at least 1.
     """
-    store = JobStore(redis)
-    first = store.create(params, inputs, _ADMISSION)
-    queue.announce(first.id)
-    (message,) = redis.lrange(MESSAGE_LISTS[-1], 0, 0)
+    first = JobStore(redis).create(params, inputs, _ADMISSION)
+    message = _message(url, first.id)
     now, _ = redis.time()
     made = [new_job_id() for _ in range(count - 1)]
+    redis.lpush(MESSAGE_LISTS[-1], message)
     held = [picture.sha256 for picture in inputs.pictures()]
     for start in range(0, len(made), _PAGE):
         some = made[start : start + _PAGE]
@@ -54,16 +54,28 @@ def fill(redis: Redis, queue: JobQueue, params: StyleParams, inputs: Inputs, cou
             pipeline.sadd(unfinished_key(first.caller), *some)
             pipeline.zadd("easel:held", {f"{digest}:{each}": 0 for digest in held for each in some})
             pipeline.zadd(JOBS_QUEUED, dict.fromkeys(some, now))
-            pipeline.lpush(MESSAGE_LISTS[-1], *(message_for(str(message), each) for each in some))
+            pipeline.lpush(MESSAGE_LISTS[-1], *(_readdressed(message, each) for each in some))
             pipeline.execute()
+    return [first.id, *made]
 
 
-def message_for(message: str, job_id: str) -> str:
+def _message(url: str, job_id: str) -> str:
+    """The message that the api would send: sent where no worker listens, and taken away."""
+    elsewhere = f"{url.rpartition('/')[0]}/15"
+    JobQueue(make_celery(elsewhere)).announce(job_id)
+    redis = connect(elsewhere, patience=0)
+    message = str(redis.lpop(MESSAGE_LISTS[-1]))
+    redis.flushdb()
+    redis.close()
+    return message
+
+
+def _readdressed(message: str, job_id: str) -> str:
     """The message that tells of another job."""
     found = json.loads(message)
     known = found["headers"]["id"]
     body = base64.b64decode(found["body"]).decode().replace(known, job_id)
-    told = json.loads(json.dumps(found).replace(known, job_id))
+    told = json.loads(message.replace(known, job_id))
     told["body"] = base64.b64encode(body.encode()).decode()
     told["properties"]["delivery_tag"] = str(uuid.uuid4())
     return json.dumps(told)

@@ -56,6 +56,8 @@ class Survey:
     needed: frozenset[str]
     #: All jobs that have a record.
     known: frozenset[str]
+    #: Those of them that have ended.
+    ended: frozenset[str]
     #: The jobs whose records have had their time.
     forgotten: tuple[str, ...]
     #: Of the jobs with a record of a newer schema: that schema, by the job's id.
@@ -76,15 +78,19 @@ class Swept:
     unknown: int = 0
 
 
-def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
+def survey(
+    records: Iterable[Mapping[str, str]], now: float, tombstone: timedelta = TOMBSTONE
+) -> Survey:
     """Decide what is needed at the time ``now``.
 
     Args:
         records: every job's, as Redis has them.
         now: in seconds, by the clock that the records' times are of.
+        tombstone: how long a record stays after its files.
     """
     needed: set[str] = set()
     known = set()
+    ended = set()
     forgotten = []
     newer = {}
     working_since = now
@@ -96,11 +102,20 @@ def survey(records: Iterable[Mapping[str, str]], now: float) -> Survey:
         expires = None if schema else _expires(record)
         if expires is None and "finished_at" not in record:
             working_since = min(working_since, float(record.get("started_at", now)))
+        else:
+            ended.add(record.get("id", ""))
         if expires is None or now < expires:
             needed.update(*(_DIGEST.findall(value) for value in record.values()))
-        elif now >= expires + TOMBSTONE.total_seconds():
+        elif now >= expires + tombstone.total_seconds():
             forgotten.append(record["id"])
-    return Survey(frozenset(needed), frozenset(known), tuple(forgotten), newer, working_since)
+    return Survey(
+        frozenset(needed),
+        frozenset(known),
+        frozenset(ended),
+        tuple(forgotten),
+        newer,
+        working_since,
+    )
 
 
 def _expires(record: Mapping[str, str]) -> float | None:
@@ -117,12 +132,20 @@ class Cleaner:
         redis: has the records; a client with ``decode_responses=True``.
         blobs: has the files, of this deployment and no other.
         grace: how long a blob that nothing names is kept.
+        tombstone: how long a finished job's record is kept after its files.
     """
 
-    def __init__(self, redis: Redis, blobs: Blobs, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        blobs: Blobs,
+        grace: timedelta = GRACE,
+        tombstone: timedelta = TOMBSTONE,
+    ) -> None:
         self._redis = redis
         self._blobs = blobs
         self._grace = grace.total_seconds()
+        self._tombstone = tombstone
         self._forget = script(redis, "newer", "listed", "held", "forgotten", "delete")
         self._bystander = Bystander("cleaner")
         self._holds = Holds(redis)
@@ -146,9 +169,10 @@ class Cleaner:
         """
         now = self._now()
         vouched = now - self._witness.since(now)
-        found = survey(self._records(), now)
+        found = survey(self._records(), now, self._tombstone)
         self._bystander.leaves(found.newer)
         older_than = max(self._grace, now - found.working_since)
+        self._holds.prune(found.known, made_before=now - older_than)
         blobs = 0
         strange = {}
         for digest, age in self._blobs.ages():
@@ -156,21 +180,22 @@ class Cleaner:
                 continue
             if age > vouched:
                 strange[digest] = age
-                continue
-            blobs += self._blobs.delete(digest, older_than=older_than)
-            self._redis.expire(_SWEEPING, PERIOD)
+            else:
+                blobs += self._remove(digest, older_than, found)
         unknown = self._unknown(strange)
         for digest in strange.keys() - unknown:
-            blobs += self._blobs.delete(digest, older_than=older_than)
-            self._redis.expire(_SWEEPING, PERIOD)
+            blobs += self._remove(digest, older_than, found)
         strays = self._blobs.delete_strays(older_than=older_than)
         for job_id in found.forgotten:
             self._forget(keys=[job_key(job_id)], args=[job_id])
-        self._holds.prune(found.known, made_before=now - older_than)
         self._witness.swept(self._now(), len(unknown))
         if unknown:
             _logger.error(explain_unknown(len(unknown)), extra={"unknown": len(unknown)})
         return Swept(blobs, strays, len(found.forgotten), len(unknown))
+
+    def _remove(self, digest: str, older_than: float, found: Survey) -> bool:
+        self._redis.expire(_SWEEPING, PERIOD)
+        return self._holds.remove(self._blobs, digest, older_than=older_than, ended=found.ended)
 
     def _unknown(self, strange: Mapping[str, float]) -> set[str]:
         """Those of the blobs, by their age, that no record names and that may yet be asked for."""

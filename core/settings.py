@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from core.cleaning import TOMBSTONE
 from core.errors import InvalidSetting
 from core.exposure import is_loopback, wants_key
 from core.jobs import RETENTION
@@ -83,6 +84,11 @@ class Settings(Limits):
         description="How long the files of a finished job are kept: a number and `s`, `m`, `h` or "
         "`d`. It holds for the jobs posted from then on.",
     )
+    record_retention: Duration = Field(
+        TOMBSTONE,
+        description="For how long after its files a finished job is still answered for. "
+        "A busy service keeps less: docs/scale.md says what it takes of Redis.",
+    )
     lease_seconds: float = Field(
         8,
         gt=0,
@@ -136,6 +142,12 @@ class Settings(Limits):
         (),
         description="Networks that webhooks may go to although they are not public, with commas "
         "between, such as `127.0.0.0/8,10.1.2.0/24`.",
+    )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",
+        description="Where callers reach the api, such as `https://easel.example`; the links in "
+        "[webhooks](webhooks.md) begin with it. Without it they are relative, as in every answer.",
     )
     webhook_timeout: Duration = Field(
         timedelta(seconds=15), description="How long a receiver of webhooks may take to answer."

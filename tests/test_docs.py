@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.errors import STATUS
+from bench import scale_page
 from core import errors
 from core.params import StyleParams
 from core.settings import Settings
@@ -23,6 +25,13 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 
 def test_the_page_of_parameters_is_what_the_model_says() -> None:
     assert parameters.PAGE.read_text() == parameters.page(), "run: python -m docs.parameters"
+
+
+def test_the_page_of_the_fleet_is_what_was_measured() -> None:
+    figures = json.loads(scale_page.FIGURES.read_text())
+    assert scale_page.PAGE.read_text() == scale_page.page(figures), (
+        "run: python -m bench.scale_page"
+    )
 
 
 def test_every_parameter_is_described() -> None:

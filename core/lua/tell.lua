@@ -37,8 +37,9 @@ local function tell(id, name)
       end
     end
     redis.call('HDEL', key, 'event_progress', 'event_preview')
-    -- The record itself stays a week longer than its files; this is only a net below it.
-    redis.call('EXPIRE', events, math.ceil(tonumber(state.retention_seconds or 86400)) + 8 * 86400)
+    -- The story stays as long as the files: it takes several times what the record does, which
+    -- stays longer. Who asks after that is told of the end, by the record.
+    redis.call('EXPIRE', events, math.ceil(tonumber(state.retention_seconds or 86400)))
   end
   redis.call('HSET', key, 'event', number)
 end

@@ -58,3 +58,18 @@ def test_an_expired_result_is_gone_before_and_after_the_sweep_and_then_not_found
     cleaner.sweep()
     assert_problem(client.get(result), 404, "job_not_found")
     assert_problem(client.get(f"/jobs/{job.id}"), 404, "job_not_found")
+
+
+def test_a_record_stays_no_longer_than_it_is_set_to_and_its_end_is_told_until_then(
+    client: httpx.Client, services: Services, redis: Redis, job: Job
+) -> None:
+    cleaner = Cleaner(redis, services.blobs, tombstone=timedelta(hours=1))
+    let_pass(redis, job, RETENTION)
+    redis.delete(f"easel:events:{job.id}")  # it has expired, as the files have
+    cleaner.sweep()
+    told = client.get(f"/jobs/{job.id}/events").text
+    assert told.count("event: ") == 1
+    assert "event: succeeded" in told
+    let_pass(redis, job, timedelta(hours=1))
+    cleaner.sweep()
+    assert_problem(client.get(f"/jobs/{job.id}"), 404, "job_not_found")

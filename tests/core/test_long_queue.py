@@ -28,9 +28,9 @@ def queue(valkey_url: str) -> JobQueue:
     return JobQueue(make_celery(valkey_url))
 
 
-def fill_up(redis: Redis, queue: JobQueue, count: int) -> None:
+def fill_up(redis: Redis, url: str, count: int) -> None:
     """Queue so many jobs, of long ago."""
-    fill(redis, queue, StyleParams(size=64), INPUTS, count)
+    fill(redis, url, StyleParams(size=64), INPUTS, count)
     redis.zadd(JOBS_QUEUED, dict.fromkeys(queued(redis), 1.0))
 
 
@@ -60,7 +60,7 @@ def sweeper(redis: Redis, queue: JobQueue) -> Callable[[], None]:
 
 @pytest.mark.parametrize("what", ["create", "load", "claim", "list", "census", "sweep"])
 def test_a_call_does_not_get_dearer_with_the_queue(
-    redis: Redis, queue: JobQueue, what: str
+    redis: Redis, valkey_url: str, queue: JobQueue, what: str
 ) -> None:
     store = JobStore(redis)
     calls = {
@@ -74,7 +74,7 @@ def test_a_call_does_not_get_dearer_with_the_queue(
     costs = []
     for count in (_SHORT, _LONG):
         redis.flushall()
-        fill_up(redis, queue, count)
+        fill_up(redis, valkey_url, count)
         calls[what]()  # the script is there now
         costs.append(work(redis, calls[what]))
     (commands, size), (commands_then, size_then) = costs
@@ -82,9 +82,11 @@ def test_a_call_does_not_get_dearer_with_the_queue(
     assert size_then < 1.2 * size + 1000  # the answers of the measurement itself vary a little
 
 
-def test_what_was_filled_in_is_a_queue_like_any_other(redis: Redis, queue: JobQueue) -> None:
+def test_what_was_filled_in_is_a_queue_like_any_other(
+    redis: Redis, valkey_url: str, queue: JobQueue
+) -> None:
     store, messages = JobStore(redis), Messages(redis)
-    fill_up(redis, queue, 5)
+    fill_up(redis, valkey_url, 5)
     ids = set(queued(redis))
     assert (len(ids), messages.job_ids(), messages.count()) == (5, ids, 5)
     assert len(messages.job_ids(most=2)) == 2
@@ -99,10 +101,10 @@ def test_what_was_filled_in_is_a_queue_like_any_other(redis: Redis, queue: JobQu
 
 
 def test_jobs_far_back_whose_messages_are_lost_are_announced_in_their_turn(
-    redis: Redis, queue: JobQueue
+    redis: Redis, valkey_url: str, queue: JobQueue
 ) -> None:
     store, messages, sweep = JobStore(redis), Messages(redis), sweeper(redis, queue)
-    fill_up(redis, queue, 450)
+    fill_up(redis, valkey_url, 450)
     redis.delete("easel.jobs", *redis.keys("easel.jobs*"))
     waiting = queued(redis)
     while waiting:

@@ -1,0 +1,191 @@
+"""How far one Redis and how many workers go: ``python -m bench.fleet PART ...``.
+
+The parts are ``workers lengths depths costs saturation``; what each has measured is
+kept in ``docs/scale.json``, from which ``python -m bench.plan`` makes ``docs/scale.md``.
+The workers are the product's, but for the optimiser, which sleeps (``bench.standin``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.backlog import fill
+from bench.costs import costs, latencies
+from bench.counters import watching
+from bench.parts import Parts
+from bench.saturation import saturation
+from bench.standin import STEP_SECONDS
+from core.jobs import Job
+from core.params import StyleParams
+from core.store import JobStore
+
+FIGURES = Path(__file__).parent.parent / "docs" / "scale.json"
+
+_ROUNDS = 3
+
+#: No more workers are started after so many seconds.
+_BEGIN_WITHIN = 45
+
+
+def jobs_of(parts: Parts, count: int, seconds: float) -> list[str]:
+    """Queue jobs of that length."""
+    params = StyleParams(size=512, steps=round(seconds / STEP_SECONDS))
+    return fill(parts.redis, parts.url, params, parts.inputs(), count)
+
+
+def ended(parts: Parts, count: int, within: float = 60) -> None:
+    """Wait until so many jobs of all have succeeded."""
+    deadline = time.monotonic() + within
+    while int(parts.redis.hget("easel:counts", "finished:succeeded") or 0) < count:
+        assert time.monotonic() < deadline, "the jobs do not end"
+        time.sleep(0.1)
+
+
+def gaps(jobs: list[Job]) -> list[float]:
+    """The seconds from a worker's end of a job to its start of the next one, sorted."""
+    by_worker: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for job in jobs:
+        if job.metrics and job.started_at and job.finished_at:
+            by_worker[job.metrics.device].append((job.started_at, job.finished_at))
+    return sorted(
+        (after[0] - before[1]).total_seconds()
+        for runs in map(sorted, by_worker.values())
+        for before, after in pairwise(runs)
+    )
+
+
+def processor() -> float:
+    """The seconds that this process and all under it have taken of the cores."""
+    me = psutil.Process()
+    return sum(sum(each.cpu_times()[:2]) for each in (me, *me.children(recursive=True)))
+
+
+def run_jobs(parts: Parts, workers: int, seconds: float) -> dict[str, float]:
+    """Give each worker three jobs; how many a second ended, and what that took."""
+    parts.redis.delete("easel:counts")
+    with watching(parts.redis) as spent:
+        ids = jobs_of(parts, workers * _ROUNDS, seconds)
+        machine, ours = sum(psutil.cpu_times()[:3]), processor()
+        ended(parts, len(ids))
+        machine, ours = sum(psutil.cpu_times()[:3]) - machine, processor() - ours
+    store = JobStore(parts.redis)
+    jobs = [store.get(job_id) for job_id in ids]
+    first = min(job.started_at for job in jobs if job.started_at)
+    last = max(job.finished_at for job in jobs if job.finished_at)
+    took = (last - first).total_seconds()
+    return {
+        "workers": workers,
+        "job_seconds": seconds,
+        "jobs": len(jobs),
+        "jobs_per_second": round(len(jobs) / took, 3),
+        "gap_seconds": round(statistics.median(gaps(jobs)), 3),
+        "redis_busy": round(spent.busy, 4),
+        "cores_busy": round(ours / took, 2),
+        "cores_busy_elsewhere": round((machine - ours) / took, 2),
+        "redis_us_per_job": round(spent.cost.microseconds / len(jobs)),
+    }
+
+
+def by_workers() -> dict[str, Any]:
+    """The same work for each worker, with more and more of them; then one job at a time."""
+    rows: list[dict[str, float]] = []
+    began = time.monotonic()
+    with Parts() as parts:
+        for workers in (1, 8, 32, 64):
+            if rows and time.monotonic() - began > _BEGIN_WITHIN:
+                break  # on a slow machine 64 workers take minutes to start
+            parts.have_workers(workers)
+            rows.append(run_jobs(parts, workers, 3.0))
+            print(rows[-1], flush=True)
+        with watching(parts.redis) as spent:
+            time.sleep(3)
+        idle = spent.each(rows[-1]["workers"] * spent.seconds).rounded()
+        waits = []
+        for _ in range(10):
+            parts.redis.delete("easel:counts")
+            (job_id,) = jobs_of(parts, 1, STEP_SECONDS)
+            ended(parts, 1)
+            job = JobStore(parts.redis).get(job_id)
+            assert job.started_at is not None
+            waits.append((job.started_at - job.created_at).total_seconds())
+    return {
+        "rows": rows,
+        "idle_worker_second": idle,
+        "wait_when_idle": {"median": statistics.median(waits), "most": max(waits)},
+    }
+
+
+def by_length() -> dict[str, Any]:
+    """32 workers with shorter and shorter jobs, until this machine's cores are the limit."""
+    with Parts() as parts:
+        parts.have_workers(32)
+        rows = [run_jobs(parts, 32, seconds) for seconds in (4.0, 2.0, 1.0, 0.5, 0.25)]
+    return {"rows": rows}
+
+
+def by_depth() -> dict[str, Any]:
+    """Eight workers in front of longer and longer queues."""
+    rows = []
+    for count in (10, 1000, 10_000, 100_000):
+        with Parts() as parts:
+            parts.start_api()
+            parts.have_workers(8)
+            ids = jobs_of(parts, count, 1.0)
+            before = datetime.now(UTC)
+            counted = int(parts.redis.hget("easel:counts", "finished:succeeded") or 0)
+            ended(parts, min(count, counted + 40))
+            store = JobStore(parts.redis)
+            jobs = [job for each in ids[:500] if (job := store.get(each)).finished_at]
+            late = [job for job in jobs if job.finished_at and job.finished_at > before]
+            between = gaps(late)
+            rows.append(
+                {
+                    "queued": count,
+                    "gap_median": round(statistics.median(between), 3),
+                    "gap_most": round(between[-1], 3),
+                    **latencies(parts, ids[-1]),
+                    "memory_mb": round(parts.redis.info("memory")["used_memory"] / 1e6, 1),
+                }
+            )
+            print(rows[-1], flush=True)
+    return {"rows": rows}
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "workers": by_workers,
+    "lengths": by_length,
+    "depths": by_depth,
+    "costs": costs,
+    "saturation": saturation,
+}
+
+
+def main() -> None:
+    """Measure the parts that are named, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and end what was started
+    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    for name in parser.parse_args().parts or PARTS:
+        figures[name] = PARTS[name]()
+        figures["machine"] = {"cores": os.cpu_count(), "measured": f"{datetime.now(UTC):%Y-%m-%d}"}
+        print(name, json.dumps(figures[name], indent=1), flush=True)
+        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""How many renewals one Redis takes, when nothing else is the limit."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any
+
+import httpx
+
+from bench.costs import api_processor, post_job, progress_at
+from bench.counters import watching
+from bench.parts import Parts
+from core.jobs import Job
+from core.params import StyleParams
+from core.records import JOBS_RUNNING, job_key, script_text
+from core.store import JobStore
+
+#: So many renewals a connection sends at a time.
+_JOBS = 16
+
+
+def saturation() -> dict[str, Any]:
+    """Renewals with progress, as fast as one server takes them."""
+    rates = {fsync: _saturated(fsync) for fsync in ("always", "everysec")}
+    return {**rates, "following_ms": following_ms()}
+
+
+def _saturated(fsync: str, seconds: float = 6.0, connections: int = 16) -> dict[str, float]:
+    with Parts(fsync) as parts:
+        store = JobStore(parts.redis)
+        sha = str(parts.redis.script_load(script_text("held", "tell", "renew")))
+        inputs = parts.inputs()
+
+        def running() -> list[Job]:
+            made = [store.create(StyleParams(), inputs).id for _ in range(_JOBS)]
+            return [job for job in map(store.claim, made) if job is not None]
+
+        # Each connection has jobs of its own, so that each renewal tells something new.
+        texts = [
+            [b"".join(_command(sha, job, number) for job in jobs) for number in (1, 2)]
+            for jobs in (running() for _ in range(connections))
+        ]
+        done = [0]
+        end = time.monotonic() + seconds
+        with watching(parts.redis) as spent:
+            threads = [
+                threading.Thread(target=_push, args=(parts.port, each, end, done)) for each in texts
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    return {
+        "renewals_per_second": round(done[0] / spent.seconds),
+        "redis_busy": round(spent.busy, 3),
+        "microseconds_each": round(spent.cost.microseconds / done[0], 1),
+    }
+
+
+def _command(sha: str, job: Job, step: int) -> bytes:
+    progress = progress_at(step).model_dump_json()
+    words = ["EVALSHA", sha, "2", job_key(job.id), JOBS_RUNNING, job.id, str(job.attempt), "8"]
+    parts = [word.encode() for word in [*words, "progress", progress]]
+    written = [b"$%d\r\n%s\r\n" % (len(part), part) for part in parts]
+    return b"*%d\r\n%s" % (len(parts), b"".join(written))
+
+
+def _push(port: int, texts: list[bytes], end: float, done: list[int]) -> None:
+    """Send the commands again and again; each is answered ``$5 go_on``."""
+    size = len(b"$5\r\ngo_on\r\n") * _JOBS
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        turn = 0
+        while time.monotonic() < end:
+            connection.sendall(texts[turn % 2])
+            left, turn = size, turn + 1
+            while left:
+                left -= len(connection.recv(left))
+            done[0] += _JOBS
+
+
+def following_ms(seconds: float = 4.0, rate: int = 500) -> float:
+    """What an event of another job costs an api that follows one, when many come."""
+    with Parts() as parts:
+        parts.start_api()
+        redis, address = parts.redis, f"http://127.0.0.1:{parts.api_port}"
+        with httpx.Client(base_url=address, timeout=60) as client:
+            followed = post_job(client)
+            other = JobStore(redis).claim(post_job(client))
+            assert other is not None
+            JobStore(redis).renew(other, progress=progress_at(1))
+            entry: Any = redis.xrevrange("easel:events", count=1)
+            with client.stream("GET", f"/jobs/{followed}/events") as answer:
+                next(answer.iter_lines())
+                time.sleep(0.5)
+                before, told = api_processor(), 0
+                end = time.monotonic() + seconds
+                while time.monotonic() < end:
+                    with redis.pipeline(transaction=False) as pipeline:
+                        for _ in range(rate // 100):
+                            pipeline.xadd("easel:events", entry[0][1], maxlen=2000)
+                        pipeline.execute()
+                    told += rate // 100
+                    time.sleep(0.01)
+                return round(1000 * (api_processor() - before) / told, 3)

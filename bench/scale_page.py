@@ -1,0 +1,180 @@
+"""``docs/scale.md``, from ``docs/scale.json``: ``python -m bench.scale_page``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from bench.plan import DAY, Demand, blob_bytes, crowd, longest, plan, traffic
+
+_DOCS = Path(__file__).parent.parent / "docs"
+FIGURES, PAGE = _DOCS / "scale.json", _DOCS / "scale.md"
+_TEXT = Path(__file__).with_name("scale.txt")
+
+_LENGTHS = (2, 5, 10, 20, 60)
+
+_UNMEASURED = "It was not measured: the machine was never free for it."
+
+_GB = 1e9
+_MB = 1e6
+
+
+def _table(head: str, rows: Iterable[Iterable[object]]) -> str:
+    columns = head.count("|") + 1
+    lines = [f"| {head} |", "|" + "---|" * columns]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _workers(rows: list[dict[str, float]]) -> str:
+    """Throughput against the first row's, which is that of one worker."""
+    alone = rows[0]["jobs_per_second"] / rows[0]["workers"]
+    return _table(
+        "workers | jobs | jobs a second | of linear | from one job to the next, ms | "
+        "Redis, of a core | cores busy | with other programs",
+        (
+            (
+                row["workers"],
+                row["jobs"],
+                f"{row['jobs_per_second']:.2f}",
+                f"{100 * row['jobs_per_second'] / alone / row['workers']:.1f} %",
+                round(1000 * row["gap_seconds"]),
+                f"{100 * row['redis_busy']:.1f} %",
+                row["cores_busy"],
+                row["cores_busy_elsewhere"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def _waits(found: Mapping[str, float] | None) -> str:
+    if found is None:
+        return ""
+    return (
+        "A job that is posted when workers are idle is started after "
+        f"{1000 * found['median']:.0f} ms in the median of ten."
+    )
+
+
+def _lengths(figures: Mapping[str, Any]) -> str:
+    if "lengths" not in figures:
+        return _UNMEASURED
+    rows: list[dict[str, float]] = figures["lengths"]["rows"]
+    return _table(
+        "seconds a job sleeps | jobs a second | of the most there could be | cores busy | "
+        "with other programs",
+        (
+            (
+                row["job_seconds"],
+                f"{row['jobs_per_second']:.1f}",
+                f"{100 * row['jobs_per_second'] * row['job_seconds'] / row['workers']:.0f} %",
+                row["cores_busy"],
+                row["cores_busy_elsewhere"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def _depths(figures: Mapping[str, Any]) -> str:
+    if "depths" not in figures:
+        return _UNMEASURED
+    rows: list[dict[str, float]] = figures["depths"]["rows"]
+    return _table(
+        "queued | from one job to the next, ms | at most | POST, ms | GET | list | /metrics | "
+        "Redis holds, MB",
+        (
+            (
+                f"{row['queued']:,}",
+                round(1000 * row["gap_median"]),
+                round(1000 * row["gap_most"]),
+                *(row[f"{name}_ms"] for name in ("post", "get", "list", "metrics")),
+                row["memory_mb"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def _calls(figures: Mapping[str, Any]) -> str:
+    found = {
+        **figures["costs"]["calls"],
+        "a worker that rests, a second": figures["workers"]["idle_worker_second"],
+    }
+    return _table(
+        "one | commands | µs of Redis | bytes to it | from it | to its log",
+        ((name, *(round(value) for value in cost.values())) for name, cost in found.items()),
+    )
+
+
+def _fleets(figures: Mapping[str, Any], demand: Demand) -> str:
+    rows = []
+    for seconds in _LENGTHS:
+        fleet = plan(figures, demand, seconds)
+        inwards, outwards = traffic(demand, seconds)
+        rows.append(
+            (
+                seconds,
+                fleet.workers,
+                fleet.api_processes,
+                f"{100 * fleet.redis_share:.0f} % to {100 * fleet.redis_alone:.0f} %",
+                f"{fleet.redis_bytes / _GB:.0f} GB",
+                f"{fleet.log_bytes / _MB:.0f} MB/s",
+                f"{fleet.redis_in / _MB:.0f} / {fleet.redis_out / _MB:.0f} MB/s",
+                f"{fleet.checkpoint_rate / _MB:.0f} MB/s",
+                f"{inwards / _MB:.0f} / {outwards / _MB:.0f} MB/s",
+            )
+        )
+    return _table(
+        "seconds a picture | workers | api processes | Redis, of a core | its memory | "
+        "its log | its network, in / out | checkpoints | clients, in / out",
+        rows,
+    )
+
+
+def page(figures: Mapping[str, Any]) -> str:
+    """The text, with what was measured and what follows from it."""
+    demand, cost = Demand(), figures["costs"]
+    busy = figures["saturation"]
+    rare = Demand(checkpoint_seconds=60)
+    short = Demand(record_days=1)
+    blobs = blob_bytes(demand)
+    return Template(_TEXT.read_text()).substitute(
+        machine=f"{figures['machine']['cores']} cores, {figures['machine']['measured']}",
+        most=figures["workers"]["rows"][-1]["workers"],
+        workers=_workers(figures["workers"]["rows"]),
+        waits=_waits(figures["workers"]["wait_when_idle"]),
+        lengths=_lengths(figures),
+        depths=_depths(figures),
+        calls=_calls(figures),
+        processor=_table("one | ms of an api's core", cost["api_processor_ms"].items()),
+        following=f"{1000 * busy['following_ms']:.0f}",
+        always=busy["always"]["renewals_per_second"],
+        always_busy=f"{100 * busy['always']['redis_busy']:.0f}",
+        everysec=busy["everysec"]["renewals_per_second"],
+        each=busy["always"]["microseconds_each"],
+        crowd=f"{100 * crowd(figures):.0f}",
+        **{name: f"{value:,}" for name, value in cost["memory"].items()},
+        mean=f"{demand.mean:.1f}",
+        peak=f"{demand.mean * demand.peak:.0f}",
+        fleets=_fleets(figures, demand),
+        longest=f"{longest(figures, demand):.0f}",
+        blobs=f"{blobs / _GB:,.0f}",
+        blob_rate=f"{blobs / DAY / _MB:.0f}",
+        rare=f"{plan(figures, rare, 20).checkpoint_rate / _MB:.0f}",
+        usual=f"{plan(figures, demand, 20).checkpoint_rate / _MB:,.0f}",
+        checkpoint=f"{demand.checkpoint_bytes / _MB:.0f}",
+        memory=f"{plan(figures, demand, 20).redis_bytes / _GB:.0f}",
+        memory_short=f"{plan(figures, short, 20).redis_bytes / _GB:.0f}",
+        sweep=f"{cost['sweep_us_per_record']:.0f}",
+        sweep_minutes=f"{8e6 * cost['sweep_us_per_record'] / 6e7:.0f}",
+        sweep_short=f"{2e6 * cost['sweep_us_per_record'] / 6e7:.0f}",
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(json.loads(FIGURES.read_text())))

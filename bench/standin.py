@@ -1,0 +1,167 @@
+"""Workers whose optimiser sleeps: ``python -m bench.standin``, which reads how many from its input.
+
+All else is the product: Celery's consumer and its child, claim, lease, progress,
+previews, files, the reaper. What stands in:
+
+- ``core.nst``: a step is a sleep of ``STEP_SECONDS``, a job has as many as it asks for,
+  and its checkpoints are a few bytes;
+- torch, which the worker's other modules import by name: nothing of it is called;
+- making the preview and the result: each is the same file every time, of usual size;
+- the processes are forked from one that has imported everything, not started and
+  spawned one by one, so that 64 of them fit into the memory and are there in seconds.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from PIL import Image
+
+from core.encoding import Encoded
+from core.jobs import Loss
+from core.params import StyleParams
+
+STEP_SECONDS = 0.05
+
+_PICTURE = Path(__file__).parent.parent / "samples" / "styles" / "woodblock.jpg"
+
+
+#: What a worker would import by itself: once, for all of them.
+_IMPORTED = (
+    *("celery.apps.worker", "celery.bin.celery", "redis"),
+    *("celery.worker.consumer", "core.blobs_file", "worker.process", "worker.tasks"),
+)
+
+
+class Device:
+    """Where a stand-in computes."""
+
+    type = "cpu"
+
+    def __str__(self) -> str:
+        return f"stand-in:{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the runner asks of a step."""
+
+    step: int
+    steps: int
+    image: None = None
+    scale: int = 0
+    scales: int = 1
+    width: int = 512
+    height: int = 384
+
+    @property
+    def loss(self) -> Loss:
+        return Loss(total=3.1415926, content=1.2345678, style=0.0019067, tv=0.0101)
+
+    @property
+    def fraction(self) -> float:
+        return self.step / self.steps
+
+    def pixels(self) -> None:
+        """No pixels."""
+
+    def checkpoint(self) -> bytes:
+        return b"a checkpoint"
+
+
+def sleep_through(
+    _pictures: object, params: StyleParams, _network: object, **_: object
+) -> Iterator[Step]:
+    """The steps of a job, each in its time whatever the one before took."""
+    began = time.monotonic()
+    for step in range(1, (params.steps or 1) + 1):
+        time.sleep(max(0.0, began + step * STEP_SECONDS - time.monotonic()))
+        yield Step(step, params.steps or 1)
+
+
+def _module(name: str, **contents: Any) -> ModuleType:
+    module = sys.modules[name] = ModuleType(name)
+    vars(module).update(contents)
+    return module
+
+
+def install() -> None:
+    """Put the stand-ins where the worker looks for the optimiser."""
+    functional = _module("torch.nn.functional")
+    nn = _module("torch.nn", functional=functional)
+    _module("torch", Tensor=object, nn=nn, device=Device, OutOfMemoryError=MemoryError)
+    from core.pictures import Pictures
+
+    network = SimpleNamespace(device=Device())
+    _module(
+        "core.nst",
+        VGG19=object,
+        Pictures=Pictures,
+        Step=Step,
+        stylize=sleep_through,
+        pick_device=lambda _: Device(),
+        fetch_weights=lambda *_: None,
+        load_network=lambda *_: network,
+    )
+    from worker import previews, runner
+
+    picture = Image.open(_PICTURE).convert("RGB")
+    picture.thumbnail((512, 512))
+    preview, result = io.BytesIO(), io.BytesIO()
+    picture.save(preview, "JPEG", quality=85)
+    picture.save(result, "PNG")
+    small = Encoded(preview.getvalue(), "image/jpeg")
+    large = Encoded(result.getvalue(), "image/png")
+    vars(previews).update(shrink=lambda _: small, to_jpeg=lambda given: given)
+    vars(runner).update(thumbnail=lambda _: small, encode=lambda *_: _own(large))
+
+
+def _own(picture: Encoded) -> Encoded:
+    """A file that no other job has."""
+    return Encoded(picture.data + os.urandom(16), picture.media_type)
+
+
+def _work(number: int) -> None:
+    from worker.main import app
+
+    options = ["--without-mingle", "--without-gossip", "-n", f"fleet{number}@%h"]
+    app.worker_main(["--quiet", "worker", *options])
+
+
+def main() -> None:
+    """Have as many workers as each line of the input says, and end them with it."""
+    install()
+    for name in _IMPORTED:
+        import_module(name)
+    from worker.main import app
+
+    app.conf.worker_pool_start_method = "fork"
+    app.finalize()
+    workers: list[int] = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        for line in sys.stdin:
+            for number in range(len(workers), int(line)):
+                if pid := os.fork():
+                    workers.append(pid)
+                else:
+                    os.setpgid(0, 0)
+                    _work(number)
+                    os._exit(0)
+    finally:
+        for pid in workers:
+            os.killpg(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()
