@@ -58,7 +58,7 @@ async def create_job(
 
     Everything that can be refused is refused here, and then nothing is stored.
     """
-    admission.check_memory(submission.params.size, submission.pixels)
+    admission.check_memory(submission.params, submission.pixels)
     if submission.validate_only:
         found = await run_in_threadpool(
             estimate, submission, submission.pixels, admission, services

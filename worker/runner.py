@@ -30,7 +30,7 @@ from core.uploads import Uploads
 from worker.checkpoints import Checkpoints
 from worker.failures import failure_of
 from worker.lease import Lease
-from worker.leftovers import clearing_up
+from worker.leftovers import clearing_up, holding
 from worker.memory import PeakMemory
 from worker.networks import Networks
 from worker.previews import Painter, thumbnail
@@ -204,15 +204,13 @@ class Runner:
         # A note of the result, then its file, then the status. Should this worker die
         # in between, the next attempt finds the file by the note; and the status
         # never promises what is not there.
-        self._store.renew(job, result=result, progress=progress, metrics=metrics, preview=preview)
-        self._blobs.put(small.data)
-        self._blobs.put(file.data)
-        try:
+        with holding(self._store, self._blobs, job, [result.sha256, preview.sha256]):
+            self._store.renew(
+                job, result=result, progress=progress, metrics=metrics, preview=preview
+            )
+            self._blobs.put(small.data)
+            self._blobs.put(file.data)
             return self._store.succeed(job, result, progress, metrics, preview)
-        except StaleAttempt:
-            # If the job was deleted, nobody needs the files; if not, the job still holds them.
-            self._store.holds.release(self._blobs, [result.sha256, preview.sha256])
-            raise
 
     def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         digest = checkpoints.save(step)
