@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import signal
 import sys
 import time
@@ -147,6 +148,8 @@ def main() -> None:
 
     app.conf.worker_pool_start_method = "fork"
     app.finalize()
+    # A child of billiard's closes every file that there could be.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
     workers: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
