@@ -22,18 +22,19 @@ from api import (
     webhooks,
 )
 from api.deps import Services
+from api.envelope import Envelope
 from api.errors import install_error_handlers
 from api.examiner import Examiner
-from api.headers import SafeHeaders, add_docs
+from api.headers import add_docs
 from api.live import Live
 from api.methods import Methods
-from api.metrics import CountRequests, Metrics
+from api.metrics import Metrics
 from api.metrics import router as metrics_router
 from api.middleware import BodyLimit
 from api.openapi import describe
 from api.page import page_routes
 from api.rates import Rates
-from api.request_ids import HEADER, RequestIds
+from api.request_ids import HEADER
 
 
 class Background(Protocol):
@@ -79,9 +80,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.add_middleware(BodyLimit, limits=services.settings)
     app.add_middleware(Methods, routes=app.router.routes)
     _let_pages_in(app, services.settings.cors_origins)
-    app.add_middleware(RequestIds)
-    app.add_middleware(CountRequests, metrics=metrics)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(Envelope, metrics=metrics)
     add_docs(app)
     app.state.services = services
     app.state.live = live

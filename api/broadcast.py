@@ -42,6 +42,9 @@ _READY_SECONDS = 5.0
 
 _PAGE = 200
 
+#: So many listeners are told of an event before other requests have their turn.
+_AT_A_TIME = 20
+
 
 class Listener:
     """What somebody who waits for a job has not seen yet.
@@ -176,7 +179,7 @@ class Broadcast:
                 )
                 entries = _entries(reply)
                 for position, fields in entries:
-                    self._hand_out(fields["job"], position, fields)
+                    await self._hand_out(fields["job"], position, fields)
                 if len(entries) == _PAGE:
                     return  # behind: what comes next may be cut off already, so begin anew
 
@@ -190,14 +193,16 @@ class Broadcast:
                 found: list[Any] = await pipeline.execute()
             for job_id, entries in zip(some, found, strict=True):
                 for entry_id, fields in entries:
-                    self._hand_out(job_id, entry_id, fields)
+                    await self._hand_out(job_id, entry_id, fields)
 
-    def _hand_out(self, job_id: str, entry_id: str, fields: dict[str, str]) -> None:
-        listeners = self._listeners.get(job_id)
+    async def _hand_out(self, job_id: str, entry_id: str, fields: dict[str, str]) -> None:
+        listeners = tuple(self._listeners.get(job_id, ()))
         if listeners:
             event = parse_event(entry_id, fields)
-            for listener in listeners:
+        for start in range(0, len(listeners), _AT_A_TIME):
+            for listener in listeners[start : start + _AT_A_TIME]:
                 listener.tell(event)
+            await asyncio.sleep(0)  # now they write; and whoever polls has a turn as well
 
     def _everybody(self) -> list[Listener]:
         return [listener for each in self._listeners.values() for listener in each]

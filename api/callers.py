@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Protocol, TypeVar
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from api.deps import Services, ServicesDep
+from api.deps import Services, ServicesDep, services_of
 from core.errors import InvalidKey, KeyRequired
 from core.jobs import ANONYMOUS, Job
 from core.store import not_found
-
-bearer_scheme = HTTPBearer(auto_error=False, description="An API key: `easel keys create NAME`.")
-header_scheme = APIKeyHeader(
-    name="X-API-Key", auto_error=False, description="The same key, where a bearer token is awkward."
-)
 
 
 @dataclass(frozen=True)
@@ -34,12 +29,7 @@ class Caller:
     max_jobs: int | None = None
 
 
-async def caller_of(
-    request: Request,
-    services: ServicesDep,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)],
-    header: Annotated[str | None, Security(header_scheme)],
-) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """Who sent the request, if that one may and has not sent too many.
 
     Raises:
@@ -47,29 +37,27 @@ async def caller_of(
         InvalidKey: the key is not one of ours, or is revoked.
         TooManyRequests: more came than are allowed in a minute.
     """
-    given = {text for text in (bearer and bearer.credentials, header) if text}
-    caller = await _caller(request, services, given)
-    await count(request, services, caller.counted_as, caller.requests_per_minute)
+    services = services_of(request)
+    caller = await _caller(request, services)
+    await count(request, caller.counted_as, caller.requests_per_minute)
     return caller
 
 
-async def count(
-    request: Request, services: Services, counted_as: str, limit: int | None = None
-) -> None:
+async def count(request: Request, counted_as: str, limit: int | None = None) -> None:
     """Count a request.
 
     Raises:
         TooManyRequests: more came than are allowed in a minute.
     """
-    limit = limit or services.settings.max_requests_per_minute
+    limit = limit or services_of(request).settings.max_requests_per_minute
     await request.app.state.rates.count(counted_as, limit)
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
 
 
-async def _caller(request: Request, services: Services, given: set[str]) -> Caller:
-    ring = services.keyring
+async def _caller(request: Request, services: Services) -> Caller:
+    ring, given = services.keyring, _keys_given(request)
     if ring.stale:
         await run_in_threadpool(ring.refresh)
     if not given:
@@ -83,12 +71,20 @@ async def _caller(request: Request, services: Services, given: set[str]) -> Call
     return Caller(key.name, key.name, key.requests_per_minute, key.max_jobs)
 
 
+def _keys_given(request: Request) -> set[str]:
+    """What was sent as an API key, in either of the two ways to send one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return {text for text in (bearer, request.headers.get("x-api-key")) if text}
+
+
 def _reached_at(request: Request) -> str:
     """Our own address, as the connection has it; whatever the settings say."""
     server = request.scope.get("server")
     return str(server[0]) if server and server[1] is not None else "localhost"
 
 
+@lru_cache(maxsize=4096)
 def counted_address(address: str) -> str:
     """What to count a client by: of IPv6, the half of the address that it cannot choose."""
     try:

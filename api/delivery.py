@@ -33,10 +33,15 @@ _WORDS: dict[type[Exception], str] = {
 }
 
 
-def body_of(job: Job, event: WebhookEvent) -> str:
+def body_of(job: Job, event: WebhookEvent, server: str = "") -> str:
     """What the receiver is sent: the same at every attempt.
 
     The Job is shown as the event left it, and without its deliveries, which change.
+
+    Args:
+        job: whose event it is.
+        event: what is told.
+        server: what the links begin with; they are relative otherwise.
     """
     at = job.started_at if event is WebhookEvent.STARTED else job.finished_at
     assert at is not None
@@ -54,7 +59,7 @@ def body_of(job: Job, event: WebhookEvent) -> str:
     payload = {
         "type": event.value,
         "timestamp": at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "data": json.loads(snapshot_of(shown).document()),
+        "data": json.loads(snapshot_of(shown).document(server)),
     }
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
 
@@ -67,6 +72,7 @@ class Messenger:
         secrets: sign what is sent.
         tls: which certificates are trusted.
         timeout: for one attempt, from the connection to the head of the answer.
+        server: where callers reach the api; the links begin with it.
     """
 
     def __init__(
@@ -75,11 +81,13 @@ class Messenger:
         secrets: WebhookSecrets,
         tls: ssl.SSLContext,
         timeout: timedelta,
+        server: str = "",
     ) -> None:
         self._guard = guard
         self._secrets = secrets
         self._tls = tls
         self._timeout = timeout
+        self._server = server
 
     def attempt(self, job: Job, event: WebhookEvent) -> Attempt:
         """Tell the job's receiver of the event, once.
@@ -88,7 +96,7 @@ class Messenger:
             RedisUnavailable: the secrets cannot be read now.
         """
         assert job.webhook is not None
-        body = body_of(job, event)
+        body = body_of(job, event, self._server)
         message_id, now = delivery_id(job.id, event), datetime.now(UTC)
         headers: dict[bytes | str, bytes | str] = {
             "Content-Type": "application/json",

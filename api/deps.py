@@ -36,10 +36,15 @@ class Services:
     sandbox: Sandbox
 
 
-async def _services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
+    """What the api works with."""
     services = request.app.state.services
     assert isinstance(services, Services)
     return services
+
+
+async def _services(request: Request) -> Services:
+    return services_of(request)
 
 
 ServicesDep = Annotated[Services, Depends(_services)]

@@ -7,23 +7,22 @@ together as text; ``api.schemas.JobView`` says what is in it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zlib import crc32
 
 from pydantic import TypeAdapter
 
 from api.schemas import webhook_view
 from core.events import BEGINNING, FINAL
-from core.jobs import ANONYMOUS, RETENTION, Job
+from core.jobs import ANONYMOUS, RETENTION, Job, Metrics
 from core.webhooks import Delivery, Webhook, WebhookEvent
 
 _DELIVERIES = TypeAdapter(dict[WebhookEvent, Delivery])
 
-#: The metrics that a worker measures, in the order in which they are shown.
-_MEASURED = ("optimize_seconds", "steps", "device", "peak_memory_bytes")
+#: What a worker measures, of a job that has not ended.
+_NOT_MEASURED = ",".join(f'"{name}":null' for name in Metrics.model_fields)
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,9 @@ class Snapshot:
         )
         return f'W/"{self.event}{place}{told}"'
 
-    def document(self) -> str:
-        """The Job."""
-        return job_document(self.record, self.position, self.starts_at)
+    def document(self, server: str = "") -> str:
+        """The Job, with links to that server, or relative ones."""
+        return job_document(self.record, self.position, self.starts_at, server)
 
 
 def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
@@ -97,7 +96,10 @@ def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
 
 
 def job_document(
-    record: Mapping[str, str], position: int | None, starts_at: datetime | None = None
+    record: Mapping[str, str],
+    position: int | None,
+    starts_at: datetime | None = None,
+    server: str = "",
 ) -> str:
     """The Job as JSON.
 
@@ -105,9 +107,10 @@ def job_document(
         record: the fields of its record.
         position: how many jobs are before it; None unless it is queued.
         starts_at: when it will probably be started.
+        server: what its links begin with; they are relative otherwise.
     """
     status = record["status"]
-    url = f"/jobs/{record['id']}"
+    url = f"{server}/jobs/{record['id']}"
     return (
         f'{{"id":"{record["id"]}","status":"{status}",'
         f'"done":{"true" if status in FINAL else "false"},'
@@ -115,10 +118,10 @@ def job_document(
         f'"estimated_start_at":{_quoted(starts_at)},'
         f'"params":{record["params"]},"progress":{_progress(record)},'
         f'"error":{record.get("error", "null")},"webhook":{_webhook(record)},'
-        f'"created_at":{_quoted(_time(record, "created_at"))},'
-        f'"started_at":{_quoted(_time(record, "started_at"))},'
-        f'"finished_at":{_quoted(_time(record, "finished_at"))},'
-        f'"expires_at":{_quoted(_expiry(record))},"metrics":{_metrics(record)},'
+        f'"created_at":{_time(record, "created_at")},'
+        f'"started_at":{_time(record, "started_at")},'
+        f'"finished_at":{_time(record, "finished_at")},'
+        f'"expires_at":{_expiry(record)},"metrics":{_metrics(record)},'
         f'"links":{{"self":"{url}","result":"{url}/result","preview":"{url}/preview",'
         f'"events":"{url}/events","cancel":"{url}/cancel","signed":"{url}/links"}}}}'
     )
@@ -144,33 +147,30 @@ def _metrics(record: Mapping[str, str]) -> str:
         float(record[name]) if name in record else None
         for name in ("created_at", "started_at", "finished_at")
     )
-    ended = record["status"] in FINAL
-    measured = json.loads(record.get("metrics", "{}")) if ended else {}
-    metrics = {
-        "queued_seconds": _seconds(created, started),
-        "run_seconds": _seconds(started, finished),
-        **{name: measured.get(name) for name in _MEASURED},
-        "attempts": int(record.get("attempt", "0")) - int(record.get("handed_back", "0")),
-    }
-    return json.dumps(metrics)
+    measured = record.get("metrics") if record["status"] in FINAL else None
+    attempts = int(record.get("attempt", "0")) - int(record.get("handed_back", "0"))
+    return (
+        f'{{"queued_seconds":{_seconds(created, started)},'
+        f'"run_seconds":{_seconds(started, finished)},'
+        f'{measured[1:-1] if measured else _NOT_MEASURED},"attempts":{attempts}}}'
+    )
 
 
-def _seconds(since: float | None, until: float | None) -> float | None:
-    return None if since is None or until is None else round(until - since, 3)
+def _seconds(since: float | None, until: float | None) -> str:
+    return "null" if since is None or until is None else str(round(until - since, 3))
 
 
-def _time(record: Mapping[str, str], field: str) -> datetime | None:
-    return datetime.fromtimestamp(float(record[field]), UTC) if field in record else None
+def _time(record: Mapping[str, str], field: str) -> str:
+    return _quoted(datetime.fromtimestamp(float(record[field]), UTC)) if field in record else "null"
 
 
-def _expiry(record: Mapping[str, str]) -> datetime | None:
-    finished = _time(record, "finished_at")
-    if finished is None:
-        return None
+def _expiry(record: Mapping[str, str]) -> str:
+    if "finished_at" not in record:
+        return "null"
     kept = float(record.get("retention_seconds", RETENTION.total_seconds()))
-    return finished + timedelta(seconds=kept)
+    return _quoted(datetime.fromtimestamp(float(record["finished_at"]) + kept, UTC))
 
 
 def _quoted(time: datetime | None) -> str:
     """RFC 3339 in UTC, as pydantic writes it too."""
-    return "null" if time is None else f'"{time.isoformat().removesuffix("+00:00")}Z"'
+    return "null" if time is None else f'"{time.isoformat()[:-6]}Z"'

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.deps import Services
 from api.uploads import Submission
-from core.admission import Admission, memory_needed
+from core.admission import Admission
 from core.params import StyleParams
 
 
@@ -45,7 +45,7 @@ def estimate(
         start_seconds = round(rounds * load.run_seconds, 1)
     return Estimate(
         params=submission.params,
-        memory_bytes=memory_needed(pixels),
+        memory_bytes=admission.memory_needed(submission.params, pixels),
         queue_position=load.queued,
         start_seconds=start_seconds,
         run_seconds=None if load.run_seconds is None else round(load.run_seconds, 1),

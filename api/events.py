@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
@@ -11,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from api.documents import Snapshot, job_document
-from api.live import Live, LiveDep, SnapshotDep
+from api.live import Live, LiveDep, ShownSnapshotDep
 from api.problems import problems
 from core.errors import JobNotFound, ServiceUnavailable
 from core.events import BEGINNING, FINAL, GONE, Event, order_of
@@ -23,6 +25,9 @@ _PING_SECONDS = 15
 
 #: No empty line behind it, which some clients take for an event.
 _PING = b": ping\n"
+
+#: So many events are kept as they were written: some kilobytes each.
+_REMEMBERED = 256
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -53,11 +58,11 @@ _EVENT = {
             "content": {"text/event-stream": {"itemSchema": _EVENT}},
         },
         204: {"description": "The job has ended, and the client has seen its last event."},
-        **problems(404, 503),
+        **problems(403, 404, 422, 503),
     },
 )
 async def job_events(
-    snapshot: SnapshotDep,
+    snapshot: ShownSnapshotDep,
     live: LiveDep,
     last_event_id: Annotated[
         str | None, Header(description="The id of the last event seen; those after it follow.")
@@ -87,7 +92,8 @@ async def _stream(snapshot: Snapshot, live: Live, after: str) -> AsyncIterator[b
             for event in events:
                 if event.name == GONE:
                     return
-                yield _written(snapshot, event, live)
+                starts_at = live.reader.start_of(_position(event))
+                yield _written(event, snapshot.id, snapshot.record["params"], starts_at)
                 if event.name in FINAL:
                     return
             if not events:
@@ -129,9 +135,14 @@ async def _is_gone(job_id: str, live: Live) -> bool:
     return False
 
 
-def _written(snapshot: Snapshot, event: Event, live: Live) -> bytes:
-    """The event with the Job as it was then."""
-    record = {"id": snapshot.id, "params": snapshot.record["params"], **event.state}
-    position = None if event.state.get("position") is None else int(event.state["position"])
-    document = job_document(record, position, live.reader.start_of(position))
+def _position(event: Event) -> int | None:
+    position = event.state.get("position")
+    return None if position is None else int(position)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _written(event: Event, job_id: str, params: str, starts_at: datetime | None) -> bytes:
+    """The event with the Job as it was then: written once for all who follow."""
+    record = {"id": job_id, "params": params, **event.state}
+    document = job_document(record, _position(event), starts_at)
     return format_sse_event(data_str=document, event=event.name, id=event.id)

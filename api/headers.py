@@ -9,8 +9,6 @@ from hashlib import sha256
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Of every answer that does not say otherwise. A picture or a problem document that
 #: is opened by itself may load nothing, run nothing, and be framed by nobody.
@@ -21,27 +19,16 @@ _USUAL = {
     "X-Frame-Options": "DENY",
 }
 
+_RAW = [(name.lower().encode(), value.encode()) for name, value in _USUAL.items()]
+
 #: Where FastAPI's page of documentation has its program from.
 _DOCS_FROM = "https://cdn.jsdelivr.net/npm/swagger-ui-dist@5/"
 
 
-class SafeHeaders:
-    """Adds the headers to whatever is answered."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and its answer back."""
-
-        async def safely(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _USUAL.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, safely)
+def add_usual_headers(headers: list[tuple[bytes, bytes]]) -> None:
+    """Add to an answer's headers, as ASGI has them, what it does not say otherwise."""
+    said = {name.lower() for name, _ in headers}
+    headers += (each for each in _RAW if each[0] not in said)
 
 
 def add_docs(app: FastAPI) -> None:

@@ -15,7 +15,7 @@ from api.conditional import etag_matches
 from api.deps import ServicesDep
 from api.documents import Snapshot, snapshot_of
 from api.estimates import Estimate, estimate
-from api.live import Live, LiveDep, SnapshotDep
+from api.live import Live, LiveDep, SnapshotDep, live_of
 from api.problems import problems
 from api.request_ids import request_id_of
 from api.schemas import JobView
@@ -58,7 +58,7 @@ async def create_job(
 
     Everything that can be refused is refused here, and then nothing is stored.
     """
-    admission.check_memory(submission.params.size, submission.pixels)
+    admission.check_memory(submission.params, submission.pixels)
     if submission.validate_only:
         found = await run_in_threadpool(
             estimate, submission, submission.pixels, admission, services
@@ -103,7 +103,6 @@ async def _accepted(job: Job, live: Live, seconds: int) -> Snapshot:
 )
 async def get_job(
     snapshot: SnapshotDep,
-    live: LiveDep,
     request: Request,
     wait: Annotated[
         float,
@@ -124,7 +123,9 @@ async def get_job(
             return now.done or (changing and not etag_matches(request, now.etag))
 
         if not enough(snapshot):
-            snapshot = await wait_until(enough, snapshot, live, wait, only_final=not changing)
+            snapshot = await wait_until(
+                enough, snapshot, live_of(request), wait, only_final=not changing
+            )
     return job_response(snapshot, request, conditional=True)
 
 

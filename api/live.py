@@ -7,7 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from api.broadcast import Broadcast
-from api.callers import CallerDep, owned
+from api.callers import caller_of, owned
 from api.documents import Snapshot
 from api.reading import JobReader
 from api.viewers import ViewerDep
@@ -43,15 +43,22 @@ class Live:
         await self._bytes.aclose()
 
 
-async def _live(request: Request) -> Live:
+def live_of(request: Request) -> Live:
+    """The one of the process that answers."""
     return cast(Live, request.app.state.live)
+
+
+async def _live(request: Request) -> Live:
+    return live_of(request)
 
 
 LiveDep = Annotated[Live, Depends(_live)]
 
 
-async def _own_snapshot(job_id: str, live: LiveDep, caller: CallerDep) -> Snapshot:
-    return owned(await live.reader.get(job_id), caller)
+async def _own_snapshot(job_id: str, request: Request) -> Snapshot:
+    # Calls what could be dependencies of its own: each costs as much as reading the job.
+    caller = await caller_of(request)
+    return owned(await live_of(request).reader.get(job_id), caller)
 
 
 async def _shown_snapshot(job_id: str, live: LiveDep, viewer: ViewerDep) -> Snapshot:

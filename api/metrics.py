@@ -8,12 +8,11 @@ itself; with ``PROMETHEUS_MULTIPROC_DIR`` set, the processes of one host count t
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from core.errors import ServiceUnavailable
 from core.statistics import Census, Statistics
@@ -66,28 +65,6 @@ class Metrics:
         from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
-
-
-class CountRequests:
-    """Times every answer; a stream counts until it begins."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and note when it is answered."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = time.perf_counter()
-
-        async def timed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._metrics.answered(scope, message["status"], time.perf_counter() - started)
-            await send(message)
-
-        await self._app(scope, receive, timed)
 
 
 @router.get(

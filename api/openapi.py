@@ -50,6 +50,21 @@ _HEADERS = {
     ("get_preview", "304"): {"ETag": _TAG},
 }
 
+#: How to say who asks; what has the tag ``health`` does not ask that.
+_SECURITY = {
+    "HTTPBearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key: `easel keys create NAME`.",
+    },
+    "APIKeyHeader": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same key, where a bearer token is awkward.",
+    },
+}
+
 #: What an answer is that went well, where the call itself does not say it.
 _ANSWERS = {
     "create_job": "The job was accepted.",
@@ -95,6 +110,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     components["Problem"] = problem
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
+    schema["components"]["securitySchemes"] = _SECURITY
     components["JobRequest"] = _named(schema, "JobRequest")
     for operations in schema["paths"].values():
         for operation in operations.values():
@@ -115,6 +131,8 @@ def _named(schema: dict[str, Any], name: str) -> dict[str, Any]:
 def _complete(operation: dict[str, Any]) -> None:
     """What every call has, and what the framework says of it that is not so."""
     answers = operation["responses"]
+    if "health" not in operation["tags"]:
+        operation["security"] = [{name: []} for name in _SECURITY]
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]  # of an id, which may be any text: one that is none is not found
     for parameter in operation.get("parameters", ()):

@@ -32,10 +32,11 @@ _HOUR, _DAY = 3600, 86400
 
 
 class SignedLinks(BaseModel):
-    """Links that an `<img>` can show without an API key."""
+    """Links for an `<img>` and an `EventSource`, which cannot send an API key."""
 
     result: str
     preview: str
+    events: str
     expires_at: datetime = Field(description="Until when they hold.")
 
 
@@ -48,15 +49,16 @@ def sign_links(
         int, Query(ge=1, le=_DAY, description="For how many seconds they hold.")
     ] = _HOUR,
 ) -> SignedLinks:
-    """Links to the job's pictures that hold for a while, for whoever has them.
+    """Links to the job's pictures and events that hold for a while, for whoever has them.
 
-    Each is for one picture of one job. They can be made before there is a picture.
+    Each is for one of these, of one job. They can be made before there is a picture.
     """
     response.headers["Cache-Control"] = "no-store"
     sign = services.store.links.sign
     return SignedLinks(
         result=sign(f"/jobs/{job.id}/result", expires_in),
         preview=sign(f"/jobs/{job.id}/preview", expires_in),
+        events=sign(f"/jobs/{job.id}/events", expires_in),
         expires_at=datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=expires_in),
     )
 

@@ -127,9 +127,13 @@ class WorkerView(BaseModel):
     busy: bool = Field(description="Whether it runs a job now.")
 
 
+#: What a worker says of itself that is not for everybody, or for the metrics only.
+_UNSHOWN = {"job_id", "precision", "resident_bytes", "steps", "steps_per_second"}
+
+
 def worker_view(worker: WorkerInfo) -> WorkerView:
     """The worker as the api shows it."""
-    fields = worker.model_dump(exclude={"job_id", "resident_bytes", "steps", "steps_per_second"})
+    fields = worker.model_dump(exclude=_UNSHOWN)
     return WorkerView(**fields, busy=worker.job_id is not None)
 
 

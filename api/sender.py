@@ -22,6 +22,7 @@ from core.connections import connect
 from core.logs import configure_logging, log_context
 from core.outbox import Outbox, Taken
 from core.queue import WEBHOOK_QUEUES, WEBHOOK_TASK, make_celery
+from core.resolving import TimedResolver
 from core.retries import judge
 from core.schema import SCHEMA_VERSION, NewerRecord
 from core.settings import Settings
@@ -33,6 +34,9 @@ _logger = logging.getLogger(__name__)
 
 #: How many receivers are told at a time.
 _CONCURRENCY = 16
+
+#: How long the name of a receiver may take to resolve.
+_RESOLVE_SECONDS = 5.0
 
 #: Half a second each: a delivery that Redis does not hear of is made again.
 _PATIENCE = 20
@@ -50,10 +54,11 @@ class Sender:
         self._delays = settings.webhook_retries
         self._outbox = Outbox(redis, settings.webhook_timeout)
         self._messenger = Messenger(
-            AddressGuard(settings.webhook_allowed_networks),
+            AddressGuard(settings.webhook_allowed_networks, TimedResolver(_RESOLVE_SECONDS)),
             WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             httpx.create_ssl_context(),
             settings.webhook_timeout,
+            settings.public_url,
         )
 
     def send(self, taken: Taken) -> None:

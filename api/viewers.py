@@ -1,22 +1,13 @@
-"""Who may see a picture: the job's owner, and whoever has a signed link to it."""
+"""Who may see a job's pictures and events: its owner, and whoever has a signed link."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request, Security
+from fastapi import Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPAuthorizationCredentials
 
-from api.callers import (
-    Caller,
-    bearer_scheme,
-    caller_of,
-    count,
-    counted_address,
-    header_scheme,
-    owned,
-)
+from api.callers import Caller, caller_of, count, counted_address, owned
 from api.deps import ServicesDep
 from core.jobs import Job
 
@@ -24,8 +15,6 @@ from core.jobs import Job
 async def _viewer(
     request: Request,
     services: ServicesDep,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)],
-    header: Annotated[str | None, Security(header_scheme)],
     expires: Annotated[
         int, Query(ge=0, le=2**53, description="Of a signed link: when it ends to hold.")
     ] = 0,
@@ -36,16 +25,16 @@ async def _viewer(
     """Who asks; None for somebody with a signed link, who needs no key.
 
     Raises:
-        LinkInvalid: the link is not for this picture, or does not hold any more.
+        LinkInvalid: the link is not for this, or does not hold any more.
     """
     if signature is None:
-        return await caller_of(request, services, bearer, header)
-    await count(request, services, counted_address(request.client.host if request.client else ""))
+        return await caller_of(request)
+    await count(request, counted_address(request.client.host if request.client else ""))
     await run_in_threadpool(services.store.links.check, request.url.path, expires, signature)
     return None
 
 
-#: Who asks for a picture; None for somebody with a signed link.
+#: Who asks; None for somebody with a signed link.
 ViewerDep = Annotated[Caller | None, Depends(_viewer)]
 
 

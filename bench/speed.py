@@ -4,7 +4,8 @@ Both minimise the same objective over the same two pictures. The loop makes 300
 steps. Then Easel starts from nothing but the pictures and a loaded network, as a
 warm worker does, and the time is taken at which its picture is as good: a total
 no higher than the loop's last, a content term at most 5 % above the loop's, both
-by the loop's own code in float32. Each runs in a process of its own.
+by the loop's own code in float32. Each runs in a process of its own, and leaves its
+picture beside the figures, to be looked at.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from PIL import Image
 from bench.loop import Loop
 from bench.steps import convolution_seconds
 from core.nst import Pictures, load_network, pick_device, stylize
-from core.nst.tensors import to_tensor
+from core.nst.tensors import to_picture, to_tensor
 from core.params import Network, StyleParams
 from core.settings import Settings
 from core.sizes import fit
@@ -59,6 +60,10 @@ class Duel:
     #: Instead of the preset's; 0 means the preset's.
     steps: int = 0
 
+    @property
+    def name(self) -> str:
+        return f"{Path(self.content).stem}-{Path(self.style).stem}-{self.size}"
+
     def params(self) -> StyleParams:
         steps = {"steps": self.steps} if self.steps else {}
         return StyleParams.model_validate({"preset": self.preset, "size": self.size, **steps})
@@ -80,17 +85,18 @@ class Duel:
         )
 
 
-def run_loop(duel: Duel) -> Run:
+def run_loop(duel: Duel, folder: Path) -> Run:
     """300 steps of the loop."""
     started = time.perf_counter()
     loop = duel.loop()
     for _ in range(_STEPS):
         loop.step()
     seconds = time.perf_counter() - started
+    to_picture(loop.image).save(folder / f"{duel.name}-loop.png")
     return Run(seconds, _STEPS, seconds / _STEPS, *_judged(loop, loop.image), _peak_mib())
 
 
-def run_easel(duel: Duel, target: Run) -> tuple[Run | None, Run]:
+def run_easel(duel: Duel, folder: Path, target: Run) -> tuple[Run | None, Run]:
     """The preset, when it is as good as the target if ever it is, and at its end."""
     device = pick_device()
     network = load_network(Network.NORMALIZED, Settings().weights_dir, device)
@@ -111,11 +117,14 @@ def run_easel(duel: Duel, target: Run) -> tuple[Run | None, Run]:
     loop = duel.loop()
     runs = [Run(now, number, per_step, *_judged(loop, image), peak) for now, number, image in seen]
     good = [
-        run
-        for run in runs
+        number
+        for number, run in enumerate(runs)
         if run.total <= target.total and run.content <= _CONTENT_SLACK * target.content
     ]
-    return (good[0] if good else None), runs[-1]
+    shown = {"end": -1, **({"as-good": good[0]} if good else {})}
+    for name, number in shown.items():
+        to_picture(seen[number][2]).save(folder / f"{duel.name}-easel-{name}.png")
+    return (runs[good[0]] if good else None), runs[-1]
 
 
 def _judged(loop: Loop, image: torch.Tensor) -> tuple[float, float, float]:
@@ -148,15 +157,16 @@ def main() -> None:
     parser.add_argument("--style", default="samples/styles/swirls.jpg")
     parser.add_argument("--preset", default="balanced")
     parser.add_argument("--steps", type=int, default=0, help="instead of the preset's")
-    parser.add_argument("--json", type=Path, default=Path(".bench"))
+    parser.add_argument("--out", type=Path, default=Path(".bench"), help="for figures and pictures")
     options = vars(parser.parse_args())
-    folder: Path = options.pop("json")
+    folder: Path = options.pop("out")
     duel = Duel(**options)
     print(f"{Path(duel.content).name} x {Path(duel.style).name} at {duel.size}, {duel.preset}")
     print(f"{'':<22}  seconds  steps  per step    total  content    style peak MiB")
-    loop = _alone(run_loop, duel)
+    folder.mkdir(exist_ok=True)
+    loop = _alone(run_loop, duel, folder)
     print(_row("the loop", loop), flush=True)
-    good, end = _alone(run_easel, duel, loop)
+    good, end = _alone(run_easel, duel, folder, loop)
     if good is not None:
         print(_row("Easel, as good", good))
     print(_row("Easel, at its end", end))
@@ -166,7 +176,6 @@ def main() -> None:
     else:
         print(f"times faster to the loop's total: {loop.seconds / good.seconds:.1f}")
     print(f"of a step, its convolutions alone: {ceiling / end.seconds_per_step:.0%}")
-    folder.mkdir(exist_ok=True)
     figures = {
         "duel": asdict(duel),
         "loop": asdict(loop),
@@ -174,7 +183,7 @@ def main() -> None:
         "end": asdict(end),
     }
     figures["convolutions_seconds"] = ceiling
-    (folder / f"speed-{duel.size}.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (folder / f"{duel.name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

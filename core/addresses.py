@@ -10,19 +10,16 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from core.errors import EaselError
+from core.resolving import Resolver, system_resolver
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-
-#: Gives the addresses of a name, as text.
-Resolver = Callable[[str], Sequence[str]]
 
 #: The setting that lets a deployment send elsewhere.
 SETTING = "EASEL_WEBHOOK_ALLOWED_NETWORKS"
@@ -73,16 +70,6 @@ class NameNotKnown(EaselError):
 
     code = "name_not_known"
     retryable = True
-
-
-def system_resolver(host: str) -> list[str]:
-    """The addresses that this machine's resolver has for a name.
-
-    Raises:
-        OSError: it has none, or cannot be asked.
-    """
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def is_public(address: Address) -> bool:

@@ -6,15 +6,10 @@ import math
 from dataclasses import dataclass
 
 from core.errors import FieldError, InvalidRequest, QueueFull, TooManyJobs
+from core.footprint import footprint
 from core.jobs import ANONYMOUS
-from core.params import MIN_SIZE
+from core.params import StyleParams
 from core.workers import WorkerInfo
-
-#: What a run takes on the CPU: so much for Python, torch and the network, and so much
-#: for every pixel of the largest picture. Measured with ``python -m bench.memory``;
-#: a twelfth is added to what that printed.
-BASE_BYTES = 1024 * 2**20
-BYTES_PER_PIXEL = 2800
 
 #: How long a run takes, as long as none has ended.
 _GUESSED_RUN_SECONDS = 10.0
@@ -68,61 +63,50 @@ class Admission:
                 retry_after=self._seconds_until(over, load),
             )
 
-    def check_memory(self, size: int, pixels: int) -> None:
+    def check_memory(self, params: StyleParams, pixels: int) -> None:
         """Raise if no worker has the memory for a job; one that does not say may have it.
 
         Args:
-            size: the job's, as asked for.
-            pixels: of the largest of its pictures, at that size.
+            params: the job's.
+            pixels: of the largest of its pictures, at its size.
 
         Raises:
             InvalidRequest: naming the size that would fit.
         """
-        known = [
-            each.memory_total_bytes for each in self.workers if each.memory_total_bytes is not None
+        rooms = [
+            (each.memory_total_bytes, footprint(params, each.precision))
+            for each in self.workers
+            if each.memory_total_bytes is not None
         ]
-        needed = memory_needed(pixels)
-        if not known or len(known) < len(self.workers) or needed <= max(known):
+        if not rooms or len(rooms) < len(self.workers):
             return
-        largest = max(known)
-        fits = largest_size(size, pixels, largest)
-        remedy = "no size would fit" if fits is None else f"ask for a size of at most {fits}"
+        if any(taken.needed(pixels) <= memory for memory, taken in rooms):
+            return
+        fits, memory, taken = max(
+            (taken.largest_size(params.size, pixels, memory) or 0, memory, taken)
+            for memory, taken in rooms
+        )
+        remedy = f"ask for a size of at most {fits}" if fits else "no size would fit"
         raise InvalidRequest(
             [
                 FieldError(
                     "size",
-                    f"{size} needs about {_gib(needed)} of memory, and the largest worker "
-                    f"has {_gib(largest)}; {remedy}",
+                    f"{params.size} needs about {_gib(taken.needed(pixels))} of memory, and the "
+                    f"largest worker has {_gib(memory)}; {remedy}",
                 )
             ]
         )
+
+    def memory_needed(self, params: StyleParams, pixels: int) -> int:
+        """The bytes that a run takes on whichever worker it comes to, at most."""
+        precisions = {each.precision for each in self.workers} or {None}
+        return max(footprint(params, each).needed(pixels) for each in precisions)
 
     def _seconds_until(self, ended: int, load: Load) -> int:
         """When so many jobs will probably have ended."""
         run_seconds = load.run_seconds or _GUESSED_RUN_SECONDS
         seconds = math.ceil(ended * run_seconds / max(1, len(self.workers)))
         return min(max(seconds, _LEAST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
-
-
-def memory_needed(pixels: int) -> int:
-    """The bytes that a run takes whose largest picture has so many pixels."""
-    return BASE_BYTES + pixels * BYTES_PER_PIXEL
-
-
-def largest_size(size: int, pixels: int, memory: int) -> int | None:
-    """The largest size at which a job fits into the memory; None if not even the smallest.
-
-    Args:
-        size: one that the job could have.
-        pixels: of its largest picture at that size.
-        memory: in bytes.
-    """
-    fitting_pixels = (memory - BASE_BYTES) / BYTES_PER_PIXEL
-    if fitting_pixels <= 0:
-        return None
-    # Both sides shrink alike; a rounded side may be half a pixel longer than it should.
-    fits = math.floor(size * math.sqrt(fitting_pixels / pixels)) - 1
-    return fits if fits >= MIN_SIZE else None
 
 
 def _gib(amount: int) -> str:

@@ -16,7 +16,7 @@ class BucketShelf:
     """An object for each blob. Keys and region come from the usual AWS_ variables.
 
     A removal looks at the object's age and then removes it, which S3 cannot do in
-    one go: bytes that are put again between the two, within milliseconds, are lost.
+    one go. That nobody puts the same bytes between the two, ``core.holds`` sees to.
 
     Args:
         bucket: its name; it must exist.

@@ -56,6 +56,8 @@ class Survey:
     needed: frozenset[str]
     #: All jobs that have a record.
     known: frozenset[str]
+    #: Those of them that have ended.
+    ended: frozenset[str]
     #: The jobs whose records have had their time.
     forgotten: tuple[str, ...]
     #: Of the jobs with a record of a newer schema: that schema, by the job's id.
@@ -88,6 +90,7 @@ def survey(
     """
     needed: set[str] = set()
     known = set()
+    ended = set()
     forgotten = []
     newer = {}
     working_since = now
@@ -99,11 +102,20 @@ def survey(
         expires = None if schema else _expires(record)
         if expires is None and "finished_at" not in record:
             working_since = min(working_since, float(record.get("started_at", now)))
+        else:
+            ended.add(record.get("id", ""))
         if expires is None or now < expires:
             needed.update(*(_DIGEST.findall(value) for value in record.values()))
         elif now >= expires + tombstone.total_seconds():
             forgotten.append(record["id"])
-    return Survey(frozenset(needed), frozenset(known), tuple(forgotten), newer, working_since)
+    return Survey(
+        frozenset(needed),
+        frozenset(known),
+        frozenset(ended),
+        tuple(forgotten),
+        newer,
+        working_since,
+    )
 
 
 def _expires(record: Mapping[str, str]) -> float | None:
@@ -160,6 +172,7 @@ class Cleaner:
         found = survey(self._records(), now, self._tombstone)
         self._bystander.leaves(found.newer)
         older_than = max(self._grace, now - found.working_since)
+        self._holds.prune(found.known, made_before=now - older_than)
         blobs = 0
         strange = {}
         for digest, age in self._blobs.ages():
@@ -167,21 +180,22 @@ class Cleaner:
                 continue
             if age > vouched:
                 strange[digest] = age
-                continue
-            blobs += self._blobs.delete(digest, older_than=older_than)
-            self._redis.expire(_SWEEPING, PERIOD)
+            else:
+                blobs += self._remove(digest, older_than, found)
         unknown = self._unknown(strange)
         for digest in strange.keys() - unknown:
-            blobs += self._blobs.delete(digest, older_than=older_than)
-            self._redis.expire(_SWEEPING, PERIOD)
+            blobs += self._remove(digest, older_than, found)
         strays = self._blobs.delete_strays(older_than=older_than)
         for job_id in found.forgotten:
             self._forget(keys=[job_key(job_id)], args=[job_id])
-        self._holds.prune(found.known, made_before=now - older_than)
         self._witness.swept(self._now(), len(unknown))
         if unknown:
             _logger.error(explain_unknown(len(unknown)), extra={"unknown": len(unknown)})
         return Swept(blobs, strays, len(found.forgotten), len(unknown))
+
+    def _remove(self, digest: str, older_than: float, found: Survey) -> bool:
+        self._redis.expire(_SWEEPING, PERIOD)
+        return self._holds.remove(self._blobs, digest, older_than=older_than, ended=found.ended)
 
     def _unknown(self, strange: Mapping[str, float]) -> set[str]:
         """Those of the blobs, by their age, that no record names and that may yet be asked for."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: The stream of all events, which is short; each job has one of its own besides.
 ALL_EVENTS = "easel:events"
@@ -32,12 +32,12 @@ _EVENT_ID = re.compile(r"(\d{1,20})-(\d{1,20})")
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a job."""
+    """One event of a job. The id and the name tell it from every other one."""
 
     id: str
     name: str
     #: The fields of the record that can change, as Redis had them then.
-    state: Mapping[str, str]
+    state: Mapping[str, str] = field(compare=False)
 
     @property
     def order(self) -> tuple[int, int]:

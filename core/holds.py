@@ -40,6 +40,7 @@ class Holds:
         self._redis = redis
         self._hold = script(redis, "held", "hold")
         self._unheld = script(redis, "unheld")
+        self._leave = script(redis, "leave")
 
     def hold(self, job_id: str, digests: Iterable[str]) -> None:
         """Say that a job will need these blobs, before they are written.
@@ -74,6 +75,23 @@ class Holds:
         finally:
             self._forget_leaving(unheld)
 
+    def remove(
+        self, blobs: Blobs, digest: str, *, older_than: float, ended: frozenset[str]
+    ) -> bool:
+        """Remove a blob that no record needs, unless a job has come to hold it; whether it was.
+
+        Args:
+            blobs: has it.
+            digest: of the blob.
+            older_than: its least age in seconds.
+            ended: the jobs that hold it in vain: they write nothing any more.
+        """
+        holders = self._begin_to_leave(digest)
+        try:
+            return ended.issuperset(holders) and blobs.delete(digest, older_than=older_than)
+        finally:
+            self._forget_leaving([digest])
+
     @needs_redis
     def prune(self, known: frozenset[str], *, made_before: float) -> None:
         """Forget what is held by jobs that never came to be, because their api was killed.
@@ -95,6 +113,11 @@ class Holds:
     def _look(self, job_id: str, digests: list[str]) -> list[str]:
         milliseconds = int(_LEAVING_SECONDS * 1000)
         return cast(list[str], self._unheld(keys=[HELD], args=[milliseconds, job_id, *digests]))
+
+    @needs_redis
+    def _begin_to_leave(self, digest: str) -> list[str]:
+        milliseconds = int(_LEAVING_SECONDS * 1000)
+        return cast(list[str], self._leave(keys=[HELD], args=[milliseconds, digest]))
 
     @needs_redis
     def _forget_leaving(self, digests: list[str]) -> None:

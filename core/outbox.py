@@ -30,6 +30,13 @@ _TIMES = 4
 
 _MOST_AT_ONCE = 100
 
+#: So many attempts of one caller are under way at a time: a sender has four times as many
+#: places, and receivers that are dead must not take them all.
+_MOST_OF_A_CALLER = 4
+
+#: For so long another one of the same caller is put off.
+_PUT_OFF_SECONDS = 2
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -79,7 +86,10 @@ class Outbox:
 
     @needs_redis
     def begin(self, taken: Taken, most_attempts: int) -> Begun | None:
-        """Begin an attempt; None if there is nothing to do, or somebody else does it.
+        """Begin an attempt.
+
+        None if there is nothing to do, if somebody else does it, or if so many of the
+        caller's are under way that this one is put off.
 
         Raises:
             NewerRecord: the job is left alone.
@@ -87,7 +97,10 @@ class Outbox:
         job_id, event = read_delivery_id(taken.id)
         reply = self._begin(
             keys=[job_key(job_id), WEBHOOKS_DUE],
-            args=[taken.id, event.value, taken.stamp, self._taken_seconds, most_attempts],
+            args=[
+                *(taken.id, event.value, taken.stamp, self._taken_seconds, most_attempts),
+                *(_MOST_OF_A_CALLER, _PUT_OFF_SECONDS),
+            ],
         )
         if reply is None:
             return None

@@ -143,6 +143,12 @@ class Settings(Limits):
         description="Networks that webhooks may go to although they are not public, with commas "
         "between, such as `127.0.0.0/8,10.1.2.0/24`.",
     )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",
+        description="Where callers reach the api, such as `https://easel.example`; the links in "
+        "[webhooks](webhooks.md) begin with it. Without it they are relative, as in every answer.",
+    )
     webhook_timeout: Duration = Field(
         timedelta(seconds=15), description="How long a receiver of webhooks may take to answer."
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from core.choices import Precision
 from core.connections import needs_redis
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class WorkerInfo(BaseModel):
     #: Of the device that it computes on; None where that is not known.
     memory_total_bytes: int | None = None
     memory_available_bytes: int | None = None
+    #: What it computes in where a job asks for `auto`; None where that is not known.
+    precision: Precision | None = None
     #: What its process holds of the host's memory.
     resident_bytes: int | None = None
     #: The optimiser's steps since it was started, and how many a second of late.

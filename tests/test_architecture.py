@@ -106,3 +106,26 @@ def test_there_is_one_broad_except() -> None:
         and (node.type is None or ast.unparse(node.type) == "Exception")
     ]
     assert [place.split(":")[0] for place in broad] == ["worker/runner.py"]
+
+
+def test_tests_wait_for_what_must_happen_and_not_for_time_to_pass() -> None:
+    """A sleep is between two looks, in a loop; or it is the fault itself, and says so."""
+    fixed = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        text = path.read_text()
+        tree = ast.parse(text)
+        looped = {
+            id(node)
+            for loop in ast.walk(tree)
+            if isinstance(loop, ast.While | ast.For | ast.AsyncFor)
+            for node in ast.walk(loop)
+        }
+        fixed += [
+            f"{_name(path)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and ast.unparse(node.func).endswith("sleep")
+            and id(node) not in looped
+            and "#" not in text.splitlines()[node.lineno - 1]
+        ]
+    assert not fixed, fixed

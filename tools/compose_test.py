@@ -24,7 +24,7 @@ from tools.stack import ROOT, Failed, Stack, docker, until
 PORT = 18_000
 BASE = "python:3.13-slim-trixie"
 SAMPLES = ROOT / "samples"
-FORM = {"size": "256", "preset": "fast", "steps": "40"}
+FORM = {"size": "128", "preset": "fast"}
 #: Longer than it takes a health check to fail three times.
 OUTAGE_SECONDS = 45.0
 
@@ -155,7 +155,7 @@ def stop_and_start_api(stack: Stack, service: Service) -> None:
 def kill_the_worker(stack: Stack, service: Service) -> None:
     """A job, undisturbed; the same again, while the worker is killed."""
     done, expected = service.result(service.post())
-    say(f"a job at 256 pixels: {done['metrics']['run_seconds']:.0f} s")
+    say(f"a job at {FORM['size']} pixels: {done['metrics']['run_seconds']:.0f} s")
     job = service.post()
     fraction = service.until_midway(job)
     docker("kill", stack.container("worker"))

@@ -9,7 +9,9 @@ import torch
 from PIL import Image
 
 from core import images
+from core.choices import Precision
 from core.nst import VGG19, fetch_weights, load_network
+from core.nst.devices import pick_dtype
 from core.params import Network
 
 
@@ -25,6 +27,12 @@ class Networks:
         self._directory = directory
         self.device = device
         self._loaded: dict[Network, VGG19] = {}
+
+    @property
+    def precision(self) -> Precision:
+        """What a job that leaves it open is computed in."""
+        bfloat16 = pick_dtype(Precision.AUTO, self.device) is torch.bfloat16
+        return Precision.BFLOAT16 if bfloat16 else Precision.FLOAT32
 
     def get(self, network: Network) -> VGG19:
         """The network, ready to use.

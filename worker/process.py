@@ -94,6 +94,7 @@ class WorkerProcess:
             device=str(self._networks.device),
             networks=self._networks.names(),
             memory_total_bytes=memory.total,
+            precision=self._networks.precision,
             memory_available_bytes=memory.available,
             resident_bytes=resident_bytes(),
             steps=self.runner.steps,

@@ -7,6 +7,7 @@ from hashlib import sha256
 from core.encoding import Encoded
 from core.jobs import Loss, Picture, Progress
 from core.nst import Step
+from core.params import StyleParams
 
 
 def picture_of(file: Encoded) -> Picture:
@@ -18,8 +19,18 @@ def picture_of(file: Encoded) -> Picture:
     )
 
 
-def progress_of(step: Step, fraction: float, eta_seconds: float | None) -> Progress:
-    """What a step's record tells the caller. Waits for the device."""
+def progress_of(
+    step: Step, params: StyleParams, fraction: float, eta_seconds: float | None
+) -> Progress:
+    """What a step's record tells the caller. Waits for the device.
+
+    The total is by the caller's weights at every scale: what the optimiser minimises at
+    the smaller ones weighs the content more, and would fall by a cliff at the last.
+    """
+    content, style, tv = (
+        float(each) for each in (step.loss.content, step.loss.style, step.loss.tv)
+    )
+    weighted = (params.content_weight * content, params.style_weight * style, params.tv_weight * tv)
     return Progress(
         step=step.step,
         steps=step.steps,
@@ -28,11 +39,6 @@ def progress_of(step: Step, fraction: float, eta_seconds: float | None) -> Progr
         scales=step.scales,
         width=step.width,
         height=step.height,
-        loss=Loss(
-            total=float(step.loss.total),
-            content=float(step.loss.content),
-            style=float(step.loss.style),
-            tv=float(step.loss.tv),
-        ),
+        loss=Loss(total=sum(weighted), content=content, style=style, tv=tv),
         eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
     )

@@ -30,7 +30,7 @@ from core.uploads import Uploads
 from worker.checkpoints import Checkpoints
 from worker.failures import failure_of
 from worker.lease import Lease
-from worker.leftovers import clearing_up
+from worker.leftovers import clearing_up, holding
 from worker.memory import PeakMemory
 from worker.networks import Networks
 from worker.previews import Painter, thumbnail
@@ -164,7 +164,7 @@ class Runner:
                     return self._hand_back(job, step, lease, checkpoints)
                 if pace.due():
                     told, eta = pace.told(step.fraction), pace.eta(step.scale, step.fraction)
-                    lease.report(progress_of(step, told, eta))
+                    lease.report(progress_of(step, job.params, told, eta))
                 if painter.due():
                     painter.show(step.image)
                 if checkpoints.due() and (digest := checkpoints.save(step)):
@@ -176,7 +176,7 @@ class Runner:
             steps=step.steps,
             peak_memory_bytes=memory.peak(),
         )
-        progress = progress_of(step, 1.0, 0.0)
+        progress = progress_of(step, job.params, 1.0, 0.0)
         lease.report(progress)  # so that no older one is written from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         return self._finish(job, file, thumbnail(step.image), progress, metrics)
@@ -204,15 +204,13 @@ class Runner:
         # A note of the result, then its file, then the status. Should this worker die
         # in between, the next attempt finds the file by the note; and the status
         # never promises what is not there.
-        self._store.renew(job, result=result, progress=progress, metrics=metrics, preview=preview)
-        self._blobs.put(small.data)
-        self._blobs.put(file.data)
-        try:
+        with holding(self._store, self._blobs, job, [result.sha256, preview.sha256]):
+            self._store.renew(
+                job, result=result, progress=progress, metrics=metrics, preview=preview
+            )
+            self._blobs.put(small.data)
+            self._blobs.put(file.data)
             return self._store.succeed(job, result, progress, metrics, preview)
-        except StaleAttempt:
-            # If the job was deleted, nobody needs the files; if not, the job still holds them.
-            self._store.holds.release(self._blobs, [result.sha256, preview.sha256])
-            raise
 
     def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         digest = checkpoints.save(step)

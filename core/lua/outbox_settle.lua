@@ -7,6 +7,8 @@ local held = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not held or tonumber(held) ~= tonumber(ARGV[3]) then
   return 0
 end
+local caller = redis.call('HGET', KEYS[1], 'caller') or ''
+redis.call('ZREM', 'easel:webhooks:under-way:' .. caller, ARGV[1])
 local deliveries = cjson.decode(redis.call('HGET', KEYS[1], 'deliveries') or '{}')
 local delivery = deliveries[ARGV[2]]
 if not delivery then

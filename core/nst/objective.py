@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
 from core.nst.losses import content_loss, gram, guided_gram, style_loss, tv_loss
+from core.nst.memory import fingerprint
 from core.nst.regions import Guides
 from core.nst.vgg import VGG19
 from core.params import Layer, StyleParams
@@ -84,13 +85,18 @@ class Objective:
 
     def __call__(self, image: Tensor) -> LossTerms:
         """The terms at a picture of shape (1, 3, H, W)."""
-        return self._terms(self._network.features(image, self._layers), image)
+        return self._terms(self._network.layerwise(image, self._layers), image)
 
-    def _terms(self, F: Mapping[Layer, Tensor], image: Tensor) -> LossTerms:
+    def _terms(self, features: Iterable[tuple[Layer, Tensor]], image: Tensor) -> LossTerms:
         params = self._params
-        G = self._grams(F, self._T)
-        content = content_loss((F[layer], self._P[layer]) for layer in params.content_layers)
-        style = style_loss((self._weights[key], G[key], self._A[key]) for key in G)
+        G: Grams = {}
+        kept = {}  # what only the style needs is let go, layer by layer
+        for layer, F in features:
+            G |= self._grams(layer, F, self._T)
+            if layer in self._P:
+                kept[layer] = F
+        content = content_loss((kept[layer], self._P[layer]) for layer in params.content_layers)
+        style = style_loss((weight, G[key], self._A[key]) for key, weight in self._weights.items())
         tv = tv_loss(image)
         total = (
             params.content_weight * content + params.style_weight * style + params.tv_weight * tv
@@ -112,7 +118,7 @@ class Objective:
             activations = self._network.activations(image.expand(-1, 3, -1, -1), self._layers)
         F = {layer: activations[layer].detach().requires_grad_() for layer in self._layers}
         image = image.detach().requires_grad_()
-        loss = self._terms(F, image)
+        loss = self._terms(F.items(), image)
 
         def gradient_at(layer: Layer) -> Tensor | None:
             return _gradient(loss.total, F[layer]) if layer in F else None
@@ -128,10 +134,11 @@ class Objective:
     def _layers(self) -> set[Layer]:
         return {*self._params.content_layers, *self._params.style_layers}
 
-    def _grams(self, F: Mapping[Layer, Tensor], T: Mapping[Key, Tensor] | None) -> Grams:
+    def _grams(self, layer: Layer, F: Tensor, T: Mapping[Key, Tensor] | None) -> Grams:
+        """The Gram matrices at one layer, by region; none where only the content is compared."""
         if T is None:
-            return {(layer, ""): gram(F[layer]) for layer in self._params.style_layers}
-        return {(layer, label): guided_gram(F[layer], T[layer, label]) for layer, label in T}
+            return {(layer, ""): gram(F)} if layer in self._params.style_layers else {}
+        return {key: guided_gram(F, guide) for key, guide in T.items() if key[0] == layer}
 
     def _guides(self, guides: Guides) -> dict[Key, Tensor]:
         """How much each position of each layer belongs to each region."""
@@ -148,8 +155,7 @@ class Objective:
         blend = self._params.blend_weights(len(styles))
         for number, (style, weight) in enumerate(zip(styles, blend, strict=True)):
             T = self._guides(self._masks.styles[number]) if self._masks else None
-            features = self._network.exact.features(style, self._params.style_layers)
-            for key, matrix in self._grams(features, T).items():
+            for key, matrix in self._grams_of(style, T).items():
                 sums[key] = sums.get(key, torch.zeros_like(matrix)) + weight * matrix
                 totals[key] = totals.get(key, 0) + weight
         for (_, label), total in totals.items():
@@ -158,6 +164,21 @@ class Objective:
                 raise InvalidRequest([FieldError("style_blend", message)])
         # A style picture that lacks a region has no say in it.
         return {key: matrix / totals[key] for key, matrix in sums.items()}
+
+    def _grams_of(self, style: Tensor, T: Mapping[Key, Tensor] | None) -> Grams:
+        """The Gram matrices of a style picture: many jobs have the same one."""
+        layers = self._params.style_layers
+        keys = [(layer, "") for layer in layers] if T is None else list(T)
+        exact = self._network.exact
+
+        def computed() -> list[Tensor]:
+            grams: Grams = {}
+            for layer, F in exact.layerwise(style, layers):
+                grams |= self._grams(layer, F, T)
+            return [grams[key] for key in keys]
+
+        seen = fingerprint([style, *(T.values() if T else ())])
+        return dict(zip(keys, exact.memory.recall((seen, *keys), computed), strict=True))
 
     def _region_weights(self) -> dict[Key, float]:
         """w_l, shared among the regions by their part of the content picture.

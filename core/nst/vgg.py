@@ -6,12 +6,13 @@ Recognition", table 1, column E. Features are taken after the ReLU.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
+from core.nst.memory import Memory
 from core.params import LAYERS, Layer, Padding, Pooling
 
 #: The mean pixel of ImageNet as the network was trained with it, RGB in [0, 1].
@@ -21,6 +22,9 @@ IMAGENET_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 #: it has the mean activation that it has with max pooling, for which the weights
 #: are normalised. Measured over seven pictures at 256 and 512 pixels.
 AVERAGE_POOL_FACTORS = {"conv2_1": 1.21, "conv3_1": 1.36, "conv4_1": 1.31, "conv5_1": 1.91}
+
+#: The Gram matrices of one style picture at one scale are 2.3 MiB.
+_MEMORY_BYTES = 128 * 2**20
 
 
 class VGG19:
@@ -64,6 +68,8 @@ class VGG19:
             )
             for layer in LAYERS
         }
+        #: Of what this network said about pictures that may come again.
+        self.memory = Memory(_MEMORY_BYTES)
         #: Made when first asked for, and shared by all of them.
         self._variants = {(dtype, pooling, padding): self}
 
@@ -97,10 +103,14 @@ class VGG19:
             For each layer a tensor of shape (1, C, H', W'), H' and W' halved
             (rounded down) by every pool before it.
         """
+        return dict(self.layerwise(image, layers))
+
+    def layerwise(self, image: Tensor, layers: Iterable[Layer]) -> Iterator[tuple[Layer, Tensor]]:
+        """The same one after the other, the lowest first, for who need not have all at once."""
         wanted = set(layers)
-        return {
-            layer: x for layer, x in self._activations(image, deepest(wanted)) if layer in wanted
-        }
+        for layer, x in self._activations(image, deepest(wanted)):
+            if layer in wanted:
+                yield layer, x
 
     def activations(self, image: Tensor, layers: Iterable[Layer]) -> dict[Layer, Tensor]:
         """The features of every layer up to the deepest of ``layers``, for :meth:`backward`."""
@@ -129,7 +139,8 @@ class VGG19:
             own = gradient_at(layer)
             g = own if g is None else g if own is None else g.add_(own)
             if g is not None:
-                g = torch.ops.aten.threshold_backward(g, F, 0)  # ReLU
+                g = torch.ops.aten.threshold_backward.grad_input(g, F, 0, grad_input=g)  # ReLU
+                del F, own  # or they would live until the next layer is done
                 below = activations[LAYERS[LAYERS.index(layer) - 1]] if activations else None
                 g = self._back(g, layer, below)
         if g is None:
@@ -149,40 +160,33 @@ class VGG19:
     def _back(self, g: Tensor, layer: Layer, below: Tensor | None) -> Tensor:
         """From the output of a layer's convolution to the output of the layer below."""
         if below is None:
-            return self._convolve_back(g, layer, g.shape[-2:])
+            return self._convolve_back(g, layer, g[:, :3])
         if not _begins_block(layer):
-            return self._convolve_back(g, layer, below.shape[-2:])
+            return self._convolve_back(g, layer, below)
         with torch.enable_grad():
             # Pooling again is cheap; to remember which pixel was the largest is not.
             below = below.detach().requires_grad_()
             pooled = self._pool(below, layer)
-        g = self._convolve_back(g, layer, pooled.shape[-2:])
+        g = self._convolve_back(g, layer, pooled.detach())
         return torch.autograd.grad(pooled, below, g)[0]
 
-    def _convolve_back(self, g: Tensor, layer: Layer, size: Sequence[int]) -> Tensor:
+    def _convolve_back(self, g: Tensor, layer: Layer, x: Tensor) -> Tensor:
+        """From a convolution's output to its input x, of which only the shape counts."""
         weight, _ = self._convolutions[layer]
-        margin = 1 if self._padding is Padding.REPLICATE else 0
-        height, width = size[0] + 2 * margin, size[1] + 2 * margin
-        # Only the shape of the convolution's input counts.
-        x = torch.empty(
-            (1, weight.shape[1], height, width),
-            dtype=g.dtype,
-            device=g.device,
-            memory_format=torch.channels_last,
-        )
+        padding = (1, 1)
+        if self._padding is Padding.REPLICATE:
+            inner, x, padding = x, _framed(x), (0, 0)
         (g, _, _) = torch.ops.aten.convolution_backward(
-            g, x, weight, None, (1, 1), (1 - margin,) * 2, (1, 1), False, (0, 0), 1,
-            (True, False, False),
-        )  # fmt: skip
-        if margin:
-            inner = x[:, :, 1:-1, 1:-1]
+            g, x, weight, None, (1, 1), padding, (1, 1), False, (0, 0), 1, (True, False, False)
+        )
+        if self._padding is Padding.REPLICATE:
             g = torch.ops.aten.replication_pad2d_backward(g, inner, (1, 1, 1, 1))
         return g
 
     def _convolve(self, x: Tensor, layer: Layer) -> Tensor:
         weight, bias = self._convolutions[layer]
         if self._padding is Padding.REPLICATE:
-            return nn.conv2d(nn.pad(x, (1, 1, 1, 1), mode="replicate"), weight, bias)
+            return nn.conv2d(_framed(x), weight, bias)
         return nn.conv2d(x, weight, bias, padding=1)
 
     def _pool(self, x: Tensor, into: Layer) -> Tensor:
@@ -196,6 +200,11 @@ class VGG19:
 def deepest(layers: Iterable[Layer]) -> Layer:
     """The one of them that is furthest from the picture."""
     return max(layers, key=LAYERS.index)
+
+
+def _framed(x: Tensor) -> Tensor:
+    """With its border repeated once around it."""
+    return nn.pad(x, (1, 1, 1, 1), mode="replicate")
 
 
 def _begins_block(layer: Layer) -> bool:

@@ -19,10 +19,11 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from api.delivery import Messenger, body_of
-from core.addresses import AddressGuard, Network, Resolver
+from core.addresses import AddressGuard, Network
 from core.errors import InvalidSetting
 from core.jobs import Inputs, Job, Metrics, Picture
 from core.params import StyleParams
+from core.resolving import Resolver
 from core.retries import Attempt
 from core.signing import WebhookSecrets
 from core.store import JobStore
@@ -96,6 +97,13 @@ def test_the_receiver_gets_the_job_and_can_check_who_sent_it(redis: Redis, job: 
     assert len(got.body) < 20_000
     with pytest.raises(WebhookVerificationError):
         Verifier(secret).verify(got.body.replace("succeeded", "failed"), got.headers)
+
+
+def test_links_lead_to_the_public_address_where_there_is_one(job: Job) -> None:
+    body = json.loads(body_of(job, WebhookEvent.SUCCEEDED, "https://easel.example/api"))
+    links = body["data"]["links"]
+    assert links["result"] == f"https://easel.example/api/jobs/{job.id}/result"
+    assert all(link.startswith("https://easel.example/api/jobs/") for link in links.values())
 
 
 def test_both_secrets_sign_while_one_takes_over_from_the_other(redis: Redis, job: Job) -> None:

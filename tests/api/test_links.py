@@ -68,6 +68,19 @@ def test_a_signed_link_is_for_one_picture_of_one_job_until_one_time(
     assert_problem(client.delete(f"/jobs/{job.id}?{query}"), 404, "job_not_found")
 
 
+def test_a_signed_link_lets_an_event_source_follow_the_job(
+    client: httpx.Client, services: Services, job: Job
+) -> None:
+    links = signed(client, job)
+    services.store._redis.hset(f"easel:job:{job.id}", "owner", "somebody else")
+    assert client.get(f"/jobs/{job.id}/events").status_code == 404
+    answer = client.get(links["events"])
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "event: succeeded" in answer.text
+    borrowed = changed(links["preview"], path=f"/jobs/{job.id}/events")
+    assert_problem(client.get(borrowed), 403, "link_invalid")
+
+
 def test_a_signed_link_ends(
     client: httpx.Client, services: Services, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:

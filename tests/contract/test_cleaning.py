@@ -129,7 +129,7 @@ def test_a_whole_store_is_not_removed_when_redis_comes_back_empty(
 ) -> None:
     finished(store, blobs, "content", "result")
     make_all_old(blobs, backdoor)
-    redis.delete(*redis.keys("easel:job:*"), "easel:sweeps")  # but not a store's blobs
+    redis.delete(*redis.keys("easel:job:*"), "easel:held", "easel:sweeps")  # but no blobs
     swept = cleaner.sweep()
     assert (swept.blobs, swept.unknown) == (0, 3)
     finished(store, blobs, "content", "new result")  # one of them is known again

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from urllib.parse import urlsplit
+
 import httpx
 import pytest
+from redis import Redis
 
 from core.blobs import open_blobs
+from core.cleaning import Cleaner
 from core.errors import InvalidSetting, ServiceUnavailable
+from core.holds import Holds
+from core.jobs import new_job_id
 from core.settings import Settings
+from tests.conftest import vouch
+from tests.faults.proxy import Wire
 
 
 @pytest.fixture
@@ -46,3 +57,42 @@ def test_a_bucket_that_does_not_exist_is_an_outage(s3_server: str, keys: None) -
     for use in (blobs.check, lambda: blobs.put(b"picture"), lambda: list(blobs.ages())):
         with pytest.raises(ServiceUnavailable, match="s3://nowhere"):
             use()
+
+
+def test_a_picture_sent_again_while_a_sweep_removes_it_is_there_afterwards(
+    s3_server: str, keys: None, redis: Redis
+) -> None:
+    httpx.post(f"{s3_server}/moto-api/reset").raise_for_status()
+    httpx.put(f"{s3_server}/pictures").raise_for_status()
+    wire = Wire(urlsplit(s3_server).port or 80)
+    sweepers = open_blobs("s3://pictures", s3_endpoint=f"http://127.0.0.1:{wire.port}")
+    apis = open_blobs("s3://pictures", s3_endpoint=s3_server)
+    digest = apis.put(b"picture")
+    vouch(redis)
+    wire.pause = b"POST /pictures?delete"
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            swept = pool.submit(Cleaner(redis, sweepers, grace=timedelta(0)).sweep)
+            assert wire.paused.wait(60), "it never came to the removal"  # the age is looked at
+            asked = _calls(redis)
+
+            def send_again() -> None:
+                Holds(redis).hold(new_job_id(), [digest])
+                apis.put(b"picture")
+
+            sent = pool.submit(send_again)
+            deadline = time.monotonic() + 60
+            # Until it has asked again and again, or has not been kept waiting at all.
+            while not sent.done() and _calls(redis) < asked + 6:
+                assert time.monotonic() < deadline, "the api did not even ask"
+            wire.open.set()
+            assert swept.result().blobs == 1
+            sent.result()
+        assert apis.get(digest) == b"picture"
+    finally:
+        wire.close()
+
+
+def _calls(redis: Redis) -> int:
+    """How often a script was called."""
+    return int(redis.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0))

