@@ -100,7 +100,8 @@ def install() -> None:
     """Put the stand-ins where the worker looks for the optimiser."""
     functional = _module("torch.nn.functional")
     nn = _module("torch.nn", functional=functional)
-    _module("torch", Tensor=object, nn=nn, device=Device, OutOfMemoryError=MemoryError)
+    known = {"device": Device, "OutOfMemoryError": MemoryError, "bfloat16": "bfloat16"}
+    _module("torch", Tensor=object, nn=nn, **known)
     from core.pictures import Pictures
 
     network = SimpleNamespace(device=Device())
@@ -114,6 +115,7 @@ def install() -> None:
         fetch_weights=lambda *_: None,
         load_network=lambda *_: network,
     )
+    _module("core.nst.devices", pick_dtype=lambda *_: "float32")
     from worker import previews, runner
 
     picture = Image.open(_PICTURE).convert("RGB")
