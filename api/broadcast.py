@@ -42,8 +42,9 @@ _READY_SECONDS = 5.0
 
 _PAGE = 200
 
-#: So many listeners are told of an event before other requests have their turn.
-_AT_A_TIME = 20
+#: So many listeners are told of an event before other requests have their turn. A poll
+#: takes a dozen turns of the loop, and each of these listeners a third of a millisecond.
+_AT_A_TIME = 4
 
 
 class Listener:

@@ -51,6 +51,41 @@ def _workers(rows: list[dict[str, float]]) -> str:
     )
 
 
+def _overhead(rows: list[dict[str, float]]) -> list[float]:
+    """The seconds that each worker loses with each job, beside the seconds that it sleeps."""
+    return [row["workers"] / row["jobs_per_second"] - row["job_seconds"] for row in rows]
+
+
+def _even_from(rows: list[dict[str, float]], part: float) -> float:
+    """How long a job must be for the last row to be such a part of linear."""
+    alone, *_, most = _overhead(rows)
+    return (part * most - alone) / (1 - part)
+
+
+def _queue_calls(found: Mapping[str, Any]) -> str:
+    """The milliseconds of the server that the calls take, before and after."""
+    names = {
+        "load": "to see whether there is room",
+        "create": "to write a job, and see that again",
+        "claim": "to claim a job",
+        "list": "to list 20 jobs",
+        "census": "what /metrics reads",
+        "sweep": "to look for lost jobs and messages; with what the process itself takes",
+    }
+    rows = [
+        (
+            text,
+            *(
+                found[when][count][name][0 if name == "sweep" else 1]
+                for when in ("before", "after")
+                for count in ("1000", "100000")
+            ),
+        )
+        for name, text in names.items()
+    ]
+    return _table("ms | 1000 queued, before | 100,000, before | 1000, now | 100,000, now", rows)
+
+
 def _waits(found: Mapping[str, float] | None) -> str:
     if found is None:
         return ""
@@ -149,6 +184,10 @@ def page(figures: Mapping[str, Any]) -> str:
         workers=_workers(figures["workers"]["rows"]),
         waits=_waits(figures["workers"]["wait_when_idle"]),
         lengths=_lengths(figures),
+        lost=f"{1000 * _overhead(figures['workers']['rows'])[-1]:.0f}",
+        lost_alone=f"{1000 * _overhead(figures['workers']['rows'])[0]:.0f}",
+        even=f"{_even_from(figures['workers']['rows'], 0.95):.1f}",
+        queue_calls=_queue_calls(figures["queue_calls"]),
         depths=_depths(figures),
         calls=_calls(figures),
         processor=_table("one | ms of an api's core", cost["api_processor_ms"].items()),

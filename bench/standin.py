@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import signal
 import sys
 import time
@@ -99,7 +100,8 @@ def install() -> None:
     """Put the stand-ins where the worker looks for the optimiser."""
     functional = _module("torch.nn.functional")
     nn = _module("torch.nn", functional=functional)
-    _module("torch", Tensor=object, nn=nn, device=Device, OutOfMemoryError=MemoryError)
+    known = {"device": Device, "OutOfMemoryError": MemoryError, "bfloat16": "bfloat16"}
+    _module("torch", Tensor=object, nn=nn, **known)
     from core.pictures import Pictures
 
     network = SimpleNamespace(device=Device())
@@ -113,6 +115,7 @@ def install() -> None:
         fetch_weights=lambda *_: None,
         load_network=lambda *_: network,
     )
+    _module("core.nst.devices", pick_dtype=lambda *_: "float32")
     from worker import previews, runner
 
     picture = Image.open(_PICTURE).convert("RGB")
@@ -147,6 +150,8 @@ def main() -> None:
 
     app.conf.worker_pool_start_method = "fork"
     app.finalize()
+    # A child of billiard's closes every file that there could be.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
     workers: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:

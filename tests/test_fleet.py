@@ -1,15 +1,21 @@
-"""The workers that sleep are workers, and the fleet is computed as it is said."""
+"""The fleet is computed as it is said, and workers that sleep load no torch."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.fleet import run_jobs
-from bench.parts import Parts
+from bench.fleet import gaps
 from bench.plan import Demand, longest, plan
-from core.workers import WorkerRegistry
+from core.jobs import Inputs, Job, JobStatus, Metrics, Picture
+from core.params import StyleParams
+
+ROOT = Path(__file__).parent.parent
 
 NOTHING = {
     "commands": 0.0,
@@ -62,11 +68,28 @@ def test_the_longest_job_is_the_last_that_one_redis_bears() -> None:
     assert plan(figures, demand, seconds + 1).redis_share > 0.6
 
 
-def test_workers_that_sleep_take_their_jobs_to_the_end() -> None:
-    with Parts() as parts:
-        parts.have_workers(2)
-        found = run_jobs(parts, 2, 0.1)
-        workers = WorkerRegistry(parts.redis).live()
-    assert found["jobs"] == 6
-    assert found["jobs_per_second"] > 0
-    assert {worker.device.partition(":")[0] for worker in workers} == {"stand-in"}
+def test_a_worker_that_sleeps_needs_no_torch() -> None:
+    code = (
+        "import sys; from bench.standin import install; install(); "
+        "import worker.process, worker.tasks; sys.exit('torch._C' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_gap_is_from_the_end_of_a_job_to_the_next_start_on_the_same_worker() -> None:
+    def run(device: str, start: float, end: float) -> Job:
+        picture = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
+        began, ended = (datetime.fromtimestamp(at, UTC) for at in (start, end))
+        return Job(
+            id="1",
+            status=JobStatus.SUCCEEDED,
+            params=StyleParams(),
+            inputs=Inputs(content=picture, styles=(picture,)),
+            created_at=began,
+            started_at=began,
+            finished_at=ended,
+            metrics=Metrics(optimize_seconds=1, device=device),
+        )
+
+    jobs = [run("a", 10, 13), run("b", 0, 20), run("a", 0, 9), run("a", 13.5, 15)]
+    assert gaps(jobs) == [0.5, 1.0]

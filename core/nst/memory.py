@@ -30,6 +30,10 @@ class Memory:
             self._answers.popitem(last=False)
         return given
 
+    def forget(self) -> None:
+        """All of it."""
+        self._answers.clear()
+
     def bytes(self) -> int:
         """The size of all that is remembered."""
         return sum(tensor.nbytes for answer in self._answers.values() for tensor in answer)
