@@ -31,6 +31,10 @@ from core.pictures import Pictures
 #: Chosen by looking, of 1, 4, 10, 30 and 40.
 _SMALL_SCALES_CONTENT = 30
 
+#: What a step costs whatever its pixels, as so many of them: on two cores a step takes
+#: 0.03, 0.09, 0.25 and 0.83 s at 64, 128, 256 and 512.
+_STEP_ITSELF = 100**2
+
 
 @dataclass(frozen=True)
 class Step:
@@ -95,6 +99,7 @@ def stylize(
     ]
     plan = Plan(sides, params.steps)
     saved = None if resume is None else checkpoint.unpack(resume, network.device)
+    resume = None  # as large as all that it has been unpacked to
     begin = 0 if saved is None else int(saved["scale"])
     painted: tuple[Tensor, Scale] | None = None
 
@@ -104,8 +109,9 @@ def stylize(
         image = scale.start() if painted is None else scale.enlarged(*painted)
         optimizer = make_optimizer(params.optimizer, params.learning_rate, scale.preconditioner())
         first = 0
-        if saved is not None and number == begin:
+        if saved is not None:
             first, image = _restored(saved, image, optimizer)
+            saved = None
         for reached in descend(scale.objective, image, optimizer, params.steps, first):
             image = reached.point.image
             state = {
@@ -148,12 +154,12 @@ class Plan:
         self, number: int, step: int, scale: Scale, loss: LossTerms, image: Tensor, state: State
     ) -> Step:
         """The record of a step at a scale."""
-        before = sum(side**2 for side in self.sides[:number])
-        done = before + self.sides[number] ** 2 * step / self.steps
+        works = [side**2 + _STEP_ITSELF for side in self.sides]
+        done = sum(works[:number]) + works[number] * step / self.steps
         return Step(
             step=number * self.steps + step,
             steps=len(self.sides) * self.steps,
-            fraction=done / sum(side**2 for side in self.sides),
+            fraction=done / sum(works),
             scale=number,
             scales=len(self.sides),
             width=scale.width,
