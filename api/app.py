@@ -80,7 +80,6 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.add_middleware(BodyLimit, limits=services.settings)
     app.add_middleware(Methods, routes=app.router.routes)
     _let_pages_in(app, services.settings.cors_origins)
-    app.add_middleware(Envelope, metrics=metrics)
     add_docs(app)
     app.state.services = services
     app.state.live = live
@@ -94,6 +93,8 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.include_router(metrics_router)
     app.router.routes.extend(page_routes(services.settings))
     describe(app)
+    # Round Starlette's own outermost layer, which answers what nobody expected.
+    app.middleware_stack = Envelope(app.build_middleware_stack(), metrics)
     return app
 
 

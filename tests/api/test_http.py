@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from redis import Redis
 
 from api.deps import Services
 from core import logs
@@ -148,3 +149,17 @@ def test_the_version_says_what_answers(client: httpx.Client) -> None:
     answer = client.get("/version").json()
     assert (answer["version"], answer["workers"]) == (version("easel"), 0)
     assert "vgg19-normalized" in answer["networks"]
+
+
+def test_an_unexpected_error_is_an_answer_like_any_other(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    job = claim(services, client)
+    redis.hset(f"easel:job:{job.id}", "created_at", "yesterday")
+    answer = client.get(f"/jobs/{job.id}", headers={"X-Request-ID": "order-43"})
+    assert_problem(answer, 500, "internal_error")
+    assert answer.headers["x-request-id"] == "order-43"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "yesterday" not in answer.text
+    counted = httpx.get(f"{client.base_url}/metrics").text  # uvicorn has closed the connection
+    assert 'route="/jobs/{job_id}",status="500"} 1' in counted

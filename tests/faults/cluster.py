@@ -93,6 +93,8 @@ class Cluster:
         self.queue = JobQueue(make_celery(self.redis_url))
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{api_port}", timeout=60)
         self.workers: list[Server] = []
+        #: Where the log was when a worker's child was last killed, by the worker's name.
+        self._child_killed: dict[str, int] = {}
         self._servers: list[Server] = []
         #: Where the workers run, by turns, if not on this machine as it is.
         self.hosts: list[Host] = []
@@ -153,9 +155,15 @@ class Cluster:
         return server
 
     def ready(self, worker: Server) -> Server:
-        """The worker, once it takes jobs."""
-        self.log.wait("worker ready", process=worker.name)
+        """The worker, once it takes jobs; its child may have to be another one first."""
+        after = self._child_killed.get(worker.name, 0)
+        self.log.wait("worker ready", after=after, process=worker.name)
         return worker
+
+    def kill_child(self, worker: Server) -> None:
+        """SIGKILL to the process that optimises; the worker starts another."""
+        self._child_killed[worker.name] = self.log.mark()
+        worker.child().kill()
 
     def settle(self, workers: int, ready: int | None = None) -> None:
         """Bring up what a test has left dead, and wait for so many workers, or for all."""

@@ -39,7 +39,7 @@ def test_a_killed_childs_job_is_done_by_another_child(
         "until the job is resumed",
     )
     row.strike()
-    held.worker.child().kill()
+    cluster.kill_child(held.worker)
     cluster.log.wait("job resumed", after=held.mark, job_id=held.job_id)
     row.recovered()
     cluster.open_gate()
@@ -106,13 +106,13 @@ def test_a_job_that_kills_every_worker_fails_after_three(cluster: Cluster, row: 
     )
     with cluster.holding("job started") as held:
         row.strike()
-        held.worker.child().kill()
+        cluster.kill_child(held.worker)
         for attempt in (2, 3):
             line = cluster.log.wait(
                 "job started", after=held.mark, job_id=held.job_id, attempt=attempt
             )
             (victim,) = (worker for worker in cluster.workers if worker.name == line["process"])
-            victim.child().kill()
+            cluster.kill_child(victim)
         ended = cluster.ended(held.job_id)
         row.recovered()
     assert ended.error is not None
