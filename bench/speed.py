@@ -32,6 +32,8 @@ from core.settings import Settings
 from core.sizes import fit
 
 _STEPS = 300
+#: That of the loop everyone writes; the presets keep more of the photograph.
+_STYLE_WEIGHT = 1000.0
 #: What counts as the same content term.
 _CONTENT_SLACK = 1.05
 
@@ -66,7 +68,9 @@ class Duel:
 
     def params(self) -> StyleParams:
         steps = {"steps": self.steps} if self.steps else {}
-        return StyleParams.model_validate({"preset": self.preset, "size": self.size, **steps})
+        return StyleParams.model_validate(
+            {"preset": self.preset, "size": self.size, "style_weight": _STYLE_WEIGHT, **steps}
+        )
 
     def pictures(self) -> Pictures:
         paths = (self.content, self.style)

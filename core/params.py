@@ -69,7 +69,10 @@ class StyleParams(BaseModel):
         1.0, ge=0, le=1e6, description="alpha: how strongly the photograph is kept."
     )
     style_weight: float = Field(
-        1000.0, ge=0, le=1e9, description="beta: how strongly the painting's style is taken."
+        _BALANCED["style_weight"],
+        ge=0,
+        le=1e9,
+        description="beta: how strongly the painting's style is taken.",
     )
     tv_weight: float = Field(
         _BALANCED["tv_weight"], ge=0, le=1e6, description="gamma: how strongly noise is smoothed."
