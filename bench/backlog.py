@@ -40,7 +40,6 @@ def fill(redis: Redis, url: str, params: StyleParams, inputs: Inputs, count: int
     message = _message(url, first.id)
     now, _ = redis.time()
     made = [new_job_id() for _ in range(count - 1)]
-    redis.lpush(MESSAGE_LISTS[-1], message)
     held = [picture.sha256 for picture in inputs.pictures()]
     for start in range(0, len(made), _PAGE):
         some = made[start : start + _PAGE]
@@ -56,6 +55,8 @@ def fill(redis: Redis, url: str, params: StyleParams, inputs: Inputs, count: int
             pipeline.zadd(JOBS_QUEUED, dict.fromkeys(some, now))
             pipeline.lpush(MESSAGE_LISTS[-1], *(_readdressed(message, each) for each in some))
             pipeline.execute()
+    # Last: a record that a worker has claimed by now is no longer that of a queued job.
+    redis.lpush(MESSAGE_LISTS[-1], message)
     return [first.id, *made]
 
 

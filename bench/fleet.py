@@ -38,7 +38,7 @@ FIGURES = Path(__file__).parent.parent / "docs" / "scale.json"
 _ROUNDS = 3
 
 #: No more workers are started after so many seconds.
-_BEGIN_WITHIN = 45
+_BEGIN_WITHIN = 60
 
 
 def jobs_of(parts: Parts, count: int, seconds: float) -> list[str]:

@@ -44,7 +44,7 @@ def _workers(rows: list[dict[str, float]]) -> str:
                 round(1000 * row["gap_seconds"]),
                 f"{100 * row['redis_busy']:.1f} %",
                 row["cores_busy"],
-                row["cores_busy_elsewhere"],
+                max(0.0, row["cores_busy_elsewhere"]),
             )
             for row in rows
         ),
@@ -108,7 +108,7 @@ def _lengths(figures: Mapping[str, Any]) -> str:
                 f"{row['jobs_per_second']:.1f}",
                 f"{100 * row['jobs_per_second'] * row['job_seconds'] / row['workers']:.0f} %",
                 row["cores_busy"],
-                row["cores_busy_elsewhere"],
+                max(0.0, row["cores_busy_elsewhere"]),
             )
             for row in rows
         ),
