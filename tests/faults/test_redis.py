@@ -26,6 +26,8 @@ def test_a_restart_of_redis_disturbs_no_job(cluster: Cluster, held: Running, row
     row.strike()
     assert cluster.running_on(held.job_id, after=mark) == held.worker
     row.recovered()
+    cluster.open_gate()
+    cluster.ended(waiting)
     cluster.assert_undisturbed(held, attempts=1)
     cluster.assert_sound([waiting])
 
