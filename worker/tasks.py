@@ -11,6 +11,7 @@ from celery.signals import (
     worker_init,
     worker_process_init,
     worker_process_shutdown,
+    worker_ready,
     worker_shutting_down,
 )
 
@@ -20,6 +21,7 @@ from core.queue import STYLIZE_TASK
 from core.settings import Settings
 from core.tracing import start_tracing, stop_tracing
 from worker.parent import INTERRUPT, WorkerParent
+from worker.signals import heed_once
 
 if TYPE_CHECKING:
     from worker.process import WorkerProcess
@@ -36,6 +38,11 @@ def _start_parent(**_: Any) -> None:
     global _parent
     _parent = WorkerParent(Settings())
     _parent.start()
+
+
+@worker_ready.connect
+def _stop_once(**_: Any) -> None:
+    heed_once(signal.SIGTERM)  # Celery has set its handler by now
 
 
 @worker_shutting_down.connect
