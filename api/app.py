@@ -33,6 +33,7 @@ from api.metrics import router as metrics_router
 from api.middleware import BodyLimit
 from api.openapi import describe
 from api.page import page_routes
+from api.polling import PollRoute
 from api.rates import Rates
 from api.request_ids import HEADER
 
@@ -92,6 +93,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.include_router(health.router)
     app.include_router(metrics_router)
     app.router.routes.extend(page_routes(services.settings))
+    app.router.routes.insert(0, PollRoute())
     describe(app)
     # Round Starlette's own outermost layer, which answers what nobody expected.
     app.middleware_stack = Envelope(app.build_middleware_stack(), metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -10,11 +11,12 @@ from pydantic import BaseModel, Field
 
 from api.callers import CallerDep
 from api.deps import ServicesDep
-from api.documents import snapshot_of
+from api.documents import job_document
 from api.problems import problems
 from api.schemas import JobView
 from core.jobs import JobStatus
 from core.listing import MAX_PAGE
+from core.records import reading
 
 router = APIRouter(tags=["jobs"])
 
@@ -56,8 +58,13 @@ def list_jobs(
         limit=limit,
         behind=cursor,
     )
-    items = ",".join(snapshot_of(job, place).document() for job, place in page.jobs)
-    next_cursor = json.dumps(page.jobs[-1][0].id if page.more else None)
+    items = ",".join(_document(record, place) for record, place in page.jobs)
+    next_cursor = json.dumps(page.jobs[-1][0]["id"] if page.more else None)
     return Response(
         f'{{"items":[{items}],"next_cursor":{next_cursor}}}', media_type="application/json"
     )
+
+
+def _document(record: Mapping[str, str], place: int | None) -> str:
+    with reading(record):
+        return job_document(record, place)

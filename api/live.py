@@ -55,7 +55,8 @@ async def _live(request: Request) -> Live:
 LiveDep = Annotated[Live, Depends(_live)]
 
 
-async def _own_snapshot(job_id: str, request: Request) -> Snapshot:
+async def own_snapshot(job_id: str, request: Request) -> Snapshot:
+    """The job of that id as it is now, if it is the caller's."""
     # Calls what could be dependencies of its own: each costs as much as reading the job.
     caller = await caller_of(request)
     return owned(await live_of(request).reader.get(job_id), caller)
@@ -67,7 +68,7 @@ async def _shown_snapshot(job_id: str, live: LiveDep, viewer: ViewerDep) -> Snap
 
 
 #: The job that the path names, which is the caller's, as it is now.
-SnapshotDep = Annotated[Snapshot, Depends(_own_snapshot)]
+SnapshotDep = Annotated[Snapshot, Depends(own_snapshot)]
 
 #: The same; or the job that a signed link is for.
 ShownSnapshotDep = Annotated[Snapshot, Depends(_shown_snapshot)]

@@ -32,8 +32,6 @@ from core.settings import Settings
 from core.sizes import fit
 
 _STEPS = 300
-#: That of the loop everyone writes; the presets keep more of the photograph.
-_STYLE_WEIGHT = 1000.0
 #: What counts as the same content term.
 _CONTENT_SLACK = 1.05
 
@@ -59,18 +57,20 @@ class Duel:
     content: str
     style: str
     preset: str
-    #: Instead of the preset's; 0 means the preset's.
-    steps: int = 0
+    #: Where they are None, they are the preset's.
+    steps: int | None = None
+    style_weight: float | None = None
+    pyramid: str | None = None
 
     @property
     def name(self) -> str:
-        return f"{Path(self.content).stem}-{Path(self.style).stem}-{self.size}"
+        weight = f"{self.params().style_weight:g}"
+        return f"{Path(self.content).stem}-{Path(self.style).stem}-{self.size}-{weight}"
 
     def params(self) -> StyleParams:
-        steps = {"steps": self.steps} if self.steps else {}
-        return StyleParams.model_validate(
-            {"preset": self.preset, "size": self.size, "style_weight": _STYLE_WEIGHT, **steps}
-        )
+        given = {"steps": self.steps, "style_weight": self.style_weight, "pyramid": self.pyramid}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return StyleParams.model_validate({"preset": self.preset, "size": self.size, **chosen})
 
     def pictures(self) -> Pictures:
         paths = (self.content, self.style)
@@ -160,12 +160,13 @@ def main() -> None:
     parser.add_argument("--content", default="samples/photos/cat.jpg")
     parser.add_argument("--style", default="samples/styles/swirls.jpg")
     parser.add_argument("--preset", default="balanced")
-    parser.add_argument("--steps", type=int, default=0, help="instead of the preset's")
+    for name, kind in (("steps", int), ("style-weight", float), ("pyramid", str)):
+        parser.add_argument(f"--{name}", type=kind, help="instead of the preset's")
     parser.add_argument("--out", type=Path, default=Path(".bench"), help="for figures and pictures")
     options = vars(parser.parse_args())
     folder: Path = options.pop("out")
     duel = Duel(**options)
-    print(f"{Path(duel.content).name} x {Path(duel.style).name} at {duel.size}, {duel.preset}")
+    print(f"{duel.name}, {duel.preset}")
     print(f"{'':<22}  seconds  steps  per step    total  content    style peak MiB")
     folder.mkdir(exist_ok=True)
     loop = _alone(run_loop, duel, folder)

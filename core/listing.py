@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.connections import needs_redis
-from core.jobs import Job, JobStatus
-from core.records import JOB_KEY, JOBS_QUEUED, listed_key, read_job, script
+from core.jobs import JobStatus
+from core.records import JOB_KEY, JOBS_QUEUED, listed_key, pairs, script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -21,8 +21,8 @@ MAX_PAGE = 100
 class Page:
     """Some jobs of a list."""
 
-    #: Each with how many jobs are before it in the queue; None if it is not queued.
-    jobs: tuple[tuple[Job, int | None], ...]
+    #: The records, each with how many jobs are before it in the queue; None if it is not queued.
+    jobs: tuple[tuple[Mapping[str, str], int | None], ...]
     #: Whether there are more behind the last of them.
     more: bool
 
@@ -55,5 +55,5 @@ class Listing:
         """
         keys = [listed_key(status, owner) for status in sorted(set(statuses))]
         found = self._list(keys=[JOBS_QUEUED, *keys], args=[behind or "", limit + 1, JOB_KEY])
-        jobs = [(read_job(record), place) for record, place in found[:limit]]
+        jobs = [(pairs(record), place) for record, place in found[:limit]]
         return Page(tuple(jobs), more=len(found) > limit)

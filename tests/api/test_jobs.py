@@ -314,3 +314,13 @@ def test_the_schema_names_every_parameter_and_file(client: httpx.Client) -> None
     )
     several = {field: form["properties"][field].get("maxItems") for field in FILE_FIELDS}
     assert several == {**dict.fromkeys(FILE_FIELDS), "style": 5, "style_mask": 5}
+
+
+def test_a_poll_says_the_same_with_a_query_and_without(client: httpx.Client) -> None:
+    job = post(client).json()
+    for path in (f"/jobs/{job['id']}", f"/jobs/{new_job_id()}", "/jobs/nonsense"):
+        plain, asked = client.get(path), client.get(path, params={"wait": 0})
+        assert plain.status_code == asked.status_code
+        assert {**plain.json(), "request_id": ""} == {**asked.json(), "request_id": ""}
+        for name in ("etag", "cache-control", "retry-after", "content-type"):
+            assert plain.headers.get(name) == asked.headers.get(name)

@@ -45,9 +45,9 @@ def end_all(services: Services) -> None:
     """Be ready, and have done with every job, so that whoever waits for one need not."""
     services.workers.announce(WORKER)
     for status in (JobStatus.QUEUED, JobStatus.RUNNING):
-        for job, _ in services.store.listing.page("fuzzer", [status]).jobs:
+        for record, _ in services.store.listing.page("fuzzer", [status]).jobs:
             with suppress(JobNotFound):
-                services.store.cancel(job.id)
+                services.store.cancel(record["id"])
 
 
 def test_everything_is_described_and_every_example_is_one(client: httpx.Client) -> None:
