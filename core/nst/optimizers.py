@@ -58,10 +58,14 @@ class Optimizer(Protocol):
 def make_optimizer(
     name: Name, learning_rate: float, preconditioner: Preconditioner = identity
 ) -> Optimizer:
-    """The optimiser of that name; only L-BFGS has a use for the preconditioner."""
+    """The optimiser of that name; only L-BFGS has a use for the preconditioner.
+
+    Departure: the paper lets pixels leave the range of colours, and cuts them off at
+    the end, which undoes a part of what was reached (bench/README.md).
+    """
     if name is Name.ADAM:
         return Adam(learning_rate)
-    return LBFGS(learning_rate, preconditioner)
+    return LBFGS(learning_rate, preconditioner, bounds=(0, 1))
 
 
 class Adam:
@@ -88,8 +92,6 @@ class Adam:
         first = self._first / (1 - self.BETA1**self._count)
         second = self._second / (1 - self.BETA2**self._count)
         image = point.image - self._learning_rate * first / (second.sqrt() + self.EPSILON)
-        # Departure: the paper lets pixels leave the range of colours, and cuts
-        # them off at the end.
         return evaluate(image.clamp(0, 1))
 
     def slow_down(self) -> None:
@@ -118,39 +120,51 @@ class LBFGS:
     The step length starts at 1 and shrinks until the loss falls enough (Armijo,
     eq. 3.4); nearly always the first is taken, so that a step costs one
     evaluation. The loss never rises, and a step that is not finite is not taken.
-    The picture is not cut off to the range of colours on the way: that would
-    falsify the curvature.
+
+    Pixels at a bound that would only go beyond it are left out of the direction, and
+    the others are stopped at theirs: Bertsekas, "Projected Newton Methods for
+    Optimization Problems with Simple Constraints" (1982), with this H.
 
     Args:
         learning_rate: the first step length to try.
         preconditioner: P of H_0 = gamma P (algorithm 7.4 leaves H_0 free).
+        bounds: of every pixel; what is started from is within them.
     """
 
     HISTORY = 10
     _SUFFICIENT = 1e-4  # c_1 of eq. 3.4
     _TRIALS = 10
 
-    def __init__(self, learning_rate: float, preconditioner: Preconditioner = identity) -> None:
+    def __init__(
+        self,
+        learning_rate: float,
+        preconditioner: Preconditioner = identity,
+        bounds: tuple[float, float] = (-math.inf, math.inf),
+    ) -> None:
         self._learning_rate = learning_rate
         self._precondition = preconditioner
+        self._bounds = bounds
         #: The last changes of picture and gradient, and 1 / (s . y), oldest first.
         self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def step(self, point: Point, evaluate: Evaluate) -> Point:
         """The next point; the same one, if no direction leads further down."""
-        direction = self._direction(point.gradient)
+        free = self._free(point)
+        direction = free * self._direction(free * point.gradient)
         start, slope, norm = _numbers(
             point.loss.total, _dot(direction, point.gradient), point.gradient.abs().sum()
         )
         if slope < 0:
             length = self._learning_rate * (1 if self._pairs else min(1, 1 / norm))
             for _ in range(self._TRIALS):
-                trial = evaluate(point.image + length * direction)
-                (reached,) = _numbers(trial.loss.total)
-                if reached <= start + self._SUFFICIENT * length * slope:
+                trial = evaluate((point.image + length * direction).clamp(*self._bounds))
+                reached, expected = _numbers(
+                    trial.loss.total, _dot(point.gradient, trial.image - point.image)
+                )
+                if expected <= 0 and reached <= start + self._SUFFICIENT * expected:
                     self._remember(point, trial)
                     return trial
-                length *= _shrink(start, slope * length, reached)
+                length *= _shrink(start, expected, reached)
         if self._pairs:
             # The memory misleads: forget it, and go straight down.
             self._pairs = []
@@ -178,6 +192,13 @@ class LBFGS:
             (state[f"lbfgs.{n}.s"], state[f"lbfgs.{n}.y"], state[f"lbfgs.{n}.rho"])
             for n in range(count)
         ]
+
+    def _free(self, point: Point) -> Tensor:
+        """1 where a pixel may go where its gradient leads it, else 0."""
+        low, high = self._bounds
+        stuck = (point.image <= low) & (point.gradient > 0)
+        stuck |= (point.image >= high) & (point.gradient < 0)
+        return (~stuck).to(point.gradient)
 
     def _direction(self, gradient: Tensor) -> Tensor:
         """-H g by the two-loop recursion, without waiting for the device."""

@@ -56,7 +56,7 @@ class Scale:
         """
         if self.params.init is Init.NOISE:
             return self._resized(image).clamp(0, 1)
-        return self.start() + self._resized(image - smaller.start())
+        return (self.start() + self._resized(image - smaller.start())).clamp(0, 1)
 
     def preconditioner(self) -> Preconditioner:
         """What L-BFGS begins with: from a picture, broad strokes first.

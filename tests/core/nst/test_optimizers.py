@@ -100,6 +100,36 @@ def test_lbfgs_needs_no_more_evaluations_than_scipys_by_half() -> None:
     assert count[0] <= 1.5 * theirs.nfev
 
 
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (0.0, 0.05), (-0.02, 0.02)])
+def test_lbfgs_reaches_the_minimum_within_bounds_as_scipys_does(
+    bounds: tuple[float, float],
+) -> None:
+    function, start, a, b = quadratic()
+    point = minimise(LBFGS(1.0, bounds=bounds), function, start, steps=100)
+    theirs = scipy.optimize.minimize(
+        lambda x: 0.5 * x @ a @ x - b @ x,
+        np.zeros(12),
+        jac=lambda x: a @ x - b,
+        method="L-BFGS-B",
+        bounds=[bounds] * 12,
+        options={"gtol": 1e-10, "ftol": 1e-16},
+    )
+    assert np.isin(theirs.x, bounds).any()  # or it would be the case without bounds
+    np.testing.assert_allclose(point.image.numpy(), theirs.x, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", Name)
+def test_no_optimiser_leaves_the_range_of_colours(name: Name) -> None:
+    evaluate, _ = evaluator(lambda x: ((x - torch.linspace(-1, 2, 10)) ** 2).sum())
+    point, optimizer = evaluate(torch.full((10,), 0.5)), make_optimizer(name, 0.5)
+    for _ in range(60):
+        point = optimizer.step(point, evaluate)
+        assert float(point.image.min()) >= 0
+        assert float(point.image.max()) <= 1
+    expected = torch.linspace(-1, 2, 10).clamp(0, 1)
+    np.testing.assert_allclose(point.image.numpy(), expected.numpy(), atol=0.02)
+
+
 def test_the_loss_of_lbfgs_never_rises() -> None:
     evaluate, _ = evaluator(rosenbrock)
     point, optimizer = evaluate(torch.full((10,), -1.0, dtype=torch.float64)), LBFGS(1.0)
