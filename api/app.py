@@ -93,6 +93,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.include_router(health.router)
     app.include_router(metrics_router)
     app.router.routes.extend(page_routes(services.settings))
+    # Most requests are polls: no other route is tried for them.
     app.router.routes.insert(0, PollRoute())
     describe(app)
     # Round Starlette's own outermost layer, which answers what nobody expected.
