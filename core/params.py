@@ -107,7 +107,7 @@ class StyleParams(BaseModel):
         _BALANCED["pyramid"],
         pattern=r"^(off|\d+:\d+(\.\d+)?)$",
         description="Coarse to fine: the smallest scale's longer side and the ratio between "
-        "scales, such as 128:2; or off.",
+        "scales, such as 64:2; or off.",
     )
     pooling: Pooling = Field(Pooling.MAX, description="How the network's layers are pooled.")
     padding: Padding = Field(

@@ -83,6 +83,17 @@ class Objective:
         exact._network = self._network.exact
         return exact
 
+    def with_content(self, times: float) -> Objective:
+        """The same objective with so many times the weight of the content."""
+        heavier = copy(self)
+        weight = times * self._params.content_weight
+        heavier._params = self._params.model_copy(update={"content_weight": weight})
+        return heavier
+
+    def content_power(self) -> float:
+        """What the content term would be of features that are all 0: the mean of P^2."""
+        return float(content_loss((torch.zeros_like(P), P) for P in self._P.values()))
+
     def __call__(self, image: Tensor) -> LossTerms:
         """The terms at a picture of shape (1, 3, H, W)."""
         return self._terms(self._network.layerwise(image, self._layers), image)

@@ -132,6 +132,9 @@ class LBFGS:
     """
 
     HISTORY = 10
+    #: What the first step changes, as the root of the mean of squares: while no pair says
+    #: how long a step should be, in the units of a picture.
+    FIRST_CHANGE = 0.01
     _SUFFICIENT = 1e-4  # c_1 of eq. 3.4
     _TRIALS = 10
 
@@ -151,11 +154,11 @@ class LBFGS:
         """The next point; the same one, if no direction leads further down."""
         free = self._free(point)
         direction = free * self._direction(free * point.gradient)
-        start, slope, norm = _numbers(
-            point.loss.total, _dot(direction, point.gradient), point.gradient.abs().sum()
+        start, slope, change = _numbers(
+            point.loss.total, _dot(direction, point.gradient), direction.square().mean().sqrt()
         )
         if slope < 0:
-            length = self._learning_rate * (1 if self._pairs else min(1, 1 / norm))
+            length = self._learning_rate * (1 if self._pairs else self.FIRST_CHANGE / change)
             for _ in range(self._TRIALS):
                 trial = evaluate((point.image + length * direction).clamp(*self._bounds))
                 reached, expected = _numbers(

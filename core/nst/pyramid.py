@@ -14,7 +14,7 @@ def scales(size: int, pyramid: str) -> tuple[int, ...]:
     Args:
         size: the longer side of the result.
         pyramid: ``off``, or the smallest longer side and the ratio between
-            neighbours, such as ``128:2``.
+            neighbours, such as ``64:2``.
     """
     if pyramid == "off":
         return (size,)

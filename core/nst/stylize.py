@@ -28,9 +28,6 @@ from core.nst.vgg import VGG19
 from core.params import StyleParams
 from core.pictures import Pictures
 
-#: Chosen by looking, of 1, 4, 10, 30 and 40.
-_SMALL_SCALES_CONTENT = 30
-
 #: What a step costs whatever its pixels, as so many of them: on two cores a step takes
 #: 0.03, 0.09, 0.25 and 0.83 s at 64, 128, 256 and 512.
 _STEP_ITSELF = 100**2
@@ -104,7 +101,9 @@ def stylize(
     painted: tuple[Tensor, Scale] | None = None
 
     for number in range(begin, len(sides)):
-        scale = make_scale(pictures, _at_scale(params, sides[number]), network)
+        scale = make_scale(pictures, params.at_size(sides[number]), network)
+        if sides[number] != params.size:
+            scale = scale.sketch()
         # (1, 3, H, W), or (1, 1, H, W) where only luminance is painted
         image = scale.start() if painted is None else scale.enlarged(*painted)
         optimizer = make_optimizer(params.optimizer, params.learning_rate, scale.preconditioner())
@@ -128,19 +127,6 @@ def stylize(
     image = image.clamp(0, 1)
     loss = scale.objective.in_float32().at(image)
     yield plan.record(len(sides) - 1, params.steps, scale, loss, image, state)
-
-
-def _at_scale(params: StyleParams, side: int) -> StyleParams:
-    """The parameters of one scale of the pyramid.
-
-    Departure: where a stroke is as broad as a house, the content weighs more, or the
-    photograph is painted over for good before its detail is there. The last scale,
-    whose losses are the result's, has the weights as they were given.
-    """
-    if side == params.size:
-        return params
-    heavier = {"content_weight": _SMALL_SCALES_CONTENT * params.content_weight}
-    return params.at_size(side).model_copy(update=heavier)
 
 
 @dataclass(frozen=True)

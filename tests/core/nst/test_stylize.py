@@ -203,14 +203,31 @@ def test_a_scale_too_small_for_a_region_is_left_out(tiny_network: VGG19) -> None
     assert run(tiny_network, masked, size=96, pyramid="32:2", **layers)[-1].scales == 2
 
 
+@pytest.mark.parametrize("style_weight", [0, 1e3, 1e5])
 def test_the_content_weighs_more_at_small_scales_and_as_asked_at_the_last(
+    tiny_network: VGG19, style_weight: float
+) -> None:
+    sketch, *_ = steps = run(
+        tiny_network, pyramid="32:2", content_weight=2, style_weight=style_weight
+    )
+    # The first picture is the content, and so the style term there is its distance.
+    content = to_tensor(CONTENT, (sketch.width, sketch.height), CPU)
+    P = tiny_network.features(content, ["conv4_2"])["conv4_2"]
+    pull = style_weight * float(sketch.loss.style)
+    times = max(1, 0.16 * pull / float(torch.einsum("bchw,bchw->", P, P) / P.numel()))
+    for step in steps:
+        loss, weight = step.loss, 2 * (1 if step.scale == step.scales - 1 else times)
+        expected = weight * float(loss.content) + style_weight * float(loss.style)
+        assert float(loss.total) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_content_weighs_many_times_as_much_where_the_style_pulls_hard(
     tiny_network: VGG19,
 ) -> None:
-    steps = run(tiny_network, pyramid="32:2", content_weight=2, style_weight=5)
-    for step in steps:
-        loss, weight = step.loss, 2.0 if step.scale == step.scales - 1 else 60.0
-        expected = weight * float(loss.content) + 5 * float(loss.style)
-        assert float(loss.total) == pytest.approx(expected, rel=1e-5)
+    _, sketched, *_ = run(tiny_network, pyramid="32:2", steps=2, style_weight=1e5)
+    assert (sketched.scale, sketched.step) == (0, 1)
+    loss = sketched.loss
+    assert float(loss.total) > 10 * float(loss.content) + 1e5 * float(loss.style)
 
 
 @pytest.mark.parametrize("color", ["style", "content"])
