@@ -22,7 +22,8 @@ SAMPLES = ROOT / "samples"
 IMAGES = ROOT / "docs" / "images"
 
 _SIZE = 256
-_GAP = 6
+#: Between pictures.
+GAP = 6
 _CAPTION = 18
 
 
@@ -70,24 +71,34 @@ FIGURES = (
 
 def paint(network: VGG19, figure: Figure, params: Mapping[str, Any]) -> Image.Image:
     """One picture of a figure."""
-    pictures = Pictures(
-        Image.open(SAMPLES / "photos" / f"{figure.content}.jpg").convert("RGB"),
-        [Image.open(SAMPLES / "styles" / f"{name}.jpg").convert("RGB") for name in figure.styles],
+    return painted(
+        network,
+        SAMPLES / "photos" / f"{figure.content}.jpg",
+        [SAMPLES / "styles" / f"{name}.jpg" for name in figure.styles],
+        {"size": _SIZE, "preset": "fast", **figure.common, **params},
     )
-    asked = parse_params({"size": _SIZE, "preset": "fast", **figure.common, **params})
-    *_, last = stylize(pictures, asked, network)
+
+
+def painted(
+    network: VGG19, content: Path, styles: Sequence[Path], params: Mapping[str, Any]
+) -> Image.Image:
+    """The picture of a photograph and paintings."""
+    pictures = Pictures(read(content), [read(style) for style in styles])
+    *_, last = stylize(pictures, parse_params(params), network)
     return last.picture()
+
+
+def read(path: Path) -> Image.Image:
+    """A picture in RGB."""
+    return Image.open(path).convert("RGB")
 
 
 def masked(network: VGG19) -> Image.Image:
     """A photograph, its mask, and the picture: the cup from one style, the rest from another."""
-    content = Image.open(SAMPLES / "photos" / "coffee.jpg").convert("RGB")
+    content = read(SAMPLES / "photos" / "coffee.jpg")
     mask = Image.new("RGB", content.size, "#0000ff")
     ImageDraw.Draw(mask).ellipse((70, 10, 430, 390), fill="#ff0000")
-    styles = [
-        Image.open(SAMPLES / "styles" / f"{name}.jpg").convert("RGB")
-        for name in ("woodblock", "mosaic")
-    ]
+    styles = [read(SAMPLES / "styles" / f"{name}.jpg") for name in ("woodblock", "mosaic")]
     flat = [Image.new("RGB", styles[0].size, name) for name in ("#0000ff", "#ff0000")]
     pictures = Pictures(content, styles, content_mask=mask, style_masks=flat)
     *_, last = stylize(pictures, parse_params({"size": _SIZE, "preset": "fast"}), network)
@@ -97,12 +108,9 @@ def masked(network: VGG19) -> Image.Image:
 
 def before_after(network: VGG19) -> Image.Image:
     """The first picture of the README: all defaults."""
-    content, style = (
-        Image.open(SAMPLES / name).convert("RGB")
-        for name in ("photos/cat.jpg", "styles/woodblock.jpg")
-    )
-    *_, last = stylize(Pictures(content, [style]), parse_params({}), network)
-    result = last.picture()
+    paths = SAMPLES / "photos" / "cat.jpg", SAMPLES / "styles" / "woodblock.jpg"
+    content, style = (read(path) for path in paths)
+    result = painted(network, paths[0], paths[1:], {})
     width = round(style.width * result.height / style.height)
     shown = [content.resize(result.size), style.resize((width, result.height)), result]
     return row(shown, ["photograph", "painting", "result"])
@@ -110,7 +118,7 @@ def before_after(network: VGG19) -> Image.Image:
 
 def row(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
     """Pictures side by side with their captions below."""
-    width = sum(picture.width + _GAP for picture in pictures) - _GAP
+    width = sum(picture.width + GAP for picture in pictures) - GAP
     height = max(picture.height for picture in pictures) + _CAPTION
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
@@ -118,7 +126,7 @@ def row(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image
     for picture, caption in zip(pictures, captions, strict=True):
         sheet.paste(picture, (left, 0))
         draw.text((left + 2, picture.height + 3), caption, fill="black")
-        left += picture.width + _GAP
+        left += picture.width + GAP
     return sheet
 
 
