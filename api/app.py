@@ -21,20 +21,21 @@ from api import (
     results,
     webhooks,
 )
+from api.assets import Assets
 from api.deps import Services
 from api.envelope import Envelope
 from api.errors import install_error_handlers
 from api.examiner import Examiner
-from api.headers import add_docs
 from api.live import Live
 from api.methods import Methods
 from api.metrics import Metrics
 from api.metrics import router as metrics_router
 from api.middleware import BodyLimit
 from api.openapi import describe
-from api.page import page_routes
+from api.page import page_route
 from api.polling import PollRoute
 from api.rates import Rates
+from api.reference import reference_route
 from api.request_ids import HEADER
 
 
@@ -81,7 +82,6 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.add_middleware(BodyLimit, limits=services.settings)
     app.add_middleware(Methods, routes=app.router.routes)
     _let_pages_in(app, services.settings.cors_origins)
-    add_docs(app)
     app.state.services = services
     app.state.live = live
     app.state.rates = rates
@@ -92,7 +92,12 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         app.include_router(part.router)
     app.include_router(health.router)
     app.include_router(metrics_router)
-    app.router.routes.extend(page_routes(services.settings))
+    assets = Assets()
+    app.router.routes += [
+        page_route(assets, services.settings),
+        reference_route(assets, app.title),
+        assets.route(),
+    ]
     # Most requests are polls: no other route is tried for them.
     app.router.routes.insert(0, PollRoute())
     describe(app)

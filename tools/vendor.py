@@ -38,6 +38,16 @@ LIBRARIES = (
         folder=ROOT / "api" / "static" / "vendor",
     ),
     Library(
+        name="swagger-ui-dist",
+        version="5.35.0",
+        purpose="shows the API's documentation",
+        files=(
+            *("swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt", "swagger-ui.css"),
+            *("LICENSE", "NOTICE"),
+        ),
+        folder=ROOT / "api" / "static" / "swagger",
+    ),
+    Library(
         name="axe-core",
         version="4.14.1",
         purpose="looks for what keeps people from using the page; for the tests only",

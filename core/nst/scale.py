@@ -18,7 +18,6 @@ from core.nst.vgg import VGG19, deepest
 from core.params import Color, Init, StyleParams
 from core.pictures import Pictures
 
-
 #: How heavy the content is in a sketch. Chosen by looking, of 0.04, 0.08, 0.16 and 0.24: at
 #: Tübingen as the Starry Night and as The Scream, and at the cat as a woodblock print.
 _SKETCH = 0.16

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.page import _MEDIA_TYPES, _STATIC
+from api.assets import MEDIA_TYPES, STATIC
 from core.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,7 +62,7 @@ def test_text_is_sent_compressed_to_those_who_read_it(client: httpx.Client) -> N
     plain = client.get(path, headers={"Accept-Encoding": "identity"})
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
-    assert packed.content == plain.content == (_STATIC / "page.css").read_bytes()
+    assert packed.content == plain.content == (STATIC / "page.css").read_bytes()
     assert packed.num_bytes_downloaded < plain.num_bytes_downloaded / 2
 
 
@@ -98,5 +98,5 @@ def test_libraries_of_others_are_as_they_were_fetched_and_have_their_licences(fo
 
 
 def test_every_file_of_the_page_has_a_media_type() -> None:
-    served = {path.suffix for path in _STATIC.rglob("*") if path.is_file()}
-    assert served <= {*_MEDIA_TYPES, ".md", ".txt"}
+    served = {path.suffix for path in STATIC.rglob("*") if path.is_file()}
+    assert served <= {*MEDIA_TYPES, ".md", ".txt"}
