@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
@@ -125,11 +126,18 @@ def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
 
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    bad = [
-        errors.FieldError(".".join(str(part) for part in detail["loc"][1:]), detail["msg"])
-        for detail in error.errors()
-    ]
+    bad = [_field_error(detail) for detail in error.errors()]
     return _on_easel_error(request, errors.InvalidRequest(bad))
+
+
+def _field_error(detail: Mapping[str, Any]) -> errors.FieldError:
+    """What Pydantic says, in our words: the place ends with the number of a list's entry."""
+    name = ".".join(part for part in detail["loc"][1:] if isinstance(part, str))
+    expected = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "missing":
+        return errors.FieldError(name, expected)
+    expected = expected[0].lower() + expected[1:]
+    return errors.FieldError(name, f"{detail['input']!r} does not fit: {expected}")
 
 
 def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
