@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from cli.interrupts import insist
 from cli.keys import keys
 from cli.serve import serve
 from cli.stylize import stylize
@@ -29,6 +30,7 @@ easel.add_command(weights)
 
 def main() -> None:
     """Run the command; an error that Easel knows is one line, not a traceback."""
+    insist()
     try:
         easel()
     except EaselError as error:
