@@ -25,15 +25,17 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".webp": "image/webp",
 }
+#: What ends the name of a library's file that is kept compressed.
+PACKED = ".gz"
 _COMPRESSED = (".css", ".html", ".js", ".svg")
 
 #: Only what comes from here is run, shown or asked; pictures may also be made in the page.
-POLICY = (
+_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Vary": "Accept-Encoding",
@@ -51,10 +53,19 @@ class Asset:
     etag: str
 
     @classmethod
-    def of(cls, suffix: str, data: bytes) -> Asset:
+    def of(cls, suffix: str, plain: bytes, gzipped: bytes | None = None) -> Asset:
         """Made ready once, not with every request."""
-        packed = gzip.compress(data, 9, mtime=0) if suffix in _COMPRESSED else None
-        return cls(data, packed, MEDIA_TYPES[suffix], f'"{sha256(data).hexdigest()[:32]}"')
+        if gzipped is None and suffix in _COMPRESSED:
+            gzipped = gzip.compress(plain, 9, mtime=0)
+        return cls(plain, gzipped, MEDIA_TYPES[suffix], f'"{sha256(plain).hexdigest()[:32]}"')
+
+    @classmethod
+    def read(cls, path: Path) -> Asset:
+        """A file, which may have been compressed before."""
+        data = path.read_bytes()
+        if path.suffix != PACKED:
+            return cls.of(path.suffix, data)
+        return cls.of(Path(path.stem).suffix, gzip.decompress(data), data)
 
     def answer(self, headers: Headers, caching: str) -> Response:
         """The file, or that the client has it already."""
@@ -77,10 +88,9 @@ class Assets:
     """
 
     def __init__(self) -> None:
-        files = dict(_files())
-        digest = sha256(b"".join(name.encode() + data for name, data in sorted(files.items())))
-        self._version = digest.hexdigest()[:16]
-        self._assets = {name: Asset.of(Path(name).suffix, data) for name, data in files.items()}
+        self._assets = dict(_files())
+        told = "".join(name + asset.etag for name, asset in sorted(self._assets.items()))
+        self._version = sha256(told.encode()).hexdigest()[:16]
 
     @property
     def address(self) -> str:
@@ -102,8 +112,10 @@ class Assets:
         )
 
 
-def _files() -> Iterator[tuple[str, bytes]]:
+def _files() -> Iterator[tuple[str, Asset]]:
+    """Every file by the name that it is asked for."""
     for folder, within in ((STATIC, ""), (_SAMPLES, "samples/")):
         for path in sorted(folder.rglob("*")):
-            if path.suffix in MEDIA_TYPES and path != STATIC / "index.html":
-                yield within + path.relative_to(folder).as_posix(), path.read_bytes()
+            if path.suffix in (*MEDIA_TYPES, PACKED) and path != STATIC / "index.html":
+                name = path.relative_to(folder).as_posix().removesuffix(PACKED)
+                yield within + name, Asset.read(path)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from api.methods import allowed_methods
 from api.schemas import FieldProblem, Problem
 from core import errors
+from core.misfits import misfit
 from core.previews import NoPreviewYet
 
 _logger = logging.getLogger(__name__)
@@ -131,13 +132,10 @@ def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _field_error(detail: Mapping[str, Any]) -> errors.FieldError:
-    """What Pydantic says, in our words: the place ends with the number of a list's entry."""
+    # The place ends with the number of a list's entry, which nobody has asked for by name.
     name = ".".join(part for part in detail["loc"][1:] if isinstance(part, str))
-    expected = str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"] == "missing":
-        return errors.FieldError(name, expected)
-    expected = expected[0].lower() + expected[1:]
-    return errors.FieldError(name, f"{detail['input']!r} does not fit: {expected}")
+    missing = detail["type"] == "missing"
+    return errors.FieldError(name, str(detail["msg"]) if missing else misfit(detail))
 
 
 def _on_unexpected(request: Request, error: Exception) -> JSONResponse:

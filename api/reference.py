@@ -16,21 +16,22 @@ from api.assets import Assets
 
 def reference_route(assets: Assets, title: str) -> Route:
     """Answers with the documentation, which may run its own program and what starts it."""
-    page = get_swagger_ui_html(
+    answer = get_swagger_ui_html(
         openapi_url="openapi.json",
         title=f"{title}: the API",
         swagger_js_url=f"{assets.address}swagger/swagger-ui-bundle.js",
         swagger_css_url=f"{assets.address}swagger/swagger-ui.css",
         swagger_favicon_url=f"{assets.address}favicon.svg",
-    ).body
+    )
+    page = bytes(answer.body)
     policy = (
-        f"default-src 'none'; script-src 'self' {_hashes(bytes(page))}; style-src 'self'; "
+        f"default-src 'none'; script-src 'self' {_hashes(page)}; style-src 'self'; "
         "img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
     def show(_: Request) -> HTMLResponse:
-        return HTMLResponse(bytes(page), headers={"Content-Security-Policy": policy})
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
     return Route("/docs", show, include_in_schema=False)
 

@@ -22,13 +22,11 @@ def insist() -> None:
 
 def _unraisable(ignored: sys.UnraisableHookArgs) -> None:
     if issubclass(ignored.exc_type, KeyboardInterrupt):
-        again = threading.Timer(_PAUSE_SECONDS, _interrupt)
+        # Only the main thread is interrupted, so it is this one; by name, because a
+        # signal to the process would not wake it from waiting for a socket.
+        interrupt = (threading.get_ident(), signal.SIGINT)
+        again = threading.Timer(_PAUSE_SECONDS, signal.pthread_kill, interrupt)
         again.daemon = True
         again.start()
     else:
         sys.__unraisablehook__(ignored)
-
-
-def _interrupt() -> None:
-    # The main thread alone hears of it, and is woken if it waits for a socket.
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

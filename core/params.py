@@ -36,6 +36,7 @@ from core.choices import (
     Preset,
 )
 from core.errors import FieldError, InvalidRequest
+from core.misfits import misfit
 from core.presets import LEARNING_RATES, PRESETS
 from core.sizes import LEAST_POSITIONS, MAX_REGIONS, MIN_SIDE, MIN_SIZE, fit, size_at
 
@@ -222,9 +223,7 @@ def _field_error(detail: ErrorDetails) -> FieldError:
     if detail["type"] == "extra_forbidden":
         known = ", ".join(StyleParams.model_fields)
         return FieldError(name, f"is not a parameter; the parameters are {known}")
-    expectation = detail["msg"].removeprefix("Value error, ")
-    expectation = expectation[0].lower() + expectation[1:]
-    return FieldError(name, f"{detail['input']!r} does not fit: {expectation}")
+    return FieldError(name, misfit(detail))
 
 
 __all__ = [

@@ -6,6 +6,7 @@ checks their integrity. The files are committed, so that nothing but Python serv
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import tarfile
@@ -15,6 +16,9 @@ from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+
+#: A larger file is kept compressed, as it is sent.
+_LARGE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def _filename(answer: str) -> str:
 def _keep(library: Library, package: Path, name: str, licence: str) -> str:
     data = (package / name).read_bytes()
     kept = Path(name).name if Path(name).suffix else f"{library.name}-{Path(name).name}.txt"
+    if len(data) > _LARGE_BYTES:
+        data, kept = gzip.compress(data, 9, mtime=0), f"{kept}.gz"
     (library.folder / kept).write_bytes(data)
     digest = sha256(data).hexdigest()
     return f"| `{kept}` | {library.name} {library.version} | {licence} | `{digest}` |"
@@ -93,7 +99,7 @@ def main() -> None:
             "# Libraries of others",
             "",
             f"{library.name} {library.purpose}.",
-            "Fetched by `make vendor` (`tools/vendor.py`), unchanged.",
+            "Fetched by `make vendor` (`tools/vendor.py`), unchanged but that `.gz` is compressed.",
             "",
             "| File | Package of the npm registry | Licence | SHA-256 |",
             "|---|---|---|---|",

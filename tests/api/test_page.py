@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.assets import MEDIA_TYPES, STATIC
+from api.assets import MEDIA_TYPES, PACKED, STATIC
 from core.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -66,6 +66,16 @@ def test_text_is_sent_compressed_to_those_who_read_it(client: httpx.Client) -> N
     assert packed.num_bytes_downloaded < plain.num_bytes_downloaded / 2
 
 
+def test_a_file_that_is_kept_compressed_is_sent_as_what_it_is(client: httpx.Client) -> None:
+    path = asset(client, "swagger/swagger-ui-bundle.js")
+    packed = client.get(path, headers={"Accept-Encoding": "gzip"})
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    assert packed.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert (packed.headers["Content-Encoding"], packed.content) == ("gzip", plain.content)
+    assert b"SwaggerUIBundle" in plain.content
+    assert client.get(f"{path}.gz").status_code == 404
+
+
 def test_a_file_that_is_not_there_is_a_problem_like_any_other(client: httpx.Client) -> None:
     for path in ("js/nothing.js", "%2e%2e/page.py", "vendor/README.md"):
         answer = client.get(asset(client, path))
@@ -82,7 +92,7 @@ def test_the_page_knows_the_limits_of_its_server(client: httpx.Client, settings:
     assert about["presets"]["gatys2015"]["init"] == "noise"
 
 
-@pytest.mark.parametrize("folder", ["api/static/vendor", "tests/page/vendor"])
+@pytest.mark.parametrize("folder", ["api/static/vendor", "api/static/swagger", "tests/page/vendor"])
 def test_libraries_of_others_are_as_they_were_fetched_and_have_their_licences(folder: str) -> None:
     rows = re.findall(
         r"\| `(\S+)` \| .* \| (\S+) \| `(\w{64})` \|", (ROOT / folder / "README.md").read_text()
@@ -99,4 +109,4 @@ def test_libraries_of_others_are_as_they_were_fetched_and_have_their_licences(fo
 
 def test_every_file_of_the_page_has_a_media_type() -> None:
     served = {path.suffix for path in STATIC.rglob("*") if path.is_file()}
-    assert served <= {*MEDIA_TYPES, ".md", ".txt"}
+    assert served <= {*MEDIA_TYPES, PACKED, ".md", ".txt"}
