@@ -11,6 +11,7 @@ from itertools import islice
 import torch
 
 from core.nst import Pictures, load_network, pick_device, stylize
+from core.nst.convolution import Convolution, Int8Convolution
 from core.nst.devices import pick_dtype
 from core.params import LAYERS, Precision, StyleParams
 from core.settings import Settings
@@ -43,6 +44,8 @@ def convolution_seconds(size: int) -> float:
     """
     device = pick_device()
     dtype = pick_dtype(Precision.AUTO, device)
+    kind = Int8Convolution if dtype is torch.int8 else Convolution
+    dtype = torch.bfloat16 if dtype is torch.int8 else dtype
     channels, height, width, total = 3, size * 3 // 4, size, 0.0
     for layer in LAYERS:
         if layer.endswith("_1") and layer != "conv1_1":
@@ -52,9 +55,8 @@ def convolution_seconds(size: int) -> float:
         weight = _random(device, dtype, filters, channels, 3, 3)
         bias = torch.zeros(filters, device=device, dtype=dtype)
         g = _random(device, dtype, 1, filters, height, width)
-        total += _seconds(partial(torch.conv2d, x, weight, bias, padding=1))
-        back = (g, x, weight, None, (1, 1), (1, 1), (1, 1), False, (0, 0), 1, (True, False, False))
-        total += _seconds(partial(torch.ops.aten.convolution_backward, *back))
+        convolution = (Convolution if layer == LAYERS[0] else kind)(weight, bias, 1)
+        total += _seconds(partial(convolution, x)) + _seconds(partial(convolution.back, g, x))
         channels = filters
     return total
 

@@ -80,9 +80,10 @@ class Color(StrEnum):
 class Precision(StrEnum):
     """What the network computes in."""
 
-    AUTO = "auto"  #: bfloat16 where the device is fast at it, else float32.
+    AUTO = "auto"  #: The fastest that the device has units for.
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
+    INT8 = "int8"  #: As bfloat16, but the gradient's convolutions on a CPU are in 8 bits.
 
 
 class PictureFormat(StrEnum):

@@ -30,9 +30,9 @@ class Networks:
 
     @property
     def precision(self) -> Precision:
-        """What a job that leaves it open is computed in."""
-        bfloat16 = pick_dtype(Precision.AUTO, self.device) is torch.bfloat16
-        return Precision.BFLOAT16 if bfloat16 else Precision.FLOAT32
+        """What the features of a job that leaves it open are in, and so most of its memory."""
+        float32 = pick_dtype(Precision.AUTO, self.device) is torch.float32
+        return Precision.FLOAT32 if float32 else Precision.BFLOAT16
 
     def get(self, network: Network) -> VGG19:
         """The network, ready to use.

@@ -25,14 +25,22 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """What the network computes in; ``auto`` is bfloat16 where the device is fast at it."""
+    """What the network computes in; ``auto`` is the fastest that the device has units for.
+
+    Convolutions in 8 bits are there for the CPU only; elsewhere they are in bfloat16.
+    """
     if precision is Precision.AUTO:
-        return torch.bfloat16 if _fast_at_bfloat16(device) else torch.float32
+        precision = _fastest(device)
+    if precision is Precision.INT8:
+        return torch.int8 if device.type == "cpu" else torch.bfloat16
     return torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32
 
 
-def _fast_at_bfloat16(device: torch.device) -> bool:
+def _fastest(device: torch.device) -> Precision:
     if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere has the units
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+        ampere = torch.cuda.get_device_capability(device) >= (8, 0)
+        return Precision.BFLOAT16 if ampere else Precision.FLOAT32
+    has = torch.cpu.get_capabilities()
+    if not (has.get("avx512_bf16") or has.get("amx_bf16")):
+        return Precision.FLOAT32
+    return Precision.INT8 if has.get("avx512_vnni") else Precision.BFLOAT16

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
+from core.nst.convolution import Convolution, Int8Convolution
 from core.nst.memory import Memory
 from core.params import LAYERS, Layer, Padding, Pooling
 
@@ -37,7 +38,8 @@ class VGG19:
         mean: the pixel that the first convolution sees as zero, and so also
             what it sees beyond the picture's border.
         device: where to compute.
-        dtype: what to compute in; the features have it too.
+        dtype: what to compute in; the features have it too. ``torch.int8`` is bfloat16,
+            but on the way back to conv1_1.
         pooling: between the blocks.
         padding: beyond the border.
     """
@@ -58,16 +60,8 @@ class VGG19:
         self._pooling = pooling
         self._padding = padding
         self._mean_pixel = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
-        self._convolutions = {
-            layer: (
-                # channels_last is the layout that convolutions are fastest in.
-                weights[f"{layer}.weight"].to(
-                    self.device, dtype, memory_format=torch.channels_last
-                ),
-                weights[f"{layer}.bias"].to(self.device, dtype),
-            )
-            for layer in LAYERS
-        }
+        self._features_dtype = torch.bfloat16 if dtype is torch.int8 else dtype
+        self._convolutions = {layer: self._convolution(layer) for layer in LAYERS}
         #: Of what this network said about pictures that may come again.
         self.memory = Memory(_MEMORY_BYTES)
         #: Made when first asked for, and shared by all of them.
@@ -148,11 +142,11 @@ class VGG19:
         return g.to(torch.promote_types(g.dtype, torch.float32))
 
     def _activations(self, image: Tensor, last: Layer) -> Iterator[tuple[Layer, Tensor]]:
-        x = (image - self._mean_pixel).to(self.dtype, memory_format=torch.channels_last)
+        x = (image - self._mean_pixel).to(self._features_dtype, memory_format=torch.channels_last)
         for layer in LAYERS:
             if _begins_block(layer):
                 x = self._pool(x, layer)  # (1, C, H' // 2, W' // 2)
-            x = nn.relu(self._convolve(x, layer), inplace=True)  # (1, C, H', W')
+            x = self._convolve(x, layer)  # (1, C, H', W')
             yield layer, x
             if layer == last:
                 return
@@ -170,24 +164,29 @@ class VGG19:
         g = self._convolve_back(g, layer, pooled.detach())
         return torch.autograd.grad(pooled, below, g)[0]
 
-    def _convolve_back(self, g: Tensor, layer: Layer, x: Tensor) -> Tensor:
-        """From a convolution's output to its input x, of which only the shape counts."""
-        weight, _ = self._convolutions[layer]
-        padding = (1, 1)
-        if self._padding is Padding.REPLICATE:
-            inner, x, padding = x, _framed(x), (0, 0)
-        (g, _, _) = torch.ops.aten.convolution_backward(
-            g, x, weight, None, (1, 1), padding, (1, 1), False, (0, 0), 1, (True, False, False)
+    def _convolution(self, layer: Layer) -> Convolution:
+        weight, bias = (
+            self._weights[f"{layer}.{part}"].to(self.device, self._features_dtype)
+            for part in ("weight", "bias")
         )
-        if self._padding is Padding.REPLICATE:
-            g = torch.ops.aten.replication_pad2d_backward(g, inner, (1, 1, 1, 1))
-        return g
+        border = 0 if self._padding is Padding.REPLICATE else 1
+        # What comes to the pixels is what the optimiser sees: it is not rounded once more.
+        rounded = self.dtype is torch.int8 and layer != LAYERS[0]
+        return (Int8Convolution if rounded else Convolution)(weight, bias, border)
 
     def _convolve(self, x: Tensor, layer: Layer) -> Tensor:
-        weight, bias = self._convolutions[layer]
+        """From the input x of a layer's convolution to the layer's features."""
         if self._padding is Padding.REPLICATE:
-            return nn.conv2d(_framed(x), weight, bias)
-        return nn.conv2d(x, weight, bias, padding=1)
+            x = _framed(x)
+        return self._convolutions[layer](x)
+
+    def _convolve_back(self, g: Tensor, layer: Layer, x: Tensor) -> Tensor:
+        """From a convolution's output to its input x, of which only the shape counts."""
+        if self._padding is not Padding.REPLICATE:
+            return self._convolutions[layer].back(g, x)
+        g = self._convolutions[layer].back(g, _framed(x))
+        unframed: Tensor = torch.ops.aten.replication_pad2d_backward(g, x, (1, 1, 1, 1))
+        return unframed
 
     def _pool(self, x: Tensor, into: Layer) -> Tensor:
         if self._pooling is Pooling.AVERAGE:

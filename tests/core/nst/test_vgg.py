@@ -113,6 +113,23 @@ def test_the_way_back_is_that_of_autograd(
     torch.testing.assert_close(network.backward(activations, given.get), expected)
 
 
+@pytest.mark.parametrize("pooling", Pooling)
+@pytest.mark.parametrize("padding", Padding)
+def test_the_way_back_in_8_bits_leads_where_the_exact_one_does(
+    tiny_network: VGG19, pooling: Pooling, padding: Padding
+) -> None:
+    image = torch.rand(1, 3, 33, 47, generator=torch.Generator().manual_seed(1))
+    gradients = []
+    for dtype in (torch.float64, torch.int8):
+        network = tiny_network.using(dtype, pooling, padding)
+        with torch.no_grad():
+            activations = network.activations(image, ["conv4_2"])
+            ends = {layer: torch.ones_like(activations[layer]) for layer in ("conv1_1", "conv4_2")}
+            gradients.append(network.backward(activations, ends.get).double().flatten())
+    exact, rounded = gradients
+    assert float(torch.cosine_similarity(exact, rounded, dim=0)) > 0.99
+
+
 def test_the_way_back_needs_somewhere_to_begin(tiny_network: VGG19) -> None:
     activations = tiny_network.activations(torch.rand(1, 3, 16, 16), ["conv1_2"])
     with pytest.raises(ValueError, match="no gradient"):
