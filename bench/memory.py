@@ -19,6 +19,7 @@ import torch
 from core.choices import PictureFormat
 from core.encoding import encode
 from core.footprint import footprint
+from core.heap import keep_freed_memory
 from core.nst import VGG19, Pictures, checkpoint, load_network, stylize
 from core.nst.optimizers import LBFGS
 from core.params import StyleParams
@@ -34,13 +35,13 @@ _STEPS = 2
 
 def peak_bytes(params: StyleParams, styles: int) -> int:
     """Of this process, after a run with so many style pictures that was interrupted once."""
+    keep_freed_memory()  # as a worker does
     network = load_network(params.network, Settings().weights_dir, torch.device("cpu"))
     content, *paintings = [
         picture.resize((params.size, params.size)) for picture in calibration_pictures()
     ]
     pictures = Pictures(content, [paintings[n % len(paintings)] for n in range(styles)])
-    saved = _saved(pictures, params, network)
-    for step in stylize(pictures, params, network, resume=saved):
+    for step in stylize(pictures, params, network, resume=_saved(pictures, params, network)):
         float(step.loss.total)
         step.checkpoint()
     thumbnail(step.image)

@@ -25,6 +25,7 @@ from PIL import Image
 
 from bench.loop import Loop
 from bench.steps import convolution_seconds
+from core.heap import keep_freed_memory
 from core.nst import Pictures, load_network, pick_device, stylize
 from core.nst.tensors import to_picture, to_tensor
 from core.params import Network, StyleParams
@@ -102,6 +103,7 @@ def run_loop(duel: Duel, folder: Path) -> Run:
 
 def run_easel(duel: Duel, folder: Path, target: Run) -> tuple[Run | None, Run]:
     """The preset, when it is as good as the target if ever it is, and at its end."""
+    keep_freed_memory()  # as a worker does
     device = pick_device()
     network = load_network(Network.NORMALIZED, Settings().weights_dir, device)
     # A warm worker has run a job before.

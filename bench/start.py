@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from core import images
+from core.heap import keep_freed_memory
 from core.nst import VGG19, Pictures, load_network, pick_device, stylize
 from core.params import StyleParams
 from core.settings import Settings
@@ -49,6 +50,7 @@ def milliseconds(content: bytes, style: bytes, size: int, network: VGG19) -> lis
 
 def main() -> None:
     """Measure and print."""
+    keep_freed_memory()  # as a worker does
     network = load_network(StyleParams().network, Settings().weights_dir, pick_device())
     cat, coffee = (uploaded(_SAMPLES / "photos" / name) for name in ("cat.jpg", "coffee.jpg"))
     style = uploaded(_SAMPLES / "styles" / "swirls.jpg")

@@ -10,6 +10,7 @@ from itertools import islice
 
 import torch
 
+from core.heap import keep_freed_memory
 from core.nst import Pictures, load_network, pick_device, stylize
 from core.nst.convolution import Convolution, Int8Convolution
 from core.nst.devices import pick_dtype
@@ -23,6 +24,7 @@ _STEPS = 10
 
 def seconds_per_step(size: int) -> float:
     """The mean over some steps after a warm-up, with the default parameters."""
+    keep_freed_memory()  # as a worker does
     params = StyleParams(size=size, steps=_WARM_UP + _STEPS, pyramid="off")
     network = load_network(params.network, Settings().weights_dir, pick_device())
     content, style = (
@@ -42,6 +44,7 @@ def convolution_seconds(size: int) -> float:
 
     In the format that a step computes in, at the size of a picture of 4:3.
     """
+    keep_freed_memory()
     device = pick_device()
     dtype = pick_dtype(Precision.AUTO, device)
     kind = Int8Convolution if dtype is torch.int8 else Convolution
@@ -56,7 +59,7 @@ def convolution_seconds(size: int) -> float:
         bias = torch.zeros(filters, device=device, dtype=dtype)
         g = _random(device, dtype, 1, filters, height, width)
         convolution = (Convolution if layer == LAYERS[0] else kind)(weight, bias, 1)
-        total += _seconds(partial(convolution, x)) + _seconds(partial(convolution.back, g, x))
+        total += _seconds(partial(convolution, x)) + _seconds(partial(convolution.back, g))
         channels = filters
     return total
 

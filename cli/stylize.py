@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from cli.fetching import fetch_with_progress
 from cli.options import check_writable, format_of, parameter_options, picture_options
 from core.examining import examine
+from core.heap import keep_freed_memory
 from core.params import StyleParams, parse_params
 from core.pictures import Pictures
 from core.settings import Settings
@@ -59,6 +60,7 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encod
     from core import nst  # torch; not paid by the other commands
     from core.encoding import encode
 
+    keep_freed_memory()
     fetch_with_progress(params.network, settings.weights_dir)
     device = nst.pick_device(settings.device)
     network = nst.load_network(params.network, settings.weights_dir, device)

@@ -6,14 +6,15 @@ Each figure is a row of pictures that differ in one parameter. They are made fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
 
-from core.nst import VGG19, Pictures, load_network, pick_device, stylize
+from core.nst import VGG19, Pictures, Step, load_network, pick_device, stylize
 from core.params import Network, parse_params
 from core.settings import Settings
 
@@ -65,7 +66,7 @@ FIGURES = (
         styles=["woodblock", "embers"],
     ),
     Figure("color", [{"color": color} for color in ("style", "match", "content")]),
-    Figure("precision", [{"precision": p} for p in ("float32", "bfloat16")]),
+    Figure("precision", [{"precision": p} for p in ("float32", "bfloat16", "int8")]),
 )
 
 
@@ -84,8 +85,13 @@ def painted(
 ) -> Image.Image:
     """The picture of a photograph and paintings."""
     pictures = Pictures(read(content), [read(style) for style in styles])
-    *_, last = stylize(pictures, parse_params(params), network)
-    return last.picture()
+    return last(stylize(pictures, parse_params(params), network)).picture()
+
+
+def last(steps: Iterable[Step]) -> Step:
+    """The last one, with none of the others kept: each has the optimiser's state."""
+    (step,) = deque(steps, maxlen=1)
+    return step
 
 
 def read(path: Path) -> Image.Image:
@@ -101,9 +107,10 @@ def masked(network: VGG19) -> Image.Image:
     styles = [read(SAMPLES / "styles" / f"{name}.jpg") for name in ("woodblock", "mosaic")]
     flat = [Image.new("RGB", styles[0].size, name) for name in ("#0000ff", "#ff0000")]
     pictures = Pictures(content, styles, content_mask=mask, style_masks=flat)
-    *_, last = stylize(pictures, parse_params({"size": _SIZE, "preset": "fast"}), network)
-    small = [each.resize(last.picture().size) for each in (content, mask)]
-    return row([*small, last.picture()], ["content", "content_mask", "result"])
+    params = parse_params({"size": _SIZE, "preset": "fast"})
+    result = last(stylize(pictures, params, network)).picture()
+    small = [each.resize(result.size) for each in (content, mask)]
+    return row([*small, result], ["content", "content_mask", "result"])
 
 
 def before_after(network: VGG19) -> Image.Image:

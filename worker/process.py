@@ -11,6 +11,7 @@ from typing import NoReturn
 from core.blobs import open_blobs
 from core.connections import connect
 from core.errors import ServiceUnavailable, WeightsUnavailable
+from core.heap import keep_freed_memory
 from core.nst import pick_device
 from core.params import StyleParams
 from core.previews import Previews
@@ -60,6 +61,7 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Load the usual network, and say that the worker is there."""
+        keep_freed_memory()
         try:
             self._networks.get(StyleParams().network)
         except WeightsUnavailable:

@@ -18,6 +18,7 @@ from core.errors import (
     ServiceUnavailable,
     StaleAttempt,
 )
+from core.heap import give_back_memory
 from core.jobs import Job, JobStatus, Metrics, Picture, Progress
 from core.logs import log_context
 from core.nst import VGG19, Pictures, Step, stylize
@@ -117,6 +118,7 @@ class Runner:
                 _logger.warning("job given up: another attempt has it")
             finally:
                 self.job_id = None
+                give_back_memory()
 
     def _leave(self, job_id: str, newer: NewerRecord) -> None:
         """A job that this version would do wrong: tell those who look for such jobs."""
@@ -185,8 +187,10 @@ class Runner:
         """The run, from the checkpoint of an earlier attempt if there is a good one."""
         if job.checkpoint is not None:
             try:
-                saved = self._blobs.get(job.checkpoint)
-                steps = stylize(pictures, job.params, network, resume=saved)
+                # Not named: it is as large as the run itself, which lets it go when read.
+                steps = stylize(
+                    pictures, job.params, network, resume=self._blobs.get(job.checkpoint)
+                )
                 first = next(steps)
             except (EaselError, LookupError, TypeError, ValueError) as error:
                 # Damaged, or another version's: the job begins anew.

@@ -83,9 +83,9 @@ def _precise(x: Tensor) -> Tensor:
     return x.float() if x.dtype == torch.bfloat16 else x
 
 
-def content_loss(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """mean over layers of mean((F - P)^2), for pairs of features of shape (1, C, H, W)."""
-    return torch.stack([torch.mean((_precise(F) - _precise(P)) ** 2) for F, P in pairs]).mean()
+def content_loss(F: Tensor, P: Tensor) -> Tensor:
+    """mean((F - P)^2) at one layer, for features of shape (1, C, H, W)."""
+    return torch.mean((_precise(F) - _precise(P)) ** 2)
 
 
 def style_loss(terms: Iterable[tuple[float, Tensor, Tensor]]) -> Tensor:

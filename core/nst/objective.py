@@ -20,6 +20,10 @@ from core.params import Layer, StyleParams
 Key = tuple[Layer, str]
 Grams = dict[Key, Tensor]
 
+#: What the objective looks at: of a layer and a region the Gram matrix, and of a layer
+#: alone how far its features are from the content's.
+Compared = dict[Key | Layer, Tensor]
+
 
 @dataclass(frozen=True)
 class LossTerms:
@@ -92,22 +96,31 @@ class Objective:
 
     def content_power(self) -> float:
         """What the content term would be of features that are all 0: the mean of P^2."""
-        return float(content_loss((torch.zeros_like(P), P) for P in self._P.values()))
+        return float(_mean(content_loss(torch.zeros_like(P), P) for P in self._P.values()))
 
     def __call__(self, image: Tensor) -> LossTerms:
         """The terms at a picture of shape (1, 3, H, W)."""
-        return self._terms(self._network.layerwise(image, self._layers), image)
+        compared: Compared = {}
+        for layer, F in self._network.layerwise(image, self._layers):
+            compared |= self._compared(layer, F)
+            del F  # or it would live until the next one is there
+        return self._terms(compared, image)
 
-    def _terms(self, features: Iterable[tuple[Layer, Tensor]], image: Tensor) -> LossTerms:
+    def _compared(self, layer: Layer, F: Tensor) -> Compared:
+        """What counts of a layer's features."""
+        compared: Compared = {}
+        if layer in self._P:
+            compared[layer] = content_loss(F, self._P[layer])
+        for key, G in self._grams(layer, F, self._T).items():
+            compared[key] = G
+        return compared
+
+    def _terms(self, compared: Compared, image: Tensor) -> LossTerms:
         params = self._params
-        G: Grams = {}
-        kept = {}  # what only the style needs is let go, layer by layer
-        for layer, F in features:
-            G |= self._grams(layer, F, self._T)
-            if layer in self._P:
-                kept[layer] = F
-        content = content_loss((kept[layer], self._P[layer]) for layer in params.content_layers)
-        style = style_loss((weight, G[key], self._A[key]) for key, weight in self._weights.items())
+        content = _mean(compared[layer] for layer in params.content_layers)
+        style = style_loss(
+            (weight, compared[key], self._A[key]) for key, weight in self._weights.items()
+        )
         tv = tv_loss(image)
         total = (
             params.content_weight * content + params.style_weight * style + params.tv_weight * tv
@@ -127,19 +140,32 @@ class Objective:
         """
         with torch.no_grad():
             activations = self._network.activations(image.expand(-1, 3, -1, -1), self._layers)
+        # The graph is cut at what is compared: each layer's part of it, and with it the
+        # layer's features, can be let go as soon as the way back has passed them.
         F = {layer: activations[layer].detach().requires_grad_() for layer in self._layers}
+        parts = {layer: self._compared(layer, F[layer]) for layer in F}
+        compared = {
+            key: tensor.detach().requires_grad_()
+            for part in parts.values()
+            for key, tensor in part.items()
+        }
         image = image.detach().requires_grad_()
-        loss = self._terms(F.items(), image)
+        loss = self._terms(compared, image)
+        gradient, *at_compared = torch.autograd.grad(loss.total, [image, *compared.values()])
+        slopes = dict(zip(compared, at_compared, strict=True))
 
         def gradient_at(layer: Layer) -> Tensor | None:
-            return _gradient(loss.total, F[layer]) if layer in F else None
+            if layer not in parts:
+                return None
+            part = parts.pop(layer)
+            given = [slopes[key] for key in part]
+            return torch.autograd.grad(list(part.values()), F.pop(layer), given)[0]
 
         through_network = self._network.backward(activations, gradient_at)
         if image.shape[1] == 1:
             through_network = through_network.sum(1, keepdim=True)
-        gradient = through_network + _gradient(loss.total, image)
         # Sums depend on the order of memory, so that order is always the same.
-        return loss.detach(), gradient.contiguous()
+        return loss.detach(), (through_network + gradient).contiguous()
 
     @property
     def _layers(self) -> set[Layer]:
@@ -208,6 +234,5 @@ class Objective:
         }
 
 
-def _gradient(total: Tensor, of: Tensor) -> Tensor:
-    (gradient,) = torch.autograd.grad(total, of, retain_graph=True)
-    return gradient
+def _mean(terms: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(terms)).mean()

@@ -135,8 +135,9 @@ class VGG19:
             if g is not None:
                 g = torch.ops.aten.threshold_backward.grad_input(g, F, 0, grad_input=g)  # ReLU
                 del F, own  # or they would live until the next layer is done
-                below = activations[LAYERS[LAYERS.index(layer) - 1]] if activations else None
-                g = self._back(g, layer, below)
+                g = self._convolve_back(g, layer)
+                if _begins_block(layer):
+                    g = self._pool_back(g, layer, next(reversed(activations.values())))
         if g is None:
             raise ValueError("gradient_at gave no gradient for any layer")
         return g.to(torch.promote_types(g.dtype, torch.float32))
@@ -150,19 +151,6 @@ class VGG19:
             yield layer, x
             if layer == last:
                 return
-
-    def _back(self, g: Tensor, layer: Layer, below: Tensor | None) -> Tensor:
-        """From the output of a layer's convolution to the output of the layer below."""
-        if below is None:
-            return self._convolve_back(g, layer, g[:, :3])
-        if not _begins_block(layer):
-            return self._convolve_back(g, layer, below)
-        with torch.enable_grad():
-            # Pooling again is cheap; to remember which pixel was the largest is not.
-            below = below.detach().requires_grad_()
-            pooled = self._pool(below, layer)
-        g = self._convolve_back(g, layer, pooled.detach())
-        return torch.autograd.grad(pooled, below, g)[0]
 
     def _convolution(self, layer: Layer) -> Convolution:
         weight, bias = (
@@ -180,13 +168,13 @@ class VGG19:
             x = _framed(x)
         return self._convolutions[layer](x)
 
-    def _convolve_back(self, g: Tensor, layer: Layer, x: Tensor) -> Tensor:
-        """From a convolution's output to its input x, of which only the shape counts."""
-        if self._padding is not Padding.REPLICATE:
-            return self._convolutions[layer].back(g, x)
-        g = self._convolutions[layer].back(g, _framed(x))
-        unframed: Tensor = torch.ops.aten.replication_pad2d_backward(g, x, (1, 1, 1, 1))
-        return unframed
+    def _convolve_back(self, g: Tensor, layer: Layer) -> Tensor:
+        """From the gradient before a layer's ReLU to that of its convolution's input."""
+        g = self._convolutions[layer].back(g)
+        if self._padding is Padding.REPLICATE:
+            inner = g[..., 1:-1, 1:-1]  # of the input, only the shape counts
+            g = torch.ops.aten.replication_pad2d_backward(g, inner, (1, 1, 1, 1))
+        return g
 
     def _pool(self, x: Tensor, into: Layer) -> Tensor:
         if self._pooling is Pooling.AVERAGE:
@@ -194,6 +182,13 @@ class VGG19:
         # Departure: the paper found average pooling "slightly more appealing",
         # but the published weights are normalised for max pooling.
         return nn.max_pool2d(x, 2)
+
+    def _pool_back(self, g: Tensor, into: Layer, below: Tensor) -> Tensor:
+        """From the gradient of a pool's output to that of its input, the features below."""
+        with torch.enable_grad():
+            # Pooling again is cheap; to remember which pixel was the largest is not.
+            below = below.detach().requires_grad_()
+            return torch.autograd.grad(self._pool(below, into), below, g)[0]
 
 
 def deepest(layers: Iterable[Layer]) -> Layer:

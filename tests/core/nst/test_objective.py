@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -40,6 +41,16 @@ def test_the_gradient_is_that_of_the_total(
     loss, gradient = objective.with_gradient(image)
     torch.testing.assert_close(loss.total, total)
     torch.testing.assert_close(gradient, expected, check_dtype=False, rtol=1e-6, atol=0)
+
+
+def test_the_content_is_the_mean_over_its_layers(tiny_network: VGG19) -> None:
+    content, image = random_picture(20, 26, seed=0), random_picture(20, 26, seed=1)
+    params = StyleParams.model_validate({"content_layers": ["conv2_2", "conv4_2"]})
+    network = tiny_network.using(torch.float64)
+    F, P = (network.features(each, params.content_layers) for each in (image, content))
+    distances = [np.square(F[layer].numpy() - P[layer].numpy()).mean() for layer in F]
+    loss = Objective(network, content, [content], params).at(image)
+    assert float(loss.content) == pytest.approx(np.mean(distances), rel=1e-12)
 
 
 def test_what_it_aims_at_is_exact_whatever_the_steps_are_computed_in(tiny_network: VGG19) -> None:
