@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: rolling serve test check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet
+.PHONY: rolling serve test coverage check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -13,6 +13,13 @@ serve: .venv/installed
 N ?= 0
 test: .venv/installed
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(N) --dist loadfile --no-loadscope-reorder
+
+# How much of core/ is run, by branch, by all tests but those that break and cut things.
+coverage: .venv/installed
+	@$(BIN)/coverage erase
+	@COVERAGE_FILE=$(CURDIR)/.coverage OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q $(addprefix tests/,core worker cli contract api)
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report --skip-covered --show-missing --fail-under=95
 
 check: .venv/installed
 	@$(BIN)/ruff check .
