@@ -33,7 +33,7 @@ from api.metrics import router as metrics_router
 from api.middleware import BodyLimit
 from api.openapi import describe
 from api.page import page_route
-from api.polling import PollRoute
+from api.polling import Polls
 from api.rates import Rates
 from api.reference import reference_route
 from api.request_ids import HEADER
@@ -81,6 +81,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, limits=services.settings)
     app.add_middleware(Methods, routes=app.router.routes)
+    app.add_middleware(Polls)
     _let_pages_in(app, services.settings.cors_origins)
     app.state.services = services
     app.state.live = live
@@ -98,8 +99,6 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         reference_route(assets, app.title),
         assets.route(),
     ]
-    # Most requests are polls: no other route is tried for them.
-    app.router.routes.insert(0, PollRoute())
     describe(app)
     # Round Starlette's own outermost layer, which answers what nobody expected.
     app.middleware_stack = Envelope(app.build_middleware_stack(), metrics)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from zlib import crc32
 
 from pydantic import TypeAdapter
@@ -161,7 +162,12 @@ def _seconds(since: float | None, until: float | None) -> str:
 
 
 def _time(record: Mapping[str, str], field: str) -> str:
-    return _quoted(datetime.fromtimestamp(float(record[field]), UTC)) if field in record else "null"
+    return _moment(record[field]) if field in record else "null"
+
+
+@lru_cache(maxsize=4096)  # whoever polls asks for the same times again
+def _moment(timestamp: str) -> str:
+    return _quoted(datetime.fromtimestamp(float(timestamp), UTC))
 
 
 def _expiry(record: Mapping[str, str]) -> str:

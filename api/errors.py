@@ -90,8 +90,8 @@ def status_of(error: errors.EaselError) -> HTTPStatus:
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
 
 
-def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, errors.EaselError)
+def easel_problem(request: Request, error: errors.EaselError) -> JSONResponse:
+    """The answer to a request that ended in an error of ours."""
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # A service that turns requests away because it is busy does what it should.
@@ -105,6 +105,11 @@ def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.KeyRequired):
         headers["WWW-Authenticate"] = _challenge(error)
     return problem_response(request, status, error.code, str(error), fields=fields, headers=headers)
+
+
+def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.EaselError)
+    return easel_problem(request, error)
 
 
 def _challenge(error: errors.KeyRequired) -> str:
@@ -128,7 +133,7 @@ def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     bad = [_field_error(detail) for detail in error.errors()]
-    return _on_easel_error(request, errors.InvalidRequest(bad))
+    return easel_problem(request, errors.InvalidRequest(bad))
 
 
 def _field_error(detail: Mapping[str, Any]) -> errors.FieldError:
@@ -140,7 +145,7 @@ def _field_error(detail: Mapping[str, Any]) -> errors.FieldError:
 
 def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     _logger.error("unexpected error", exc_info=error)
-    return _on_easel_error(request, errors.EaselError("an unexpected error; it was logged"))
+    return easel_problem(request, errors.EaselError("an unexpected error; it was logged"))
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -58,8 +59,10 @@ LiveDep = Annotated[Live, Depends(_live)]
 async def own_snapshot(job_id: str, request: Request) -> Snapshot:
     """The job of that id as it is now, if it is the caller's."""
     # Calls what could be dependencies of its own: each costs as much as reading the job.
+    # The job is on its way while the request is counted.
+    reading = live_of(request).reader.ask(job_id)
     caller = await caller_of(request)
-    return owned(await live_of(request).reader.get(job_id), caller)
+    return owned(await asyncio.shield(reading), caller)
 
 
 async def _shown_snapshot(job_id: str, live: LiveDep, viewer: ViewerDep) -> Snapshot:

@@ -62,14 +62,22 @@ class JobReader:
             NewerRecord: a newer version wrote it in a way that cannot be read.
             RedisUnavailable: Redis is away.
         """
-        if not is_job_id(job_id):
-            raise not_found(job_id)
+        return await asyncio.shield(self.ask(job_id))  # others wait for it too
+
+    def ask(self, job_id: str) -> asyncio.Future[Snapshot]:
+        """The same, for who has something else to do until it has come."""
         future = self._wanted.get(job_id)
-        if future is None:
-            future = self._wanted[job_id] = asyncio.get_running_loop().create_future()
+        if future is not None:
+            return future
+        future = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_seen)
+        if not is_job_id(job_id):
+            future.set_exception(not_found(job_id))
+            return future
+        self._wanted[job_id] = future
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
-        return await asyncio.shield(future)  # others wait for it too
+        return future
 
     async def _read(self) -> None:
         while self._wanted:
@@ -126,3 +134,9 @@ class JobReader:
                 None if run_seconds is None else float(run_seconds),
                 [(float(since), progress) for since, progress in running],
             )
+
+
+def _seen(future: asyncio.Future[Snapshot]) -> None:
+    """Whoever asked may have left: then nobody is missing the error."""
+    if not future.cancelled():
+        future.exception()

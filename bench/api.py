@@ -115,21 +115,42 @@ def form(fields: dict[str, Any], content: bytes, style: bytes) -> tuple[str, byt
     return "multipart/form-data; boundary=x", b"".join(parts) + b"--x--\r\n"
 
 
-def show(name: str, load: Load, bare_rate: float) -> None:
-    print(
-        f"| {name} | {load.rate:.0f} | {load.rate / bare_rate:.2f} | {load.at(0.5):.1f} "
-        f"| {load.at(0.99):.1f} |" + (f" {load.bad} refused" if load.bad else ""),
-        flush=True,
-    )
+class Rival:
+    """The bare route, which each row is measured beside, turn by turn.
+
+    A machine's pace changes within seconds, and with it whatever was measured before.
+    """
+
+    def __init__(self, port: int, seconds: float, turns: int) -> None:
+        self._port = port
+        self._seconds = seconds
+        self._turns = turns
+
+    def beside(self, name: str, port: int, requests: Callable[[], bytes]) -> None:
+        """Print a row: of all turns, the one of the median rate."""
+        bare, loads = [], []
+        for _ in range(self._turns):
+            bare.append(self._load(self._port, lambda: get("/")))
+            loads.append(self._load(port, requests))
+        base, load = _median(bare), _median(loads)
+        print(
+            f"| {name} | {load.rate:.0f} | {base.rate:.0f} | {load.rate / base.rate:.2f} "
+            f"| {load.at(0.5):.1f} | {load.at(0.99):.1f} |"
+            + (f" {load.bad} refused" if load.bad else ""),
+            flush=True,
+        )
+
+    def _load(self, port: int, requests: Callable[[], bytes]) -> Load:
+        return asyncio.run(put_load(port, requests, seconds=self._seconds, connections=CONNECTIONS))
 
 
-def measure(port: int, bare_port: int, redis: Redis, seconds: float, stored: list[int]) -> None:
-    def rate(to: int, requests: Callable[[], bytes]) -> Load:
-        return asyncio.run(put_load(to, requests, seconds=seconds, connections=CONNECTIONS))
+def _median(loads: list[Load]) -> Load:
+    return sorted(loads, key=lambda load: load.rate)[len(loads) // 2]
 
-    print("| request | per second | of bare | median ms | p99 ms |\n|---|---|---|---|---|")
-    base = rate(bare_port, lambda: get("/"))
-    show("bare FastAPI route", base, base.rate)
+
+def measure(port: int, rival: Rival, redis: Redis, stored: list[int]) -> None:
+    print("| request | per second | bare route | ratio | median ms | p99 ms |")
+    print("|---|---|---|---|---|---|")
     original = finished_job(JobStore(redis))
     jobs = [original]
 
@@ -138,14 +159,13 @@ def measure(port: int, bare_port: int, redis: Redis, seconds: float, stored: lis
 
     for count in stored:
         jobs += copies(redis, original, count - len(jobs))
-        show(f"GET a job, {count} stored", rate(port, one_of), base.rate)
-        show(f"GET a list of 20, {count} stored", rate(port, lambda: get("/jobs")), base.rate)
-    show("GET a finished job's events", rate(port, lambda: one_of("/events")), base.rate)
-    show("bare FastAPI route again", rate(bare_port, lambda: get("/")), base.rate)
+        rival.beside(f"GET a job, {count} stored", port, one_of)
+        rival.beside(f"GET a list of 20, {count} stored", port, lambda: get("/jobs"))
+    rival.beside("GET a finished job's events", port, lambda: one_of("/events"))
     buffer = io.BytesIO()
     Image.effect_noise((256, 192), 60).convert("RGB").save(buffer, "JPEG")
     request = post("/jobs", *form({"size": 256}, buffer.getvalue(), buffer.getvalue()))
-    show("POST a job, two JPEGs of 256 x 192", rate(port, lambda: request), base.rate)
+    rival.beside("POST a job, two JPEGs of 256 x 192", port, lambda: request)
 
 
 async def _follow(port: int, job_id: str, events: list[int]) -> None:
@@ -204,7 +224,8 @@ async def waiting(port: int, clients: int, seconds: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4, help="for each row")
+    parser.add_argument("--seconds", type=float, default=2, help="for each turn")
+    parser.add_argument("--turns", type=int, default=7, help="for each row")
     parser.add_argument("--stored", type=int, nargs="*", default=[10, 1000, 100_000])
     parser.add_argument("--waiting", type=int, default=0, help="how many clients wait")
     options = parser.parse_args()
@@ -231,7 +252,8 @@ def main() -> None:
                     asyncio.run(waiting(port, options.waiting, options.seconds))
             else:
                 redis = connect(url, patience=0)
-                measure(port, bare_port, redis, options.seconds, options.stored)
+                rival = Rival(bare_port, options.seconds, options.turns)
+                measure(port, rival, redis, options.stored)
 
 
 if __name__ == "__main__":
