@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from core.choices import Optimizer, Precision
@@ -10,17 +11,35 @@ from core.params import MIN_SIZE, StyleParams
 
 
 @dataclass(frozen=True, order=True)
-class Footprint:
-    """A line above the peaks that were measured."""
+class Line:
+    """What a run takes, if it grows evenly with the pixels of its largest picture."""
 
-    #: For Python, torch and the network.
     base_bytes: int
-    #: For every pixel of the largest picture.
     bytes_per_pixel: int
 
     def needed(self, pixels: int) -> int:
         """The bytes that a run takes whose largest picture has so many pixels."""
         return self.base_bytes + pixels * self.bytes_per_pixel
+
+    def steeper(self, bytes_per_pixel: int) -> Line:
+        """The line of a run that takes so much more for every pixel."""
+        return replace(self, bytes_per_pixel=self.bytes_per_pixel + bytes_per_pixel)
+
+
+@dataclass(frozen=True, order=True)
+class Footprint:
+    """Two lines above the peaks that were measured; the lower one counts.
+
+    A small run takes more for every pixel: of what a step frees, pieces of some size are
+    kept for the next step (``core/heap.py``), and those of larger pictures are larger.
+    """
+
+    small: Line
+    large: Line
+
+    def needed(self, pixels: int) -> int:
+        """The bytes that a run takes whose largest picture has so many pixels."""
+        return min(self.small.needed(pixels), self.large.needed(pixels))
 
     def largest_size(self, size: int, pixels: int, memory: int) -> int | None:
         """The largest size at which a job fits into the memory; None if not even the smallest.
@@ -30,23 +49,30 @@ class Footprint:
             pixels: of its largest picture at that size.
             memory: in bytes.
         """
-        fitting_pixels = (memory - self.base_bytes) / self.bytes_per_pixel
-        if fitting_pixels <= 0:
-            return None
-        # Both sides shrink alike; a rounded side may be half a pixel longer than it should.
-        fits = math.floor(size * math.sqrt(fitting_pixels / pixels)) - 1
-        return fits if fits >= MIN_SIZE else None
+
+        def needed_at(smaller: int) -> int:
+            # Both sides shrink alike; a rounded side may be half a pixel longer than it should.
+            return self.needed(math.ceil(pixels * ((smaller + 1) / size) ** 2))
+
+        fitting = bisect_right(range(MIN_SIZE, size), memory, key=needed_at)
+        return MIN_SIZE + fitting - 1 if fitting else None
 
 
 _MIB = 2**20
 
 #: Lines through the peaks that ``python -m bench.memory`` measures (bench/README.md has them),
 #: and a tenth on top: for a pyramid, for other layers and paddings, for other machines.
-_FOOTPRINTS = {
-    (Precision.BFLOAT16, Optimizer.LBFGS): Footprint(990 * _MIB, 1720),
-    (Precision.BFLOAT16, Optimizer.ADAM): Footprint(900 * _MIB, 1460),
-    (Precision.FLOAT32, Optimizer.LBFGS): Footprint(900 * _MIB, 2650),
-    (Precision.FLOAT32, Optimizer.ADAM): Footprint(880 * _MIB, 2210),
+_SMALL = {
+    (Precision.BFLOAT16, Optimizer.LBFGS): Line(960 * _MIB, 1760),
+    (Precision.BFLOAT16, Optimizer.ADAM): Line(960 * _MIB, 1500),
+    (Precision.FLOAT32, Optimizer.LBFGS): Line(900 * _MIB, 2450),
+    (Precision.FLOAT32, Optimizer.ADAM): Line(880 * _MIB, 2210),
+}
+
+#: The same through the peaks at 1024 and 2048, of L-BFGS, which takes more.
+_LARGE = {
+    Precision.BFLOAT16: Line(1640 * _MIB, 1075),
+    Precision.FLOAT32: Line(1080 * _MIB, 1900),
 }
 
 #: What a layer has for every pixel of the picture, by the block that it is in.
@@ -70,8 +96,8 @@ def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
     if chosen is Precision.AUTO:
         chosen = automatic or Precision.FLOAT32
     if chosen is Precision.INT8:
-        chosen = Precision.BFLOAT16  # 9 MiB more for a second set of weights
-    usual = _FOOTPRINTS[chosen, params.optimizer]
+        chosen = Precision.BFLOAT16  # both were measured, and the higher peaks are these lines'
+    small, large = _SMALL[chosen, params.optimizer], _LARGE[chosen]
     compared = sum(_ACTIVATIONS[layer[len("conv")]] for layer in params.content_layers)
     more = max(0, compared - _USUAL) * _CONTENT_BYTES[chosen]
-    return replace(usual, bytes_per_pixel=usual.bytes_per_pixel + more)
+    return Footprint(small.steeper(more), large.steeper(more))

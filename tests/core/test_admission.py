@@ -68,7 +68,7 @@ def test_a_job_that_fits_into_none_is_refused_with_the_size_that_would() -> None
         admission(2 * GIB, 4 * GIB).check_memory(StyleParams(size=2048), 2048 * 2048)
     (error,) = caught.value.errors
     assert error.field == "size"
-    assert error.message.startswith("2048 needs about 11.2 GiB of memory, and the largest worker")
+    assert error.message.startswith("2048 needs about 8.5 GiB of memory, and the largest worker")
     assert "has 4.0 GiB" in error.message
     fits = int(error.message.rpartition(" ")[2])
     needed = footprint(StyleParams(), None).needed
@@ -105,7 +105,7 @@ def test_the_size_that_is_said_to_fit_does(size: int, width: int, height: int, m
 
 
 def test_a_worker_counts_with_what_it_computes_in() -> None:
-    params, pixels, memory = StyleParams(size=1024), 1024 * 1024, 3 * GIB
+    params, pixels, memory = StyleParams(size=1024), 1024 * 1024, 28 * GIB // 10
     quick = WorkerInfo(
         id="1",
         device="cpu",
@@ -125,10 +125,12 @@ def test_a_worker_counts_with_what_it_computes_in() -> None:
 
 #: Peaks of whole processes on x86, printed by ``python -m bench.memory``.
 MEASURED_MIB = {
-    (Precision.BFLOAT16, Optimizer.LBFGS): {256: 886, 512: 1290, 768: 1777},
-    (Precision.BFLOAT16, Optimizer.ADAM): {256: 867, 512: 1151, 768: 1567},
-    (Precision.FLOAT32, Optimizer.LBFGS): {256: 925, 512: 1420, 768: 2089},
-    (Precision.FLOAT32, Optimizer.ADAM): {256: 920, 512: 1306, 768: 1935},
+    (Precision.INT8, Optimizer.LBFGS): {256: 879, 512: 1270, 768: 1622, 1024: 2236, 2048: 5376},
+    (Precision.INT8, Optimizer.ADAM): {256: 861, 512: 1243, 768: 1564, 1024: 2170},
+    (Precision.BFLOAT16, Optimizer.LBFGS): {256: 866, 512: 1190, 768: 1802, 1024: 2363},
+    (Precision.BFLOAT16, Optimizer.ADAM): {256: 854, 512: 1203, 768: 1619, 1024: 2176},
+    (Precision.FLOAT32, Optimizer.LBFGS): {256: 881, 512: 1339, 768: 2012, 1024: 2594, 2048: 7885},
+    (Precision.FLOAT32, Optimizer.ADAM): {256: 877, 512: 1304, 768: 1971, 1024: 2563},
 }
 
 
@@ -139,7 +141,7 @@ def test_the_estimate_is_above_what_was_measured_and_not_far(
     for size, peak in MEASURED_MIB[precision, optimizer].items():
         params = StyleParams(size=size, precision=precision, optimizer=optimizer)
         estimate = footprint(params, None).needed(size * size) / 2**20
-        assert 1.05 < estimate / peak < 1.25, (size, estimate)
+        assert 1.05 < estimate / peak < 1.27, (size, estimate)
 
 
 def test_content_that_is_compared_at_the_first_layers_takes_more() -> None:

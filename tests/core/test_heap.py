@@ -28,7 +28,7 @@ def told(program: str) -> list[int]:
 
         def faults_of_a_large_piece():
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-            bytearray(40 * 2**20)
+            bytearray(36 * 2**20)
             return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
     """
     source = dedent(common) + dedent(program)
