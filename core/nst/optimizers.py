@@ -119,7 +119,7 @@ class LBFGS:
 
     The step length starts at 1 and shrinks until the loss falls enough (Armijo,
     eq. 3.4); nearly always the first is taken, so that a step costs one
-    evaluation. The loss never rises, and a step that is not finite is not taken.
+    evaluation. The loss never rises, and a step that is not finite is made shorter.
 
     Pixels at a bound that would only go beyond it are left out of the direction, and
     the others are stopped at theirs: Bertsekas, "Projected Newton Methods for
@@ -151,12 +151,16 @@ class LBFGS:
         self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def step(self, point: Point, evaluate: Evaluate) -> Point:
-        """The next point; the same one, if no direction leads further down."""
+        """The next point; the same one, if no direction leads further down.
+
+        One that is not finite, if the loss is not finite however short the step is.
+        """
         free = self._free(point)
         direction = free * self._direction(free * point.gradient)
         start, slope, change = _numbers(
             point.loss.total, _dot(direction, point.gradient), direction.square().mean().sqrt()
         )
+        stuck = point
         if slope < 0:
             length = self._learning_rate * (1 if self._pairs else self.FIRST_CHANGE / change)
             for _ in range(self._TRIALS):
@@ -164,15 +168,17 @@ class LBFGS:
                 reached, expected = _numbers(
                     trial.loss.total, _dot(point.gradient, trial.image - point.image)
                 )
-                if expected <= 0 and reached <= start + self._SUFFICIENT * expected:
-                    self._remember(point, trial)
-                    return trial
+                if expected < 0:  # the step leads somewhere
+                    stuck = point if math.isfinite(reached) else trial
+                    if reached <= start + self._SUFFICIENT * expected:
+                        self._remember(point, trial)
+                        return trial
                 length *= _shrink(start, expected, reached)
         if self._pairs:
             # The memory misleads: forget it, and go straight down.
             self._pairs = []
             return self.step(point, evaluate)
-        return point
+        return stuck
 
     def slow_down(self) -> None:
         """Halve the first step length to try, and forget the past."""

@@ -97,7 +97,7 @@ def stylize(
     plan = Plan(sides, params.steps)
     saved = None if resume is None else checkpoint.unpack(resume, network.device)
     resume = None  # as large as all that it has been unpacked to
-    begin = 0 if saved is None else int(saved["scale"])
+    begin = 0 if saved is None else plan.scale_of(saved)
     painted: tuple[Tensor, Scale] | None = None
 
     for number in range(begin, len(sides)):
@@ -135,6 +135,16 @@ class Plan:
 
     sides: list[int]
     steps: int
+
+    def scale_of(self, saved: State) -> int:
+        """The scale of a checkpoint, which must be one of these, with no more steps."""
+        scale, step = int(saved["scale"]), int(saved["step"])
+        if scale >= len(self.sides) or step > self.steps:
+            raise CheckpointMismatch(
+                f"the checkpoint is of step {step} at scale {scale}, and this request has "
+                f"{self.steps} at each of {len(self.sides)}; start anew without it"
+            )
+        return scale
 
     def record(
         self, number: int, step: int, scale: Scale, loss: LossTerms, image: Tensor, state: State

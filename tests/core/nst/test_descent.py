@@ -9,7 +9,7 @@ from torch import Tensor
 from core.errors import LossNotFinite
 from core.nst.descent import descend
 from core.nst.objective import LossTerms
-from core.nst.optimizers import Adam
+from core.nst.optimizers import LBFGS, Adam
 
 NOTHING = torch.zeros(())
 
@@ -71,3 +71,20 @@ def test_when_nothing_helps_the_error_says_what_was_tried() -> None:
         run(valley, rate=0.01)
     assert {"bfloat16", "float32"} <= set(valley.evaluated)
     assert len(valley.evaluated) < 20
+
+
+class Needle(Valley):
+    """Finite only where it begins, unless it is computed in float32."""
+
+    def with_gradient(self, image: Tensor) -> tuple[LossTerms, Tensor]:
+        loss, gradient = super().with_gradient(image)
+        if self.precision == "bfloat16" and not torch.equal(image, START):
+            loss = LossTerms(loss.total * float("nan"), NOTHING, NOTHING, NOTHING)
+        return loss, gradient
+
+
+def test_lbfgs_too_comes_to_float32_when_no_step_is_short_enough() -> None:
+    needle = Needle()
+    first, *_, last = descend(needle, START, LBFGS(1.0), 20)  # type: ignore[arg-type]
+    assert needle.evaluated[-1] == "float32"
+    assert last.point.loss.total < 0.6 * first.point.loss.total

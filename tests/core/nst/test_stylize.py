@@ -169,6 +169,15 @@ def test_a_checkpoint_of_another_request_is_refused(tiny_network: VGG19) -> None
         next(stylize(PICTURES, params(optimizer="lbfgs"), tiny_network, resume=small))
     with pytest.raises(CheckpointMismatch, match="cannot be read"):
         next(stylize(PICTURES, params(), tiny_network, resume=b"junk"))
+    *_, last = stylize(PICTURES, params(pyramid="32:2"), tiny_network)
+    with pytest.raises(CheckpointMismatch, match=r"step 5 at scale 1, and .* 5 at each of 1"):
+        next(stylize(PICTURES, params(), tiny_network, resume=last.checkpoint()))
+    with pytest.raises(CheckpointMismatch, match=r"step 5 at scale 1, and .* 3 at each of 2"):
+        next(
+            stylize(
+                PICTURES, params(pyramid="32:2", steps=3), tiny_network, resume=last.checkpoint()
+            )
+        )
 
 
 def test_progress_over_the_scales_never_goes_back_and_ends_at_one(tiny_network: VGG19) -> None:
