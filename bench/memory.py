@@ -21,7 +21,7 @@ from core.encoding import encode
 from core.footprint import footprint
 from core.heap import keep_freed_memory
 from core.nst import VGG19, Pictures, checkpoint, load_network, stylize
-from core.nst.optimizers import LBFGS
+from core.nst.lbfgs import LBFGS
 from core.params import StyleParams
 from core.settings import Settings
 from worker.networks import calibration_pictures

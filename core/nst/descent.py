@@ -10,7 +10,8 @@ from torch import Tensor
 
 from core.errors import LossNotFinite
 from core.nst.objective import Objective
-from core.nst.optimizers import Optimizer, Point, State
+from core.nst.optimizers import Optimizer
+from core.nst.points import Point, State
 
 #: On a GPU, asking whether a loss is finite waits for all that was asked before,
 #: so it is asked only so often. On a CPU it costs nothing.

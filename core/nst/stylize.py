@@ -20,7 +20,8 @@ from core.nst import checkpoint
 from core.nst.descent import descend
 from core.nst.devices import pick_dtype
 from core.nst.objective import LossTerms
-from core.nst.optimizers import Optimizer, State, make_optimizer
+from core.nst.optimizers import Optimizer, make_optimizer
+from core.nst.points import State
 from core.nst.pyramid import scales
 from core.nst.scale import Scale, fits, make_scale
 from core.nst.tensors import to_picture, to_pixels

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from core.errors import LossNotFinite
+from core.nst.adam import Adam
 from core.nst.descent import descend
+from core.nst.lbfgs import LBFGS
 from core.nst.objective import LossTerms
-from core.nst.optimizers import LBFGS, Adam
 
 NOTHING = torch.zeros(())
 

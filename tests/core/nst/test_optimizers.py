@@ -10,8 +10,11 @@ import scipy.optimize
 import torch
 from torch import Tensor
 
+from core.nst.adam import Adam
+from core.nst.lbfgs import LBFGS
 from core.nst.objective import LossTerms
-from core.nst.optimizers import LBFGS, Adam, Optimizer, Point, make_optimizer
+from core.nst.optimizers import Optimizer, make_optimizer
+from core.nst.points import Point
 from core.params import Optimizer as Name
 
 Function = Callable[[Tensor], Tensor]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from core.nst.lbfgs import LBFGS
 from core.nst.objective import LossTerms
-from core.nst.optimizers import LBFGS, Point
+from core.nst.points import Point
 from core.nst.preconditioner import Smoothing
 
 CPU = torch.device("cpu")

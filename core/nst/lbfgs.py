@@ -1,0 +1,147 @@
+"""L-BFGS within bounds, with a line search."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from core.nst.points import Evaluate, Point, State
+from core.nst.preconditioner import Preconditioner, identity
+
+
+class LBFGS:
+    """Nocedal and Wright, "Numerical Optimization" (2006), algorithms 7.4 and 7.5.
+
+    The step length starts at 1 and shrinks until the loss falls enough (Armijo,
+    eq. 3.4); nearly always the first is taken, so that a step costs one
+    evaluation. The loss never rises, and a step that is not finite is made shorter.
+
+    Pixels at a bound that would only go beyond it are left out of the direction, and
+    the others are stopped at theirs: Bertsekas, "Projected Newton Methods for
+    Optimization Problems with Simple Constraints" (1982), with this H.
+
+    Args:
+        learning_rate: the first step length to try.
+        preconditioner: P of H_0 = gamma P (algorithm 7.4 leaves H_0 free).
+        bounds: of every pixel; what is started from is within them.
+    """
+
+    HISTORY = 10
+    #: What the first step changes, as the root of the mean of squares: while no pair says
+    #: how long a step should be, in the units of a picture.
+    FIRST_CHANGE = 0.01
+    _SUFFICIENT = 1e-4  # c_1 of eq. 3.4
+    _TRIALS = 10
+
+    def __init__(
+        self,
+        learning_rate: float,
+        preconditioner: Preconditioner = identity,
+        bounds: tuple[float, float] = (-math.inf, math.inf),
+    ) -> None:
+        self._learning_rate = learning_rate
+        self._precondition = preconditioner
+        self._bounds = bounds
+        #: The last changes of picture and gradient, and 1 / (s . y), oldest first.
+        self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def step(self, point: Point, evaluate: Evaluate) -> Point:
+        """The next point; the same one, if no direction leads further down.
+
+        One that is not finite, if the loss is not finite however short the step is.
+        """
+        free = self._free(point)
+        direction = free * self._direction(free * point.gradient)
+        start, slope, change = _numbers(
+            point.loss.total, _dot(direction, point.gradient), direction.square().mean().sqrt()
+        )
+        stuck = point
+        if slope < 0:
+            length = self._learning_rate * (1 if self._pairs else self.FIRST_CHANGE / change)
+            for _ in range(self._TRIALS):
+                trial = evaluate((point.image + length * direction).clamp(*self._bounds))
+                reached, expected = _numbers(
+                    trial.loss.total, _dot(point.gradient, trial.image - point.image)
+                )
+                if expected < 0:  # the step leads somewhere
+                    stuck = point if math.isfinite(reached) else trial
+                    if reached <= start + self._SUFFICIENT * expected:
+                        self._remember(point, trial)
+                        return trial
+                length *= _shrink(start, expected, reached)
+        if self._pairs:
+            # The memory misleads: forget it, and go straight down.
+            self._pairs = []
+            return self.step(point, evaluate)
+        return stuck
+
+    def slow_down(self) -> None:
+        """Halve the first step length to try, and forget the past."""
+        self._learning_rate /= 2
+        self._pairs = []
+
+    def state(self) -> State:
+        """Learning rate and history."""
+        named: State = {}
+        for number, (s, y, rho) in enumerate(self._pairs):
+            named |= {f"lbfgs.{number}.s": s, f"lbfgs.{number}.y": y, f"lbfgs.{number}.rho": rho}
+        rate = torch.tensor(self._learning_rate, dtype=torch.float64)
+        return {"lbfgs.learning_rate": rate, **named}
+
+    def restore(self, state: State) -> None:
+        """Go on from a state."""
+        self._learning_rate = float(state["lbfgs.learning_rate"])
+        count = sum(name.endswith(".rho") for name in state)
+        self._pairs = [
+            (state[f"lbfgs.{n}.s"], state[f"lbfgs.{n}.y"], state[f"lbfgs.{n}.rho"])
+            for n in range(count)
+        ]
+
+    def _free(self, point: Point) -> Tensor:
+        """1 where a pixel may go where its gradient leads it, else 0."""
+        low, high = self._bounds
+        stuck = (point.image <= low) & (point.gradient > 0)
+        stuck |= (point.image >= high) & (point.gradient < 0)
+        return (~stuck).to(point.gradient)
+
+    def _direction(self, gradient: Tensor) -> Tensor:
+        """-H g by the two-loop recursion, without waiting for the device."""
+        q = gradient
+        alphas = []
+        for s, y, rho in reversed(self._pairs):
+            alpha = rho * _dot(s, q)
+            q = q - alpha * y
+            alphas.append(alpha)
+        q = self._precondition(q)
+        if self._pairs:
+            s, y, rho = self._pairs[-1]
+            q = q / (rho * _dot(y, self._precondition(y)))  # gamma of eq. 7.20, with P
+        for (s, y, rho), alpha in zip(self._pairs, reversed(alphas), strict=True):
+            q = q + (alpha - rho * _dot(y, q)) * s
+        return -q
+
+    def _remember(self, before: Point, after: Point) -> None:
+        s, y = after.image - before.image, after.gradient - before.gradient
+        curvature, square = _numbers(_dot(s, y), _dot(y, y))
+        if curvature > 1e-10 * square:
+            self._pairs = [*self._pairs[-(self.HISTORY - 1) :], (s, y, 1 / _dot(s, y))]
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum()
+
+
+def _numbers(*scalars: Tensor) -> list[float]:
+    """Wait for the device once, for all of them."""
+    numbers: list[float] = torch.stack(scalars).tolist()
+    return numbers
+
+
+def _shrink(start: float, expected: float, reached: float) -> float:
+    """Where a parabola through both losses and the slope is lowest, within bounds."""
+    if not math.isfinite(reached):
+        return 0.1
+    curvature = reached - start - expected
+    return min(0.5, max(0.1, -expected / (2 * curvature))) if curvature > 0 else 0.5
