@@ -110,19 +110,23 @@ def decode_mask(data: bytes, *, max_pixels: int) -> Image.Image:
             )
         opened.info.pop("transparency", None)  # Pillow warns that it will not be applied
         mask = opened.convert("RGB")
-    if mask.getcolors(MAX_REGIONS) is None:
-        raise InvalidPicture(
-            f"has more than {MAX_REGIONS} colours, and each stands for a region; draw it "
-            "without smoothing, and save it without loss, as PNG"
-        )
+    regions_of(mask)
     mask.info.clear()
     return mask
 
 
 def regions_of(mask: Image.Image) -> tuple[tuple[Label, float], ...]:
-    """The colours of a mask that :func:`decode_mask` has read, and their parts of its area."""
-    counted = mask.getcolors(MAX_REGIONS)
-    assert counted is not None
+    """The colours of a mask, and their parts of its area.
+
+    Raises:
+        InvalidPicture: there are more than ``MAX_REGIONS``.
+    """
+    counted = mask.convert("RGB").getcolors(MAX_REGIONS)
+    if counted is None:
+        raise InvalidPicture(
+            f"has more than {MAX_REGIONS} colours, and each stands for a region; draw it "
+            "without smoothing, and save it without loss, as PNG"
+        )
     pixels = mask.width * mask.height
     return tuple((color, count / pixels) for count, color in counted if isinstance(color, tuple))
 

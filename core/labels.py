@@ -52,15 +52,19 @@ def check_areas(
         width, height = size_at(layer, size)
         for label, area in areas.items():
             if area * width * height < LEAST_POSITIONS:
-                name = _names(frozenset({label}))
                 raise InvalidPicture(
-                    f"has the region {name}, which is too small to be seen at {layer}: it "
-                    f"covers {area:.2%} of {size[0]}x{size[1]} pixels, and needs "
+                    f"has the region {name_of(label)}, which is too small to be seen at {layer}: "
+                    f"it covers {area:.2%} of {size[0]}x{size[1]} pixels, and needs "
                     f"{LEAST_POSITIONS / (width * height):.2%}; enlarge it, leave it out, or ask "
                     "for a larger size",
                     mask,
                 )
 
 
+def name_of(label: Label) -> str:
+    """As it is written in HTML: ``#ff0000``."""
+    return "#" + bytes(label).hex()
+
+
 def _names(labels: frozenset[Label]) -> str:
-    return ", ".join("#" + bytes(label).hex() for label in sorted(labels))
+    return ", ".join(name_of(label) for label in sorted(labels))

@@ -17,7 +17,7 @@ from core.images import Decoded, Label, decode, decode_mask
 from core.jobs import Inputs, Picture
 from core.labels import check_areas, check_labels
 from core.params import Init, StyleParams
-from core.pictures import Pictures
+from core.pictures import Pictures, check_start, mask_errors
 
 MAX_STYLES = 5
 
@@ -128,12 +128,7 @@ class Uploads:
         for style, size in zip(self.styles, sizes[1:], strict=True):
             scaled.append(params.style_size(size, style.name))
         params.blend_weights(len(self.styles))
-        if (params.init is Init.IMAGE) != (self.init_image is not None):
-            raise InvalidPicture(
-                f"init is {params.init.value}, and there is {'one' if self.init_image else 'none'}"
-                "; send the picture and init=image, or neither",
-                "init_image",
-            )
+        check_start(params.init, self.init_image is not None)
         if self.init_image is not None:
             _seen(self.init_image, examine)
         if self.content_mask is not None:
@@ -183,24 +178,8 @@ def count_errors(counts: Mapping[str, int]) -> list[FieldError]:
         for field, (fewest, most) in FILE_FIELDS.items()
         if not fewest <= counts[field] <= most
     ]
-    styles, style_masks = counts["style"], counts["style_mask"]
-    if style_masks and not counts["content_mask"]:
-        errors.append(
-            FieldError(
-                "content_mask",
-                "is missing, and there is a style_mask; the regions of a style need those of "
-                "the content: add a content_mask, or leave out the style_mask",
-            )
-        )
-    if counts["content_mask"] and style_masks != styles:
-        errors.append(
-            FieldError(
-                "style_mask",
-                f"expected one file for each style, in the same order, got {style_masks} for "
-                f"{styles}; add what is missing, or leave out all masks",
-            )
-        )
-    return errors
+    masks = bool(counts["content_mask"]), counts["style_mask"]
+    return errors + mask_errors(*masks, counts["style"])
 
 
 def _range(fewest: int, most: int) -> str:

@@ -10,14 +10,17 @@ import torch
 from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
+from core.images import Label
+from core.labels import name_of
 from core.nst.losses import content_loss, gram, guided_gram, style_loss, tv_loss
 from core.nst.memory import fingerprint
 from core.nst.regions import Guides
 from core.nst.vgg import VGG19
 from core.params import Layer, StyleParams
 
-#: A layer and a region; without masks there is one region, "".
-Key = tuple[Layer, str]
+#: A layer and a region; without masks there is one region, ``EVERYTHING``.
+Key = tuple[Layer, Label]
+EVERYTHING: Label = ()
 Grams = dict[Key, Tensor]
 
 #: What the objective looks at: of a layer and a region the Gram matrix, and of a layer
@@ -174,7 +177,7 @@ class Objective:
     def _grams(self, layer: Layer, F: Tensor, T: Mapping[Key, Tensor] | None) -> Grams:
         """The Gram matrices at one layer, by region; none where only the content is compared."""
         if T is None:
-            return {(layer, ""): gram(F)} if layer in self._params.style_layers else {}
+            return {(layer, EVERYTHING): gram(F)} if layer in self._params.style_layers else {}
         return {key: guided_gram(F, guide) for key, guide in T.items() if key[0] == layer}
 
     def _guides(self, guides: Guides) -> dict[Key, Tensor]:
@@ -197,7 +200,8 @@ class Objective:
                 totals[key] = totals.get(key, 0) + weight
         for (_, label), total in totals.items():
             if not total:
-                message = f"gives no weight to the style pictures that have the region {label}"
+                name = name_of(label)
+                message = f"gives no weight to the style pictures that have the region {name}"
                 raise InvalidRequest([FieldError("style_blend", message)])
         # A style picture that lacks a region has no say in it.
         return {key: matrix / totals[key] for key, matrix in sums.items()}
@@ -205,7 +209,7 @@ class Objective:
     def _grams_of(self, style: Tensor, T: Mapping[Key, Tensor] | None) -> Grams:
         """The Gram matrices of a style picture: many jobs have the same one."""
         layers = self._params.style_layers
-        keys = [(layer, "") for layer in layers] if T is None else list(T)
+        keys = [(layer, EVERYTHING) for layer in layers] if T is None else list(T)
         exact = self._network.exact
 
         def computed() -> list[Tensor]:
@@ -226,11 +230,11 @@ class Objective:
         """
         layer_weights = self._params.layer_weights()
         if self._masks is None:
-            return {(layer, ""): weight for layer, weight in layer_weights.items()}
+            return {(layer, EVERYTHING): weight for layer, weight in layer_weights.items()}
         return {
-            (layer, label): weight * float(region.mean())
+            (layer, label): weight * area
             for layer, weight in layer_weights.items()
-            for label, region in self._masks.content.regions.items()
+            for label, area in self._masks.content.areas.items()
         }
 
 

@@ -8,7 +8,6 @@ pictures' regions of the same label.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,87 +16,40 @@ import torch.nn.functional as nn
 from PIL import Image
 from torch import Tensor
 
-from core.errors import FieldError, InvalidRequest
-from core.params import LEAST_POSITIONS, MAX_REGIONS, Layer, size_at
+from core.images import Label, regions_of
+from core.params import Layer, size_at
 
 
 @dataclass(frozen=True)
 class Guides:
     """The regions of one picture at one size."""
 
-    #: What to call the mask in an error: its form field.
-    field: str
-    #: By label, such as ``#ff0000``: 1 inside the region and 0 outside, (1, 1, H, W).
-    regions: dict[str, Tensor]
+    #: How much each pixel belongs to a region, 0 to 1: (1, 1, H, W).
+    regions: dict[Label, Tensor]
+    #: The part of the mask that each covers, 0 to 1.
+    areas: dict[Label, float]
 
-    def at(self, label: str, layer: Layer) -> Tensor:
-        """How much each position of a layer belongs to a region: shape (H', W'), 0 to 1.
-
-        Args:
-            label: of the region.
-            layer: its name.
-
-        Raises:
-            InvalidRequest: hardly any position does.
-        """
+    def at(self, label: Label, layer: Layer) -> Tensor:
+        """How much each position of a layer belongs to a region: shape (H', W'), 0 to 1."""
         region = self.regions[label]
         width, height = size_at(layer, (region.shape[3], region.shape[2]))
-        guide = nn.adaptive_avg_pool2d(region, (height, width))[0, 0]
-        if float(guide.sum()) < LEAST_POSITIONS:
-            raise InvalidRequest(
-                [
-                    FieldError(
-                        self.field,
-                        f"the region {label} is too small to be seen at {layer}; "
-                        "enlarge it, leave it out, or ask for a larger size",
-                    )
-                ]
-            )
-        return guide
+        return nn.adaptive_avg_pool2d(region, (height, width))[0, 0]
 
 
-def read_mask(mask: Image.Image, size: tuple[int, int], field: str, device: torch.device) -> Guides:
+def read_mask(mask: Image.Image, size: tuple[int, int], device: torch.device) -> Guides:
     """The regions of a mask, at the size (width, height) that its picture is used at.
 
-    Raises:
-        InvalidRequest: the mask has too many colours.
-    """
-    resized = mask.convert("RGB").resize(size, Image.Resampling.NEAREST)
-    pixels = np.asarray(resized).astype(np.int64)  # (H, W, 3)
-    codes = pixels @ np.array([65536, 256, 1])  # (H, W)
-    labels = np.unique(codes)
-    if len(labels) > MAX_REGIONS:
-        raise InvalidRequest(
-            [
-                FieldError(
-                    field,
-                    f"has {len(labels)} colours; expected at most {MAX_REGIONS} flat ones, "
-                    "one per region. Save it as PNG, without smoothing",
-                )
-            ]
-        )
-    return Guides(
-        field,
-        {
-            f"#{label:06x}": torch.from_numpy(codes == label).float().to(device)[None, None]
-            for label in labels
-        },
-    )
-
-
-def check_labels(content: Guides, styles: Sequence[Guides]) -> None:
-    """See that both sides have the same labels.
+    Averaged, so that a region which is thinner than a pixel is still there.
 
     Raises:
-        InvalidRequest: naming a label that only one side has.
+        InvalidPicture: the mask has too many colours.
     """
-    painted = set(content.regions)
-    offered = {label for style in styles for label in style.regions}
-    if missing := sorted(painted - offered):
-        raise InvalidRequest(
-            [FieldError("style_mask", f"has no region {missing[0]}, which content_mask has")]
-        )
-    if unused := sorted(offered - painted):
-        raise InvalidRequest(
-            [FieldError("content_mask", f"has no region {unused[0]}, which style_mask has")]
-        )
+    areas = dict(regions_of(mask))
+    pixels = np.asarray(mask.convert("RGB"))  # (H, W, 3)
+    return Guides({label: _region(pixels, label, size).to(device) for label in areas}, areas)
+
+
+def _region(pixels: np.ndarray[tuple[int, ...]], label: Label, size: tuple[int, int]) -> Tensor:
+    inside = (pixels == label).all(axis=2).astype(np.float32)  # (H, W)
+    averaged = Image.fromarray(inside).resize(size, Image.Resampling.BOX)
+    return torch.from_numpy(np.array(averaged))[None, None]

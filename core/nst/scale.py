@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as nn
+from PIL import Image
 from torch import Tensor
 
 from core.errors import InvalidRequest
+from core.images import regions_of
+from core.labels import check_areas, check_labels
 from core.nst import colour
-from core.nst.objective import Masks, Objective
+from core.nst.objective import LossTerms, Masks, Objective
 from core.nst.preconditioner import Preconditioner, Smoothing, identity
-from core.nst.regions import check_labels, read_mask
+from core.nst.regions import read_mask
 from core.nst.tensors import to_tensor
-from core.nst.vgg import VGG19, deepest
+from core.nst.vgg import VGG19
 from core.params import Color, Init, StyleParams
-from core.pictures import Pictures
+from core.pictures import Pictures, check_start
 
 #: How heavy the content is in a sketch. Chosen by looking, of 0.4, 0.8, 1.6 and 2.4: at
 #: Tübingen as the Starry Night and as The Scream, and at the cat as a woodblock print.
@@ -62,10 +66,8 @@ class Scale:
             start = torch.rand(self.content.shape, generator=generator).to(self.content.device)
         elif kind is Init.STYLE:
             start = self._resized(self.styles[0]).clamp(0, 1)
-        elif kind is Init.IMAGE and self.init_image is not None:
-            start = self.init_image
         else:
-            start = self.content
+            start = self.content if self.init_image is None else self.init_image
         return colour.luminance(start) if self._grey else start
 
     def enlarged(self, image: Tensor, smaller: Scale) -> Tensor:
@@ -92,6 +94,15 @@ class Scale:
         """What a person sees: shape (1, 3, H, W), RGB in [0, 1]."""
         return colour.with_luminance(self.content, image) if self._grey else image.clamp(0, 1)
 
+    def loss_of(self, shown: Tensor) -> LossTerms:
+        """The objective at what a person sees, in float32.
+
+        Where only luminance is painted, that of what was shown: to keep its colours
+        within their range, it can differ from what was painted.
+        """
+        image = colour.luminance(shown) if self._grey else shown
+        return self.objective.in_float32().at(image)
+
     @property
     def _grey(self) -> bool:
         return self.params.color is Color.CONTENT
@@ -105,15 +116,17 @@ def make_scale(pictures: Pictures, params: StyleParams, network: VGG19) -> Scale
     """The scale whose longer side is ``params.size``.
 
     Raises:
-        InvalidRequest: a picture is too long and thin, or a mask does not fit.
+        InvalidRequest: a picture is too long and thin, a mask does not fit, or there
+            is no picture to start from.
     """
-    size = params.scaled_size(pictures.content.size, "content")
+    check_start(params.init, pictures.init_image is not None)
+    size, *style_sizes = sizes = _sizes(pictures, params)
     content = to_tensor(pictures.content, size, network.device)
     styles = tuple(
-        _recolour(to_tensor(style, params.style_size(style.size), network.device), content, params)
-        for style in pictures.styles
+        _recolour(to_tensor(style, style_size, network.device), content, params)
+        for style, style_size in zip(pictures.styles, style_sizes, strict=True)
     )
-    masks = _read_masks(pictures, params, size, network.device)
+    masks = _read_masks(pictures, params, sizes, network.device)
     target = content
     if params.color is Color.CONTENT:
         target = colour.luminance(content).expand_as(content)
@@ -131,14 +144,9 @@ def make_scale(pictures: Pictures, params: StyleParams, network: VGG19) -> Scale
 def fits(pictures: Pictures, params: StyleParams) -> bool:
     """Whether every picture, and every region of every mask, can be seen at ``params.size``."""
     try:
-        size = params.scaled_size(pictures.content.size, "content")
-        for style in pictures.styles:
-            params.style_size(style.size)
-        masks = _read_masks(pictures, params, size, torch.device("cpu"))
-        if masks is not None:
-            for guides in (masks.content, *masks.styles):
-                for label in guides.regions:
-                    guides.at(label, deepest(params.style_layers))
+        sizes = _sizes(pictures, params)
+        if pictures.content_mask is not None:
+            _check_masks(pictures.content_mask, pictures.style_masks, sizes, params)
     except InvalidRequest:
         return False
     return True
@@ -153,15 +161,37 @@ def _recolour(style: Tensor, content: Tensor, params: StyleParams) -> Tensor:
     return style
 
 
+def _sizes(pictures: Pictures, params: StyleParams) -> list[tuple[int, int]]:
+    """Width and height that the content and the styles are used at."""
+    content = params.scaled_size(pictures.content.size, "content")
+    return [content, *(params.style_size(style.size) for style in pictures.styles)]
+
+
+def _check_masks(
+    content_mask: Image.Image,
+    style_masks: Sequence[Image.Image],
+    sizes: Sequence[tuple[int, int]],
+    params: StyleParams,
+) -> None:
+    masks = (content_mask, *style_masks)
+    areas = [dict(regions_of(mask)) for mask in masks]
+    check_labels("content_mask", frozenset(areas[0]), frozenset().union(*areas[1:]))
+    fields = ("content_mask", *("style_mask" for _ in style_masks))
+    for field, covered, size in zip(fields, areas, sizes, strict=True):
+        check_areas(field, covered, size, params.style_layers)
+
+
 def _read_masks(
-    pictures: Pictures, params: StyleParams, size: tuple[int, int], device: torch.device
+    pictures: Pictures,
+    params: StyleParams,
+    sizes: Sequence[tuple[int, int]],
+    device: torch.device,
 ) -> Masks | None:
     if pictures.content_mask is None:
         return None
-    content = read_mask(pictures.content_mask, size, "content_mask", device)
-    styles = tuple(
-        read_mask(mask, params.style_size(style.size), "style_mask", device)
-        for style, mask in zip(pictures.styles, pictures.style_masks, strict=True)
+    _check_masks(pictures.content_mask, pictures.style_masks, sizes, params)
+    content, *styles = (
+        read_mask(mask, size, device)
+        for mask, size in zip((pictures.content_mask, *pictures.style_masks), sizes, strict=True)
     )
-    check_labels(content, styles)
-    return Masks(content, styles)
+    return Masks(content, tuple(styles))

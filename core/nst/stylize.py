@@ -124,9 +124,7 @@ def stylize(
                 yield plan.record(number, reached.step, scale, reached.point.loss, image, state)
         painted = image, scale
 
-    # The result is a picture that can be shown, and its loss is computed in float32.
-    image = image.clamp(0, 1)
-    loss = scale.objective.in_float32().at(image)
+    loss = scale.loss_of(scale.shown(image))
     yield plan.record(len(sides) - 1, params.steps, scale, loss, image, state)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import CheckpointMismatch, InvalidRequest, LossNotFinite
+from core.images import regions_of
+from core.labels import check_areas
 from core.nst import VGG19, Pictures, Step, pick_device, stylize
 from core.nst.devices import pick_dtype
 from core.nst.losses import gram
+from core.nst.objective import EVERYTHING
 from core.nst.scale import make_scale
 from core.nst.tensors import to_picture, to_tensor
 from core.params import Layer, Precision, StyleParams
@@ -258,7 +262,7 @@ def test_several_styles_blend_their_gram_matrices(tiny_network: VGG19) -> None:
         gram(tiny_network.features(to_tensor(style, size, CPU), ["conv3_1"])["conv3_1"])
         for style, size in ((STYLE, (64, 56)), (OTHER, (43, 64)))
     )
-    found = scale.objective._A["conv3_1", ""]
+    found = scale.objective._A["conv3_1", EVERYTHING]
     torch.testing.assert_close(found, 0.25 * first + 0.75 * second)
 
 
@@ -285,6 +289,44 @@ def test_the_contents_colours_stay_when_only_luminance_is_painted(tiny_network: 
     np.testing.assert_allclose(change[inside], change[inside][:, :1].repeat(3, axis=1), atol=1e-5)
 
 
+def test_the_loss_of_a_picture_that_keeps_its_colours_is_that_of_what_is_shown(
+    tiny_network: VGG19,
+) -> None:
+    # Of colours this strong the luminance can hardly change within their range.
+    vivid = Image.fromarray((np.asarray(CONTENT) > 127).astype(np.uint8) * 255)
+    last = run(tiny_network, Pictures(vivid, [STYLE]), color="content", steps=20)[-1]
+
+    def grey(pixels: np.ndarray) -> torch.Tensor:
+        luma = pixels.astype(np.float64) @ [0.299, 0.587, 0.114]
+        return torch.from_numpy(luma).float().expand(1, 3, *luma.shape)
+
+    shown, content = grey(last.pixels()), grey(resized(vivid, (64, 43)) / 255)
+    style = resized(STYLE, (64, 56)) / 255 @ [0.299, 0.587, 0.114]
+    matched = (style - style.mean()) / style.std() * float(content.std(correction=0))
+    target = torch.from_numpy(matched + float(content.mean())).float().expand(1, 3, 56, 64)
+    F, P = (tiny_network.features(each, ["conv4_2"])["conv4_2"] for each in (shown, content))
+    assert float(last.loss.content) == pytest.approx(float(((F - P) ** 2).mean()), rel=1e-3)
+    layers = params().style_layers
+    G, A = (tiny_network.features(each, layers) for each in (shown, target))
+    expected = np.mean([float(((gram(G[n]) - gram(A[n])) ** 2).mean()) for n in layers])
+    assert float(last.loss.style) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_style_is_recoloured_to_the_contents_colours_and_the_content_never(
+    tiny_network: VGG19,
+) -> None:
+    soft = Image.fromarray((np.asarray(CONTENT) * 0.3 + [20, 90, 120]).astype(np.uint8))
+    scale = make_scale(Pictures(soft, [STYLE]), params(color="match"), tiny_network)
+    content, style = (
+        each[0].flatten(1).double().numpy() for each in (scale.content, *scale.styles)
+    )
+    np.testing.assert_allclose(style.mean(1), content.mean(1), atol=0.01)
+    np.testing.assert_allclose(np.cov(style), np.cov(content), atol=2e-4)
+    assert np.array_equal(np.asarray(to_picture(scale.content)), resized(soft, (64, 43)))
+    first, *_ = run(tiny_network, Pictures(soft, [STYLE]), color="match")
+    assert np.array_equal(np.asarray(first.picture()), resized(soft, (64, 43)))
+
+
 def test_total_variation_smooths(tiny_network: VGG19) -> None:
     rough, smooth = (run(tiny_network, tv_weight=weight, steps=20)[-1] for weight in (0, 1e5))
     assert float(smooth.loss.tv) < float(rough.loss.tv) / 2
@@ -302,6 +344,54 @@ def test_masks_paint_each_region_in_its_own_style(tiny_network: VGG19) -> None:
     masked = Pictures(CONTENT, [STYLE, OTHER], content_mask=mask, style_masks=flat)
     losses = [float(step.loss.style) for step in run(tiny_network, masked, steps=30)]
     assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("width", [7, 30, 100, 300])
+def test_the_api_and_the_optimiser_refuse_the_same_masks(tiny_network: VGG19, width: int) -> None:
+    mask = Image.new("RGB", (800, 600), "blue")
+    mask.paste("red", (4, 0, 4 + width, 60))
+    pictures = Pictures(photo(800, 600), [STYLE], None, mask, [two_halves(*STYLE.size)])
+    wanted = params(style_layers=["conv4_1"])
+    areas = dict(regions_of(mask))
+    try:
+        check_areas("content_mask", areas, (64, 48), wanted.style_layers)
+    except InvalidRequest as refused:
+        with pytest.raises(InvalidRequest, match=re.escape(str(refused))):
+            next(stylize(pictures, wanted, tiny_network))
+    else:
+        assert width >= 100
+        assert torch.isfinite(list(stylize(pictures, wanted, tiny_network))[-1].loss.total)
+
+
+def two_halves(width: int, height: int) -> Image.Image:
+    mask = Image.new("RGB", (width, height), "red")
+    mask.paste("blue", (0, 0, width // 2, height))
+    return mask
+
+
+def test_labels_must_match_and_the_odd_one_is_named(tiny_network: VGG19) -> None:
+    red, halves = Image.new("RGB", CONTENT.size, "red"), two_halves(*STYLE.size)
+    with pytest.raises(InvalidRequest, match=r"content_mask: lacks colours .*: #0000ff"):
+        run(tiny_network, Pictures(CONTENT, [STYLE], None, red, [halves]))
+    with pytest.raises(InvalidRequest, match=r"content_mask: has colours .*: #0000ff"):
+        run(tiny_network, Pictures(CONTENT, [STYLE], None, halves, [red]))
+
+
+def test_masks_must_be_there_for_each_style_and_for_the_content() -> None:
+    mask = two_halves(*CONTENT.size)
+    with pytest.raises(InvalidRequest, match="style_mask: expected one file for each style"):
+        Pictures(CONTENT, [STYLE, OTHER], content_mask=mask, style_masks=[mask])
+    with pytest.raises(InvalidRequest, match="content_mask: is missing"):
+        Pictures(CONTENT, [STYLE], style_masks=[mask])
+
+
+def test_a_picture_to_start_from_must_be_there_exactly_if_it_is_asked_for(
+    tiny_network: VGG19,
+) -> None:
+    with pytest.raises(InvalidRequest, match="init_image: init is image, and there is none"):
+        run(tiny_network, init="image")
+    with pytest.raises(InvalidRequest, match="init_image: init is content, and there is one"):
+        run(tiny_network, Pictures(CONTENT, [STYLE], init_image=OTHER))
 
 
 def test_a_loss_that_is_not_finite_is_an_error_with_a_remedy() -> None:
