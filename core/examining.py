@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict
 
-from core.images import Label, decode, decode_mask, regions_of
+from core.images import decode, decode_mask
+from core.labels import Label, regions_of
 
 
 class Seen(BaseModel):

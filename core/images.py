@@ -19,7 +19,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from core.errors import InvalidPicture
 from core.icc import to_srgb
-from core.params import MAX_REGIONS, MIN_SIDE
+from core.labels import regions_of
+from core.params import MIN_SIDE
 
 #: The formats that uploads may have, by Pillow's names.
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF")
@@ -36,9 +37,6 @@ _BEGINNINGS = (
 
 #: Those of masks: JPEG and AVIF smear the borders between regions.
 MASK_FORMATS = ("PNG", "WEBP", "TIFF", "GIF")
-
-#: A region's colour: red, green and blue.
-Label = tuple[int, ...]
 
 #: What Pillow's decoders raise on files that are cut off or broken inside.
 _BROKEN = (
@@ -97,7 +95,7 @@ def decode_mask(data: bytes, *, max_pixels: int) -> Image.Image:
     The stored numbers count, so neither colour profile nor transparency is applied.
 
     Returns:
-        A picture of mode ``RGB``, upright, with at most ``MAX_REGIONS`` colours.
+        A picture of mode ``RGB``, upright, with few enough colours to be regions.
 
     Raises:
         InvalidPicture: as :func:`decode`, and when the colours are no labels.
@@ -113,22 +111,6 @@ def decode_mask(data: bytes, *, max_pixels: int) -> Image.Image:
     regions_of(mask)
     mask.info.clear()
     return mask
-
-
-def regions_of(mask: Image.Image) -> tuple[tuple[Label, float], ...]:
-    """The colours of a mask, and their parts of its area.
-
-    Raises:
-        InvalidPicture: there are more than ``MAX_REGIONS``.
-    """
-    counted = mask.convert("RGB").getcolors(MAX_REGIONS)
-    if counted is None:
-        raise InvalidPicture(
-            f"has more than {MAX_REGIONS} colours, and each stands for a region; draw it "
-            "without smoothing, and save it without loss, as PNG"
-        )
-    pixels = mask.width * mask.height
-    return tuple((color, count / pixels) for count, color in counted if isinstance(color, tuple))
 
 
 def sniff_media_type(data: bytes) -> str:

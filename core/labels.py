@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from PIL import Image
+
 from core.errors import InvalidPicture
-from core.images import Label
-from core.params import LEAST_POSITIONS, Layer, size_at
+from core.params import LEAST_POSITIONS, MAX_REGIONS, Layer, size_at
+
+#: A region's colour: red, green and blue.
+Label = tuple[int, ...]
+
+
+def regions_of(mask: Image.Image) -> tuple[tuple[Label, float], ...]:
+    """The colours of a mask, and their parts of its area.
+
+    Raises:
+        InvalidPicture: there are more than ``MAX_REGIONS``.
+    """
+    counted = mask.convert("RGB").getcolors(MAX_REGIONS)
+    if counted is None:
+        raise InvalidPicture(
+            f"has more than {MAX_REGIONS} colours, and each stands for a region; draw it "
+            "without smoothing, and save it without loss, as PNG"
+        )
+    pixels = mask.width * mask.height
+    return tuple((color, count / pixels) for count, color in counted if isinstance(color, tuple))
 
 
 def check_labels(mask: str, wanted: frozenset[Label], there: frozenset[Label]) -> None:

@@ -13,9 +13,9 @@ from PIL import Image
 
 from core.errors import FieldError, InvalidPicture, InvalidRequest
 from core.examining import Examine, Seen
-from core.images import Decoded, Label, decode, decode_mask
+from core.images import Decoded, decode, decode_mask
 from core.jobs import Inputs, Picture
-from core.labels import check_areas, check_labels
+from core.labels import Label, check_areas, check_labels
 from core.params import Init, StyleParams
 from core.pictures import Pictures, check_start, mask_errors
 

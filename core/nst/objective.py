@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
-from core.images import Label
-from core.labels import name_of
+from core.labels import Label, name_of
 from core.nst.losses import content_loss, gram, guided_gram, style_loss, tv_loss
 from core.nst.memory import fingerprint
 from core.nst.regions import Guides

@@ -16,7 +16,7 @@ import torch.nn.functional as nn
 from PIL import Image
 from torch import Tensor
 
-from core.images import Label, regions_of
+from core.labels import Label, regions_of
 from core.params import Layer, size_at
 
 

@@ -12,8 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.errors import InvalidRequest
-from core.images import regions_of
-from core.labels import check_areas, check_labels
+from core.labels import check_areas, check_labels, regions_of
 from core.nst import colour
 from core.nst.objective import LossTerms, Masks, Objective
 from core.nst.preconditioner import Preconditioner, Smoothing, identity

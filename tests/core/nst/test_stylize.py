@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import CheckpointMismatch, InvalidRequest, LossNotFinite
-from core.images import regions_of
-from core.labels import check_areas
+from core.labels import check_areas, regions_of
 from core.nst import VGG19, Pictures, Step, pick_device, stylize
 from core.nst.devices import pick_dtype
 from core.nst.losses import gram
