@@ -20,7 +20,8 @@ from core.choices import PictureFormat
 from core.encoding import encode
 from core.footprint import footprint
 from core.heap import keep_freed_memory
-from core.nst import VGG19, Pictures, checkpoint, load_network, stylize
+from core.nst import VGG19, Pictures, load_network, stylize
+from core.nst.checkpoint import Request
 from core.nst.lbfgs import LBFGS
 from core.params import StyleParams
 from core.settings import Settings
@@ -53,12 +54,13 @@ def _saved(pictures: Pictures, params: StyleParams, network: VGG19) -> bytes:
     """The checkpoint of the first step, with the one pair of its history as often as it may be."""
     steps = stylize(pictures, params, network)
     next(steps)
-    state = checkpoint.unpack(next(steps).checkpoint(), network.device)
+    request = Request(pictures, params)
+    state = request.unpack(next(steps).checkpoint(), network.device)
     pair = {name: tensor for name, tensor in state.items() if name.startswith("lbfgs.0.")}
     for number in range(1, LBFGS.HISTORY):
         again = {name.replace(".0.", f".{number}."): tensor for name, tensor in pair.items()}
         state |= {name: tensor.clone() for name, tensor in again.items()}
-    return checkpoint.pack(state)
+    return request.pack(state)
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
             which counts as the one that takes more.
     """
     chosen = params.precision
-    if chosen is Precision.AUTO:
+    if chosen in (Precision.AUTO, Precision.INT8):  # without units for 8 bits they are the same
         chosen = automatic or Precision.FLOAT32
     if chosen is Precision.INT8:
         chosen = Precision.BFLOAT16  # both were measured, and the higher peaks are these lines'

@@ -13,9 +13,11 @@ from core.nst.objective import Objective
 from core.nst.optimizers import Optimizer
 from core.nst.points import Point, State
 
-#: On a GPU, asking whether a loss is finite waits for all that was asked before,
-#: so it is asked only so often. On a CPU it costs nothing.
-_CHECK_EVERY_ON_GPU = 10
+#: On a GPU, asking whether a loss is finite waits for all that was asked before. Where
+#: a picture is so small that asking for a step takes longer than making it, the steps
+#: are asked for so many at a time.
+_AT_A_TIME = 10
+_SMALL = 512 * 512
 
 #: How often to slow down before computing in float32, and then before giving up.
 _SLOWER_TIMES = 3
@@ -23,67 +25,88 @@ _SLOWER_TIMES = 3
 
 @dataclass(frozen=True)
 class Reached:
-    """The point after so many steps, and the optimiser's state there."""
+    """The point after so many steps, and what the next step depends on beside it."""
 
     step: int
     point: Point
+    #: The optimiser's state.
     state: State
+    #: How often a loss was not finite until here.
+    incidents: int
 
 
 def descend(
-    objective: Objective, image: Tensor, optimizer: Optimizer, steps: int, first: int = 0
+    objective: Objective,
+    image: Tensor,
+    optimizer: Optimizer,
+    steps: int,
+    first: int = 0,
+    incidents: int = 0,
 ) -> Iterator[Reached]:
     """Make the steps, giving every point from ``first`` to ``steps``.
 
     A loss that is not finite is rolled back to the last that was, and tried
-    again in smaller steps, then in float32.
+    again in smaller steps, then in float32. On a GPU not all points of a small
+    picture are given, but all that are given are finite.
+
+    Args:
+        objective: what to minimise.
+        image: what to start from.
+        optimizer: makes the steps.
+        steps: how many there are.
+        first: how many of them were made before.
+        incidents: how often a loss was not finite in those.
 
     Raises:
         LossNotFinite: all of that did not help.
     """
-    every = _CHECK_EVERY_ON_GPU if image.is_cuda else 1
-    recovery = _Recovery(objective, optimizer)
-    reached = Reached(first, recovery.point(image), optimizer.state())
+    small = image.shape[2] * image.shape[3] < _SMALL
+    every = _AT_A_TIME if image.is_cuda and small else 1
+    recovery = _Recovery(objective, optimizer, incidents)
+    reached = recovery.reached(first, recovery.point(image))
     shown = first - 1
     while True:
-        if reached.step % every == 0 or reached.step == steps:
+        if reached.step % every == 0 or reached.step in (first, steps):
             reached = recovery.checked(reached)
-        if reached.step > shown:  # what was rolled back is not shown twice
-            shown = reached.step
-            yield reached
+            if reached.step > shown:  # what was rolled back is not shown twice
+                shown = reached.step
+                yield reached
         if reached.step == steps:
             return
         point = optimizer.step(reached.point, recovery.point)
-        reached = Reached(reached.step + 1, point, optimizer.state())
+        reached = recovery.reached(reached.step + 1, point)
 
 
 class _Recovery:
-    """Remembers the last point that was finite, and what has been tried since."""
+    """Remembers the last point that was finite, and how often one was not."""
 
-    def __init__(self, objective: Objective, optimizer: Optimizer) -> None:
-        self._objective = objective
+    def __init__(self, objective: Objective, optimizer: Optimizer, incidents: int) -> None:
+        self._objective = objective if incidents < _SLOWER_TIMES else objective.in_float32()
         self._optimizer = optimizer
+        self._incidents = incidents
         self._safe: Reached | None = None
-        self._attempts = 0
 
     def point(self, image: Tensor) -> Point:
         """The point of a picture."""
         return Point(image, *self._objective.with_gradient(image))
 
+    def reached(self, step: int, point: Point) -> Reached:
+        """The point with the state that belongs to it."""
+        return Reached(step, point, self._optimizer.state(), self._incidents)
+
     def checked(self, reached: Reached) -> Reached:
         """The same if it is finite, else where to go on from."""
         while not _finite(reached.point):
-            self._attempts += 1
-            if self._attempts > 2 * _SLOWER_TIMES:
+            self._incidents += 1
+            if self._incidents > 2 * _SLOWER_TIMES:
                 raise LossNotFinite(_explain(reached.point))
-            if self._attempts == _SLOWER_TIMES:
+            if self._incidents == _SLOWER_TIMES:
                 self._objective = self._objective.in_float32()
             reached = self._safe or reached
             self._optimizer.restore(reached.state)
-            for _ in range(self._attempts):
+            for _ in range(self._incidents):
                 self._optimizer.slow_down()
-            again = self.point(reached.point.image)
-            reached = Reached(reached.step, again, self._optimizer.state())
+            reached = self.reached(reached.step, self.point(reached.point.image))
         self._safe = reached
         return reached
 

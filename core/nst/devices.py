@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import torch
 
 from core.params import Precision
@@ -24,23 +26,48 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
+def be_exact(device: torch.device) -> None:
+    """Have CUDA compute what is asked for, and the same each time, in this whole process.
+
+    By default cuDNN rounds the factors of float32 convolutions to 10 bits (TF32), and
+    picks sums that depend on who comes first; and sums of bfloat16 products may be
+    rounded on the way.
+    """
+    if device.type == "cuda":
+        torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+
+
 def pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """What the network computes in; ``auto`` is the fastest that the device has units for.
 
-    Convolutions in 8 bits are there for the CPU only; elsewhere they are in bfloat16.
+    Convolutions in 8 bits are there for the CPU only; a GPU computes them in bfloat16.
     """
-    if precision is Precision.AUTO:
-        precision = _fastest(device)
-    if precision is Precision.INT8:
-        return torch.int8 if device.type == "cpu" else torch.bfloat16
-    return torch.bfloat16 if precision is Precision.BFLOAT16 else torch.float32
-
-
-def _fastest(device: torch.device) -> Precision:
     if device.type == "cuda":
-        ampere = torch.cuda.get_device_capability(device) >= (8, 0)
-        return Precision.BFLOAT16 if ampere else Precision.FLOAT32
-    has = torch.cpu.get_capabilities()
-    if not (has.get("avx512_bf16") or has.get("amx_bf16")):
-        return Precision.FLOAT32
-    return Precision.INT8 if has.get("avx512_vnni") else Precision.BFLOAT16
+        if precision is Precision.AUTO:
+            ampere = torch.cuda.get_device_capability(device) >= (8, 0)
+            precision = Precision.BFLOAT16 if ampere else Precision.FLOAT32
+        return torch.float32 if precision is Precision.FLOAT32 else torch.bfloat16
+    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    has = {**torch.cpu.get_capabilities(), "onednn": onednn}
+    chosen = on_cpu(precision, {name for name, there in has.items() if there})
+    return {Precision.INT8: torch.int8, Precision.BFLOAT16: torch.bfloat16}.get(
+        chosen, torch.float32
+    )
+
+
+def on_cpu(precision: Precision, has: Set[str]) -> Precision:
+    """What a CPU computes in that is asked for a precision.
+
+    Args:
+        precision: ``int8`` means ``auto`` where sums of 8-bit products have no unit of
+            their own: without one they are cut off at 16 bits, and wrong.
+        has: what ``torch.cpu.get_capabilities`` finds, and ``onednn``.
+    """
+    exact_sums = {"onednn", "avx512_vnni"} <= has
+    if precision is Precision.AUTO or (precision is Precision.INT8 and not exact_sums):
+        if not {"avx512_bf16", "amx_bf16"} & has:
+            return Precision.FLOAT32
+        return Precision.INT8 if exact_sums else Precision.BFLOAT16
+    return precision

@@ -46,12 +46,16 @@ class LBFGS:
         self._bounds = bounds
         #: The last changes of picture and gradient, and 1 / (s . y), oldest first.
         self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+        #: From where no step led further down, if that was so.
+        self._end: Point | None = None
 
     def step(self, point: Point, evaluate: Evaluate) -> Point:
         """The next point; the same one, if no direction leads further down.
 
         One that is not finite, if the loss is not finite however short the step is.
         """
+        if point is self._end:
+            return point
         free = self._free(point)
         direction = free * self._direction(free * point.gradient)
         start, slope, change = _numbers(
@@ -62,25 +66,29 @@ class LBFGS:
             length = self._learning_rate * (1 if self._pairs else self.FIRST_CHANGE / change)
             for _ in range(self._TRIALS):
                 trial = evaluate((point.image + length * direction).clamp(*self._bounds))
-                reached, expected = _numbers(
-                    trial.loss.total, _dot(point.gradient, trial.image - point.image)
+                s, y = trial.image - point.image, trial.gradient - point.gradient
+                reached, expected, curvature, square = _numbers(
+                    trial.loss.total, _dot(point.gradient, s), _dot(s, y), _dot(y, y)
                 )
                 if expected < 0:  # the step leads somewhere
                     stuck = point if math.isfinite(reached) else trial
                     if reached <= start + self._SUFFICIENT * expected:
-                        self._remember(point, trial)
+                        if curvature > 1e-10 * square:
+                            self._remember(s, y)
                         return trial
                 length *= _shrink(start, expected, reached)
         if self._pairs:
             # The memory misleads: forget it, and go straight down.
             self._pairs = []
             return self.step(point, evaluate)
+        self._end = stuck
         return stuck
 
     def slow_down(self) -> None:
         """Halve the first step length to try, and forget the past."""
         self._learning_rate /= 2
         self._pairs = []
+        self._end = None
 
     def state(self) -> State:
         """Learning rate and history."""
@@ -122,11 +130,8 @@ class LBFGS:
             q = q + (alpha - rho * _dot(y, q)) * s
         return -q
 
-    def _remember(self, before: Point, after: Point) -> None:
-        s, y = after.image - before.image, after.gradient - before.gradient
-        curvature, square = _numbers(_dot(s, y), _dot(y, y))
-        if curvature > 1e-10 * square:
-            self._pairs = [*self._pairs[-(self.HISTORY - 1) :], (s, y, 1 / _dot(s, y))]
+    def _remember(self, s: Tensor, y: Tensor) -> None:
+        self._pairs = [*self._pairs[-(self.HISTORY - 1) :], (s, y, 1 / _dot(s, y))]
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

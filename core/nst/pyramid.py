@@ -7,9 +7,14 @@ when the result is large, and saves most of the time.
 
 from __future__ import annotations
 
+import math
+
 
 def scales(size: int, pyramid: str) -> tuple[int, ...]:
     """The longer sides to paint at, from the smallest to ``size``.
+
+    Every size begins at the same smallest scale, where the composition is decided:
+    so that it is the same, the ratio is changed a little to get from there to ``size``.
 
     Args:
         size: the longer side of the result.
@@ -19,7 +24,6 @@ def scales(size: int, pyramid: str) -> tuple[int, ...]:
     if pyramid == "off":
         return (size,)
     smallest, ratio = pyramid.split(":")
-    sides = [size]
-    while round(size / float(ratio) ** len(sides)) >= int(smallest):
-        sides.append(round(size / float(ratio) ** len(sides)))
-    return tuple(reversed(sides))
+    growth = size / int(smallest)
+    count = round(math.log(growth, float(ratio))) if growth > 1 else 0
+    return (*(round(size * growth ** (n / count - 1)) for n in range(count)), size)

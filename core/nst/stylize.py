@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from core.errors import CheckpointMismatch
-from core.nst import checkpoint
+from core.nst.checkpoint import Request
 from core.nst.descent import descend
 from core.nst.devices import pick_dtype
 from core.nst.objective import LossTerms
-from core.nst.optimizers import Optimizer, make_optimizer
+from core.nst.optimizers import make_optimizer
 from core.nst.points import State
 from core.nst.pyramid import scales
 from core.nst.scale import Scale, fits, make_scale
@@ -52,6 +51,7 @@ class Step:
     loss: LossTerms
     #: What a person sees: shape (1, 3, height, width), RGB in [0, 1].
     image: Tensor
+    _request: Request
     _state: State
 
     def picture(self) -> Image.Image:
@@ -64,7 +64,7 @@ class Step:
 
     def checkpoint(self) -> bytes:
         """The run's whole state at this step, for ``stylize(..., resume=...)``."""
-        return checkpoint.pack(self._state)
+        return self._request.pack(self._state)
 
 
 def stylize(
@@ -81,7 +81,8 @@ def stylize(
 
     Yields:
         The start as step 0 (or the step resumed from), then one record after
-        every update; the last one has the result. Stop iterating to stop the work.
+        every update (on a GPU after every tenth of a small picture, or it would
+        wait for us); the last one has the result. Stop iterating to stop the work.
 
     Raises:
         InvalidRequest: a picture is too long and thin, or a mask does not fit.
@@ -95,10 +96,11 @@ def stylize(
         for side in scales(params.size, params.pyramid)
         if side == params.size or fits(pictures, params.at_size(side))
     ]
-    plan = Plan(sides, params.steps)
-    saved = None if resume is None else checkpoint.unpack(resume, network.device)
+    request = Request(pictures, params)
+    plan = Plan(request, sides)
+    saved = None if resume is None else request.unpack(resume, network.device)
     resume = None  # as large as all that it has been unpacked to
-    begin = 0 if saved is None else plan.scale_of(saved)
+    begin = 0 if saved is None else int(saved["scale"])
     painted: tuple[Tensor, Scale] | None = None
 
     for number in range(begin, len(sides)):
@@ -108,15 +110,17 @@ def stylize(
         # (1, 3, H, W), or (1, 1, H, W) where only luminance is painted
         image = scale.start() if painted is None else scale.enlarged(*painted)
         optimizer = make_optimizer(params.optimizer, params.learning_rate, scale.preconditioner())
-        first = 0
+        first = incidents = 0
         if saved is not None:
-            first, image = _restored(saved, image, optimizer)
+            optimizer.restore(saved)
+            first, incidents, image = int(saved["step"]), int(saved["incidents"]), saved["image"]
             saved = None
-        for reached in descend(scale.objective, image, optimizer, params.steps, first):
+        for reached in descend(scale.objective, image, optimizer, params.steps, first, incidents):
             image = reached.point.image
             state = {
                 "scale": torch.tensor(number),
                 "step": torch.tensor(reached.step),
+                "incidents": torch.tensor(reached.incidents),
                 "image": image,
                 **reached.state,
             }
@@ -132,28 +136,19 @@ def stylize(
 class Plan:
     """How much work a run is."""
 
+    request: Request
     sides: list[int]
-    steps: int
-
-    def scale_of(self, saved: State) -> int:
-        """The scale of a checkpoint, which must be one of these, with no more steps."""
-        scale, step = int(saved["scale"]), int(saved["step"])
-        if scale >= len(self.sides) or step > self.steps:
-            raise CheckpointMismatch(
-                f"the checkpoint is of step {step} at scale {scale}, and this request has "
-                f"{self.steps} at each of {len(self.sides)}; start anew without it"
-            )
-        return scale
 
     def record(
         self, number: int, step: int, scale: Scale, loss: LossTerms, image: Tensor, state: State
     ) -> Step:
         """The record of a step at a scale."""
+        steps = self.request.params.steps
         works = [side**2 + _STEP_ITSELF for side in self.sides]
-        done = sum(works[:number]) + works[number] * step / self.steps
+        done = sum(works[:number]) + works[number] * step / steps
         return Step(
-            step=number * self.steps + step,
-            steps=len(self.sides) * self.steps,
+            step=number * steps + step,
+            steps=len(self.sides) * steps,
             fraction=done / sum(works),
             scale=number,
             scales=len(self.sides),
@@ -161,21 +156,6 @@ class Plan:
             height=scale.height,
             loss=loss,
             image=scale.shown(image),
+            _request=self.request,
             _state=state,
         )
-
-
-def _restored(saved: State, image: Tensor, optimizer: Optimizer) -> tuple[int, Tensor]:
-    """The step and the picture of a checkpoint, which must fit this request."""
-    if saved["image"].shape != image.shape:
-        raise CheckpointMismatch(
-            f"the checkpoint's picture is {tuple(saved['image'].shape)}, "
-            f"and this request's {tuple(image.shape)}; start anew without it"
-        )
-    try:
-        optimizer.restore(saved)
-    except KeyError as missing:
-        raise CheckpointMismatch(
-            f"the checkpoint has no {missing}: it is of another optimiser; start anew without it"
-        ) from missing
-    return int(saved["step"]), saved["image"]

@@ -171,10 +171,7 @@ class VGG19:
     def _convolve_back(self, g: Tensor, layer: Layer) -> Tensor:
         """From the gradient before a layer's ReLU to that of its convolution's input."""
         g = self._convolutions[layer].back(g)
-        if self._padding is Padding.REPLICATE:
-            inner = g[..., 1:-1, 1:-1]  # of the input, only the shape counts
-            g = torch.ops.aten.replication_pad2d_backward(g, inner, (1, 1, 1, 1))
-        return g
+        return _unframed(g) if self._padding is Padding.REPLICATE else g
 
     def _pool(self, x: Tensor, into: Layer) -> Tensor:
         if self._pooling is Pooling.AVERAGE:
@@ -199,6 +196,17 @@ def deepest(layers: Iterable[Layer]) -> Layer:
 def _framed(x: Tensor) -> Tensor:
     """With its border repeated once around it."""
     return nn.pad(x, (1, 1, 1, 1), mode="replicate")
+
+
+def _unframed(g: Tensor) -> Tensor:
+    """The gradient of :func:`_framed`: what came to the frame is added where it was taken from.
+
+    Written over. Torch's own is not deterministic on a GPU.
+    """
+    for side, beside in ((0, 1), (-1, -2)):
+        g[..., beside, :] += g[..., side, :]
+        g[..., :, beside] += g[..., :, side]
+    return g[..., 1:-1, 1:-1]
 
 
 def _begins_block(layer: Layer) -> bool:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from core.errors import WeightsCorrupt, WeightsUnavailable
 from core.nst import sources
+from core.nst.devices import be_exact
 from core.nst.sources import ProgressCallback
 from core.nst.vgg import IMAGENET_MEAN, VGG19
 from core.params import LAYERS, Network
@@ -110,6 +111,7 @@ def load_network(network: Network, directory: Path, device: torch.device) -> VGG
     expected = _KNOWN_DIGESTS.get(network, expected)
     if digest(weights) != expected:
         raise WeightsCorrupt(_corrupt(path, f"its tensors do not hash to {expected}"))
+    be_exact(device)
     return VGG19(weights, _MEANS[network], device)
 
 

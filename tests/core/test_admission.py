@@ -140,7 +140,7 @@ def test_the_estimate_is_above_what_was_measured_and_not_far(
 ) -> None:
     for size, peak in MEASURED_MIB[precision, optimizer].items():
         params = StyleParams(size=size, precision=precision, optimizer=optimizer)
-        estimate = footprint(params, None).needed(size * size) / 2**20
+        estimate = footprint(params, precision).needed(size * size) / 2**20
         assert 1.05 < estimate / peak < 1.27, (size, estimate)
 
 

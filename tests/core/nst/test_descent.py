@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from core.errors import LossNotFinite
 from core.nst.adam import Adam
-from core.nst.descent import descend
+from core.nst.descent import Reached, descend
 from core.nst.lbfgs import LBFGS
 from core.nst.objective import LossTerms
 
@@ -35,6 +38,30 @@ class Valley:
         other = Valley(steep=self.steep, broken_in=self.broken_in)
         other.precision, other.evaluated = "float32", self.evaluated
         return other
+
+
+def test_a_run_resumed_after_an_incident_goes_on_bit_for_bit() -> None:
+    # At this rate the first steps are too far, whatever their number format.
+    def descent(optimizer: Adam, image: Tensor, first: int, incidents: int) -> Iterator[Reached]:
+        valley: Any = Valley(steep=0.15)
+        return descend(valley, image, optimizer, 12, first, incidents)
+
+    whole = list(descent(Adam(3), START, 0, 0))
+    assert whole[-1].incidents >= 3  # it came to float32
+    for saved in whole:
+        optimizer = Adam(3)
+        optimizer.restore(saved.state)
+        again = list(descent(optimizer, saved.point.image, saved.step, saved.incidents))
+        assert [reached.step for reached in again] == list(range(saved.step, 13))
+        for resumed in again:
+            assert torch.equal(resumed.point.image, whole[resumed.step].point.image)
+
+
+def test_a_point_resumed_from_is_finite_before_it_is_given() -> None:
+    valley = Valley(broken_in="bfloat16")
+    first, *_ = descend(valley, START, Adam(0.01), 20, first=7)  # type: ignore[arg-type]
+    assert first.step == 7
+    assert torch.isfinite(first.point.loss.total)
 
 
 START = torch.full((1, 1, 2, 2), 0.6)

@@ -156,6 +156,22 @@ def test_lbfgs_stays_at_a_minimum() -> None:
     assert torch.equal(point.image, torch.zeros(3))
 
 
+def test_lbfgs_asks_no_more_where_no_step_led_further_down() -> None:
+    # A slope, as rounding makes it at the bottom: the loss does not follow the gradient.
+    flat, count = evaluator(lambda x: x.sum() - x.sum().detach())
+    optimizer = LBFGS(1.0)
+    start = flat(torch.ones(4))
+    point = optimizer.step(start, flat)
+    assert point is start
+    tried = count[0]
+    for _ in range(5):
+        assert optimizer.step(point, flat) is point
+    assert count[0] == tried
+    optimizer.slow_down()  # shorter steps may lead somewhere
+    optimizer.step(point, flat)
+    assert count[0] > tried
+
+
 @pytest.mark.parametrize("name", Name)
 @pytest.mark.parametrize("at", [0, 3, 14])
 def test_a_state_put_back_goes_on_bit_for_bit(name: Name, at: int) -> None:

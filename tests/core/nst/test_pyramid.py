@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,15 +17,20 @@ from core.nst.pyramid import scales
         (512, "off", (512,)),
         (512, "128:2", (128, 256, 512)),
         (512, "256:2", (256, 512)),
-        (500, "128:2", (250, 500)),
+        (500, "128:2", (128, 253, 500)),
+        (700, "64:2", (64, 142, 315, 700)),
+        (1000, "64:2", (64, 127, 253, 503, 1000)),
+        (90, "64:2", (90,)),
+        (91, "64:2", (64, 91)),
+        (64, "128:2", (64,)),
         (256, "256:2", (256,)),
         (100, "128:2", (100,)),
         (1024, "256:2", (256, 512, 1024)),
-        (512, "128:1.42", (179, 254, 361, 512)),
-        (512, "200:1.5", (228, 341, 512)),
+        (512, "128:1.42", (128, 181, 256, 362, 512)),
+        (512, "200:1.5", (200, 320, 512)),
     ],
 )
-def test_scales_go_down_by_the_ratio_and_not_below_the_smallest(
+def test_scales_begin_at_the_smallest_and_grow_by_about_the_ratio(
     size: int, pyramid: str, expected: tuple[int, ...]
 ) -> None:
     assert scales(size, pyramid) == expected
@@ -34,4 +41,10 @@ def test_scales_grow_to_the_size(size: int, smallest: int, ratio: float) -> None
     found = scales(size, f"{smallest}:{ratio}")
     assert found[-1] == size
     assert list(found) == sorted(set(found))
-    assert all(side >= smallest for side in found[:-1])
+    if len(found) > 1:
+        assert found[0] == smallest
+        for below, above in pairwise(found):
+            # At worst the growth lies in the middle between two whole powers of the ratio.
+            assert ratio**0.5 - 0.1 < above / below < ratio**1.5 + 0.1
+    else:
+        assert size / smallest < ratio**0.5 + 0.01

@@ -13,11 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import save
 
 from core.errors import CheckpointMismatch, InvalidRequest, LossNotFinite
 from core.labels import check_areas, regions_of
 from core.nst import VGG19, Pictures, Step, pick_device, stylize
-from core.nst.devices import pick_dtype
+from core.nst.devices import be_exact, on_cpu, pick_dtype
 from core.nst.losses import gram
 from core.nst.objective import EVERYTHING
 from core.nst.scale import make_scale
@@ -41,6 +42,12 @@ def run(network: VGG19, pictures: Pictures = PICTURES, **given: Any) -> list[Ste
 
 def resized(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
+
+
+def two_halves(width: int, height: int) -> Image.Image:
+    mask = Image.new("RGB", (width, height), "red")
+    mask.paste("blue", (0, 0, width // 2, height))
+    return mask
 
 
 def test_it_starts_at_the_content_and_yields_a_record_per_update(tiny_network: VGG19) -> None:
@@ -141,7 +148,7 @@ def test_the_start_can_be_the_style_or_a_picture_of_ones_own(tiny_network: VGG19
 
 
 RESUMABLE = [
-    {"optimizer": optimizer, "pyramid": "32:1.5", "precision": precision, "color": color}
+    {"optimizer": optimizer, "pyramid": "32:2", "precision": precision, "color": color}
     for optimizer in ("adam", "lbfgs")
     for precision, color in (("float32", "style"), ("bfloat16", "content"), ("int8", "match"))
 ]
@@ -164,23 +171,37 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
             assert torch.equal(step.image, images[step.step])
 
 
-def test_a_checkpoint_of_another_request_is_refused(tiny_network: VGG19) -> None:
-    small = next(stylize(PICTURES, params(), tiny_network)).checkpoint()
-    with pytest.raises(CheckpointMismatch, match="start anew"):
-        next(stylize(PICTURES, params(size=80), tiny_network, resume=small))
-    with pytest.raises(CheckpointMismatch, match="start anew"):
-        next(stylize(PICTURES, params(optimizer="lbfgs"), tiny_network, resume=small))
-    with pytest.raises(CheckpointMismatch, match="cannot be read"):
-        next(stylize(PICTURES, params(), tiny_network, resume=b"junk"))
-    *_, last = stylize(PICTURES, params(pyramid="32:2"), tiny_network)
-    with pytest.raises(CheckpointMismatch, match=r"step 5 at scale 1, and .* 5 at each of 1"):
-        next(stylize(PICTURES, params(), tiny_network, resume=last.checkpoint()))
-    with pytest.raises(CheckpointMismatch, match=r"step 5 at scale 1, and .* 3 at each of 2"):
-        next(
-            stylize(
-                PICTURES, params(pyramid="32:2", steps=3), tiny_network, resume=last.checkpoint()
-            )
-        )
+MASKED = Pictures(CONTENT, [STYLE], None, two_halves(*CONTENT.size), [two_halves(*STYLE.size)])
+
+
+@pytest.mark.parametrize(
+    ("pictures", "given"),
+    [
+        (PICTURES, {"size": 80}),
+        (PICTURES, {"optimizer": "lbfgs"}),
+        (PICTURES, {"steps": 4}),
+        (PICTURES, {"pyramid": "32:2"}),
+        (PICTURES, {"seed": 1}),
+        (PICTURES, {"style_weight": 101}),
+        (Pictures(OTHER, [STYLE]), {}),
+        (Pictures(CONTENT, [OTHER]), {}),
+        (Pictures(CONTENT, [STYLE, OTHER]), {}),
+        (Pictures(CONTENT, [STYLE.transpose(Image.Transpose.FLIP_TOP_BOTTOM)]), {}),
+        (MASKED, {}),
+    ],
+)
+def test_a_checkpoint_of_another_request_is_refused(
+    tiny_network: VGG19, pictures: Pictures, given: dict[str, Any]
+) -> None:
+    saved = next(stylize(PICTURES, params(), tiny_network)).checkpoint()
+    with pytest.raises(CheckpointMismatch, match=r"other pictures or parameters; start anew"):
+        next(stylize(pictures, params(**given), tiny_network, resume=saved))
+
+
+def test_a_checkpoint_that_cannot_be_read_is_refused(tiny_network: VGG19) -> None:
+    for junk in (b"junk", save({"step": torch.tensor(3)})):
+        with pytest.raises(CheckpointMismatch, match=r"start anew|cannot be read"):
+            next(stylize(PICTURES, params(), tiny_network, resume=junk))
 
 
 def test_progress_over_the_scales_never_goes_back_and_ends_at_one(tiny_network: VGG19) -> None:
@@ -212,9 +233,9 @@ def test_a_scale_too_small_for_a_region_is_left_out(tiny_network: VGG19) -> None
     mask.paste("blue", (0, 0, 24, 24))  # of conv5_1's positions 1.1 at 96, and a quarter at 48
     flat = [Image.new("RGB", style.size, name) for style, name in ((STYLE, "red"), (OTHER, "blue"))]
     masked = Pictures(CONTENT, [STYLE, OTHER], content_mask=mask, style_masks=flat)
-    assert run(tiny_network, masked, size=96, pyramid="32:2")[-1].scales == 1
+    assert run(tiny_network, masked, size=96, pyramid="48:2")[-1].scales == 1
     layers = {"style_layers": ["conv2_1"]}
-    assert run(tiny_network, masked, size=96, pyramid="32:2", **layers)[-1].scales == 2
+    assert run(tiny_network, masked, size=96, pyramid="48:2", **layers)[-1].scales == 2
 
 
 @pytest.mark.parametrize("style_weight", [0, 1e3, 1e5])
@@ -362,12 +383,6 @@ def test_the_api_and_the_optimiser_refuse_the_same_masks(tiny_network: VGG19, wi
         assert torch.isfinite(list(stylize(pictures, wanted, tiny_network))[-1].loss.total)
 
 
-def two_halves(width: int, height: int) -> Image.Image:
-    mask = Image.new("RGB", (width, height), "red")
-    mask.paste("blue", (0, 0, width // 2, height))
-    return mask
-
-
 def test_labels_must_match_and_the_odd_one_is_named(tiny_network: VGG19) -> None:
     red, halves = Image.new("RGB", CONTENT.size, "red"), two_halves(*STYLE.size)
     with pytest.raises(InvalidRequest, match=r"content_mask: lacks colours .*: #0000ff"):
@@ -434,7 +449,6 @@ def test_a_picture_survives_the_way_to_a_tensor_and_back() -> None:
 def test_precision_is_as_asked_or_what_the_processor_is_fast_at() -> None:
     assert pick_dtype(Precision.FLOAT32, CPU) == torch.float32
     assert pick_dtype(Precision.BFLOAT16, CPU) == torch.bfloat16
-    assert pick_dtype(Precision.INT8, CPU) == torch.int8
     flags = Path("/proc/cpuinfo").read_text().split()
     expected = torch.float32
     if "avx512_bf16" in flags or "amx_bf16" in flags:
@@ -442,8 +456,40 @@ def test_precision_is_as_asked_or_what_the_processor_is_fast_at() -> None:
     assert pick_dtype(Precision.AUTO, CPU) == expected
 
 
+VNNI, BF16 = {"onednn", "avx2", "avx512_vnni"}, {"onednn", "avx2", "avx512_bf16"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "has", "expected"),
+    [
+        ("auto", {"onednn", "avx2"}, "float32"),
+        ("auto", VNNI, "float32"),
+        ("auto", BF16, "bfloat16"),
+        ("auto", BF16 | VNNI, "int8"),
+        ("auto", {"amx_bf16", "avx512_vnni"}, "bfloat16"),
+        ("int8", VNNI, "int8"),
+        ("int8", BF16, "bfloat16"),
+        ("int8", {"onednn", "avx2"}, "float32"),
+        ("int8", {"avx512_vnni"}, "float32"),
+        ("bfloat16", {"avx2"}, "bfloat16"),
+        ("float32", BF16 | VNNI, "float32"),
+    ],
+)
+def test_8_bits_are_taken_only_where_the_processor_adds_them_up_exactly(
+    asked: str, has: set[str], expected: str
+) -> None:
+    assert on_cpu(Precision(asked), has) is Precision(expected)
+
+
 def test_there_are_convolutions_in_8_bits_on_the_cpu_alone() -> None:
     assert pick_dtype(Precision.INT8, torch.device("cuda")) == torch.bfloat16
+
+
+def test_on_cuda_float32_is_float32_and_sums_are_the_same_each_time() -> None:
+    be_exact(torch.device("cuda"))
+    assert torch.backends.cudnn.conv.fp32_precision == "ieee"  # type: ignore[attr-defined]
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
 
 
 def test_an_unknown_device_is_refused() -> None:
