@@ -54,7 +54,7 @@ def test_it_says_where_it_is_and_the_command_it_suggests_ends_in_a_picture(
         Image.open(ROOT / "samples" / name) for name in ("photos/cat.jpg", "styles/woodblock.jpg")
     )
     weights = Settings().weights_dir / Network.NORMALIZED.filename
-    content, style = judge.losses(picture, photo, painting, weights)
+    content, style = judge.losses(picture, photo, [painting], weights)
     assert job["progress"]["loss"]["content"] == pytest.approx(content, rel=0.02)
     assert job["progress"]["loss"]["style"] == pytest.approx(style, rel=0.02)
     # Without a style weight nothing changes: that is the style term the content starts with.
@@ -64,7 +64,7 @@ def test_it_says_where_it_is_and_the_command_it_suggests_ends_in_a_picture(
     assert job["progress"]["loss"]["style"] < start["style"] / 5
     # And it is still the photograph: nearer to it than another photograph is.
     other = Image.open(ROOT / "samples" / "photos" / "coffee.jpg").resize(picture.size)
-    assert content < judge.losses(other, photo, painting, weights)[0]
+    assert content < judge.losses(other, photo, [painting], weights)[0]
 
 
 def test_every_part_reports_ready(running: Service) -> None:

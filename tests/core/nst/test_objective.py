@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from core.nst import VGG19
-from core.nst.objective import Objective
+from core.nst.objective import Masks, Objective
+from core.nst.regions import read_mask
 from core.params import StyleParams
 
 
@@ -40,6 +42,21 @@ def test_the_gradient_is_that_of_the_total(
     (expected,) = torch.autograd.grad(total, image)
     loss, gradient = objective.with_gradient(image)
     torch.testing.assert_close(loss.total, total)
+    torch.testing.assert_close(gradient, expected, check_dtype=False, rtol=1e-6, atol=0)
+
+
+def test_the_gradient_is_that_of_the_total_with_regions_too(tiny_network: VGG19) -> None:
+    network = tiny_network.using(torch.float64)
+    content, style = random_picture(40, 52, seed=0), random_picture(48, 36, seed=1)
+    mask = Image.new("RGB", (30, 30), "red")
+    mask.paste("blue", (0, 0, 11, 30))  # in the middle of a position, at all layers
+    masks = Masks(
+        read_mask(mask, (52, 40), network.device), (read_mask(mask, (36, 48), network.device),)
+    )
+    objective = Objective(network, content, [style], StyleParams(), masks)
+    image = random_picture(40, 52, seed=2).requires_grad_()
+    (expected,) = torch.autograd.grad(objective(image).total, image)
+    _, gradient = objective.with_gradient(image)
     torch.testing.assert_close(gradient, expected, check_dtype=False, rtol=1e-6, atol=0)
 
 
