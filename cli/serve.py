@@ -156,6 +156,6 @@ def _is_ready(address: str) -> bool:
 
 def _example(address: str) -> str:
     return (
-        "curl -F content=@samples/photos/cat.jpg -F style=@samples/styles/woodblock.jpg "
+        "curl -F content=@samples/photos/cat.jpg -F style=@samples/styles/embers.jpg "
         f"-F size=256 {address}/jobs"
     )

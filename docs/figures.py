@@ -6,9 +6,11 @@ Each figure is a row of pictures that differ in one parameter. They are made fro
 
 from __future__ import annotations
 
+import argparse
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,26 +38,38 @@ class Figure:
     #: The parameters of each picture; its caption says them.
     variants: Sequence[Mapping[str, Any]]
     content: str = "cat"
-    styles: Sequence[str] = ("woodblock",)
+    styles: Sequence[str] = ("embers",)
     common: Mapping[str, Any] = field(default_factory=dict)
 
 
 FIGURES = (
     Figure("presets", [{"preset": p} for p in ("fast", "balanced", "fine", "gatys2015")]),
-    Figure("style_weight", [{"style_weight": w} for w in (3, 30, 300, 1000, 10000)]),
+    Figure("steps", [{"steps": n} for n in (5, 15, 60, 240)]),
+    Figure("content_weight", [{"content_weight": w} for w in (0, 0.3, 3, 30)]),
+    Figure("style_weight", [{"style_weight": w} for w in (1, 5, 20, 100, 1000)]),
     Figure("optimizer", [{"optimizer": "lbfgs"}, {"optimizer": "adam"}], common={"steps": 100}),
+    Figure(
+        "learning_rate",
+        [{"learning_rate": rate} for rate in (0.005, 0.02, 0.1)],
+        common={"optimizer": "adam", "steps": 100},
+    ),
     Figure("init", [{"init": start} for start in ("content", "style", "noise")]),
+    Figure("seed", [{"seed": n} for n in (0, 1, 2)], common={"init": "noise"}),
     Figure("pyramid", [{"pyramid": p} for p in ("off", "128:2", "64:2")]),
     Figure("pooling", [{"pooling": p} for p in ("max", "average")]),
     Figure("padding", [{"padding": p} for p in ("zero", "replicate")]),
     Figure("style_scale", [{"style_scale": s} for s in (0.5, 1, 2)], styles=["mosaic"]),
-    Figure("tv_weight", [{"tv_weight": w} for w in (0, 1000, 10000)]),
+    Figure("tv_weight", [{"tv_weight": w} for w in (0, 30, 300, 3000)]),
     Figure(
         "style_layers",
         [
             {"style_layers": layers}
             for layers in ("conv1_1,conv2_1", "conv3_1,conv4_1", "conv4_1,conv5_1")
         ],
+    ),
+    Figure(
+        "style_layer_weights",
+        [{"style_layer_weights": weights} for weights in ("4,2,1,1,1", "1,1,1,1,1", "1,1,1,2,4")],
     ),
     Figure(
         "content_layers", [{"content_layers": name} for name in ("conv2_2", "conv4_2", "conv5_1")]
@@ -113,9 +127,35 @@ def masked(network: VGG19) -> Image.Image:
     return row([*small, result], ["content", "content_mask", "result"])
 
 
+def started(network: VGG19) -> Image.Image:
+    """A picture to start from, and the pictures that come of it and of the photograph."""
+    content, own = (read(SAMPLES / "photos" / f"{name}.jpg") for name in ("cat", "rocket"))
+    style = read(SAMPLES / "styles" / "embers.jpg")
+    chosen = {"size": _SIZE, "preset": "fast", "pyramid": "off"}
+    results = []
+    for init, image in (("content", None), ("image", own)):
+        pictures = Pictures(content, [style], init_image=image)
+        params = parse_params({**chosen, "init": init})
+        results.append(last(stylize(pictures, params, network)).picture())
+    return row(
+        [own.resize(results[0].size), *results], ["init_image", "init=content", "init=image"]
+    )
+
+
+def sizes(network: VGG19) -> Image.Image:
+    """The same request at several sizes, all shown at one."""
+    paths = SAMPLES / "photos" / "cat.jpg", SAMPLES / "styles" / "embers.jpg"
+    asked = (256, 512, 1024)
+    results = [
+        painted(network, paths[0], paths[1:], {"preset": "fast", "size": size}) for size in asked
+    ]
+    shown = [result.resize(results[1].size, Image.Resampling.LANCZOS) for result in results]
+    return row(shown, [f"size={size}" for size in asked])
+
+
 def before_after(network: VGG19) -> Image.Image:
     """The first picture of the README: all defaults."""
-    paths = SAMPLES / "photos" / "cat.jpg", SAMPLES / "styles" / "woodblock.jpg"
+    paths = SAMPLES / "photos" / "cat.jpg", SAMPLES / "styles" / "embers.jpg"
     content, style = (read(path) for path in paths)
     result = painted(network, paths[0], paths[1:], {})
     width = round(style.width * result.height / style.height)
@@ -137,17 +177,31 @@ def row(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image
     return sheet
 
 
+def drawn(network: VGG19, figure: Figure) -> Image.Image:
+    """A figure with its captions."""
+    captions = [", ".join(f"{k}={v}" for k, v in each.items()) for each in figure.variants]
+    return row([paint(network, figure, each) for each in figure.variants], captions)
+
+
+#: What is to be drawn, by the name of its file.
+SHEETS: dict[str, Callable[[VGG19], Image.Image]] = {
+    **{figure.name: partial(drawn, figure=figure) for figure in FIGURES},
+    "masks": masked,
+    "init_image": started,
+    "size": sizes,
+    "before-after": before_after,
+}
+
+
 def main() -> None:
-    """Make every figure anew."""
-    directory = Settings().weights_dir
-    network = load_network(Network.NORMALIZED, directory, pick_device())
+    """Read the command line, and make figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SHEETS)}")
+    names = parser.parse_args().names or list(SHEETS)
+    network = load_network(Network.NORMALIZED, Settings().weights_dir, pick_device())
     IMAGES.mkdir(exist_ok=True)
-    for figure in FIGURES:
-        captions = [", ".join(f"{k}={v}" for k, v in each.items()) for each in figure.variants]
-        sheet = row([paint(network, figure, each) for each in figure.variants], captions)
-        sheet.save(IMAGES / f"{figure.name}.jpg", quality=88)
-    masked(network).save(IMAGES / "masks.jpg", quality=88)
-    before_after(network).save(IMAGES / "before-after.jpg", quality=90)
+    for name in names:
+        SHEETS[name](network).save(IMAGES / f"{name}.jpg", quality=88)
 
 
 if __name__ == "__main__":

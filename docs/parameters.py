@@ -14,7 +14,7 @@ PAGE = Path(__file__).with_suffix(".md")
 _HEAD = """# Parameters
 
 The same names, defaults and bounds hold for the form fields of `POST /jobs`, the options of `easel stylize`
-(`style_weight` is `--style-weight` there) and `core.params.StyleParams` in Python. Lists are written with commas.
+(`style_weight` is `--style-weight` there, and `format` is the ending of OUTPUT) and `core.params.StyleParams` in Python. Lists are written with commas.
 [The algorithm](algorithm.md) shows what the most important ones do. This page is written by
 `python -m docs.parameters`.
 

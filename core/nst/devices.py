@@ -42,7 +42,8 @@ def be_exact(device: torch.device) -> None:
 def pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """What the network computes in; ``auto`` is the fastest that the device has units for.
 
-    Convolutions in 8 bits are there for the CPU only; a GPU computes them in bfloat16.
+    Departure: steps are rounded to bfloat16 where that is fast; targets and the result's
+    losses are in float32. In 8 bits only the CPU computes; a GPU takes bfloat16 instead.
     """
     if device.type == "cuda":
         if precision is Precision.AUTO:

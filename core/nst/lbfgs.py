@@ -18,6 +18,8 @@ class LBFGS:
     eq. 3.4); nearly always the first is taken, so that a step costs one
     evaluation. The loss never rises, and a step that is not finite is made shorter.
 
+    The paper says L-BFGS and no more; what is chosen here is in docs/algorithm.md.
+
     Pixels at a bound that would only go beyond it are left out of the direction, and
     the others are stopped at theirs: Bertsekas, "Projected Newton Methods for
     Optimization Problems with Simple Constraints" (1982), with this H.

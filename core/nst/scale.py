@@ -57,7 +57,11 @@ class Scale:
         return replace(self, objective=self.objective.with_content(times))
 
     def start(self) -> Tensor:
-        """The picture that the optimiser starts from: (1, 3, H, W), or grey (1, 1, H, W)."""
+        """The picture that the optimiser starts from: (1, 3, H, W), or grey (1, 1, H, W).
+
+        Departure: by default the content, where the paper starts from white noise. That
+        keeps the composition, and needs fewer steps.
+        """
         kind = self.params.init
         if kind is Init.NOISE:
             # Drawn on the CPU, so that a seed means the same on every device.
@@ -161,7 +165,10 @@ def _recolour(style: Tensor, content: Tensor, params: StyleParams) -> Tensor:
 
 
 def _sizes(pictures: Pictures, params: StyleParams) -> list[tuple[int, int]]:
-    """Width and height that the content and the styles are used at."""
+    """Width and height that the content and the styles are used at.
+
+    Departure: a style picture keeps its shape; the paper gives it the content's.
+    """
     content = params.scaled_size(pictures.content.size, "content")
     return [content, *(params.style_size(style.size) for style in pictures.styles)]
 

@@ -21,7 +21,8 @@ IMAGENET_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 
 #: What the output of each average pool is multiplied by, so that the layer after
 #: it has the mean activation that it has with max pooling, for which the weights
-#: are normalised. Measured over seven pictures at 256 and 512 pixels.
+#: are normalised. Measured over seven pictures at 256 and 512 pixels. Departure: the paper
+#: does not say what it did about that.
 AVERAGE_POOL_FACTORS = {"conv2_1": 1.21, "conv3_1": 1.36, "conv4_1": 1.31, "conv5_1": 1.91}
 
 #: The Gram matrices of one style picture at one scale are 2.3 MiB.

@@ -51,7 +51,7 @@ def test_it_says_where_it_is_and_the_command_it_suggests_ends_in_a_picture(
     assert max(picture.size) == 128
     # What the job says of its picture is what somebody else would measure.
     photo, painting = (
-        Image.open(ROOT / "samples" / name) for name in ("photos/cat.jpg", "styles/woodblock.jpg")
+        Image.open(ROOT / "samples" / name) for name in ("photos/cat.jpg", "styles/embers.jpg")
     )
     weights = Settings().weights_dir / Network.NORMALIZED.filename
     content, style = judge.losses(picture, photo, [painting], weights)
@@ -159,7 +159,7 @@ def test_a_second_service_in_the_same_place_is_refused_with_the_remedy(
 
 def post_sample(service: Service, samples: Path, **fields: object) -> dict[str, Any]:
     answer = service.post(
-        samples / "photos" / "cat.jpg", samples / "styles" / "woodblock.jpg", **fields
+        samples / "photos" / "cat.jpg", samples / "styles" / "embers.jpg", **fields
     )
     assert answer.status_code == 202, answer.text
     job: dict[str, Any] = answer.json()
@@ -171,7 +171,7 @@ def post_when_up(service: Service, samples: Path) -> dict[str, Any]:
     while True:
         answer = service.post(
             samples / "photos" / "cat.jpg",
-            samples / "styles" / "woodblock.jpg",
+            samples / "styles" / "embers.jpg",
             size=64,
             steps=3,
         )

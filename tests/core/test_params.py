@@ -12,7 +12,7 @@ from core.params import MIN_SIDE, Preset, StyleParams, parse_params
 
 def test_the_defaults_are_the_documented_ones() -> None:
     params = parse_params({})
-    assert (params.size, params.content_weight, params.style_weight) == (512, 1, 100)
+    assert (params.size, params.content_weight, params.style_weight) == (512, 1, 20)
 
 
 def test_text_fields_become_numbers() -> None:
