@@ -21,7 +21,7 @@ const PRESETS = {
 const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192];
 
 const SLIDERS = {
-  style_weight: { title: "Balance", ends: ["Keep the photograph", "Paint it boldly"], values: [1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000, 20000, 50000, 100000] },
+  style_weight: { title: "Balance", ends: ["Keep the photograph", "Paint it boldly"], values: [1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000] },
   size: { title: "Size", ends: ["Small and quick", "Large and slow"], values: SIZES.filter((size) => size <= about.max_size) },
   steps: { title: "Steps", ends: ["A sketch", "Worked out"], values: [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 500, 700, 1000] },
   style_scale: { title: "Style scale", ends: ["Fine strokes", "Broad strokes"], values: [0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4] },
