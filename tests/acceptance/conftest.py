@@ -15,13 +15,28 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import torch
 
 from cli.ports import free_port as free_port
+from core.nst import VGG19, fetch_weights, load_network
+from core.params import Network
 from core.settings import Settings
 from tests.faults.log import Log
 
 #: Long enough for a slow machine to fetch the weights and import torch.
 PATIENCE_SECONDS = 180
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The paper's network, as a file."""
+    return fetch_weights(Network.NORMALIZED, Settings().weights_dir, list)
+
+
+@pytest.fixture(scope="session")
+def network(weights: Path) -> VGG19:
+    """The paper's network."""
+    return load_network(Network.NORMALIZED, weights.parent, torch.device("cpu"))
 
 
 class Service:

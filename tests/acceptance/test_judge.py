@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
 
 from core.encoding import encode
-from core.nst import VGG19, Pictures, fetch_weights, load_network, stylize
-from core.params import Network, PictureFormat, StyleParams
-from core.settings import Settings
+from core.nst import VGG19, Pictures, stylize
+from core.params import PictureFormat, StyleParams
 from tests.acceptance.judge import Eyes, losses
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
@@ -22,16 +20,6 @@ PAINTINGS = [
     Image.open(SAMPLES / "styles" / f"{name}.jpg").convert("RGB").resize((512, 512))
     for name in ("woodblock", "swirls")
 ]
-
-
-@pytest.fixture(scope="module")
-def weights() -> Path:
-    return fetch_weights(Network.NORMALIZED, Settings().weights_dir, list)
-
-
-@pytest.fixture(scope="module")
-def network(weights: Path) -> VGG19:
-    return load_network(Network.NORMALIZED, weights.parent, torch.device("cpu"))
 
 
 def split(size: tuple[int, int], at: float) -> Image.Image:
