@@ -37,6 +37,7 @@ def accept(
 
     Raises:
         IdempotencyKeyReused: the key stands for another request.
+        InvalidRequest: no worker has the memory for it.
         QueueFull, TooManyJobs: there is no room, by the terms of the admission.
         ServiceUnavailable: a store is away; nothing is left of the job.
     """
@@ -49,6 +50,7 @@ def accept(
         made = services.store.recall(key)
         if made is not None:
             return made, True
+    admission.check_memory(submission.params, submission.pixels)
     job_id = new_job_id()
     # What it needs is held, then written, then named in the record, then announced:
     # each step needs the one before.

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from api import (
     about,
@@ -82,7 +83,6 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.add_middleware(BodyLimit, limits=services.settings)
     app.add_middleware(Methods, routes=app.router.routes)
     app.add_middleware(Polls)
-    _let_pages_in(app, services.settings.cors_origins)
     app.state.services = services
     app.state.live = live
     app.state.rates = rates
@@ -101,16 +101,17 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     ]
     describe(app)
     # Round Starlette's own outermost layer, which answers what nobody expected.
-    app.middleware_stack = Envelope(app.build_middleware_stack(), metrics)
+    let_in = _let_pages_in(app.build_middleware_stack(), services.settings.cors_origins)
+    app.middleware_stack = Envelope(let_in, metrics)
     return app
 
 
-def _let_pages_in(app: FastAPI, origins: tuple[str, ...]) -> None:
+def _let_pages_in(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
     """Let the pages of other origins read our answers."""
     if not origins:
-        return
-    app.add_middleware(
-        CORSMiddleware,
+        return app
+    return CORSMiddleware(
+        app,
         allow_origins=origins,
         allow_methods=["GET", "HEAD", "POST", "DELETE"],
         allow_headers=[

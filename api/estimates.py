@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from pydantic import BaseModel, Field
 
 from api.deps import Services
 from api.uploads import Submission
 from core.admission import Admission
+from core.forecast import Forecast
 from core.params import StyleParams
 
 
@@ -28,25 +27,22 @@ class Estimate(BaseModel):
 
 
 def estimate(
-    submission: Submission, pixels: int, admission: Admission, services: Services
+    submission: Submission, admission: Admission, forecast: Forecast, services: Services
 ) -> Estimate:
     """The estimate for a submission that was checked.
 
     Args:
         submission: what was posted.
-        pixels: of its largest picture, at the size asked for.
         admission: the terms, with the workers that are alive.
+        forecast: when they become free.
         services: to ask how busy they are.
     """
     load = services.store.load(admission.caller, admission.max_jobs_per_caller)
-    start_seconds = None
-    if admission.workers and load.run_seconds is not None:
-        rounds = math.ceil(load.queued / len(admission.workers))
-        start_seconds = round(rounds * load.run_seconds, 1)
+    seconds = forecast.wait(load.queued)
     return Estimate(
         params=submission.params,
-        memory_bytes=admission.memory_needed(submission.params, pixels),
+        memory_bytes=admission.memory_needed(submission.params, submission.pixels),
         queue_position=load.queued,
-        start_seconds=start_seconds,
+        start_seconds=None if seconds is None else round(seconds, 1),
         run_seconds=None if load.run_seconds is None else round(load.run_seconds, 1),
     )

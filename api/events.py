@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import lru_cache
@@ -22,6 +23,9 @@ router = APIRouter(tags=["jobs"])
 
 #: A comment is sent so often, so that nothing on the way takes the connection for dead.
 _PING_SECONDS = 15
+
+#: The place in the queue changes without an event of the job's: it is looked up so often.
+_LOOK_SECONDS = 2
 
 #: No empty line behind it, which some clients take for an event.
 _PING = b": ping\n"
@@ -70,9 +74,10 @@ async def job_events(
 ) -> Response:
     """Follow the job: `queued started progress preview succeeded failed canceled`.
 
-    Each event's data is the Job as it was then. The stream ends after the last event.
+    While it waits, another `queued` tells of each new place in the queue. Each event's data
+    is the Job as it was then. The stream ends after the last event.
     """
-    after = last_event_id if last_event_id and re.fullmatch(r"\d+-\d+", last_event_id) else ""
+    after = last_event_id if last_event_id and _is_event(last_event_id) else ""
     if snapshot.done and after and order_of(after) >= order_of(snapshot.event):
         return Response(status_code=204)  # which makes an EventSource stop
     return StreamingResponse(
@@ -82,24 +87,72 @@ async def job_events(
     )
 
 
+def _is_event(text: str) -> bool:
+    """Whether it can be the id of an event: two numbers of 64 bits."""
+    found = re.fullmatch(r"(\d{1,20})-(\d{1,20})", text)
+    return found is not None and max(int(found[1]), int(found[2])) < 2**64
+
+
 async def _stream(snapshot: Snapshot, live: Live, after: str) -> AsyncIterator[bytes]:
     yield _PING  # the client is told at once that it is connected
+    client = _Client(snapshot, live)
     with live.broadcast.listen(snapshot.id, after) as listener:
         for event in await _missed(snapshot, live, after):
             listener.tell(event)
         while not listener.closed:
-            events = await listener.wait(_PING_SECONDS)
+            events = await listener.wait(client.patience)
             for event in events:
-                if event.name == GONE:
-                    return
-                starts_at = live.reader.start_of(_position(event))
-                yield _written(event, snapshot.id, snapshot.record["params"], starts_at)
-                if event.name in FINAL:
+                if event.name != GONE:
+                    yield client.tell(event)
+                if event.final:
                     return
             if not events:
-                yield _PING
-                if await _is_gone(snapshot.id, live):
+                said = await client.look()
+                if said is None:
                     return
+                if said:
+                    yield said
+
+
+class _Client:
+    """What the client of one stream was told, and when."""
+
+    def __init__(self, snapshot: Snapshot, live: Live) -> None:
+        self._snapshot = snapshot
+        self._live = live
+        self._place = snapshot.position
+        self._told_at = time.monotonic()
+
+    @property
+    def patience(self) -> float:
+        """How long to wait for an event before looking at the job."""
+        return _PING_SECONDS if self._place is None else _LOOK_SECONDS
+
+    def tell(self, event: Event) -> bytes:
+        """An event, with the Job as it was then."""
+        self._place, self._told_at = _position(event), time.monotonic()
+        params = self._snapshot.record["params"]
+        return _written(event, self._snapshot.id, params, self._live.reader.start_of(self._place))
+
+    async def look(self) -> bytes | None:
+        """What is to be said where there was no event; None if the job is gone."""
+        try:
+            now = await self._live.reader.get(self._snapshot.id)
+        except JobNotFound:
+            return None
+        except ServiceUnavailable:
+            return self._ping()
+        if now.position in (None, self._place):
+            return self._ping()
+        self._place, self._told_at = now.position, time.monotonic()
+        return format_sse_event(data_str=now.document(), event="queued", id=now.event)
+
+    def _ping(self) -> bytes:
+        """A comment, if it is time for one; else nothing."""
+        if time.monotonic() - self._told_at < _PING_SECONDS:
+            return b""
+        self._told_at = time.monotonic()
+        return _PING
 
 
 async def _missed(snapshot: Snapshot, live: Live, after: str) -> list[Event]:
@@ -113,7 +166,8 @@ async def _missed(snapshot: Snapshot, live: Live, after: str) -> list[Event]:
         if not events:
             snapshot = await live.reader.get(snapshot.id)
     except (ServiceUnavailable, JobNotFound):
-        return []
+        # Of a job that has ended the listener will hear nothing more.
+        return [_present(snapshot)] if snapshot.done else []
     if not events and order_of(snapshot.event) > order_of(after):
         return [_present(snapshot)]
     return events
@@ -123,16 +177,6 @@ def _present(snapshot: Snapshot) -> Event:
     status = snapshot.record["status"]
     name = "started" if status == "running" else status
     return Event(snapshot.event, name, snapshot.record)
-
-
-async def _is_gone(job_id: str, live: Live) -> bool:
-    try:
-        await live.reader.get(job_id)
-    except JobNotFound:
-        return True
-    except ServiceUnavailable:
-        return False
-    return False
 
 
 def _position(event: Event) -> int | None:

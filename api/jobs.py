@@ -58,11 +58,10 @@ async def create_job(
 
     Everything that can be refused is refused here, and then nothing is stored.
     """
-    admission.check_memory(submission.params, submission.pixels)
     if submission.validate_only:
-        found = await run_in_threadpool(
-            estimate, submission, submission.pixels, admission, services
-        )
+        admission.check_memory(submission.params, submission.pixels)
+        forecast = await live.reader.forecast()
+        found = await run_in_threadpool(estimate, submission, admission, forecast, services)
         return JSONResponse(found.model_dump(mode="json"))
     job, replayed = await run_in_threadpool(
         accept, submission, admission, key, services, request_id_of(request)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from api.callers import CallerDep
 from api.deps import ServicesDep
 from api.documents import job_document
+from api.live import LiveDep
 from api.problems import problems
 from api.schemas import JobView
 from core.jobs import JobStatus
@@ -34,9 +37,10 @@ class JobPage(BaseModel):
 
 
 @router.get("/jobs", operation_id="list_jobs", response_model=JobPage, responses=problems(422, 503))
-def list_jobs(
+async def list_jobs(
     caller: CallerDep,
     services: ServicesDep,
+    live: LiveDep,
     status: Annotated[
         list[JobStatus] | None,
         Query(description="Only jobs in this state; give it several times for several states."),
@@ -52,19 +56,24 @@ def list_jobs(
     Following `next_cursor` to its end shows every job once that was there at the beginning,
     however many are posted meanwhile.
     """
-    page = services.store.listing.page(
+    page = await run_in_threadpool(
+        services.store.listing.page,
         caller.name,
         status or tuple(JobStatus),
         limit=limit,
         behind=cursor,
     )
-    items = ",".join(_document(record, place) for record, place in page.jobs)
+    if any(place is not None for _, place in page.jobs):
+        await live.reader.forecast()
+    items = ",".join(
+        _document(record, place, live.reader.start_of(place)) for record, place in page.jobs
+    )
     next_cursor = json.dumps(page.jobs[-1][0]["id"] if page.more else None)
     return Response(
         f'{{"items":[{items}],"next_cursor":{next_cursor}}}', media_type="application/json"
     )
 
 
-def _document(record: Mapping[str, str], place: int | None) -> str:
+def _document(record: Mapping[str, str], place: int | None, starts_at: datetime | None) -> str:
     with reading(record):
-        return job_document(record, place)
+        return job_document(record, place, starts_at)

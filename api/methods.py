@@ -49,10 +49,13 @@ class Methods:
 
     async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
         answered = False
+        inner = {**scope, "method": "GET"}
 
         async def without_body(message: Message) -> None:
             nonlocal answered
             if message["type"] == "http.response.start":
+                if "route" in inner:  # which metrics count it under
+                    scope["route"] = inner["route"]
                 await send(message)
                 await send({"type": "http.response.body", "body": b""})
                 answered = True
@@ -61,4 +64,4 @@ class Methods:
             # A stream goes on until its reader is gone; of this one nobody reads.
             return {"type": "http.disconnect"} if answered else await receive()
 
-        await self._app({**scope, "method": "GET"}, heard, without_body)
+        await self._app(inner, heard, without_body)

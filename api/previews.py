@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from api.conditional import etag_matches, not_modified
 from api.deps import Services, ServicesDep
 from api.documents import Snapshot
-from api.live import LiveDep, ShownSnapshotDep
+from api.live import Live, LiveDep, ShownSnapshotDep
 from api.problems import problems
 from core.errors import BlobCorrupt, BlobNotFound, ResultExpired
 from core.previews import NoPreviewYet
@@ -45,6 +45,21 @@ async def get_preview(
     request: Request,
 ) -> Response:
     """The newest preview of the picture; once the job has succeeded, of the finished one."""
+    answer = await _newest(snapshot, services, live, request)
+    if answer is None:  # it may have just ended, and have another one now
+        answer = await _newest(await live.reader.get(snapshot.id), services, live, request)
+    if answer is None:
+        raise NoPreviewYet(
+            f"the last preview of job {snapshot.id} was removed, and no worker goes on with it "
+            "yet; ask again when it runs"
+        )
+    return answer
+
+
+async def _newest(
+    snapshot: Snapshot, services: Services, live: Live, request: Request
+) -> Response | None:
+    """The answer; None if the preview has gone although the job has not ended."""
     version = int(snapshot.record.get("preview_version", "0"))
     finished = snapshot.record.get("preview") if snapshot.done else None
     if not version and finished is None:
@@ -54,8 +69,8 @@ async def get_preview(
     if etag_matches(request, tag):
         return not_modified(headers)
     data = await (live.preview(snapshot.id) if finished is None else _kept(finished, services))
-    if data is None and not snapshot.done:  # it has just ended, and has another one now
-        return await get_preview(await live.reader.get(snapshot.id), services, live, request)
+    if data is None and not snapshot.done:
+        return None
     if data is None:
         raise ResultExpired(f"the preview of job {snapshot.id} was removed; submit the job again")
     return Response(data, media_type="image/jpeg", headers=headers)

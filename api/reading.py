@@ -68,6 +68,7 @@ class JobReader:
         """The same, for who has something else to do until it has come."""
         future = self._wanted.get(job_id)
         if future is not None:
+            self._go_on()
             return future
         future = asyncio.get_running_loop().create_future()
         future.add_done_callback(_seen)
@@ -75,9 +76,12 @@ class JobReader:
             future.set_exception(not_found(job_id))
             return future
         self._wanted[job_id] = future
+        self._go_on()
+        return future
+
+    def _go_on(self) -> None:
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read())
-        return future
 
     async def _read(self) -> None:
         while self._wanted:
@@ -115,13 +119,22 @@ class JobReader:
                 return
         future.set_result(snapshot)
 
+    async def forecast(self) -> Forecast:
+        """When workers become free, as of a second ago at most.
+
+        Raises:
+            RedisUnavailable: Redis is away.
+        """
+        with redis_outages():
+            return await self._look_ahead()
+
     def start_of(self, position: int | None) -> datetime | None:
         """When the job at that place of the queue will probably be started."""
         if self._forecast is None or position is None:
             return None
         return self._forecast.start(position)
 
-    async def _look_ahead(self) -> None:
+    async def _look_ahead(self) -> Forecast:
         """Make the forecast anew, unless it is fresh."""
         now = datetime.now(UTC)
         if self._forecast is None or now - self._forecast.at > _FRESH:
@@ -134,6 +147,7 @@ class JobReader:
                 None if run_seconds is None else float(run_seconds),
                 [(float(since), progress) for since, progress in running],
             )
+        return self._forecast
 
 
 def _seen(future: asyncio.Future[Snapshot]) -> None:

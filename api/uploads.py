@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from api.deps import Services, ServicesDep
 from core.errors import FieldError, InvalidRequest
 from core.params import StyleParams, parse_params
+from core.presets import PRESETS
 from core.uploads import (
     FILE_FIELDS,
     MAX_FILES,
@@ -74,7 +75,7 @@ class Submission:
 
 async def _read_submission(request: Request, services: ServicesDep) -> Submission:
     content_type = request.headers.get("content-type", "")
-    if not content_type.startswith("multipart/form-data"):
+    if not content_type.lower().startswith("multipart/form-data"):
         raise HTTPException(
             415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
         )
@@ -137,9 +138,10 @@ def _check_form(
             errors.append(FieldError(field, each))
         else:
             uploads[field].append(Upload(field, each))
-    validate_only = fields.pop("validate_only", "false")
+    given = fields.pop("validate_only", "false")
+    validate_only = str(given).lower()  # generated Python clients send True and False
     if validate_only not in ("true", "false"):
-        errors.append(FieldError("validate_only", f"{validate_only!r} is neither true nor false"))
+        errors.append(FieldError("validate_only", f"{given!r} is neither true nor false"))
     text = _only_text(fields)
     url, events = text.pop(URL_FIELD, None), text.pop(EVENTS_FIELD, None)
     webhook, wrong = read_webhook(url, events, services.guard)
@@ -164,12 +166,19 @@ def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, str]:
     }
 
 
+#: What the preset or the optimiser says unless it is given. A client made from a schema sends
+#: every default that it finds there, and what is given wins over the preset.
+_RESOLVED = sorted({name for preset in PRESETS.values() for name in preset} | {"learning_rate"})
+
+
 def form_schema() -> dict[str, Any]:
     """The OpenAPI request body: the files, and every parameter."""
     schema = StyleParams.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     files = {field: _file_schema(field) for field in FILE_FIELDS}
     schema["title"] = "JobRequest"
+    for name in _RESOLVED:
+        del schema["properties"][name]["default"]
     options = {
         "validate_only": {
             "type": "boolean",

@@ -18,6 +18,10 @@ from api.live import Live
 #: The longest that a request waits, in seconds.
 LONGEST_WAIT = 60
 
+#: The place in the queue, and whether a webhook was delivered, change without an event of
+#: the job's: they are looked up so often.
+_LOOK_SECONDS = 1.0
+
 #: Between which seconds a client is told to ask again.
 _SOONEST, _LATEST = 1, 30
 
@@ -49,7 +53,8 @@ async def wait_until(
         await live.broadcast.ready()
         snapshot = await live.reader.get(snapshot.id)  # it may have changed before that
         while not enough(snapshot) and not listener.closed and clock() < deadline:
-            await listener.wait(deadline - clock())
+            left = deadline - clock()
+            await listener.wait(left if only_final else min(left, _LOOK_SECONDS))
             snapshot = await live.reader.get(snapshot.id)
     return snapshot
 

@@ -23,11 +23,17 @@ class Forecast:
 
         None where nobody can know: no worker is there, or no run has ended yet.
         """
+        seconds = self.wait(position)
+        if seconds is None:
+            return None
+        return (self.at + timedelta(seconds=seconds)).replace(microsecond=0)
+
+    def wait(self, position: int) -> float | None:
+        """Likewise, in how many seconds."""
         if not self.free_in or (self.run_seconds is None and position):
             return None
         rounds, worker = divmod(position, len(self.free_in))
-        seconds = self.free_in[worker] + rounds * (self.run_seconds or 0.0)
-        return (self.at + timedelta(seconds=seconds)).replace(microsecond=0)
+        return self.free_in[worker] + rounds * (self.run_seconds or 0.0)
 
 
 def make_forecast(

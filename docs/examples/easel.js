@@ -31,9 +31,13 @@ export async function paint(easel, { content, style, ...parameters }, onProgress
 
 /** The job once it is done. An EventSource connects again by itself, and misses nothing. */
 function follow(easel, job, onProgress) {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const events = new EventSource(easel + job.links.events);
     events.addEventListener("progress", (event) => onProgress(JSON.parse(event.data).progress));
+    events.addEventListener("error", () => {
+      // Unless an answer was an error: then it has given up, and the job says how it stands.
+      if (events.readyState === EventSource.CLOSED) askAgain(easel, job, onProgress).then(resolve, reject);
+    });
     for (const name of ["succeeded", "failed", "canceled"]) {
       events.addEventListener(name, (event) => {
         events.close();
@@ -41,4 +45,14 @@ function follow(easel, job, onProgress) {
       });
     }
   });
+}
+
+/** The job once it is done, where the stream of its events has ended too soon. */
+async function askAgain(easel, job, onProgress) {
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  const answer = await fetch(easel + job.links.self);
+  const now = await answer.json();
+  if (!answer.ok && ![429, 503].includes(answer.status)) throw new Error(now.detail);
+  if (answer.ok && now.done) return now;
+  return follow(easel, job, onProgress);
 }

@@ -9,6 +9,8 @@ import os
 import sys
 import time
 import uuid
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,32 +26,36 @@ def paint(content: Path, style: Path, **params: str) -> bytes:
     with httpx.Client(base_url=EASEL, headers=headers, timeout=60) as easel:
         job = post(easel, content, style, params)
         while not job["done"]:
-            answer = easel.get(job["links"]["self"])
-            answer.raise_for_status()
+            answer = again(partial(easel.get, job["links"]["self"])).raise_for_status()
             time.sleep(int(answer.headers.get("Retry-After", 0)))
             job = answer.json()
         if job["status"] != "succeeded":
             raise SystemExit(f"the job is {job['status']}: {job['error']}")
-        return easel.get(job["links"]["result"]).raise_for_status().content
+        return again(partial(easel.get, job["links"]["result"])).raise_for_status().content
 
 
 def post(easel: httpx.Client, content: Path, style: Path, params: dict[str, str]) -> dict[str, Any]:
     """The job. Sent again under the same key, the request makes no second one."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
+    files = {"content": content.read_bytes(), "style": style.read_bytes()}
+    answer = again(partial(easel.post, "/jobs", files=files, data=params, headers=key))
+    if answer.status_code == 422:
+        raise SystemExit(f"refused: {answer.json()['detail']}")
+    job: dict[str, Any] = answer.raise_for_status().json()
+    return job
+
+
+def again(call: Callable[[], httpx.Response]) -> httpx.Response:
+    """The answer, asked for again while the server is away or busy."""
     for _ in range(10):
-        files = {"content": content.read_bytes(), "style": style.read_bytes()}
         try:
-            answer = easel.post("/jobs", files=files, data=params, headers=key)
+            answer = call()
         except httpx.TransportError:
             time.sleep(1)
             continue
-        if answer.status_code in (429, 503):
-            time.sleep(int(answer.headers["Retry-After"]))
-            continue
-        if answer.status_code == 422:
-            raise SystemExit(f"refused: {answer.json()['detail']}")
-        job: dict[str, Any] = answer.raise_for_status().json()
-        return job
+        if answer.status_code not in (429, 503):
+            return answer
+        time.sleep(int(answer.headers["Retry-After"]))
     raise SystemExit(f"no answer from {EASEL}")
 
 
