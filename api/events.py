@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
+from api.broadcast import Listener
 from api.documents import Snapshot, job_document
 from api.live import Live, LiveDep, ShownSnapshotDep
 from api.problems import problems
@@ -95,23 +96,27 @@ def _is_event(text: str) -> bool:
 
 async def _stream(snapshot: Snapshot, live: Live, after: str) -> AsyncIterator[bytes]:
     yield _PING  # the client is told at once that it is connected
-    client = _Client(snapshot, live)
     with live.broadcast.listen(snapshot.id, after) as listener:
         for event in await _missed(snapshot, live, after):
             listener.tell(event)
-        while not listener.closed:
-            events = await listener.wait(client.patience)
-            for event in events:
-                if event.name != GONE:
-                    yield client.tell(event)
-                if event.final:
-                    return
-            if not events:
-                said = await client.look()
-                if said is None:
-                    return
-                if said:
-                    yield said
+        async for said in _story(_Client(snapshot, live), listener):
+            yield said
+
+
+async def _story(client: _Client, listener: Listener) -> AsyncIterator[bytes]:
+    while not listener.closed:
+        events = await listener.wait(client.patience)
+        for event in events:
+            if event.name != GONE:
+                yield client.tell(event)
+            if event.final:
+                return
+        if not events:
+            said = await client.look()
+            if said is None:
+                return
+            if said:
+                yield said
 
 
 class _Client:

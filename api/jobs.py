@@ -39,7 +39,7 @@ _logger = logging.getLogger(__name__)
             "description": "It would be accepted: the answer to `validate_only`. "
             "Or the job, if it has ended within `Prefer: wait`.",
         },
-        **problems(400, 413, 415, 422, 429, 503),
+        **problems(400, 408, 413, 415, 422, 429, 503),
     },
     openapi_extra={"requestBody": form_schema()},
 )

@@ -35,20 +35,45 @@ _REQUEST_ID = _header("The id of the request in the logs: the caller's own, or a
 _TAG = _header("Send it as `If-None-Match` to be answered only with another one.")
 _RETRY_AFTER = _header("After how many seconds it is worth asking; while unfinished.", "integer")
 
+_CACHE = _header("For how long the answer may be kept, and by whom.")
+_JOB = {"ETag": _TAG, "Retry-After": _RETRY_AFTER, "Cache-Control": _CACHE}
+_POSTED = {
+    **_JOB,
+    "Location": _header("Where the job is."),
+    "Idempotent-Replayed": _header("`true`: the job was there already."),
+    "Preference-Applied": _header("For how long `Prefer: wait` would have waited."),
+}
+_PICTURE = {"ETag": _TAG, "Cache-Control": _CACHE}
+
 #: The headers of an answer, by operation and status.
 _HEADERS = {
-    ("create_job", "202"): {
-        "Location": _header("Where the job is."),
-        "Retry-After": _RETRY_AFTER,
-        "ETag": _TAG,
-        "Idempotent-Replayed": _header("`true`: the job was there already."),
-        "Preference-Applied": _header("For how long `Prefer: wait` would have waited."),
+    ("create_job", "200"): _POSTED,
+    ("create_job", "202"): _POSTED,
+    ("get_job", "200"): _JOB,
+    ("get_job", "304"): _JOB,
+    ("cancel_job", "200"): _JOB,
+    ("get_preview", "200"): _PICTURE,
+    ("get_preview", "304"): _PICTURE,
+    ("get_result", "200"): {
+        **_PICTURE,
+        "Content-Disposition": _header("What to call the file."),
+        "Accept-Ranges": _header("`none`: the file comes as a whole."),
     },
-    ("get_job", "200"): {"ETag": _TAG, "Retry-After": _RETRY_AFTER},
-    ("get_job", "304"): {"ETag": _TAG},
-    ("get_preview", "200"): {"ETag": _TAG},
-    ("get_preview", "304"): {"ETag": _TAG},
+    ("get_result", "304"): _PICTURE,
+    ("sign_links", "200"): {"Cache-Control": _CACHE},
+    ("get_webhook_secret", "200"): {"Cache-Control": _CACHE},
+    ("follow_job", "200"): {"Cache-Control": _CACHE},
+    ("get_readiness", "503"): {"Retry-After": _RETRY_AFTER},
 }
+
+#: What can be asked of every answer that has a tag.
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of an answer that you have: 304 if it is still the same.",
+    "schema": {"type": "string"},
+}
+_TAGGED = frozenset({"get_job", "get_preview", "get_result"})
 
 #: How to say who asks; what has the tag ``health`` does not ask that.
 _SECURITY = {
@@ -135,6 +160,8 @@ def _complete(operation: dict[str, Any]) -> None:
         operation["security"] = [{name: []} for name in _SECURITY]
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]  # of an id, which may be any text: one that is none is not found
+    if operation["operationId"] in _TAGGED:
+        operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
     for parameter in operation.get("parameters", ()):
         if parameter["name"] in _DESCRIPTIONS:
             parameter.setdefault("description", _DESCRIPTIONS[parameter["name"]])

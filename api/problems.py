@@ -42,6 +42,12 @@ _MEANINGS = {
         "job_not_found",
         f"there is no job '{_JOB_ID}'; it may have expired",
     ),
+    408: _Meaning(
+        "`upload_too_slow`: the body comes too slowly.",
+        "upload_too_slow",
+        "0 bytes of the body came in 30 seconds; at least 50000 a second are expected after 30 "
+        "seconds",
+    ),
     409: _Meaning(
         "`job_not_finished`: poll until `done` is true. `job_failed` or `job_canceled`: there "
         "will be no result.",
@@ -66,7 +72,8 @@ _MEANINGS = {
     ),
     422: _Meaning(
         "`invalid_request` or `invalid_picture`: `errors` names every bad field, and what was "
-        "expected. Nothing was stored.",
+        "expected. `idempotency_key_reused`: the key stands for another request. Nothing was "
+        "stored.",
         "invalid_request",
         "size: '9' does not fit: input should be greater than or equal to 64",
         bad_field="size",
@@ -77,8 +84,14 @@ _MEANINGS = {
         "too_many_requests",
         "more than the 6000 requests a minute that you are allowed",
     ),
+    500: _Meaning(
+        "`internal_error`: something unexpected, which was logged.",
+        "internal_error",
+        "an unexpected error; it was logged",
+    ),
     503: _Meaning(
         "`service_unavailable`: a part that is needed is away. `queue_full`: too many jobs wait. "
+        "`uploads_full`: too much is being uploaded. "
         "`newer_record`: a newer version is being rolled out, and only that can do it. "
         "Try again after `Retry-After`.",
         "service_unavailable",
@@ -92,6 +105,9 @@ _RETRY_AFTER = {
 }
 
 
+_CHALLENGE = {"description": "How to say who asks.", "schema": {"type": "string"}}
+
+
 def problems(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
     """The documentation of a call's errors.
 
@@ -99,8 +115,8 @@ def problems(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, A
         statuses: those that it can answer with.
         descriptions: other words for some of them: ``_422="..."``.
     """
-    # Every call needs its caller.
-    everything = sorted({401, 429, *statuses})
+    # Every call needs its caller, and can go wrong.
+    everything = sorted({401, 429, 500, *statuses})
     return {status: _documented(status, descriptions.get(f"_{status}")) for status in everything}
 
 
@@ -124,4 +140,6 @@ def _documented(status: int, description: str | None) -> dict[str, Any]:
     }
     if status in (429, 503):
         answer["headers"] = {"Retry-After": _RETRY_AFTER}
+    if status == 401:
+        answer["headers"] = {"WWW-Authenticate": _CHALLENGE}
     return answer

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
-from uuid import uuid4
 
 import httpx
 from httpx_sse import SSEError, connect_sse
@@ -56,15 +55,16 @@ class Remote:
         """Close the connections."""
         self._http.close()
 
-    def submit(self, files: Sequence[tuple[str, Path]], fields: dict[str, str]) -> Job:
+    def submit(self, files: Sequence[tuple[str, Path]], fields: dict[str, str], key: str) -> Job:
         """Post a job: once, however often the request has to be sent.
 
         Args:
             files: the form field and the file of each.
             fields: the parameters.
+            key: the same for the same job.
         """
         parts = [(field, (path.name, path.read_bytes())) for field, path in files]
-        headers = {"Idempotency-Key": str(uuid4())}
+        headers = {"Idempotency-Key": key}
         answer = self._call("POST", "/jobs", files=parts, data=fields, headers=headers)
         return self._json(answer)
 

@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import ClassVar
+from uuid import uuid4
 
 import click
 from rich.console import Console
@@ -77,7 +78,13 @@ def submit(
     }
     files = [(name, path) for name, paths in given.items() for path in paths if path is not None]
     remote = Remote(server, api_key, patience)
-    job = remote.submit(files, fields)
+    key = str(uuid4())
+    try:
+        job = remote.submit(files, fields, key)
+    except KeyboardInterrupt:
+        # It may have been taken: sent again, it is found, or made to be called off.
+        job = remote.submit(files, fields, key)
+        raise Interrupted(f"job {job['id']} is {_call_off(remote, job)}") from None
     try:
         job = _watch(remote, job)
         if job["status"] != "succeeded":
@@ -97,10 +104,9 @@ def _watch(remote: Remote, job: Job) -> Job:
         TextColumn("{task.fields[rest]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(_title(job), total=1.0, rest="")
+        task = bar.add_task(_title(job), total=1.0, completed=_fraction(job), rest=_rest(job))
         for now in remote.follow(job):
-            fraction = (now["progress"] or {}).get("fraction", 0.0)
-            bar.update(task, description=_title(now), completed=fraction, rest=_rest(now))
+            bar.update(task, description=_title(now), completed=_fraction(now), rest=_rest(now))
             job = now
     return job
 
@@ -113,6 +119,10 @@ def _title(job: Job) -> str:
     if job["status"] == "running" and progress:
         return f"{progress['width']}x{progress['height']}"
     return str(job["status"])
+
+
+def _fraction(job: Job) -> float:
+    return float((job["progress"] or {}).get("fraction", 0.0))
 
 
 def _rest(job: Job) -> str:

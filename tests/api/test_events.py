@@ -179,6 +179,43 @@ def listened(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
     return waiting
 
 
+def test_who_waits_hears_of_each_new_place_in_the_queue(
+    client: httpx.Client, services: Services
+) -> None:
+    first, second = (post(client).json()["id"] for _ in range(2))
+    with following(client, second) as stream:
+        assert data(stream.next())["queue_position"] == 1
+        assert services.store.claim(first) is not None
+        moved = stream.next()
+        assert (moved.event, data(moved)["queue_position"]) == ("queued", 0)
+        assert services.store.claim(second) is not None
+        assert stream.next().event == "started"
+
+
+def test_a_long_poll_with_a_tag_is_answered_when_the_place_has_changed(
+    client: httpx.Client, services: Services, listened: threading.Semaphore
+) -> None:
+    first, second = (post(client).json()["id"] for _ in range(2))
+    tag = client.get(f"/jobs/{second}").headers["etag"]
+    headers = {"If-None-Match": tag}
+    with ThreadPoolExecutor(1) as pool:
+        poll = pool.submit(client.get, f"/jobs/{second}?wait=60", headers=headers, timeout=90)
+        assert listened.acquire(timeout=60)
+        assert services.store.claim(first) is not None
+        answer = poll.result(30)
+    assert (answer.json()["status"], answer.json()["queue_position"]) == ("queued", 0)
+
+
+@pytest.mark.parametrize("after", ["9" * 21 + "-0", "9" * 20 + "-0", "0-" + "9" * 20, "yesterday"])
+def test_an_id_that_is_of_no_event_hears_the_whole_story_and_its_end(
+    client: httpx.Client, services: Services, after: str
+) -> None:
+    job = claim(services, client)
+    succeed(services, job)
+    with following(client, job.id, after) as stream:
+        assert names(stream.rest()) == ["queued", "started", "succeeded"]
+
+
 def test_a_long_poll_is_answered_when_the_job_has_ended(
     client: httpx.Client, services: Services, listened: threading.Semaphore
 ) -> None:
@@ -294,6 +331,16 @@ def test_the_newest_preview_is_shown_and_not_sent_twice(
     assert not redis.exists(f"easel:preview:{job.id}")
     services.blobs.delete(blob)
     assert_problem(client.get(url), 410, "result_expired")
+
+
+def test_a_preview_that_was_removed_while_its_job_waits_again_is_not_there_yet(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    job = claim(services, client)
+    Previews(redis).put(job, 1, b"half done")
+    services.store.hand_back(job)
+    redis.delete(f"easel:preview:{job.id}")  # its hour is over
+    assert_problem(client.get(f"/jobs/{job.id}/preview"), 404, "no_preview_yet")
 
 
 def test_the_last_preview_of_a_job_that_was_called_off_stays_a_while(

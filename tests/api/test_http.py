@@ -113,6 +113,31 @@ def test_pages_of_named_origins_may_call_and_others_may_not(open_to_a_page: http
         )
 
 
+def test_a_page_can_read_an_unexpected_error_too(
+    open_to_a_page: httpx.Client, services: Services, redis: Redis
+) -> None:
+    job = claim(services, open_to_a_page)
+    redis.hset(f"easel:job:{job.id}", "created_at", "yesterday")
+    answer = open_to_a_page.get(f"/jobs/{job.id}", headers={"Origin": PAGE})
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (500, PAGE)
+
+
+def test_head_is_counted_under_its_route(client: httpx.Client, services: Services) -> None:
+    job = claim(services, client)
+    assert client.head(f"/jobs/{job.id}").status_code == 200
+    assert client.head(f"/jobs/{job.id}/events").status_code == 200
+    counted = client.get("/metrics").text
+    assert 'method="HEAD",route="/jobs/{job_id}",status="200"} 1' in counted
+    assert 'method="HEAD",route="/jobs/{job_id}/events",status="200"} 1' in counted
+
+
+def test_the_type_of_a_body_may_be_written_in_capitals(client: httpx.Client) -> None:
+    posted = client.build_request("POST", "/jobs", files=files())
+    kind = posted.headers["content-type"].replace("multipart/form-data", "Multipart/Form-Data")
+    posted.headers["content-type"] = kind
+    assert client.send(posted).status_code == 202
+
+
 def test_without_the_setting_no_other_origin_is_let_in(client: httpx.Client) -> None:
     assert "access-control-allow-origin" not in preflight(client, PAGE).headers
     answer = client.get("/jobs", headers={"Origin": PAGE})

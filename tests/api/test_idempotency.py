@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -16,10 +17,11 @@ from core.connections import connect
 from core.footprint import footprint
 from core.params import StyleParams
 from core.queue import JobQueue, make_celery
+from core.workers import WorkerInfo
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
-from tests.api.test_jobs import CONTENT, STYLE, Files, files
-from tests.conftest import photo, png
+from tests.api.test_jobs import CONTENT, STYLE, Files, claim, files
+from tests.conftest import photo, png, some_progress
 
 OTHER = png(photo(40, 40, seed=7))
 
@@ -125,6 +127,18 @@ def test_a_full_queue_still_answers_what_it_has_taken(services: Services) -> Non
         assert post(client, "a key").json() == first
 
 
+def test_what_was_taken_is_answered_although_no_worker_has_the_memory_any_more(
+    client: httpx.Client, services: Services
+) -> None:
+    first = post(client, "a key").json()
+    services.workers.announce(
+        WorkerInfo(id="small", device="cpu", networks=(), memory_total_bytes=2**20)
+    )
+    assert_problem(post(client, "another"), 422, "invalid_request")
+    again = post(client, "a key")
+    assert (again.json()["id"], again.headers["idempotent-replayed"]) == (first["id"], "true")
+
+
 def test_a_key_counts_for_a_day_or_until_its_job_is_deleted(
     client: httpx.Client, redis: Redis
 ) -> None:
@@ -167,6 +181,25 @@ def test_validate_only_answers_with_an_estimate_and_creates_nothing(
     assert "location" not in answer.headers
     left = {key for key in set(redis.keys("easel:*")) - before if "rate" not in key}
     assert (left, stored(services)) == (set(), set())
+
+
+def test_validate_only_knows_how_long_the_jobs_before_it_will_run(
+    client: httpx.Client, services: Services
+) -> None:
+    services.workers.announce(
+        WorkerInfo(id="one", device="cpu", networks=(), memory_total_bytes=None)
+    )
+    job = claim(services, client)
+    services.store.renew(job, progress=some_progress(1, 12).model_copy(update={"eta_seconds": 90}))
+    form = {"validate_only": "True", "size": 64}  # as a Python client writes it
+    end = time.monotonic() + 30  # a forecast is as good as new for a second
+    while (seconds := client.post("/jobs", files=files(), data=form).json()["start_seconds"]) != 90:
+        assert time.monotonic() < end, seconds
+    # The same is said of the job itself, by itself and in the list.
+    job_id = client.post("/jobs", files=files()).json()["id"]
+    shown = client.get(f"/jobs/{job_id}").json()
+    assert shown["estimated_start_at"] is not None
+    assert client.get("/jobs").json()["items"][0] == shown
 
 
 def test_validate_only_refuses_what_would_be_refused(client: httpx.Client) -> None:

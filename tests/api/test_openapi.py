@@ -26,6 +26,7 @@ from core.ticker import Ticker
 from core.workers import WorkerInfo
 from tests.api.conftest import serving
 from tests.api.test_admission import limited
+from tests.api.test_jobs import claim, files, finish
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -78,6 +79,41 @@ def test_everything_is_described_and_every_example_is_one(client: httpx.Client) 
             if status[0] in "45" and "application/problem+json" in answer.get("content", {}):
                 problem = answer["content"]["application/problem+json"]["example"]
                 assert Problem.model_validate(problem).status == int(status)
+
+
+def test_no_answer_has_a_header_that_is_not_described(
+    client: httpx.Client, services: Services
+) -> None:
+    described = client.get("/openapi.json").json()["paths"]
+    usual = {*client.get("/jobs").headers, "transfer-encoding", "x-accel-buffering"}
+    job = claim(services, client)
+    finish(services, job, b"a picture")
+    url = f"/jobs/{job.id}"
+    tag = {"If-None-Match": client.get(url).headers["etag"]}
+    word = {"Idempotency-Key": "a key", "Prefer": "wait=1"}
+    asked = [
+        ("/jobs", "post", client.post("/jobs", files=files(), headers=word)),
+        ("/jobs", "post", client.post("/jobs", files=files(), headers=word)),
+        ("/jobs", "post", client.post("/jobs")),
+        ("/jobs/{job_id}", "get", client.get(url)),
+        ("/jobs/{job_id}", "get", client.get(url, headers=tag)),
+        ("/jobs/{job_id}", "get", client.get("/jobs/x", headers={"X-API-Key": "none"})),
+        ("/jobs/{job_id}/cancel", "post", client.post(f"{url}/cancel")),
+        ("/jobs/{job_id}/result", "get", client.get(f"{url}/result")),
+        ("/jobs/{job_id}/preview", "get", client.get(f"{url}/preview")),
+        ("/jobs/{job_id}/events", "get", client.get(f"{url}/events")),
+        ("/jobs/{job_id}/links", "get", client.get(f"{url}/links")),
+        ("/webhooks/secret", "get", client.get("/webhooks/secret")),
+        ("/readyz", "get", client.get("/readyz")),
+    ]
+    seen = set()
+    for path, method, answer in asked:
+        operation = described[path][method]
+        headers = operation["responses"][str(answer.status_code)].get("headers", {})
+        known = usual | {name.lower() for name in headers}
+        assert set(answer.headers) <= known, (path, answer.status_code)
+        seen.add((path, answer.status_code))
+    assert {("/jobs", 202), ("/jobs/{job_id}", 304), ("/jobs/{job_id}", 401)} <= seen
 
 
 def test_schemathesis_finds_nothing(services: Services, redis: Redis, tmp_path: Path) -> None:

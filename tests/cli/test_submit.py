@@ -87,7 +87,9 @@ def claimed(redis: Redis, store: JobStore) -> Job:
 
 def succeed(job: Job, services: Services, data: bytes) -> None:  # noqa: F811
     picture = Picture(sha256=services.blobs.put(data), media_type="image/png", size_bytes=len(data))
-    services.store.succeed(job, picture, some_progress(), Metrics(optimize_seconds=1, device="cpu"))
+    services.store.succeed(
+        job, picture, some_progress(7, 7), Metrics(optimize_seconds=1, device="cpu")
+    )
 
 
 def test_the_picture_is_saved_and_its_place_printed(
@@ -101,25 +103,31 @@ def test_the_picture_is_saved_and_its_place_printed(
     assert (job.params.size, job.params.steps, job.params.format) == (64, 7, "png")
     services.store.renew(job, progress=some_progress(3, 7))
     succeed(job, services, b"a picture")
-    assert submission.ended()[:2] == (0, "out.png\n")
+    status, out, err = submission.ended()
+    assert (status, out) == (0, "out.png\n")
+    assert "succeeded" in err  # the bar told how it went
+    assert "100%" in err
     assert submission.output.read_bytes() == b"a picture"
     assert stat.S_IMODE(submission.output.stat().st_mode) & 0o400
     assert not list(tmp_path.glob(".easel-*"))
 
 
+@pytest.mark.parametrize("watching", [True, False])
 def test_ctrl_c_calls_the_job_off(
     client: httpx.Client,
     services: Services,  # noqa: F811
     redis: Redis,
     tmp_path: Path,
+    *,
+    watching: bool,
 ) -> None:
     submission = Submission(tmp_path, str(client.base_url))
     job = claimed(redis, services.store)
-    # It has the answer to its post once it asks how the job goes on.
-    end = time.monotonic() + PATIENCE_SECONDS
-    while 'route="/jobs/{job_id}' not in client.get("/metrics").text:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    if watching:  # it has the answer to its post once it asks how the job goes on
+        end = time.monotonic() + PATIENCE_SECONDS
+        while 'route="/jobs/{job_id}' not in client.get("/metrics").text:
+            assert time.monotonic() < end
+            time.sleep(0.05)
     submission.process.send_signal(signal.SIGINT)
     status, _, err = submission.ended()
     assert (status, f"job {job.id} is called off" in err) == (130, True), err

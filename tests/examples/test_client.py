@@ -17,9 +17,9 @@ CLIENT = """
 import io, sys, time
 from pathlib import Path
 from easel_client import AuthenticatedClient
-from easel_client.api.jobs import create_job, get_job, list_jobs, delete_job
+from easel_client.api.jobs import cancel_job, create_job, get_job, list_jobs, delete_job
 from easel_client.api.pictures import get_result
-from easel_client.models import JobRequest, JobStatus
+from easel_client.models import Init, JobRequest, JobStatus, Preset
 from easel_client.types import File
 
 url, key, content, style, painted, *params = sys.argv[1:]
@@ -42,7 +42,15 @@ while not job.done:
 assert job.status is JobStatus.SUCCEEDED, job
 assert job.id in [each.id for each in list_jobs.sync(client=client).items]
 refused = create_job.sync(client=client, body=JobRequest(content=file(content), style=[], size=64))
-assert refused.code == "invalid_request" and refused.errors[0].field == "style", refused
+assert refused.code == "invalid_request", refused
+assert [each.field for each in refused.errors] == ["style"], refused
+# Whatever else the request has by default, the preset counts.
+paper = JobRequest(content=file(content), style=[file(style)], preset=Preset.GATYS2015)
+other = create_job.sync(client=client, body=paper)
+assert (other.params.steps, other.params.pyramid, other.params.init) == (500, "off", Init.NOISE)
+assert cancel_job.sync(other.id, client=client).id == other.id
+asked = JobRequest(content=file(content), style=[file(style)], size=64, validate_only=True)
+assert create_job.sync(client=client, body=asked).valid
 Path(painted).write_bytes(get_result.sync_detailed(job.id, client=client).content)
 assert delete_job.sync_detailed(job.id, client=client).status_code == 204
 assert get_job.sync(job.id, client=client).code == "job_not_found"
