@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
@@ -104,8 +105,8 @@ def _watch(remote: Remote, job: Job) -> Job:
         TextColumn("{task.fields[rest]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(_title(job), total=1.0, completed=_fraction(job), rest=_rest(job))
-        for now in remote.follow(job):
+        task = bar.add_task("", total=1.0, rest="")
+        for now in chain([job], remote.follow(job)):
             bar.update(task, description=_title(now), completed=_fraction(now), rest=_rest(now))
             job = now
     return job
