@@ -115,4 +115,4 @@ def test_a_file_that_is_no_picture_is_named(style: Path, tmp_path: Path) -> None
 def test_the_help_lists_every_parameter_with_its_default() -> None:
     done = easel("stylize", "--help")
     assert "--style-weight" in done.stdout
-    assert "[default: 100.0]" in done.stdout
+    assert "[default: 20.0]" in done.stdout
