@@ -10,10 +10,12 @@ from fastapi.openapi.utils import get_openapi
 from api.examples import EXAMPLES
 from api.request_ids import HEADER
 from api.schemas import Problem
+from api.webhooks import described_webhooks
 
 _TAGS = [
     {"name": "jobs", "description": "Post a job, follow it, call it off, remove it."},
     {"name": "pictures", "description": "What a job has painted, and links to it."},
+    {"name": "webhooks", "description": "What is posted to you, and how to check it."},
     {"name": "about", "description": "What can be asked for, and what answers."},
     {"name": "health", "description": "For whoever runs the service."},
 ]
@@ -140,6 +142,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     for operations in schema["paths"].values():
         for operation in operations.values():
             _complete(operation)
+    schema["webhooks"] = described_webhooks()
     for name, example in EXAMPLES.items():
         components[name]["example"] = example
     return schema

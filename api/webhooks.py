@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from api.callers import CallerDep
 from api.deps import ServicesDep
 from api.problems import problems
+from core.webhooks import WebhookEvent
 
 router = APIRouter(tags=["webhooks"])
 
@@ -33,3 +36,46 @@ def get_webhook_secret(
     """The secret that a receiver checks the signatures of your webhooks with."""
     response.headers["Cache-Control"] = "no-store"
     return WebhookSecret(secret=services.webhooks.of(caller.name)[0])
+
+
+_HEADERS = {
+    "webhook-id": "The same whenever this event is sent: it can come twice.",
+    "webhook-timestamp": "When it was sent, in seconds since 1970.",
+    "webhook-signature": "`v1,` and a signature, as Standard Webhooks says.",
+}
+
+
+def described_webhooks() -> dict[str, Any]:
+    """What is posted to a ``webhook_url``, as OpenAPI describes it."""
+    return {event.value: {"post": _described(event)} for event in WebhookEvent}
+
+
+def _described(event: WebhookEvent) -> dict[str, Any]:
+    body = {
+        "type": "object",
+        "properties": {
+            "type": {"const": event.value},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"$ref": "#/components/schemas/JobView"},
+        },
+        "required": ["type", "timestamp", "data"],
+    }
+    headers = [
+        {"name": name, "in": "header", "required": True, "description": text, "schema": _TEXT}
+        for name, text in _HEADERS.items()
+    ]
+    return {
+        "summary": f"Job {event.word}.",
+        "description": f"Sent to the `webhook_url` of a job at `{event.value}`.",
+        "operationId": f"on_{event.value.replace('.', '_')}",
+        "tags": ["webhooks"],
+        "parameters": headers,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "2XX": {"description": "It was received."},
+            "410": {"description": "Nothing more of this job is wanted."},
+        },
+    }
+
+
+_TEXT = {"type": "string"}

@@ -2,26 +2,28 @@
 //
 //   EASEL_URL=http://127.0.0.1:8000 EASEL_KEY=... PORT=3000 node proxy.mjs
 //
-// In Express: app.post("/paintings", (request, response) => forward(request, response, "/jobs")),
-// without a body parser before it, and the same for the others.
+// The page calls it as it would call Easel, so that a job's links lead through it, too.
+// In Express: import { handle } from "./proxy.mjs", and app.use(handle), with no body parser before it.
 
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { pathToFileURL } from "node:url";
 
 const easel = process.env.EASEL_URL ?? "http://127.0.0.1:8000";
 const key = process.env.EASEL_KEY;
 
-const JOB = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-const routes = [
-  ["POST", /^\/paintings$/, () => "/jobs"],
-  ["GET", new RegExp(`^/paintings/(${JOB})$`), (id) => `/jobs/${id}`],
-  ["GET", new RegExp(`^/paintings/(${JOB})/picture$`), (id) => `/jobs/${id}/result`],
-  ["GET", new RegExp(`^/paintings/(${JOB})/events$`), (id) => `/jobs/${id}/events`],
+const JOB = "/jobs/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+const allowed = [
+  ["POST", /^\/jobs$/],
+  ["GET", new RegExp(`^${JOB}(/result|/preview|/events)?$`)],
+  ["POST", new RegExp(`^${JOB}/cancel$`)],
 ];
 
-const sent = ["content-type", "content-length", "if-none-match", "idempotency-key", "last-event-id"];
-const returned = ["content-type", "etag", "retry-after", "cache-control", "x-request-id"];
+const sent = ["content-type", "content-length", "if-none-match", "idempotency-key", "last-event-id",
+  "prefer"];
+const returned = ["content-type", "content-disposition", "location", "etag", "retry-after", "cache-control",
+  "x-request-id"];
 
 /** Pass a request on, and its answer back, without holding either in memory. */
 async function forward(request, response, path) {
@@ -43,21 +45,24 @@ async function forward(request, response, path) {
   else response.end();
 }
 
-const server = createServer(async (request, response) => {
-  const { pathname } = new URL(request.url, "http://here");
-  const found = routes.find(([method, path]) => method === request.method && path.test(pathname));
-  if (!found) {
+/** Answer a request of the page. */
+export async function handle(request, response) {
+  const { pathname, search } = new URL(request.url, "http://here");
+  if (!allowed.some(([method, path]) => method === request.method && path.test(pathname))) {
     response.writeHead(404).end();
     return;
   }
   try {
-    await forward(request, response, found[2](found[1].exec(pathname)[1]));
+    await forward(request, response, pathname + search);
   } catch (error) {
     if (response.headersSent || response.destroyed) response.destroy();
     else response.writeHead(502).end(`Easel cannot be reached: ${error.message}\n`);
   }
-});
+}
 
-server.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
-  console.log(`http://127.0.0.1:${server.address().port}`);
-});
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const server = createServer(handle);
+  server.listen(Number(process.env.PORT ?? 3000), "127.0.0.1", () => {
+    console.log(`http://127.0.0.1:${server.address().port}`);
+  });
+}

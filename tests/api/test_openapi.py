@@ -23,6 +23,7 @@ from core.errors import JobNotFound
 from core.jobs import JobStatus
 from core.keys import KeyStore
 from core.ticker import Ticker
+from core.webhooks import WebhookEvent
 from core.workers import WorkerInfo
 from tests.api.conftest import serving
 from tests.api.test_admission import limited
@@ -79,6 +80,17 @@ def test_everything_is_described_and_every_example_is_one(client: httpx.Client) 
             if status[0] in "45" and "application/problem+json" in answer.get("content", {}):
                 problem = answer["content"]["application/problem+json"]["example"]
                 assert Problem.model_validate(problem).status == int(status)
+
+
+def test_what_is_posted_to_a_webhook_is_described(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()["webhooks"]
+    assert set(described) == {event.value for event in WebhookEvent}
+    for name, event in described.items():
+        body = event["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert body["properties"]["type"] == {"const": name}
+        assert body["properties"]["data"] == {"$ref": "#/components/schemas/JobView"}
+        headers = {each["name"] for each in event["post"]["parameters"]}
+        assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
 
 
 def test_no_answer_has_a_header_that_is_not_described(

@@ -38,24 +38,23 @@ def test_the_proxy_keeps_the_key_and_hands_the_job_through(proxy: str, easel: Ru
     with httpx.Client(base_url=proxy, timeout=60) as page:  # it has no key
         files = {"content": easel.content.read_bytes(), "style": easel.style.read_bytes()}
         headers = {"Idempotency-Key": "order 42"}
-        posted = page.post("/paintings", files=files, data=QUICK, headers=headers)
+        posted = page.post("/jobs", files=files, data=QUICK, headers=headers)
         assert posted.status_code == 202, posted.text
         job = posted.json()
-        again = page.post("/paintings", files=files, data=QUICK, headers=headers)
+        again = page.post("/jobs", files=files, data=QUICK, headers=headers)
         assert again.json()["id"] == job["id"]
-        refused = page.post("/paintings", files=files, data={"size": "1"})
+        refused = page.post("/jobs", files=files, data={"size": "1"})
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "size")
-        with page.stream("GET", f"/paintings/{job['id']}/events") as events:
+        with page.stream("GET", job["links"]["events"]) as events:
             text = "".join(events.iter_text())
         assert "event: succeeded" in text
-        picture = page.get(f"/paintings/{job['id']}/picture")
+        picture = page.get(job["links"]["result"])
         assert is_painted(picture.content)
-        same = page.get(
-            f"/paintings/{job['id']}/picture", headers={"If-None-Match": picture.headers["etag"]}
-        )
+        same = page.get(job["links"]["result"], headers={"If-None-Match": picture.headers["etag"]})
         assert same.status_code == 304
         assert page.get("/jobs").status_code == 404
-        assert page.get("/paintings/..%2Fjobs").status_code == 404
+        assert page.get("/jobs/..%2Fmetrics").status_code == 404
+        assert page.post(job["links"]["cancel"]).json()["status"] == "succeeded"
 
 
 #: Node 20 has fetch, FormData and File, but no EventSource: this one is as short as it can be.
