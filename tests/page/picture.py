@@ -16,7 +16,7 @@ PATIENCE_MS = 600_000
 
 
 def main() -> None:
-    """Paint the cup of coffee like the woodblock, and keep the page as it is then."""
+    """Paint the cup of coffee in swirls, and keep the page as it is then."""
     with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
         service = Service(Path(data), free_port())
         service.announced()
