@@ -100,7 +100,7 @@ def install() -> None:
     """Put the stand-ins where the worker looks for the optimiser."""
     functional = _module("torch.nn.functional")
     nn = _module("torch.nn", functional=functional)
-    known = {"device": Device, "OutOfMemoryError": MemoryError, "bfloat16": "bfloat16"}
+    known = {"device": Device, "OutOfMemoryError": MemoryError, "float32": "float32"}
     _module("torch", Tensor=object, nn=nn, **known)
     from core.pictures import Pictures
 

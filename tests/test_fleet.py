@@ -76,6 +76,17 @@ def test_a_worker_that_sleeps_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+def test_a_worker_that_sleeps_can_tell_what_it_computes_in() -> None:
+    code = (
+        "from bench.standin import Device, install; install(); from pathlib import Path; "
+        "from worker.networks import Networks; print(Networks(Path('x'), Device()).precision)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert told.stdout == "float32\n"
+
+
 def test_a_gap_is_from_the_end_of_a_job_to_the_next_start_on_the_same_worker() -> None:
     def run(device: str, start: float, end: float) -> Job:
         picture = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
