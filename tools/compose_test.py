@@ -226,7 +226,8 @@ def make_a_key(stack: Stack, service: Service) -> None:
     """Keys are made in the api's container."""
     key = stack.compose("exec", "-T", "api", "easel", "keys", "create", "alice").strip()
     answer = service.http.get("/jobs", headers={"Authorization": f"Bearer {key}"})
-    expect(answer.status_code == 200 and not answer.json()["items"], "alice has no jobs yet")
+    told = f"alice has no jobs yet: {answer.status_code} {answer.text}"
+    expect(answer.status_code == 200 and not answer.json()["items"], told)
     say("a key made with `exec api easel keys create` is good")
 
 
