@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +33,28 @@ class Reached:
     state: State
     #: How often a loss was not finite until here.
     incidents: int
+
+
+def descend_all(
+    legs: Sequence[tuple[int, Objective]],
+    image: Tensor,
+    optimizer: Optimizer,
+    first: int = 0,
+    incidents: int = 0,
+) -> Iterator[Reached]:
+    """Follow one objective after the other, each until so many steps are made.
+
+    The optimiser keeps what it has learned. As :func:`descend`, for each.
+    """
+    shown = first - 1
+    for steps, objective in legs:
+        if first >= steps != legs[-1][0]:
+            continue
+        for reached in descend(objective, image, optimizer, steps, first, incidents):
+            if reached.step > shown:  # the end of a leg is the beginning of the next
+                shown = reached.step
+                yield reached
+        first, image, incidents = reached.step, reached.point.image, reached.incidents
 
 
 def descend(

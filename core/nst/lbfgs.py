@@ -16,7 +16,9 @@ class LBFGS:
 
     The step length starts at 1 and shrinks until the loss falls enough (Armijo,
     eq. 3.4); nearly always the first is taken, so that a step costs one
-    evaluation. The loss never rises, and a step that is not finite is made shorter.
+    evaluation. The loss never rises by more than the rounding of it, which may hide a fall
+    (Shi, Xie, Byrd and Nocedal, "A Noise-Tolerant Quasi-Newton Algorithm for Unconstrained
+    Optimization", 2022, section 4), and a step that is not finite is made shorter.
 
     The paper says L-BFGS and no more; what is chosen here is in docs/algorithm.md.
 
@@ -28,6 +30,7 @@ class LBFGS:
         learning_rate: the first step length to try.
         preconditioner: P of H_0 = gamma P (algorithm 7.4 leaves H_0 free).
         bounds: of every pixel; what is started from is within them.
+        rounding: what part of the loss rounding may add to it or take from it.
     """
 
     HISTORY = 10
@@ -42,10 +45,12 @@ class LBFGS:
         learning_rate: float,
         preconditioner: Preconditioner = identity,
         bounds: tuple[float, float] = (-math.inf, math.inf),
+        rounding: float = 0,
     ) -> None:
         self._learning_rate = learning_rate
         self._precondition = preconditioner
         self._bounds = bounds
+        self._rounding = rounding
         #: The last changes of picture and gradient, and 1 / (s . y), oldest first.
         self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
         #: From where no step led further down, if that was so.
@@ -64,6 +69,7 @@ class LBFGS:
             point.loss.total, _dot(direction, point.gradient), direction.square().mean().sqrt()
         )
         stuck = point
+        highest = start + self._rounding * abs(start)
         if slope < 0:
             length = self._learning_rate * (1 if self._pairs else self.FIRST_CHANGE / change)
             for _ in range(self._TRIALS):
@@ -74,7 +80,7 @@ class LBFGS:
                 )
                 if expected < 0:  # the step leads somewhere
                     stuck = point if math.isfinite(reached) else trial
-                    if reached <= start + self._SUFFICIENT * expected:
+                    if reached <= highest + self._SUFFICIENT * expected:
                         if curvature > 1e-10 * square:
                             self._remember(s, y)
                         return trial

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import torch
+
 from core.nst.adam import Adam
 from core.nst.lbfgs import LBFGS
 from core.nst.points import Evaluate, Point, State
 from core.nst.preconditioner import Preconditioner, identity
 from core.params import Optimizer as Name
+
+#: What part of the loss two evaluations of nearly the same picture were seen to differ by.
+_ROUNDING = {torch.int8: 3e-3, torch.bfloat16: 3e-4}
 
 
 class Optimizer(Protocol):
@@ -37,13 +42,22 @@ class Optimizer(Protocol):
 
 
 def make_optimizer(
-    name: Name, learning_rate: float, preconditioner: Preconditioner = identity
+    name: Name,
+    learning_rate: float,
+    preconditioner: Preconditioner = identity,
+    dtype: torch.dtype = torch.float32,
 ) -> Optimizer:
-    """The optimiser of that name; only L-BFGS has a use for the preconditioner.
+    """The optimiser of that name; only L-BFGS has a use for the last two.
+
+    Args:
+        name: which one.
+        learning_rate: how far to go.
+        preconditioner: see :class:`core.nst.lbfgs.LBFGS`.
+        dtype: what losses are computed in.
 
     Departure: the paper lets pixels leave the range of colours, and cuts them off at
     the end, which undoes a part of what was reached (bench/README.md).
     """
     if name is Name.ADAM:
         return Adam(learning_rate)
-    return LBFGS(learning_rate, preconditioner, bounds=(0, 1))
+    return LBFGS(learning_rate, preconditioner, bounds=(0, 1), rounding=_ROUNDING.get(dtype, 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as nn
@@ -14,9 +14,10 @@ from torch import Tensor
 from core.errors import InvalidRequest
 from core.labels import check_areas, check_labels, regions_of
 from core.nst import colour
-from core.nst.objective import LossTerms, Masks, Objective
+from core.nst.objective import LossTerms, Objective
 from core.nst.preconditioner import Preconditioner, Smoothing, identity
 from core.nst.regions import read_mask
+from core.nst.targets import Masks
 from core.nst.tensors import to_tensor
 from core.nst.vgg import VGG19
 from core.params import Color, Init, StyleParams
@@ -40,21 +41,37 @@ class Scale:
     styles: tuple[Tensor, ...]
     init_image: Tensor | None
 
-    def sketch(self) -> Scale:
-        """The same with a heavier content, for all scales but the last.
+    def legs(self, *, first: bool, last: bool) -> list[tuple[int, Objective]]:
+        """The objectives to follow, each until so many steps are made.
 
         Departure: where a stroke is as broad as a house, the photograph would be painted
-        over for good before its detail is there. The further its style is from the
-        painting's, the harder it is pulled at, and the heavier it has to be. With the
-        weights it goes by their root: asking for more style gives more of it. The last
-        scale, whose losses are the result's, has the weights as they were given.
+        over for good before its detail is there. So the content is heavier at all scales
+        but the last, and weighs double in the first half of that one, where it has to come
+        back from under what was painted. Up to there, features may be rough.
+
+        Args:
+            first: whether this scale is the smallest.
+            last: whether it is the largest, whose losses are the result's.
+        """
+        steps = self.params.steps
+        if not last:
+            return [(steps, self.objective.rougher().with_content(self._heaviness()))]
+        if first:
+            return [(steps, self.objective)]
+        return [(steps // 2, self.objective.rougher().with_content(2)), (steps, self.objective)]
+
+    def _heaviness(self) -> float:
+        """How many times as heavy the content is at a scale that is not the last.
+
+        The further its style is from the painting's, the harder it is pulled at, and the
+        heavier it has to be. With the weights it goes by their root: asking for more style
+        gives more of it.
         """
         content = colour.luminance(self.content) if self._grey else self.content
-        distance = float(self.objective.in_float32().at(content).style)
+        distance = float(self.objective.at(content).style)
         power = self.objective.content_power()
         alpha, beta = self.params.content_weight, self.params.style_weight
-        times = max(1, _SKETCH * math.sqrt(beta / alpha) * distance / power) if alpha * power else 1
-        return replace(self, objective=self.objective.with_content(times))
+        return max(1, _SKETCH * math.sqrt(beta / alpha) * distance / power) if alpha * power else 1
 
     def start(self) -> Tensor:
         """The picture that the optimiser starts from: (1, 3, H, W), or grey (1, 1, H, W).

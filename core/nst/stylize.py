@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.nst.checkpoint import Request
-from core.nst.descent import descend
+from core.nst.descent import descend_all
 from core.nst.devices import pick_dtype
 from core.nst.objective import LossTerms
 from core.nst.optimizers import make_optimizer
@@ -105,17 +105,18 @@ def stylize(
 
     for number in range(begin, len(sides)):
         scale = make_scale(pictures, params.at_size(sides[number]), network)
-        if sides[number] != params.size:
-            scale = scale.sketch()
         # (1, 3, H, W), or (1, 1, H, W) where only luminance is painted
         image = scale.start() if painted is None else scale.enlarged(*painted)
-        optimizer = make_optimizer(params.optimizer, params.learning_rate, scale.preconditioner())
+        optimizer = make_optimizer(
+            params.optimizer, params.learning_rate, scale.preconditioner(), dtype
+        )
         first = incidents = 0
         if saved is not None:
             optimizer.restore(saved)
             first, incidents, image = int(saved["step"]), int(saved["incidents"]), saved["image"]
             saved = None
-        for reached in descend(scale.objective, image, optimizer, params.steps, first, incidents):
+        legs = scale.legs(first=number == 0, last=sides[number] == params.size)
+        for reached in descend_all(legs, image, optimizer, first, incidents):
             image = reached.point.image
             state = {
                 "scale": torch.tensor(number),

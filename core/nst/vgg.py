@@ -7,23 +7,35 @@ Recognition", table 1, column E. Features are taken after the ReLU.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from functools import cached_property
+from itertools import pairwise
 
 import torch
-import torch.nn.functional as nn
 from torch import Tensor
 
-from core.nst.convolution import Convolution, Int8Convolution
+from core.nst.borders import framed, unframed
+from core.nst.convolution import Convolution, Int8BackConvolution, Int8Convolution, WayBack
 from core.nst.memory import Memory
+from core.nst.pooling import average_pool, average_pool_back, max_pool, max_pool_back
 from core.params import LAYERS, Layer, Padding, Pooling
 
 #: The mean pixel of ImageNet as the network was trained with it, RGB in [0, 1].
 IMAGENET_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 
-#: What the output of each average pool is multiplied by, so that the layer after
-#: it has the mean activation that it has with max pooling, for which the weights
-#: are normalised. Measured over seven pictures at 256 and 512 pixels. Departure: the paper
-#: does not say what it did about that.
+#: What the weights after each average pool are multiplied by, so that the layer has the
+#: mean activation that it has with max pooling, for which they are normalised. Measured
+#: over seven pictures at 256 and 512 pixels. Departure: the paper does not say what it did
+#: about that.
 AVERAGE_POOL_FACTORS = {"conv2_1": 1.21, "conv3_1": 1.36, "conv4_1": 1.31, "conv5_1": 1.91}
+
+#: In 8 bits, the largest level of a channel stands for so many times its strength; what is
+#: beyond is cut off. Measured, of 8 to 36 (bench/README.md).
+_REACH = 16
+
+#: A channel that is silent in the content and the styles has levels for a picture in between,
+#: where it may not be: as if it had this part of the strength of its layer.
+_LEAST = 0.1
 
 #: The Gram matrices of one style picture at one scale are 2.3 MiB.
 _MEMORY_BYTES = 128 * 2**20
@@ -39,8 +51,8 @@ class VGG19:
         mean: the pixel that the first convolution sees as zero, and so also
             what it sees beyond the picture's border.
         device: where to compute.
-        dtype: what to compute in; the features have it too. ``torch.int8`` is bfloat16,
-            but on the way back to conv1_1.
+        dtype: what to compute in; the features have it too. ``torch.int8`` is bfloat16
+            but on the way back, until it is :meth:`calibrated`.
         pooling: between the blocks.
         padding: beyond the border.
     """
@@ -62,6 +74,7 @@ class VGG19:
         self._padding = padding
         self._mean_pixel = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self._features_dtype = torch.bfloat16 if dtype is torch.int8 else dtype
+        self._parameters = {layer: self._converted(layer) for layer in LAYERS}
         self._convolutions = {layer: self._convolution(layer) for layer in LAYERS}
         #: Of what this network said about pictures that may come again.
         self.memory = Memory(_MEMORY_BYTES)
@@ -87,6 +100,30 @@ class VGG19:
         """The same network in float32, or better if it is."""
         return self.using(torch.promote_types(self.dtype, torch.float32))
 
+    def calibrated(self, strengths: Mapping[Layer, Tensor], layers: Iterable[Layer]) -> VGG19:
+        """The same network with 8 bits between the layers, if it is one in 8 bits.
+
+        Args:
+            strengths: of each layer up to the deepest that will be asked for, how strong its
+                channels are to be expected, as the root of the mean of squares: (C,).
+            layers: which will be asked for.
+        """
+        if self.dtype is not torch.int8:
+            return self
+        network = copy(self)
+        levels = {layer: _level(strength) for layer, strength in strengths.items()}
+        network._convolutions = {LAYERS[0]: self._convolutions[LAYERS[0]]} | {
+            layer: Int8Convolution(
+                *self._parameters[layer],
+                self._border,
+                self._ways_back[layer],
+                given=levels[before],
+                made=None if layer in layers else levels[layer],
+            )
+            for before, layer in pairwise(levels)
+        }
+        return network
+
     def features(self, image: Tensor, layers: Iterable[Layer]) -> dict[Layer, Tensor]:
         """The features of a picture, after the ReLU, by layer.
 
@@ -108,7 +145,7 @@ class VGG19:
                 yield layer, x
 
     def activations(self, image: Tensor, layers: Iterable[Layer]) -> dict[Layer, Tensor]:
-        """The features of every layer up to the deepest of ``layers``, for :meth:`backward`."""
+        """What every layer up to the deepest of ``layers`` makes, for :meth:`backward`."""
         return dict(self._activations(image, deepest(layers)))
 
     def backward(
@@ -134,11 +171,10 @@ class VGG19:
             own = gradient_at(layer)
             g = own if g is None else g if own is None else g.add_(own)
             if g is not None:
-                g = torch.ops.aten.threshold_backward.grad_input(g, F, 0, grad_input=g)  # ReLU
+                g = self._convolve_back(g, layer, F)
                 del F, own  # or they would live until the next layer is done
-                g = self._convolve_back(g, layer)
                 if _begins_block(layer):
-                    g = self._pool_back(g, layer, next(reversed(activations.values())))
+                    g = self._pool_back(g, next(reversed(activations.values())))
         if g is None:
             raise ValueError("gradient_at gave no gradient for any layer")
         return g.to(torch.promote_types(g.dtype, torch.float32))
@@ -147,46 +183,54 @@ class VGG19:
         x = (image - self._mean_pixel).to(self._features_dtype, memory_format=torch.channels_last)
         for layer in LAYERS:
             if _begins_block(layer):
-                x = self._pool(x, layer)  # (1, C, H' // 2, W' // 2)
+                x = self._pool(x)  # (1, C, H' // 2, W' // 2)
             x = self._convolve(x, layer)  # (1, C, H', W')
             yield layer, x
             if layer == last:
                 return
 
+    def _converted(self, layer: Layer) -> tuple[Tensor, Tensor]:
+        """Weight and bias as they are computed with."""
+        weight, bias = self._weights[f"{layer}.weight"], self._weights[f"{layer}.bias"]
+        if self._pooling is Pooling.AVERAGE:
+            weight = weight * AVERAGE_POOL_FACTORS.get(layer, 1)
+        weight = weight.to(self.device, self._features_dtype, memory_format=torch.channels_last)
+        return weight, bias.to(self.device, self._features_dtype)
+
     def _convolution(self, layer: Layer) -> Convolution:
-        weight, bias = (
-            self._weights[f"{layer}.{part}"].to(self.device, self._features_dtype)
-            for part in ("weight", "bias")
-        )
-        border = 0 if self._padding is Padding.REPLICATE else 1
+        parameters = self._parameters[layer]
         # What comes to the pixels is what the optimiser sees: it is not rounded once more.
-        rounded = self.dtype is torch.int8 and layer != LAYERS[0]
-        return (Int8Convolution if rounded else Convolution)(weight, bias, border)
+        if self.dtype is torch.int8 and layer != LAYERS[0]:
+            return Int8BackConvolution(*parameters, self._border, self._ways_back[layer])
+        return Convolution(*parameters, self._border)
+
+    @cached_property
+    def _ways_back(self) -> dict[Layer, WayBack]:
+        return {layer: WayBack.of(self._parameters[layer][0], self._border) for layer in LAYERS[1:]}
+
+    @property
+    def _border(self) -> int:
+        return 0 if self._padding is Padding.REPLICATE else 1
 
     def _convolve(self, x: Tensor, layer: Layer) -> Tensor:
         """From the input x of a layer's convolution to the layer's features."""
         if self._padding is Padding.REPLICATE:
-            x = _framed(x)
+            x = framed(x)
         return self._convolutions[layer](x)
 
-    def _convolve_back(self, g: Tensor, layer: Layer) -> Tensor:
-        """From the gradient before a layer's ReLU to that of its convolution's input."""
-        g = self._convolutions[layer].back(g)
-        return _unframed(g) if self._padding is Padding.REPLICATE else g
+    def _convolve_back(self, g: Tensor, layer: Layer, y: Tensor) -> Tensor:
+        """From the gradient of a layer's features y to that of its convolution's input."""
+        g = self._convolutions[layer].back(g, y)
+        return unframed(g) if self._padding is Padding.REPLICATE else g
 
-    def _pool(self, x: Tensor, into: Layer) -> Tensor:
-        if self._pooling is Pooling.AVERAGE:
-            return nn.avg_pool2d(x, 2) * AVERAGE_POOL_FACTORS[into]
+    def _pool(self, x: Tensor) -> Tensor:
         # Departure: the paper found average pooling "slightly more appealing",
         # but the published weights are normalised for max pooling.
-        return nn.max_pool2d(x, 2)
+        return (average_pool if self._pooling is Pooling.AVERAGE else max_pool)(x)
 
-    def _pool_back(self, g: Tensor, into: Layer, below: Tensor) -> Tensor:
+    def _pool_back(self, g: Tensor, below: Tensor) -> Tensor:
         """From the gradient of a pool's output to that of its input, the features below."""
-        with torch.enable_grad():
-            # Pooling again is cheap; to remember which pixel was the largest is not.
-            below = below.detach().requires_grad_()
-            return torch.autograd.grad(self._pool(below, into), below, g)[0]
+        return (average_pool_back if self._pooling is Pooling.AVERAGE else max_pool_back)(g, below)
 
 
 def deepest(layers: Iterable[Layer]) -> Layer:
@@ -194,20 +238,10 @@ def deepest(layers: Iterable[Layer]) -> Layer:
     return max(layers, key=LAYERS.index)
 
 
-def _framed(x: Tensor) -> Tensor:
-    """With its border repeated once around it."""
-    return nn.pad(x, (1, 1, 1, 1), mode="replicate")
-
-
-def _unframed(g: Tensor) -> Tensor:
-    """The gradient of :func:`_framed`: what came to the frame is added where it was taken from.
-
-    Written over. Torch's own is not deterministic on a GPU.
-    """
-    for side, beside in ((0, 1), (-1, -2)):
-        g[..., beside, :] += g[..., side, :]
-        g[..., :, beside] += g[..., :, side]
-    return g[..., 1:-1, 1:-1]
+def _level(strength: Tensor) -> Tensor:
+    """What a level of each channel stands for, shape (C,)."""
+    least = _LEAST * strength.square().mean().sqrt()
+    return (strength.clamp_min(least) * _REACH / 255).clamp_min(torch.finfo().tiny)
 
 
 def _begins_block(layer: Layer) -> bool:
