@@ -54,13 +54,14 @@ class Scale:
             last: whether it is the largest, whose losses are the result's.
         """
         steps = self.params.steps
-        if not last:
-            return [(steps, self.objective.rougher().with_content(self._heaviness()))]
-        if first:
+        if first and last:
             return [(steps, self.objective)]
-        return [(steps // 2, self.objective.rougher().with_content(2)), (steps, self.objective)]
+        rough = self.objective.rougher()
+        if last:
+            return [(steps // 2, rough.with_content(2)), (steps, self.objective)]
+        return [(steps, rough.with_content(self._heaviness(rough)))]
 
-    def _heaviness(self) -> float:
+    def _heaviness(self, objective: Objective) -> float:
         """How many times as heavy the content is at a scale that is not the last.
 
         The further its style is from the painting's, the harder it is pulled at, and the
@@ -68,8 +69,8 @@ class Scale:
         gives more of it.
         """
         content = colour.luminance(self.content) if self._grey else self.content
-        distance = float(self.objective.at(content).style)
-        power = self.objective.content_power()
+        distance = float(objective.at(content).style)
+        power = objective.content_power()
         alpha, beta = self.params.content_weight, self.params.style_weight
         return max(1, _SKETCH * math.sqrt(beta / alpha) * distance / power) if alpha * power else 1
 

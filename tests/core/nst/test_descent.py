@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.errors import LossNotFinite
 from core.nst.adam import Adam
-from core.nst.descent import Reached, descend
+from core.nst.descent import Reached, descend, descend_all
 from core.nst.lbfgs import LBFGS
 from core.nst.objective import LossTerms
 
@@ -76,6 +76,34 @@ def run(valley: Valley, rate: float, steps: int = 20) -> list[tuple[int, float]]
 
 def test_every_step_is_given_once_from_the_first_to_the_last() -> None:
     assert [step for step, _ in run(Valley(), 0.01)] == list(range(21))
+
+
+def test_one_objective_after_the_other_is_followed_with_what_was_learned() -> None:
+    class Elsewhere(Valley):
+        def with_gradient(self, image: Tensor) -> tuple[LossTerms, Tensor]:
+            loss, gradient = super().with_gradient(image + 0.25)
+            return loss, gradient
+
+    def followed(optimizer: Adam, image: Tensor, first: int) -> list[Reached]:
+        legs: list[tuple[int, Any]] = [(0, Valley()), (6, Valley()), (12, Elsewhere())]
+        return list(descend_all(legs, image, optimizer, first))
+
+    whole = followed(Adam(0.02), START, 0)
+    assert [reached.step for reached in whole] == list(range(13))
+    assert int(whole[7].state["adam.count"]) == 7
+    # The second valley's floor is elsewhere, but the first steps there have the first's momentum.
+    first_only = [*descend(cast(Any, Valley()), START, Adam(0.02), 12)]
+    apart = [
+        float((reached.point.image - other.point.image).abs().max())
+        for reached, other in zip(whole, first_only, strict=True)
+    ]
+    assert max(apart[:7]) == 0 < apart[7] < apart[12]
+    for saved in whole:
+        optimizer = Adam(0.02)
+        optimizer.restore(saved.state)
+        again = followed(optimizer, saved.point.image, saved.step)
+        assert [reached.step for reached in again] == list(range(saved.step, 13))
+        assert torch.equal(again[-1].point.image, whole[-1].point.image)
 
 
 def test_a_step_too_far_is_rolled_back_and_made_smaller() -> None:

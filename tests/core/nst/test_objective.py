@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from core.nst import VGG19
-from core.nst.objective import Masks, Objective
+from core.nst.objective import Objective
 from core.nst.regions import read_mask
+from core.nst.targets import Masks
 from core.params import StyleParams
 
 
@@ -77,3 +78,23 @@ def test_what_it_aims_at_is_exact_whatever_the_steps_are_computed_in(tiny_networ
     rough = Objective(tiny_network.using(torch.bfloat16), content, [style], StyleParams())
     assert torch.equal(rough.in_float32().at(image).total, exact.at(image).total)
     assert not torch.equal(rough.at(image).total, exact.at(image).total)
+
+
+def test_in_8_bits_a_picture_is_what_it_aims_at_if_it_is_both_content_and_style(
+    tiny_network: VGG19,
+) -> None:
+    # What is aimed at is rounded in the same way; beside what is exact, it would differ.
+    picture = random_picture(32, 40, 0).float()
+    params = StyleParams(style_weight=1e3)
+    objective = Objective(tiny_network.using(torch.int8), picture, [picture], params)
+    loss, gradient = objective.rougher().with_gradient(picture)
+    assert float(loss.total) == 0
+    assert not gradient.any()
+    assert float(objective.at(picture).total) > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_other_number_formats_have_nothing_rougher(tiny_network: VGG19, dtype: torch.dtype) -> None:
+    content, style, image = (random_picture(32, 32, seed).float() for seed in range(3))
+    objective = Objective(tiny_network.using(dtype), content, [style], StyleParams())
+    assert torch.equal(objective.rougher().at(image).total, objective.at(image).total)

@@ -142,6 +142,27 @@ def test_the_loss_of_lbfgs_never_rises() -> None:
         point = after
 
 
+def test_a_rise_that_rounding_can_explain_costs_lbfgs_no_further_evaluation() -> None:
+    function, start, a, b = quadratic()
+    lowest = float(-0.5 * b @ np.linalg.solve(a, b))
+
+    def rounded(x: Tensor) -> Tensor:
+        # To steps of a hundredth, upwards: where the valley is flat, no step is seen to fall.
+        value = function(x)
+        return value + (torch.ceil(value.detach() * 100) / 100 - value.detach())
+
+    counts = []
+    for rounding in (0.0, 0.02 / abs(lowest)):
+        evaluate, count = evaluator(rounded)
+        optimizer, point = LBFGS(1, rounding=rounding), evaluate(start)
+        for _ in range(30):
+            point = optimizer.step(point, evaluate)
+        counts.append(count[0])
+    patient, tolerant = counts
+    assert tolerant <= 33 < patient
+    assert float(function(point.image)) == pytest.approx(lowest, rel=1e-6)
+
+
 def test_lbfgs_backs_out_of_a_step_that_is_not_finite() -> None:
     # A wall: beyond 1 the function is not a number.
     def walled(x: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ from PIL import Image
 from core.errors import InvalidPicture, InvalidRequest
 from core.nst import VGG19
 from core.nst.losses import gram
-from core.nst.objective import Masks, Objective
+from core.nst.objective import Objective
 from core.nst.regions import read_mask
+from core.nst.targets import Masks
 from core.nst.tensors import to_tensor
 from core.params import StyleParams
 from tests.conftest import photo
@@ -85,7 +86,7 @@ def test_a_region_takes_its_style_from_the_region_of_the_same_label(tiny_network
     for seed, label in ((2, RED), (3, BLUE)):
         style = to_tensor(photo(48, 64, seed=seed), (48, 64), CPU)
         features = tiny_network.features(style, ["conv2_1"])
-        torch.testing.assert_close(found._A["conv2_1", label], gram(features["conv2_1"]))
+        torch.testing.assert_close(found._targets.A["conv2_1", label], gram(features["conv2_1"]))
     assert found._weights["conv2_1", RED] == pytest.approx(0.1)
 
 

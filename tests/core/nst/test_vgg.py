@@ -130,6 +130,43 @@ def test_the_way_back_in_8_bits_leads_where_the_exact_one_does(
     assert float(torch.cosine_similarity(exact, rounded, dim=0)) > 0.99
 
 
+@pytest.mark.parametrize("pooling", Pooling)
+@pytest.mark.parametrize("padding", Padding)
+def test_with_8_bits_between_the_layers_features_and_gradient_are_the_exact_ones_up_to_rounding(
+    tiny_network: VGG19, pooling: Pooling, padding: Padding
+) -> None:
+    image = torch.rand(1, 3, 49, 63, generator=torch.Generator().manual_seed(1))
+    exact = tiny_network.using(torch.float32, pooling, padding)
+    wanted: list[Layer] = ["conv1_1", "conv3_2", "conv4_2"]
+    with torch.no_grad():
+        everything = exact.features(image, LAYERS)
+        strengths = {layer: F.square().mean((0, 2, 3)).sqrt() for layer, F in everything.items()}
+        rough = tiny_network.using(torch.int8, pooling, padding).calibrated(strengths, wanted)
+        gradients = []
+        for network in (exact, rough):
+            activations = network.activations(image, wanted)
+            for layer in wanted:
+                difference = (activations[layer].float() - everything[layer]).norm()
+                assert float(difference / everything[layer].norm()) < 0.1
+            ends = {layer: torch.ones_like(activations[layer]) for layer in wanted}
+            gradients.append(network.backward(activations, ends.get).flatten())
+    expected, found = gradients
+    assert float(torch.cosine_similarity(expected, found, dim=0)) > 0.9
+    assert exact.calibrated(strengths, wanted) is exact
+
+
+def test_a_channel_that_was_silent_is_heard_all_the_same(tiny_network: VGG19) -> None:
+    image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    everything = tiny_network.features(image, LAYERS)
+    strengths = {layer: F.square().mean((0, 2, 3)).sqrt() for layer, F in everything.items()}
+    silent = {**strengths, "conv2_1": strengths["conv2_1"].clone()}
+    silent["conv2_1"][0] = 0
+    rough = tiny_network.using(torch.int8).calibrated(silent, ["conv2_2"])
+    found = rough.features(image, ["conv2_2"])["conv2_2"].float()
+    assert torch.isfinite(found).all()
+    assert float(torch.cosine_similarity(found.flatten(), everything["conv2_2"].flatten(), 0)) > 0.9
+
+
 def test_the_way_back_needs_somewhere_to_begin(tiny_network: VGG19) -> None:
     activations = tiny_network.activations(torch.rand(1, 3, 16, 16), ["conv1_2"])
     with pytest.raises(ValueError, match="no gradient"):
