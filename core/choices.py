@@ -83,7 +83,7 @@ class Precision(StrEnum):
     AUTO = "auto"  #: The fastest that the device has units for.
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
-    INT8 = "int8"  #: As bfloat16, but the gradient's convolutions on a CPU are in 8 bits.
+    INT8 = "int8"  #: As bfloat16, but most convolutions on a CPU are in 8 bits.
 
 
 class PictureFormat(StrEnum):

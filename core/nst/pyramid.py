@@ -27,3 +27,18 @@ def scales(size: int, pyramid: str) -> tuple[int, ...]:
     growth = size / int(smallest)
     count = round(math.log(growth, float(ratio))) if growth > 1 else 0
     return (*(round(size * growth ** (n / count - 1)) for n in range(count)), size)
+
+
+def rough_steps(steps: int, *, first: bool, last: bool) -> int:
+    """How many of the steps at a scale may be rough: all but the last scale's second half.
+
+    Where there is only one scale, none may: there is nothing to be rough about.
+
+    Args:
+        steps: at each scale.
+        first: whether the scale is the smallest.
+        last: whether it is the largest.
+    """
+    if not last:
+        return steps
+    return 0 if first else steps // 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -155,4 +156,6 @@ def grams_at(layer: Layer, F: Tensor, T: Belonging | None) -> Grams:
 
 
 def _strength(F: Tensor) -> Tensor:
-    return F.square().mean((0, 2, 3)).sqrt()
+    # Not by squares, which would take as much memory as F.
+    norm: Tensor = torch.linalg.vector_norm(F, dim=(0, 2, 3))
+    return norm / math.sqrt(F[0, 0].numel())
