@@ -93,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--preset", default="balanced")
-    parser.add_argument("--steps", type=int, help="at each scale; by the preset otherwise")
+    parser.add_argument("--steps", type=int, help="at the full size; by the preset otherwise")
     options = parser.parse_args()
     fields = {"size": options.size, "preset": options.preset}
     if options.steps:

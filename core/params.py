@@ -64,7 +64,7 @@ class StyleParams(BaseModel):
         512, ge=MIN_SIZE, le=8192, description="Longer side of the result, in pixels."
     )
     steps: int = Field(
-        _BALANCED["steps"], ge=1, le=5000, description="Optimiser steps at each scale."
+        _BALANCED["steps"], ge=1, le=5000, description="Optimiser steps; up to 40 at small scales."
     )
     content_weight: float = Field(
         1.0, ge=0, le=1e6, description="alpha: how strongly the photograph is kept."

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from core.nst.curvature import Curvature
 from core.nst.points import Evaluate, Point, State
 from core.nst.preconditioner import Preconditioner, identity
 
@@ -28,7 +29,8 @@ class LBFGS:
 
     Args:
         learning_rate: the first step length to try.
-        preconditioner: P of H_0 = gamma P (algorithm 7.4 leaves H_0 free).
+        preconditioner: P of H_0 = gamma D P D (algorithm 7.4 leaves H_0 free), where D is
+            the root of the inverse of :class:`core.nst.curvature.Curvature`.
         bounds: of every pixel; what is started from is within them.
         rounding: what part of the loss rounding may add to it or take from it.
     """
@@ -53,6 +55,7 @@ class LBFGS:
         self._rounding = rounding
         #: The last changes of picture and gradient, and 1 / (s . y), oldest first.
         self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._curvature = Curvature()
         #: From where no step led further down, if that was so.
         self._end: Point | None = None
 
@@ -99,8 +102,9 @@ class LBFGS:
         self._end = None
 
     def state(self) -> State:
-        """Learning rate and history."""
-        named: State = {}
+        """Learning rate, history and curvature."""
+        means = self._curvature.means
+        named: State = {} if means is None else {"lbfgs.curvature": means}
         for number, (s, y, rho) in enumerate(self._pairs):
             named |= {f"lbfgs.{number}.s": s, f"lbfgs.{number}.y": y, f"lbfgs.{number}.rho": rho}
         rate = torch.tensor(self._learning_rate, dtype=torch.float64)
@@ -114,6 +118,7 @@ class LBFGS:
             (state[f"lbfgs.{n}.s"], state[f"lbfgs.{n}.y"], state[f"lbfgs.{n}.rho"])
             for n in range(count)
         ]
+        self._curvature = Curvature(state.get("lbfgs.curvature"))
 
     def _free(self, point: Point) -> Tensor:
         """1 where a pixel may go where its gradient leads it, else 0."""
@@ -130,15 +135,21 @@ class LBFGS:
             alpha = rho * _dot(s, q)
             q = q - alpha * y
             alphas.append(alpha)
-        q = self._precondition(q)
+        q = self._scaled(q)
         if self._pairs:
             s, y, rho = self._pairs[-1]
-            q = q / (rho * _dot(y, self._precondition(y)))  # gamma of eq. 7.20, with P
+            q = q / (rho * _dot(y, self._scaled(y)))  # gamma of eq. 7.20, with D P D
         for (s, y, rho), alpha in zip(self._pairs, reversed(alphas), strict=True):
             q = q + (alpha - rho * _dot(y, q)) * s
         return -q
 
+    def _scaled(self, vector: Tensor) -> Tensor:
+        """D P D times a vector."""
+        unscale = self._curvature.unscale
+        return unscale(self._precondition(unscale(vector)))
+
     def _remember(self, s: Tensor, y: Tensor) -> None:
+        self._curvature = self._curvature.with_pair(s, y)
         self._pairs = [*self._pairs[-(self.HISTORY - 1) :], (s, y, 1 / _dot(s, y))]
 
 

@@ -1,4 +1,4 @@
-"""Coarse to fine: which sizes the picture is painted at, as pure integers.
+"""Coarse to fine: which sizes the picture is painted at, in how many steps, as pure integers.
 
 Departure: the paper paints at one size. Painting small first, and going on from
 the enlarged result, lets the strokes keep their size relative to the picture
@@ -8,6 +8,25 @@ when the result is large, and saves most of the time.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: More steps than these at a small scale are better made at the next one: there
+#: a step does more for the result than so many as it costs do here (bench/README.md).
+_SKETCH = 40
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One scale of the pyramid, and how long the picture is painted at it."""
+
+    #: The longer side.
+    side: int
+    steps: int
+    #: How many of the steps, the first of them, may be rough.
+    rough: int
+    #: Whether it is the largest, whose losses are the result's.
+    last: bool
 
 
 def scales(size: int, pyramid: str) -> tuple[int, ...]:
@@ -29,16 +48,14 @@ def scales(size: int, pyramid: str) -> tuple[int, ...]:
     return (*(round(size * growth ** (n / count - 1)) for n in range(count)), size)
 
 
-def rough_steps(steps: int, *, first: bool, last: bool) -> int:
-    """How many of the steps at a scale may be rough: all but the last scale's second half.
-
-    Where there is only one scale, none may: there is nothing to be rough about.
+def stages(sides: Sequence[int], steps: int) -> tuple[Stage, ...]:
+    """What is done at the scales.
 
     Args:
-        steps: at each scale.
-        first: whether the scale is the smallest.
-        last: whether it is the largest.
+        sides: of the scales, from the smallest.
+        steps: at the largest.
     """
-    if not last:
-        return steps
-    return 0 if first else steps // 2
+    sketches = [Stage(side, min(steps, _SKETCH), min(steps, _SKETCH), last=False) for side in sides]
+    # Where there is only one scale, none may be rough: there is nothing to be rough about.
+    rough = steps // 2 if len(sides) > 1 else 0
+    return (*sketches[:-1], Stage(sides[-1], steps, rough, last=True))

@@ -16,7 +16,7 @@ from core.labels import check_areas, check_labels, regions_of
 from core.nst import colour
 from core.nst.objective import LossTerms, Objective
 from core.nst.preconditioner import Preconditioner, Smoothing, identity
-from core.nst.pyramid import rough_steps
+from core.nst.pyramid import Stage
 from core.nst.regions import read_mask
 from core.nst.targets import Masks
 from core.nst.tensors import to_tensor
@@ -46,26 +46,20 @@ class Scale:
     styles: tuple[Tensor, ...]
     init_image: Tensor | None
 
-    def legs(self, *, first: bool, last: bool) -> list[tuple[int, Objective]]:
+    def legs(self, stage: Stage) -> list[tuple[int, Objective]]:
         """The objectives to follow, each until so many steps are made.
 
         Departure: where a stroke is as broad as a house, the photograph would be painted
         over for good before its detail is there. So the content is heavier at all scales
         but the last, and weighs double in the first half of that one, where it has to come
         back from under what was painted. Up to there, features may be rough.
-
-        Args:
-            first: whether this scale is the smallest.
-            last: whether it is the largest, whose losses are the result's.
         """
-        steps = self.params.steps
-        count = rough_steps(steps, first=first, last=last)
-        if not count:
-            return [(steps, self.objective)]
+        if not stage.rough:
+            return [(stage.steps, self.objective)]
         rough = self.objective.rougher()
-        times = _RETURN if last else self._heaviness(rough)
-        legs = [(count, rough.with_content(times))]
-        return [*legs, (steps, self.objective)] if last else legs
+        times = _RETURN if stage.last else self._heaviness(rough)
+        legs = [(stage.rough, rough.with_content(times))]
+        return [*legs, (stage.steps, self.objective)] if stage.last else legs
 
     def _heaviness(self, objective: Objective) -> float:
         """How many times as heavy the content is at a scale that is not the last.

@@ -6,7 +6,7 @@ marked where they are made, and listed in ``docs/algorithm.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from core.nst.devices import pick_dtype
 from core.nst.objective import LossTerms
 from core.nst.optimizers import make_optimizer
 from core.nst.points import State
-from core.nst.pyramid import rough_steps, scales
+from core.nst.pyramid import Stage, scales, stages
 from core.nst.scale import Scale, fits, make_scale
 from core.nst.tensors import to_picture, to_pixels
 from core.nst.vgg import VGG19
@@ -100,14 +100,14 @@ def stylize(
         if side == params.size or fits(pictures, params.at_size(side))
     ]
     request = Request(pictures, params)
-    plan = Plan(request, sides, _ROUGH.get(dtype, 1))
+    plan = Plan(request, stages(sides, params.steps), _ROUGH.get(dtype, 1))
     saved = None if resume is None else request.unpack(resume, network.device)
     resume = None  # as large as all that it has been unpacked to
     begin = 0 if saved is None else int(saved["scale"])
     painted: tuple[Tensor, Scale] | None = None
 
-    for number in range(begin, len(sides)):
-        scale = make_scale(pictures, params.at_size(sides[number]), network)
+    for number, stage in list(enumerate(plan.stages))[begin:]:
+        scale = make_scale(pictures, params.at_size(stage.side), network)
         # (1, 3, H, W), or (1, 1, H, W) where only luminance is painted
         image = scale.start() if painted is None else scale.enlarged(*painted)
         optimizer = make_optimizer(
@@ -118,8 +118,7 @@ def stylize(
             optimizer.restore(saved)
             first, incidents, image = int(saved["step"]), int(saved["incidents"]), saved["image"]
             saved = None
-        legs = scale.legs(first=number == 0, last=sides[number] == params.size)
-        for reached in descend_all(legs, image, optimizer, first, incidents):
+        for reached in descend_all(scale.legs(stage), image, optimizer, first, incidents):
             image = reached.point.image
             state = {
                 "scale": torch.tensor(number),
@@ -128,12 +127,12 @@ def stylize(
                 "image": image,
                 **reached.state,
             }
-            if reached.step < params.steps:
+            if reached.step < stage.steps:
                 yield plan.record(number, reached.step, scale, reached.point.loss, image, state)
         painted = image, scale
 
     loss = scale.loss_of(scale.shown(image))
-    yield plan.record(len(sides) - 1, params.steps, scale, loss, image, state)
+    yield plan.record(number, stage.steps, scale, loss, image, state)
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ class Plan:
     """How much work a run is."""
 
     request: Request
-    sides: list[int]
+    stages: Sequence[Stage]
     #: What a rough step costs of another.
     rough: float
 
@@ -149,15 +148,14 @@ class Plan:
         self, number: int, step: int, scale: Scale, loss: LossTerms, image: Tensor, state: State
     ) -> Step:
         """The record of a step at a scale."""
-        steps = self.request.params.steps
-        done = sum(self._work(smaller, steps) for smaller in range(number))
-        done += self._work(number, step)
+        smaller, stage = self.stages[:number], self.stages[number]
+        done = sum(self._work(each, each.steps) for each in smaller) + self._work(stage, step)
         return Step(
-            step=number * steps + step,
-            steps=len(self.sides) * steps,
-            fraction=done / sum(self._work(each, steps) for each in range(len(self.sides))),
+            step=sum(each.steps for each in smaller) + step,
+            steps=sum(each.steps for each in self.stages),
+            fraction=done / sum(self._work(each, each.steps) for each in self.stages),
             scale=number,
-            scales=len(self.sides),
+            scales=len(self.stages),
             width=scale.width,
             height=scale.height,
             loss=loss,
@@ -166,8 +164,7 @@ class Plan:
             _state=state,
         )
 
-    def _work(self, number: int, made: int) -> float:
+    def _work(self, stage: Stage, made: int) -> float:
         """What so many steps at a scale are."""
-        steps, last = self.request.params.steps, number == len(self.sides) - 1
-        rough = min(made, rough_steps(steps, first=number == 0, last=last))
-        return (self.sides[number] ** 2 + _STEP_ITSELF) * (made - rough * (1 - self.rough))
+        rough = min(made, stage.rough)
+        return (stage.side**2 + _STEP_ITSELF) * (made - rough * (1 - self.rough))

@@ -1,4 +1,4 @@
-"""Adam and L-BFGS on functions whose answers are known."""
+"""Adam and L-BFGS on functions whose answers are known, of pictures one pixel high."""
 
 from __future__ import annotations
 
@@ -28,11 +28,16 @@ def evaluator(function: Function) -> tuple[Callable[[Tensor], Point], list[int]]
     def evaluate(x: Tensor) -> Point:
         count[0] += 1
         x = x.detach().requires_grad_()
-        value = function(x)
+        value = function(x.flatten())
         (gradient,) = torch.autograd.grad(value, x)
         return Point(x.detach(), LossTerms(value.detach(), NOTHING, NOTHING, NOTHING), gradient)
 
     return evaluate, count
+
+
+def row(x: Tensor) -> Tensor:
+    """The vector as a picture: shape (1, 1, 1, len(x))."""
+    return x.view(1, 1, 1, -1)
 
 
 def minimise(optimizer: Optimizer, function: Function, start: Tensor, steps: int) -> Point:
@@ -50,7 +55,7 @@ def quadratic(size: int = 12) -> tuple[Function, Tensor, np.ndarray, np.ndarray]
     a = basis @ np.diag(np.geomspace(1, 100, size)) @ basis.T
     b = rng.normal(size=size)
     A, B = torch.from_numpy(a), torch.from_numpy(b)
-    return lambda x: 0.5 * x @ A @ x - B @ x, torch.zeros(size, dtype=torch.float64), a, b
+    return lambda x: 0.5 * x @ A @ x - B @ x, row(torch.zeros(size, dtype=torch.float64)), a, b
 
 
 def rosenbrock(x: Tensor) -> Tensor:
@@ -70,7 +75,7 @@ def test_adams_first_steps_are_those_of_its_paper() -> None:
         x = x - 0.02 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
         x = x.clip(0, 1)
         point = optimizer.step(point, evaluate)
-        np.testing.assert_allclose(point.image.numpy(), x, rtol=1e-10)
+        np.testing.assert_allclose(point.image.flatten().numpy(), x, rtol=1e-10)
 
 
 def test_lbfgs_reaches_the_minimum_of_a_quadratic_as_scipys_does() -> None:
@@ -83,12 +88,12 @@ def test_lbfgs_reaches_the_minimum_of_a_quadratic_as_scipys_does() -> None:
         method="L-BFGS-B",
         options={"maxcor": 10, "gtol": 1e-9, "ftol": 1e-15},
     )
-    np.testing.assert_allclose(point.image.numpy(), theirs.x, atol=1e-5)
-    np.testing.assert_allclose(point.image.numpy(), np.linalg.solve(a, b), atol=1e-5)
+    np.testing.assert_allclose(point.image.flatten().numpy(), theirs.x, atol=1e-5)
+    np.testing.assert_allclose(point.image.flatten().numpy(), np.linalg.solve(a, b), atol=1e-5)
 
 
 def test_lbfgs_needs_no_more_evaluations_than_scipys_by_half() -> None:
-    start = torch.full((10,), -1.0, dtype=torch.float64)
+    start = row(torch.full((10,), -1.0, dtype=torch.float64))
     evaluate, count = evaluator(rosenbrock)
     optimizer = LBFGS(1.0)
     point = evaluate(start)
@@ -97,7 +102,10 @@ def test_lbfgs_needs_no_more_evaluations_than_scipys_by_half() -> None:
         if float(point.loss.total) < 1e-8:
             break
     theirs = scipy.optimize.minimize(
-        scipy.optimize.rosen, start.numpy(), jac=scipy.optimize.rosen_der, method="L-BFGS-B"
+        scipy.optimize.rosen,
+        start.flatten().numpy(),
+        jac=scipy.optimize.rosen_der,
+        method="L-BFGS-B",
     )
     assert float(point.loss.total) < 1e-8
     assert count[0] <= 1.5 * theirs.nfev
@@ -118,24 +126,24 @@ def test_lbfgs_reaches_the_minimum_within_bounds_as_scipys_does(
         options={"gtol": 1e-10, "ftol": 1e-16},
     )
     assert np.isin(theirs.x, bounds).any()  # or it would be the case without bounds
-    np.testing.assert_allclose(point.image.numpy(), theirs.x, atol=1e-5)
+    np.testing.assert_allclose(point.image.flatten().numpy(), theirs.x, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", Name)
 def test_no_optimiser_leaves_the_range_of_colours(name: Name) -> None:
     evaluate, _ = evaluator(lambda x: ((x - torch.linspace(-1, 2, 10)) ** 2).sum())
-    point, optimizer = evaluate(torch.full((10,), 0.5)), make_optimizer(name, 0.5)
+    point, optimizer = evaluate(row(torch.full((10,), 0.5))), make_optimizer(name, 0.5)
     for _ in range(60):
         point = optimizer.step(point, evaluate)
         assert float(point.image.min()) >= 0
         assert float(point.image.max()) <= 1
     expected = torch.linspace(-1, 2, 10).clamp(0, 1)
-    np.testing.assert_allclose(point.image.numpy(), expected.numpy(), atol=0.02)
+    np.testing.assert_allclose(point.image.flatten().numpy(), expected.numpy(), atol=0.02)
 
 
 def test_the_loss_of_lbfgs_never_rises() -> None:
     evaluate, _ = evaluator(rosenbrock)
-    point, optimizer = evaluate(torch.full((10,), -1.0, dtype=torch.float64)), LBFGS(1.0)
+    point, optimizer = evaluate(row(torch.full((10,), -1.0, dtype=torch.float64))), LBFGS(1.0)
     for _ in range(100):
         after = optimizer.step(point, evaluate)
         assert float(after.loss.total) <= float(point.loss.total)
@@ -160,7 +168,7 @@ def test_a_rise_that_rounding_can_explain_costs_lbfgs_no_further_evaluation() ->
         counts.append(count[0])
     patient, tolerant = counts
     assert tolerant <= 33 < patient
-    assert float(function(point.image)) == pytest.approx(lowest, rel=1e-6)
+    assert float(function(point.image.flatten())) == pytest.approx(lowest, rel=1e-6)
 
 
 def test_lbfgs_backs_out_of_a_step_that_is_not_finite() -> None:
@@ -168,20 +176,21 @@ def test_lbfgs_backs_out_of_a_step_that_is_not_finite() -> None:
     def walled(x: Tensor) -> Tensor:
         return -(torch.log(1 - x) + x * 3).sum()
 
-    point = minimise(LBFGS(10.0), walled, torch.full((4,), 0.1, dtype=torch.float64), steps=40)
-    np.testing.assert_allclose(point.image.numpy(), 2 / 3, atol=1e-4)
+    start = row(torch.full((4,), 0.1, dtype=torch.float64))
+    point = minimise(LBFGS(10.0), walled, start, steps=40)
+    np.testing.assert_allclose(point.image.flatten().numpy(), 2 / 3, atol=1e-4)
 
 
 def test_lbfgs_stays_at_a_minimum() -> None:
-    point = minimise(LBFGS(1.0), lambda x: (x**2).sum(), torch.zeros(3), steps=5)
-    assert torch.equal(point.image, torch.zeros(3))
+    point = minimise(LBFGS(1.0), lambda x: (x**2).sum(), row(torch.zeros(3)), steps=5)
+    assert torch.equal(point.image, row(torch.zeros(3)))
 
 
 def test_lbfgs_asks_no_more_where_no_step_led_further_down() -> None:
     # A slope, as rounding makes it at the bottom: the loss does not follow the gradient.
     flat, count = evaluator(lambda x: x.sum() - x.sum().detach())
     optimizer = LBFGS(1.0)
-    start = flat(torch.ones(4))
+    start = flat(row(torch.ones(4)))
     point = optimizer.step(start, flat)
     assert point is start
     tried = count[0]
@@ -196,7 +205,7 @@ def test_lbfgs_asks_no_more_where_no_step_led_further_down() -> None:
 @pytest.mark.parametrize("name", Name)
 @pytest.mark.parametrize("at", [0, 3, 14])
 def test_a_state_put_back_goes_on_bit_for_bit(name: Name, at: int) -> None:
-    start = torch.full((10,), 0.3, dtype=torch.float64)
+    start = row(torch.full((10,), 0.3, dtype=torch.float64))
     evaluate, _ = evaluator(rosenbrock)
     rate = {Name.ADAM: 0.02, Name.LBFGS: 1.0}[name]
     optimizer = make_optimizer(name, rate)

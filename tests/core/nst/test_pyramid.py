@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.nst.pyramid import scales
+from core.nst.pyramid import Stage, scales, stages
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,27 @@ def test_scales_grow_to_the_size(size: int, smallest: int, ratio: float) -> None
             assert ratio**0.5 - 0.1 < above / below < ratio**1.5 + 0.1
     else:
         assert size / smallest < ratio**0.5 + 0.01
+
+
+@pytest.mark.parametrize(
+    ("sides", "steps", "expected"),
+    [
+        ((512,), 30, [Stage(512, 30, 0, last=True)]),
+        ((64, 128), 30, [Stage(64, 30, 30, last=False), Stage(128, 30, 15, last=True)]),
+        ((64, 128), 41, [Stage(64, 40, 40, last=False), Stage(128, 41, 20, last=True)]),
+        (
+            (64, 128, 256),
+            500,
+            [
+                Stage(64, 40, 40, last=False),
+                Stage(128, 40, 40, last=False),
+                Stage(256, 500, 250, last=True),
+            ],
+        ),
+        ((64, 128), 1, [Stage(64, 1, 1, last=False), Stage(128, 1, 0, last=True)]),
+    ],
+)
+def test_sketches_take_at_most_forty_steps_and_half_of_the_last_scale_may_be_rough(
+    sides: tuple[int, ...], steps: int, expected: list[Stage]
+) -> None:
+    assert list(stages(sides, steps)) == expected

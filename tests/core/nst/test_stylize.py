@@ -218,6 +218,13 @@ def test_progress_over_the_scales_never_goes_back_and_ends_at_one(tiny_network: 
     assert (steps[-1].step, steps[-1].steps, steps[-1].scales) == (15, 15, 3)
 
 
+def test_progress_counts_the_steps_that_are_made(tiny_network: VGG19) -> None:
+    steps = run(tiny_network, size=64, pyramid="32:2", steps=50)
+    at_last = [step.scale for step in steps].index(1)
+    assert (steps[at_last].step, steps[-1].step, steps[-1].steps) == (40, 90, 90)
+    assert [step.fraction for step in steps] == sorted(step.fraction for step in steps)
+
+
 def test_a_scale_too_small_for_thin_pictures_is_left_out(tiny_network: VGG19) -> None:
     thin = Pictures(photo(200, 40), [STYLE])
     assert {step.width for step in run(tiny_network, thin, size=128, pyramid="32:2")} == {128}
