@@ -72,6 +72,7 @@ def test_pictures_of_any_shape_keep_it(shape: tuple[int, ...]) -> None:
 
 def test_lbfgs_needs_half_of_scipys_evaluations_where_the_loss_curves_unevenly() -> None:
     target = change(0).double()
+    count = 0
 
     def evaluate(image: Tensor) -> Point:
         nonlocal count
@@ -94,7 +95,7 @@ def test_lbfgs_needs_half_of_scipys_evaluations_where_the_loss_curves_unevenly()
         method="L-BFGS-B",
         options={"ftol": 1e-14, "gtol": 1e-10},
     )
-    count, optimizer = 0, LBFGS(1.0)
+    optimizer = LBFGS(1.0)
     point = start = evaluate(torch.zeros_like(target))
     while float(point.loss.total) > 1e-6 * float(start.loss.total):
         point = optimizer.step(point, evaluate)
