@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as nn
 from torch import Tensor
+from torch.linalg import vector_norm as norm
 
 #: The kernels for 8 bits want levels from 0 to 255: zero is here for what has a sign.
 _MIDDLE = 128
@@ -195,11 +196,13 @@ class WayBack:
             g: the gradient; written over.
             y: the features, or their levels.
         """
-        spread = float(torch.linalg.vector_norm(g)) / math.sqrt(g.numel())
+        # By rows first, which is done in parallel.
+        spread = float(norm(norm(g, dim=(1, 3)))) / math.sqrt(g.numel())
         step = max(_REACH * spread / _LARGEST, torch.finfo().tiny)
-        # In place, because new memory costs more than the arithmetic.
-        g.mul_(1 / step).round_().clamp_(-_LARGEST, _LARGEST)
-        levels = self._framed(_whole(g), y)
+        # In place, because new memory costs more than the arithmetic. All are within int16: of
+        # N numbers none is above sqrt(N) times the root of the mean of their squares.
+        levels = _whole(g.mul_(1 / step).round_()).clamp_(-_LARGEST, _LARGEST)
+        levels = self._framed(levels, y)
         # Takes off what the shift adds, the same everywhere.
         bias = self._kernel.of_ones * (-_MIDDLE * step)
         return self._kernel(levels, step, self._kernel.steps, bias, torch.bfloat16, "none")
@@ -216,7 +219,7 @@ class WayBack:
         for border in (slice(edge), slice(-edge, None)):
             framed[..., border, :] = framed[..., border] = 0
         inside = framed[..., edge:-edge, edge:-edge]
-        torch.mul(inside.copy_(levels), _positive(y), out=inside)  # ReLU
+        inside.copy_(levels).mul_(_positive(y))  # ReLU
         return framed.view(torch.uint8).bitwise_xor_(_MIDDLE)
 
 

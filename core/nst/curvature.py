@@ -54,9 +54,9 @@ class Curvature:
         latest = means / means.mean((1, 2, 3), keepdim=True) + _FLOOR
         return Curvature(latest if self.means is None else latest.lerp(self.means, _KEPT))
 
-    def unscale(self, vector: Tensor) -> Tensor:
-        """B^(-1/2) times a vector of shape (1, C, H, W), or the vector, if B is unknown."""
+    def inverse_root(self, height: int, width: int) -> Tensor:
+        """B^(-1/2) of each pixel, shape (1, C, height, width), or one 1, if B is unknown."""
         if self.means is None:
-            return vector
+            return torch.ones(())
         root = (self.means[1:] / self.means[:1]) ** 0.25
-        return vector * nn.interpolate(root, vector.shape[2:], mode="bilinear")
+        return nn.interpolate(root, (height, width), mode="bilinear")

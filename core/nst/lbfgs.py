@@ -133,20 +133,17 @@ class LBFGS:
         alphas = []
         for s, y, rho in reversed(self._pairs):
             alpha = rho * _dot(s, q)
-            q = q - alpha * y
+            q = torch.addcmul(q, alpha, y, value=-1)
             alphas.append(alpha)
-        q = self._scaled(q)
+        D = self._curvature.inverse_root(*gradient.shape[2:])
+        q = D * self._precondition(D * q)
         if self._pairs:
             s, y, rho = self._pairs[-1]
-            q = q / (rho * _dot(y, self._scaled(y)))  # gamma of eq. 7.20, with D P D
+            z = D * y
+            q = q / (rho * _dot(z, self._precondition(z)))  # gamma of eq. 7.20, with D P D
         for (s, y, rho), alpha in zip(self._pairs, reversed(alphas), strict=True):
-            q = q + (alpha - rho * _dot(y, q)) * s
+            q = torch.addcmul(q, alpha - rho * _dot(y, q), s)
         return -q
-
-    def _scaled(self, vector: Tensor) -> Tensor:
-        """D P D times a vector."""
-        unscale = self._curvature.unscale
-        return unscale(self._precondition(unscale(vector)))
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
         self._curvature = self._curvature.with_pair(s, y)

@@ -1,8 +1,9 @@
 """Pools of 2 x 2 between the blocks, forth and back.
 
 Nothing is remembered on the way forth: which of two was the larger is seen again on
-the way back, from what was pooled. All of it works on 8-bit levels, too, where the
-gradient is in another format than they are. An odd last row or column is left out.
+the way back, from what was pooled: features after a ReLU, which are not below 0, or their
+8-bit levels, where the gradient is in another format than they are. An odd last row or
+column is left out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def max_pool_back(g: Tensor, x: Tensor) -> Tensor:
 
     It goes to the largest; of equals, to the upper and the left one.
     """
+    x = _comparable(x)
     rows = _larger(*_rows(x))  # (1, C, H // 2, W)
     at_rows = _like(g, rows)
     _share(g, _columns(rows), _columns(at_rows))
@@ -63,9 +65,20 @@ def _larger(a: Tensor, b: Tensor) -> Tensor:
 def _share(g: Tensor, given: tuple[Tensor, Tensor], to: tuple[Tensor, Tensor]) -> None:
     """Write the gradient of the larger of two to where it came from, and 0 to the other."""
     first, second = given
-    won = (second > first).view(torch.uint8)  # from bool it would be ten times as slow
-    torch.mul(g, won.to(g.dtype), out=to[1])
+    torch.mul(g, _won(first, second).to(g.dtype), out=to[1])
     torch.sub(g, to[1], out=to[0])
+
+
+def _won(first: Tensor, second: Tensor) -> Tensor:
+    """1 where the second is larger, else 0, as whole numbers: bool would be ten times as slow."""
+    if first.dtype is torch.int16:  # none is below 0, so that no difference is too large
+        return (second - first).clamp_(0, 1)
+    return (second > first).view(torch.uint8)
+
+
+def _comparable(x: Tensor) -> Tensor:
+    """The same numbers, or whole ones that have their order and are compared faster."""
+    return x.view(torch.int16) if x.dtype is torch.bfloat16 else x
 
 
 def _like(g: Tensor, x: Tensor) -> Tensor:
