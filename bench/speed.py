@@ -79,12 +79,16 @@ class Duel:
         content, style = (Image.open(path).convert("RGB") for path in paths)
         return Pictures(content, [style])
 
+    def sides(self) -> tuple[int, int]:
+        """Width and height of the result."""
+        return fit(self.pictures().content.size, self.size, "content")
+
     def loop(self) -> Loop:
         params, pictures, cpu = self.params(), self.pictures(), torch.device("cpu")
         content, style = pictures.content, pictures.styles[0]
         return Loop(
             Settings().weights_dir / Network.NORMALIZED.filename,
-            to_tensor(content, fit(content.size, self.size, "content"), cpu),
+            to_tensor(content, self.sides(), cpu),
             to_tensor(style, params.style_size(style.size), cpu),
             params.content_weight,
             params.style_weight,
@@ -182,7 +186,7 @@ def main() -> None:
         print(_row("  with twice the steps", later))
     if good is not None:
         print(_row("Easel, when as good", good))
-    ceiling = _alone(convolution_seconds, duel.size)
+    ceiling = sum(_alone(convolution_seconds, *duel.sides())) / 2
     if good is None:
         print("Easel did not become as good; give it more --steps to see when it does")
     else:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from core.heap import keep_freed_memory
 from core.nst import Pictures, load_network, pick_device, stylize
-from core.nst.convolution import Convolution, Int8Convolution, WayBack
+from core.nst.convolution import Convolution
 from core.nst.devices import pick_dtype
+from core.nst.int8 import Int8BackConvolution, Int8Convolution, WayBack
 from core.params import LAYERS, Precision, StyleParams
 from core.settings import Settings
 from worker.networks import calibration_pictures
@@ -21,10 +25,18 @@ _WARM_UP = 3
 _STEPS = 20
 
 
-def seconds_per_step(size: int) -> float:
-    """The mean over the last of two scales, with the default parameters."""
+class Halves(NamedTuple):
+    """Seconds in the first half of the steps at the largest scale, and in the second."""
+
+    first: float
+    second: float
+
+
+def seconds_per_step(size: int) -> Halves:
+    """The median over each half, with the default parameters."""
     keep_freed_memory()  # as a worker does
-    params = StyleParams(size=size, steps=_STEPS, pyramid=f"{size // 2}:2")
+    steps = 2 * (_WARM_UP + _STEPS)
+    params = StyleParams(size=size, steps=steps, pyramid=f"{size // 2}:2")
     network = load_network(params.network, Settings().weights_dir, pick_device())
     content, style = (
         picture.resize((size, size * 3 // 4)) for picture in calibration_pictures()[:2]
@@ -34,25 +46,27 @@ def seconds_per_step(size: int) -> float:
         float(step.loss.total)  # waits for the device
         if step.scale == 1:
             moments.append(time.perf_counter())
-    return (moments[-2] - moments[0]) / (_STEPS - 1)  # the last is judged in float32
+    took = [after - before for before, after in pairwise(moments)]
+    # The last step of a half is told with what comes after it.
+    halves = took[: steps // 2 - 1], took[steps // 2 : -1]
+    return Halves(*(median(half[_WARM_UP:]) for half in halves))
 
 
-def convolution_seconds(size: int) -> float:
+def convolution_seconds(width: int, height: int) -> Halves:
     """What the thirteen convolutions of one step take, one by one, forth and back.
 
-    In the format that a step computes in, at the size of a picture of 4:3: where that is
-    8 bits, the mean of the first half of the steps and the second.
+    In the formats that a step computes in, for a picture of that size.
     """
     keep_freed_memory()
     device = pick_device()
     dtype = pick_dtype(Precision.AUTO, device)
-    channels, height, width, total = 3, size * 3 // 4, size, 0.0
+    channels, first, second = 3, 0.0, 0.0
     for layer in LAYERS:
         if layer.endswith("_1") and layer != "conv1_1":
             height, width = height // 2, width // 2
         filters = min(512, 64 * 2 ** (int(layer[4]) - 1))
         int8 = dtype is torch.int8 and layer != LAYERS[0]
-        seconds = (_in_8_bits if int8 else _in_one_format)(
+        rough, exact = (_in_8_bits if int8 else _in_one_format)(
             _random(device, torch.bfloat16 if dtype is torch.int8 else dtype, *shape)
             for shape in (
                 (filters, channels, 3, 3),
@@ -60,28 +74,30 @@ def convolution_seconds(size: int) -> float:
                 (1, filters, height, width),
             )
         )
-        total += seconds
+        first, second = first + rough, second + exact
         channels = filters
-    return total
+    return Halves(first, second)
 
 
-def _in_one_format(tensors: Iterable[Tensor]) -> float:
+def _in_one_format(tensors: Iterable[Tensor]) -> Halves:
     weight, x, g = tensors
     bias = torch.zeros(len(weight), device=weight.device, dtype=weight.dtype)
     convolution = Convolution(weight, bias, 1)
     y = torch.ones_like(g)
-    return _seconds(lambda: convolution(x)) + _seconds(lambda: convolution.back(g, y))
+    both = _seconds(lambda: convolution(x)) + _seconds(lambda: convolution.back(g, y))
+    return Halves(both, both)
 
 
-def _in_8_bits(tensors: Iterable[Tensor]) -> float:
+def _in_8_bits(tensors: Iterable[Tensor]) -> Halves:
     weight, x, g = tensors
     bias = torch.zeros(len(weight), dtype=weight.dtype)
     way_back = WayBack.of(weight, 1)
     level = torch.full((weight.shape[1],), 1 / 255), torch.full((weight.shape[0],), 1.0)
     rough = Int8Convolution(weight, bias, 1, way_back, *level)
+    exact = Int8BackConvolution(weight, bias, 1, way_back)
     levels, y = (x * 255).to(torch.uint8), torch.ones_like(g)
-    forth = _seconds(lambda: rough(levels)) + _seconds(lambda: Convolution(weight, bias, 1)(x))
-    return forth / 2 + _seconds(lambda: way_back(g, y))
+    back = _seconds(lambda: way_back(g, y))
+    return Halves(_seconds(lambda: rough(levels)) + back, _seconds(lambda: exact(x)) + back)
 
 
 def _random(device: torch.device, dtype: torch.dtype, *shape: int) -> Tensor:
@@ -103,8 +119,9 @@ def _seconds(work: Callable[[], object]) -> float:
 
 if __name__ == "__main__":
     for size in [int(argument) for argument in sys.argv[1:]] or [256, 512]:
-        step, convolutions = seconds_per_step(size), convolution_seconds(size)
-        print(
-            f"{size:5d} px  {step:.3f} s per step, its convolutions alone {convolutions:.3f} s, "
-            f"which is {convolutions / step:.0%}"
-        )
+        steps, alone = seconds_per_step(size), convolution_seconds(size, size * 3 // 4)
+        for half, step, convolutions in zip(("first", "second"), steps, alone, strict=True):
+            print(
+                f"{size:5d} px, {half} half: {step:.3f} s per step, its convolutions alone "
+                f"{convolutions:.3f} s, which is {convolutions / step:.0%}"
+            )

@@ -21,7 +21,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     },
     Preset.BALANCED: {
         # So many that the loop everyone writes is overtaken: `make bench`.
-        "steps": 80,
+        "steps": 90,
         "style_weight": _BALANCE,
         "pyramid": "64:2",
         "optimizer": "lbfgs",

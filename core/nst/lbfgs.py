@@ -151,7 +151,7 @@ class LBFGS:
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum()
+    return torch.dot(a.flatten(), b.flatten())
 
 
 def _numbers(*scalars: Tensor) -> list[float]:

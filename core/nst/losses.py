@@ -15,7 +15,6 @@ same at every size. With G = F F^T / M (paper: without 1/M)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,32 +27,11 @@ def gram(features: Tensor) -> Tensor:
         features: shape (1, C, H, W).
 
     Returns:
-        Shape (C, C), in float32 or better.
+        Shape (C, C), in float32 or better; the products are computed in the format of
+        F and rounded to it once, since devices sum in float32.
     """
-    G: Tensor = _Gram.apply(features.flatten(2).squeeze(0))
-    return G
-
-
-class _Gram(torch.autograd.Function):
-    """F F^T / M of a matrix of shape (C, M).
-
-    Its gradient as one product, since both factors are the same: autograd makes
-    two of it and adds them up. The products are computed in the format of F,
-    and rounded to it once: devices sum in float32.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, F: Tensor) -> Tensor:
-        ctx.save_for_backward(F)
-        return _precise(F @ F.T) / F.shape[1]  # (C, C)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (F,) = ctx.saved_tensors
-        (dG,) = gradients  # (C, C)
-        # In this order the product has the memory layout of F.
-        dF: Tensor = F.T @ ((dG + dG.T) / F.shape[1]).to(F.dtype)  # (M, C)
-        return dF.T
+    F = features.flatten(2).squeeze(0)  # (C, M)
+    return _precise(F @ F.T) / F.shape[1]
 
 
 def guided_gram(features: Tensor, guide: Tensor) -> Tensor:
@@ -74,6 +52,41 @@ def guided_gram(features: Tensor, guide: Tensor) -> Tensor:
     return (F * T) @ F.T / T.sum()  # (C, C)
 
 
+def with_gram_gradient(
+    g: Tensor | None, features: Tensor, slope: Tensor, guide: Tensor | None = None
+) -> Tensor:
+    """What a function of a Gram matrix adds to a gradient, by the chain rule (eq. 6).
+
+    With G = F F^T / M and a symmetric slope S that is 2/M * S F; with a guide it is
+    2 / sum_k T_k * S F diag(T).
+
+    Args:
+        g: the gradient with respect to the features so far, of their shape; may be
+            written over. None where there is none.
+        features: F, shape (1, C, H, W).
+        slope: S, the derivative by the Gram matrix: symmetric, shape (C, C).
+        guide: T of :func:`guided_gram`, if the Gram matrix is one of those.
+
+    Returns:
+        Shape (1, C, H, W), in the format of the features.
+    """
+    # In this order, products have the memory layout that the features have.
+    F = _positions(features)  # (M, C)
+    if guide is None:
+        S = (2 / len(F) * slope).to(F.dtype)
+        rows = F @ S if g is None else _positions(g).addmm_(F, S)
+    else:
+        T = guide.reshape(-1, 1).to(slope.dtype)  # (M, 1)
+        rows = ((_precise(F) * T) @ (2 / T.sum() * slope)).to(F.dtype)
+        rows = rows if g is None else _positions(g).add_(rows)
+    return rows.view(*features.shape[2:], -1).permute(2, 0, 1).unsqueeze(0)
+
+
+def _positions(x: Tensor) -> Tensor:
+    """(1, C, H, W) to (M, C), which for channels_last is the same memory."""
+    return x.squeeze(0).permute(1, 2, 0).flatten(0, 1)
+
+
 def _matrix(features: Tensor) -> Tensor:
     """(1, C, H, W) to (C, M), in a format whose sums keep their digits."""
     return _precise(features.flatten(2).squeeze(0))
@@ -88,9 +101,19 @@ def content_loss(F: Tensor, P: Tensor) -> Tensor:
     return torch.mean((_precise(F) - _precise(P)) ** 2)
 
 
+def content_gradient(F: Tensor, P: Tensor) -> Tensor:
+    """Of :func:`content_loss` by F: 2 (F - P) / numel, of their shape (eq. 2)."""
+    return (_precise(F) - _precise(P)).mul_(2 / F.numel())
+
+
 def style_loss(terms: Iterable[tuple[float, Tensor, Tensor]]) -> Tensor:
     """sum_l w_l * mean((G_l - A_l)^2), for (w, G, A) with Gram matrices of shape (C, C) (eq. 5)."""
     return torch.stack([w * torch.mean((G - A) ** 2) for w, G, A in terms]).sum()
+
+
+def style_slope(w: float, G: Tensor, A: Tensor) -> Tensor:
+    """Of one term of :func:`style_loss` by its G: 2 w (G - A) / C^2, shape (C, C)."""
+    return (G - A).mul_(2 * w / G.numel())
 
 
 def tv_loss(image: Tensor) -> Tensor:
@@ -98,3 +121,14 @@ def tv_loss(image: Tensor) -> Tensor:
     dx = image[..., :, 1:] - image[..., :, :-1]
     dy = image[..., 1:, :] - image[..., :-1, :]
     return torch.mean(dx**2) + torch.mean(dy**2)
+
+
+def tv_gradient(image: Tensor) -> Tensor:
+    """Of :func:`tv_loss`, of the image's shape."""
+    gradient = torch.zeros_like(image)
+    for axis in (-1, -2):
+        difference = image.diff(dim=axis)
+        slope = 2 / difference.numel() * difference
+        gradient.narrow(axis, 1, difference.shape[axis]).add_(slope)
+        gradient.narrow(axis, 0, difference.shape[axis]).sub_(slope)
+    return gradient

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from core.nst.losses import content_loss, style_loss, tv_loss
+from core.nst.losses import (
+    content_gradient,
+    content_loss,
+    style_loss,
+    style_slope,
+    tv_gradient,
+    tv_loss,
+    with_gram_gradient,
+)
 from core.nst.targets import EVERYTHING, Key, Masks, Subject, belonging, grams_at
 from core.nst.vgg import VGG19
 from core.params import Layer, StyleParams
@@ -31,10 +40,6 @@ class LossTerms:
     content: Tensor
     style: Tensor
     tv: Tensor
-
-    def detach(self) -> LossTerms:
-        """The same numbers, free of the graph that made them."""
-        return LossTerms(*(term.detach() for term in vars(self).values()))
 
 
 class Objective:
@@ -140,33 +145,35 @@ class Objective:
         """
         network = self._targets.network
         with torch.no_grad():
-            activations = network.activations(image.expand(-1, 3, -1, -1), self._layers)
-        # The graph is cut at what is compared: each layer's part of it, and with it the
-        # layer's features, can be let go as soon as the way back has passed them.
-        F = {layer: activations[layer].detach().requires_grad_() for layer in self._layers}
-        parts = {layer: self._compared(layer, F[layer]) for layer in F}
-        compared = {
-            key: tensor.detach().requires_grad_()
-            for part in parts.values()
-            for key, tensor in part.items()
-        }
-        image = image.detach().requires_grad_()
-        loss = self._terms(compared, image)
-        gradient, *at_compared = torch.autograd.grad(loss.total, [image, *compared.values()])
-        slopes = dict(zip(compared, at_compared, strict=True))
+            activations: dict[Layer, Tensor] = {}
+            compared: Compared = {}
+            for layer, F in network.activations(image.expand(-1, 3, -1, -1), self._layers):
+                activations[layer] = F
+                if layer in self._layers:
+                    compared |= self._compared(layer, F)
+            del F  # or it would live as long as all the others
+            own = {layer: partial(self._with_own, layer, compared) for layer in self._layers}
+            gradient = network.backward(activations, own)
+            if image.shape[1] == 1:
+                gradient = gradient.sum(1, keepdim=True)
+            if self._params.tv_weight:
+                gradient = gradient + self._params.tv_weight * tv_gradient(image)
+            # Sums depend on the order of memory, so that order is always the same.
+            return self._terms(compared, image), gradient.contiguous()
 
-        def gradient_at(layer: Layer) -> Tensor | None:
-            if layer not in parts:
-                return None
-            part = parts.pop(layer)
-            given = [slopes[key] for key in part]
-            return torch.autograd.grad(list(part.values()), F.pop(layer), given)[0]
-
-        through_network = network.backward(activations, gradient_at)
-        if image.shape[1] == 1:
-            through_network = through_network.sum(1, keepdim=True)
-        # Sums depend on the order of memory, so that order is always the same.
-        return loss.detach(), (through_network + gradient).contiguous()
+    def _with_own(self, layer: Layer, compared: Compared, F: Tensor, g: Tensor | None) -> Tensor:
+        """The gradient at a layer's features, with what the layer itself is compared for."""
+        params = self._params
+        if layer in params.content_layers:
+            weight = params.content_weight / len(params.content_layers)
+            own = weight * content_gradient(F, self._targets.P[layer])
+            g = own.to(F.dtype) if g is None else g.add_(own)
+        for key, w in self._weights.items():
+            if key[0] == layer:
+                slope = style_slope(params.style_weight * w, compared[key], self._targets.A[key])
+                g = with_gram_gradient(g, F, slope, self._T[key] if self._T else None)
+        assert g is not None, f"{layer} is not compared"
+        return g
 
     @property
     def _layers(self) -> set[Layer]:

@@ -8,44 +8,81 @@ column is left out.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
-
-def max_pool(x: Tensor) -> Tensor:
-    """The largest of four: (1, C, H, W) to (1, C, H // 2, W // 2)."""
-    return _larger(*_columns(_larger(*_rows(x))))
+from core.nst.relu import comparable, passed
 
 
-def max_pool_back(g: Tensor, x: Tensor) -> Tensor:
-    """From the gradient of a pool's output, (1, C, H // 2, W // 2), to that of its input x.
+class Pool(Protocol):
+    """Makes one of four, and says what that means for their gradient."""
 
-    It goes to the largest; of equals, to the upper and the left one.
-    """
-    x = _comparable(x)
-    rows = _larger(*_rows(x))  # (1, C, H // 2, W)
-    at_rows = _like(g, rows)
-    _share(g, _columns(rows), _columns(at_rows))
-    at_x = _like(g, x)
-    _share(at_rows, _rows(x), _rows(at_x))
-    return at_x
+    def __call__(self, x: Tensor) -> Tensor:
+        """From (1, C, H, W) to (1, C, H // 2, W // 2)."""
+        ...
+
+    def back(self, g: Tensor, x: Tensor) -> Tensor:
+        """From the gradient of what was made, (1, C, H // 2, W // 2), to that of the input x."""
+        ...
 
 
-def average_pool(x: Tensor) -> Tensor:
-    """The mean of four: (1, C, H, W) to (1, C, H // 2, W // 2)."""
-    if x.dtype is torch.uint8:
-        return nn.avg_pool2d(x.to(torch.bfloat16), 2).round_().to(torch.uint8)
-    return nn.avg_pool2d(x, 2)
+class MaxPool:
+    """The largest of four. Its gradient goes to the largest; of equals, to the upper left."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """From (1, C, H, W) to (1, C, H // 2, W // 2)."""
+        return torch.maximum(*_columns(torch.maximum(*_rows(x))))
+
+    def back(self, g: Tensor, x: Tensor) -> Tensor:
+        """From the gradient of what was made, (1, C, H // 2, W // 2), to that of the input x."""
+        at_x = torch.empty_like(x, dtype=g.dtype)
+        self._back(g, comparable(x), at_x, through_relu=False)
+        return at_x
+
+    def levels_back(self, levels: Tensor, x: Tensor, at_x: Tensor) -> None:
+        """The same for a gradient in whole numbers, which goes on through the ReLU before x.
+
+        Where the largest is 0 the ReLU let nothing pass: seen here, that is a quarter of the work.
+
+        Args:
+            levels: the gradient, in int8.
+            x: features, or their levels.
+            at_x: is written to: int8, of the shape of x.
+        """
+        self._back(levels, comparable(x), at_x, through_relu=True)
+
+    @staticmethod
+    def _back(g: Tensor, x: Tensor, at_x: Tensor, through_relu: bool) -> None:
+        _clear_rest(at_x)
+        rows = torch.maximum(*_rows(x))  # (1, C, H // 2, W)
+        if through_relu:
+            g = g * passed(torch.maximum(*_columns(rows)))
+        at_rows = torch.empty_like(rows, dtype=g.dtype)
+        _clear_rest(at_rows)
+        _share(g, _columns(rows), _columns(at_rows))
+        _share(at_rows, _rows(x), _rows(at_x))
 
 
-def average_pool_back(g: Tensor, x: Tensor) -> Tensor:
-    """From the gradient of a pool's output, (1, C, H // 2, W // 2), to that of its input x."""
-    at_x = _like(g, x)
-    for row in _rows(at_x):
-        for quarter in _columns(row):
-            torch.mul(g, 0.25, out=quarter)
-    return at_x
+class AveragePool:
+    """The mean of four."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """From (1, C, H, W) to (1, C, H // 2, W // 2)."""
+        if x.dtype is torch.uint8:
+            return nn.avg_pool2d(x.to(torch.bfloat16), 2).round_().to(torch.uint8)
+        return nn.avg_pool2d(x, 2)
+
+    def back(self, g: Tensor, x: Tensor) -> Tensor:
+        """From the gradient of what was made, (1, C, H // 2, W // 2), to that of the input x."""
+        at_x = torch.empty_like(x, dtype=g.dtype)
+        _clear_rest(at_x)
+        for row in _rows(at_x):
+            for quarter in _columns(row):
+                torch.mul(g, 0.25, out=quarter)
+        return at_x
 
 
 def _rows(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,10 +93,6 @@ def _rows(x: Tensor) -> tuple[Tensor, Tensor]:
 def _columns(x: Tensor) -> tuple[Tensor, Tensor]:
     """The left and the right column of each pair: (1, C, H, W // 2)."""
     return x[..., 0:-1:2], x[..., 1::2]
-
-
-def _larger(a: Tensor, b: Tensor) -> Tensor:
-    return torch.maximum(a, b)
 
 
 def _share(g: Tensor, given: tuple[Tensor, Tensor], to: tuple[Tensor, Tensor]) -> None:
@@ -76,17 +109,10 @@ def _won(first: Tensor, second: Tensor) -> Tensor:
     return (second > first).view(torch.uint8)
 
 
-def _comparable(x: Tensor) -> Tensor:
-    """The same numbers, or whole ones that have their order and are compared faster."""
-    return x.view(torch.int16) if x.dtype is torch.bfloat16 else x
-
-
-def _like(g: Tensor, x: Tensor) -> Tensor:
-    """Of the format of g and the shape of x; 0 where no pair is."""
+def _clear_rest(x: Tensor) -> None:
+    """0 where no pair is."""
     height, width = x.shape[2:]
-    made = torch.empty_like(x, dtype=g.dtype)
     if height % 2:
-        made[..., -1, :] = 0
+        x[..., -1, :] = 0
     if width % 2:
-        made[..., -1] = 0
-    return made
+        x[..., -1] = 0

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from core.nst.borders import framed, unframed
-from core.nst.convolution import Convolution, Int8BackConvolution, Int8Convolution, WayBack
+from core.nst.convolution import Convolution
+from core.nst.int8 import Int8BackConvolution, Int8Convolution, WayBack
 from core.nst.memory import Memory
-from core.nst.pooling import average_pool, average_pool_back, max_pool, max_pool_back
+from core.nst.pooling import AveragePool, MaxPool, Pool
 from core.params import LAYERS, Layer, Padding, Pooling
 
 #: The mean pixel of ImageNet as the network was trained with it, RGB in [0, 1].
@@ -39,6 +40,10 @@ _LEAST = 0.1
 
 #: The Gram matrices of one style picture at one scale are 2.3 MiB.
 _MEMORY_BYTES = 128 * 2**20
+
+#: From the features of a layer, and the gradient at them if there is one yet (which may be
+#: written over), to the gradient with what the layer is compared for itself.
+WithOwn = Callable[[Tensor, Tensor | None], Tensor]
 
 
 class VGG19:
@@ -71,6 +76,9 @@ class VGG19:
         self._weights = weights
         self._mean = mean
         self._pooling = pooling
+        # Departure: the paper found average pooling "slightly more appealing",
+        # but the published weights are normalised for max pooling.
+        self._pool: Pool = AveragePool() if pooling is Pooling.AVERAGE else MaxPool()
         self._padding = padding
         self._mean_pixel = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self._features_dtype = torch.bfloat16 if dtype is torch.int8 else dtype
@@ -140,17 +148,27 @@ class VGG19:
     def layerwise(self, image: Tensor, layers: Iterable[Layer]) -> Iterator[tuple[Layer, Tensor]]:
         """The same one after the other, the lowest first, for who need not have all at once."""
         wanted = set(layers)
-        for layer, x in self._activations(image, deepest(wanted)):
+        for layer, x in self.activations(image, wanted):
             if layer in wanted:
                 yield layer, x
 
-    def activations(self, image: Tensor, layers: Iterable[Layer]) -> dict[Layer, Tensor]:
-        """What every layer up to the deepest of ``layers`` makes, for :meth:`backward`."""
-        return dict(self._activations(image, deepest(layers)))
+    def activations(self, image: Tensor, layers: Iterable[Layer]) -> Iterator[tuple[Layer, Tensor]]:
+        """What every layer up to the deepest of ``layers`` makes, for :meth:`backward`.
 
-    def backward(
-        self, activations: dict[Layer, Tensor], gradient_at: Callable[[Layer], Tensor | None]
-    ) -> Tensor:
+        A layer that 8 bits were chosen for gives levels, if it is none of those that were
+        to be asked for.
+        """
+        x = (image - self._mean_pixel).to(self._features_dtype, memory_format=torch.channels_last)
+        last = deepest(layers)
+        for layer in LAYERS:
+            if _begins_block(layer):
+                x = self._pool(x)  # (1, C, H' // 2, W' // 2)
+            x = self._convolve(x, layer)  # (1, C, H', W')
+            yield layer, x
+            if layer == last:
+                return
+
+    def backward(self, activations: dict[Layer, Tensor], own: Mapping[Layer, WithOwn]) -> Tensor:
         """The gradient with respect to the picture, by the chain rule.
 
         Autograd would give the same. For this one network, written out, nothing is
@@ -159,35 +177,25 @@ class VGG19:
 
         Args:
             activations: of the picture; emptied on the way.
-            gradient_at: the gradient with respect to the features of a layer, of
-                their shape, to be written over; None where there is none.
+            own: by layer, what adds the gradient that begins at its features.
 
         Returns:
             Shape (1, 3, H, W), in float32 or better.
         """
         g: Tensor | None = None
+        pool = None  # what lies between g and the features at hand
         while activations:
             layer, F = activations.popitem()  # the deepest
-            own = gradient_at(layer)
-            g = own if g is None else g if own is None else g.add_(own)
+            if layer in own:
+                g = own[layer](F, g if g is None or pool is None else pool.back(g, F))
+                pool = None
             if g is not None:
-                g = self._convolve_back(g, layer, F)
-                del F, own  # or they would live until the next layer is done
-                if _begins_block(layer):
-                    g = self._pool_back(g, next(reversed(activations.values())))
+                g = self._convolve_back(g, layer, F, pool)
+                pool = self._pool if _begins_block(layer) else None
+            del F  # or it would live until the next layer is done
         if g is None:
-            raise ValueError("gradient_at gave no gradient for any layer")
+            raise ValueError("no layer has a gradient of its own")
         return g.to(torch.promote_types(g.dtype, torch.float32))
-
-    def _activations(self, image: Tensor, last: Layer) -> Iterator[tuple[Layer, Tensor]]:
-        x = (image - self._mean_pixel).to(self._features_dtype, memory_format=torch.channels_last)
-        for layer in LAYERS:
-            if _begins_block(layer):
-                x = self._pool(x)  # (1, C, H' // 2, W' // 2)
-            x = self._convolve(x, layer)  # (1, C, H', W')
-            yield layer, x
-            if layer == last:
-                return
 
     def _converted(self, layer: Layer) -> tuple[Tensor, Tensor]:
         """Weight and bias as they are computed with."""
@@ -218,19 +226,10 @@ class VGG19:
             x = framed(x)
         return self._convolutions[layer](x)
 
-    def _convolve_back(self, g: Tensor, layer: Layer, y: Tensor) -> Tensor:
-        """From the gradient of a layer's features y to that of its convolution's input."""
-        g = self._convolutions[layer].back(g, y)
+    def _convolve_back(self, g: Tensor, layer: Layer, y: Tensor, pool: Pool | None) -> Tensor:
+        """From the gradient of features y, or of what their pool made, to their input's."""
+        g = self._convolutions[layer].back(g, y, pool)
         return unframed(g) if self._padding is Padding.REPLICATE else g
-
-    def _pool(self, x: Tensor) -> Tensor:
-        # Departure: the paper found average pooling "slightly more appealing",
-        # but the published weights are normalised for max pooling.
-        return (average_pool if self._pooling is Pooling.AVERAGE else max_pool)(x)
-
-    def _pool_back(self, g: Tensor, below: Tensor) -> Tensor:
-        """From the gradient of a pool's output to that of its input, the features below."""
-        return (average_pool_back if self._pooling is Pooling.AVERAGE else max_pool_back)(g, below)
 
 
 def deepest(layers: Iterable[Layer]) -> Layer:

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.nst.convolution import Convolution, Int8Convolution, WayBack
+from core.nst.convolution import Convolution
+from core.nst.int8 import Int8Convolution, Kernel, WayBack
 
 DOUBLE = torch.float64
 
@@ -91,6 +92,30 @@ def test_numbers_are_rounded_to_the_nearest_level_and_cut_off_at_the_last() -> N
     cl = torch.channels_last
     found = convolution(x.contiguous(memory_format=cl))
     assert torch.equal(found, convolution(levels.contiguous(memory_format=cl)))
+
+
+def test_the_nine_weights_of_a_filter_are_rounded_so_that_their_sum_is_kept() -> None:
+    # Where a channel is the same everywhere, nothing but the border can tell it from the exact one.
+    weight = drawn(1, 24, 10, 3, 3)
+    steps = weight.abs().amax((1, 2, 3)) / 127
+    for channel in range(10):
+        x = torch.zeros(1, 10, 9, 9, dtype=torch.uint8)
+        x[:, channel] = 255
+        x = x.contiguous(memory_format=torch.channels_last)
+        kernel = Kernel(weight, 1)
+        y = kernel(x, 1.0, kernel.steps, torch.zeros(24), torch.float32, "none")
+        expected = 255 * weight[:, channel].sum((1, 2))
+        difference = (y[0, :, 4, 4].double() - expected).abs() / (255 * steps)
+        assert float(difference.max()) <= 0.51  # a half, where nine roundings add up to 4.5
+
+
+def test_no_weight_is_rounded_to_more_than_there_are_levels_for() -> None:
+    weight = torch.full((1, 1, 3, 3), 1.0)
+    weight[..., 0] = 0.996  # 126.5 levels: what is left over would make the next ones 128
+    kernel = Kernel(weight, 0)
+    x = torch.ones(1, 1, 3, 3, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
+    y = kernel(x, 1.0, kernel.steps, torch.zeros(1), torch.float32, "none")
+    assert float(y) == pytest.approx(float(weight.sum()), rel=0.01)
 
 
 @pytest.mark.parametrize("exponent", [-60, -20, 20])

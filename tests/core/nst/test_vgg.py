@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 import torchvision
@@ -10,9 +12,19 @@ from torch import Tensor
 from core.nst import VGG19, fetch_weights, load_network
 from core.nst.sources import TORCHVISION_MEAN, convert_torchvision
 from core.nst.tensors import to_tensor
+from core.nst.vgg import WithOwn
 from core.params import LAYERS, Layer, Network, Padding, Pooling
 from core.settings import Settings
 from worker.networks import calibration_pictures
+
+
+def given(gradients: Mapping[Layer, Tensor]) -> dict[Layer, WithOwn]:
+    """What adds each layer's gradient to that from above."""
+
+    def adding(own: Tensor) -> WithOwn:
+        return lambda F, g: own.to(F, copy=True) if g is None else g.add_(own)
+
+    return {layer: adding(own) for layer, own in gradients.items()}
 
 
 def test_every_feature_equals_torchvisions_own_forward_pass() -> None:
@@ -100,7 +112,7 @@ def test_the_way_back_is_that_of_autograd(
     generator = torch.Generator().manual_seed(1)
     image = torch.rand(1, 3, height, width, dtype=torch.float64, generator=generator)
     image.requires_grad_()
-    layers: list[Layer] = ["conv1_1", "conv2_2", "conv4_2"]
+    layers: list[Layer] = ["conv1_1", "conv2_2", "conv4_2"]  # one of them before a pool
     found = network.features(image, layers)
     ends = {
         layer: torch.randn(x.shape, dtype=torch.float64, generator=generator)
@@ -108,9 +120,8 @@ def test_the_way_back_is_that_of_autograd(
     }
     (expected,) = torch.autograd.grad(list(found.values()), image, [ends[each] for each in found])
     with torch.no_grad():
-        activations = network.activations(image, layers)
-    given = {layer: gradient.clone() for layer, gradient in ends.items()}
-    torch.testing.assert_close(network.backward(activations, given.get), expected)
+        activations = dict(network.activations(image, layers))
+    torch.testing.assert_close(network.backward(activations, given(ends)), expected)
 
 
 @pytest.mark.parametrize("pooling", Pooling)
@@ -123,9 +134,10 @@ def test_the_way_back_in_8_bits_leads_where_the_exact_one_does(
     for dtype in (torch.float64, torch.int8):
         network = tiny_network.using(dtype, pooling, padding)
         with torch.no_grad():
-            activations = network.activations(image, ["conv4_2"])
-            ends = {layer: torch.ones_like(activations[layer]) for layer in ("conv1_1", "conv4_2")}
-            gradients.append(network.backward(activations, ends.get).double().flatten())
+            activations = dict(network.activations(image, ["conv4_2"]))
+            layers: tuple[Layer, ...] = ("conv1_1", "conv4_2")
+            ends = {layer: torch.ones_like(activations[layer]) for layer in layers}
+            gradients.append(network.backward(activations, given(ends)).double().flatten())
     exact, rounded = gradients
     assert float(torch.cosine_similarity(exact, rounded, dim=0)) > 0.99
 
@@ -144,12 +156,12 @@ def test_with_8_bits_between_the_layers_features_and_gradient_are_the_exact_ones
         rough = tiny_network.using(torch.int8, pooling, padding).calibrated(strengths, wanted)
         gradients = []
         for network in (exact, rough):
-            activations = network.activations(image, wanted)
+            activations = dict(network.activations(image, wanted))
             for layer in wanted:
                 difference = (activations[layer].float() - everything[layer]).norm()
                 assert float(difference / everything[layer].norm()) < 0.1
             ends = {layer: torch.ones_like(activations[layer]) for layer in wanted}
-            gradients.append(network.backward(activations, ends.get).flatten())
+            gradients.append(network.backward(activations, given(ends)).flatten())
     expected, found = gradients
     assert float(torch.cosine_similarity(expected, found, dim=0)) > 0.9
     assert exact.calibrated(strengths, wanted) is exact
@@ -168,6 +180,6 @@ def test_a_channel_that_was_silent_is_heard_all_the_same(tiny_network: VGG19) ->
 
 
 def test_the_way_back_needs_somewhere_to_begin(tiny_network: VGG19) -> None:
-    activations = tiny_network.activations(torch.rand(1, 3, 16, 16), ["conv1_2"])
-    with pytest.raises(ValueError, match="no gradient"):
-        tiny_network.backward(activations, dict[Layer, Tensor]().get)
+    activations = dict(tiny_network.activations(torch.rand(1, 3, 16, 16), ["conv1_2"]))
+    with pytest.raises(ValueError, match="no layer has a gradient"):
+        tiny_network.backward(activations, {})
