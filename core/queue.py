@@ -201,6 +201,14 @@ class Messages:
         ]
         return {job_id for text in texts if (job_id := _job_id(text)) is not None}
 
+    @needs_redis
+    def next(self) -> str | None:
+        """The job of the message that a worker takes next, if there is one."""
+        for name in MESSAGE_LISTS:
+            if texts := cast(list[str], self._redis.lrange(name, -1, -1)):
+                return _job_id(texts[0])
+        return None
+
 
 def _job_id(message: str) -> str | None:
     """The job that a message tells of; None for what is none of ours."""

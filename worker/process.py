@@ -15,11 +15,12 @@ from core.heap import keep_freed_memory
 from core.nst import pick_device
 from core.params import StyleParams
 from core.previews import Previews
-from core.queue import JobQueue, make_celery
+from core.queue import JobQueue, Messages, make_celery
 from core.settings import Settings
 from core.store import JobStore
 from core.ticker import Ticker
 from core.workers import HEARTBEAT_SECONDS, WorkerInfo, WorkerRegistry
+from worker.ahead import Ahead, Loader
 from worker.lease import exit_now
 from worker.memory import memory_of, resident_bytes
 from worker.meter import Meter
@@ -44,16 +45,22 @@ class WorkerProcess:
         redis = connect(settings.redis_url, patience=patience)
         self._networks = Networks(settings.weights_dir, pick_device(settings.device))
         self._stopping = False
+        store = JobStore(redis, settings.lease_seconds)
+        blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=patience)
+        loader = Loader(blobs, settings.max_picture_pixels)
+        guesses = JobStore(connect(settings.redis_url, patience=0))
+        self._ahead = Ahead(Messages(connect(settings.redis_url, patience=0)), guesses, loader)
         self.runner = Runner(
-            JobStore(redis, settings.lease_seconds),
+            store,
             JobQueue(make_celery(settings.redis_url)),
-            open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=patience),
+            blobs,
             Previews(connect(settings.redis_url, patience=0)),
             self._networks,
             Limits(
                 settings.max_picture_pixels, settings.checkpoint_seconds, settings.stall_seconds
             ),
             stopping=lambda: self._stopping,
+            pictures=self._ahead.load,
         )
         self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))
         self._meter = Meter(time.monotonic)
@@ -68,6 +75,8 @@ class WorkerProcess:
             # The worker stays: each job tries again, and fails with this reason.
             _logger.exception("the network could not be loaded")
         _logger.info("worker ready", extra={"device": str(self._networks.device)})
+        if self._networks.device.type == "cuda":  # a CPU has nothing to spare for the next job
+            self._ahead.start()
         self._heartbeat.start()
 
     def interrupt(self) -> None:
@@ -81,6 +90,7 @@ class WorkerProcess:
     def stop(self) -> None:
         """Say that the worker has gone."""
         self._heartbeat.stop()
+        self._ahead.stop()
         try:
             self._registry.withdraw(self._describe())
         except ServiceUnavailable:

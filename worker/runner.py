@@ -27,7 +27,7 @@ from core.queue import JobQueue
 from core.schema import SCHEMA_VERSION, NewerRecord
 from core.store import JobStore
 from core.tracing import job_span
-from core.uploads import Uploads
+from worker.ahead import Loader
 from worker.checkpoints import Checkpoints
 from worker.failures import failure_of
 from worker.lease import Lease
@@ -65,6 +65,7 @@ class Runner:
         limits: what a run is held to.
         stopping: whether the worker was told to stop.
         clock: monotonic seconds.
+        pictures: gives those of a job; by default they are decoded when it is begun.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Runner:
         limits: Limits,
         stopping: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
+        pictures: Callable[[Job], Pictures] | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -84,6 +86,7 @@ class Runner:
         self._previews = previews
         self._networks = networks
         self._limits = limits
+        self._pictures = pictures or Loader(blobs, limits.max_pixels).load
         self._stopping = stopping
         self._clock = clock
         #: The job at hand.
@@ -156,7 +159,7 @@ class Runner:
         network = self._networks.get(job.params.network)
         pace = Pace(self._clock, job.progress.fraction if job.progress else 0.0)
         memory = PeakMemory(network.device)
-        pictures = Uploads.fetch(job.inputs, self._blobs.get).load(self._limits.max_pixels)
+        pictures = self._pictures(job)
         with Painter(self._previews, job, self._clock) as painter:
             for step in self._steps(job, pictures, network):
                 self.steps += 1

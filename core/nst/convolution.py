@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 import torch.nn.functional as nn
 from torch import Tensor
@@ -51,3 +53,30 @@ class Convolution:
             g, x, self._weight, None, (1, 1), border, (1, 1), False, (0, 0), 1, (True, False, False)
         )
         return g
+
+
+class PackedConvolution(Convolution):
+    """The same by oneDNN, in one piece with its ReLU.
+
+    Args:
+        weight, bias, border: as above, in bfloat16, on a CPU that has units for it.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, border: int) -> None:
+        super().__init__(weight, bias, border)
+        #: Padding, stride, dilation and groups.
+        self._shape = ([border, border], [1, 1], [1, 1], 1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """As above."""
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self._packed, self._bias, *self._shape, "relu", [], ""
+        )
+        return y
+
+    @cached_property
+    def _packed(self) -> Tensor:
+        """The weight in the order that the processor wants, which would be made anew each time."""
+        reorder = torch._C._nn.mkldnn_reorder_conv2d_weight
+        packed: Tensor = reorder(self._weight.to_mkldnn(), *self._shape)
+        return packed

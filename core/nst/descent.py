@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.errors import LossNotFinite
+from core.nst.graph import recorded
 from core.nst.objective import Objective
 from core.nst.optimizers import Optimizer
 from core.nst.points import Point, State
@@ -84,7 +85,7 @@ def descend(
     """
     small = image.shape[2] * image.shape[3] < _SMALL
     every = _AT_A_TIME if image.is_cuda and small else 1
-    recovery = _Recovery(objective, optimizer, incidents)
+    recovery = _Recovery(objective, optimizer, incidents, image)
     reached = recovery.reached(first, recovery.point(image))
     shown = first - 1
     while True:
@@ -102,15 +103,19 @@ def descend(
 class _Recovery:
     """Remembers the last point that was finite, and how often one was not."""
 
-    def __init__(self, objective: Objective, optimizer: Optimizer, incidents: int) -> None:
-        self._objective = objective if incidents < _SLOWER_TIMES else objective.in_float32()
+    def __init__(
+        self, objective: Objective, optimizer: Optimizer, incidents: int, image: Tensor
+    ) -> None:
+        self._in_float32 = objective.in_float32()
+        chosen = objective if incidents < _SLOWER_TIMES else self._in_float32
+        self._with_gradient = recorded(chosen.with_gradient, image)
         self._optimizer = optimizer
         self._incidents = incidents
         self._safe: Reached | None = None
 
     def point(self, image: Tensor) -> Point:
         """The point of a picture."""
-        return Point(image, *self._objective.with_gradient(image))
+        return Point(image, *self._with_gradient(image))
 
     def reached(self, step: int, point: Point) -> Reached:
         """The point with the state that belongs to it."""
@@ -123,7 +128,7 @@ class _Recovery:
             if self._incidents > 2 * _SLOWER_TIMES:
                 raise LossNotFinite(_explain(reached.point))
             if self._incidents == _SLOWER_TIMES:
-                self._objective = self._objective.in_float32()
+                self._with_gradient = self._in_float32.with_gradient
             reached = self._safe or reached
             self._optimizer.restore(reached.state)
             for _ in range(self._incidents):

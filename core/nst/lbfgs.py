@@ -68,26 +68,26 @@ class LBFGS:
             return point
         free = self._free(point)
         direction = free * self._direction(free * point.gradient)
-        start, slope, change = _numbers(
-            point.loss.total, _dot(direction, point.gradient), direction.square().mean().sqrt()
-        )
+        downhill = _dot(direction, point.gradient)
+        length = self._learning_rate if self._pairs else self._first_length(direction)
         stuck = point
-        highest = start + self._rounding * abs(start)
-        if slope < 0:
-            length = self._learning_rate * (1 if self._pairs else self.FIRST_CHANGE / change)
-            for _ in range(self._TRIALS):
-                trial = evaluate((point.image + length * direction).clamp(*self._bounds))
-                s, y = trial.image - point.image, trial.gradient - point.gradient
-                reached, expected, curvature, square = _numbers(
-                    trial.loss.total, _dot(point.gradient, s), _dot(s, y), _dot(y, y)
-                )
-                if expected < 0:  # the step leads somewhere
-                    stuck = point if math.isfinite(reached) else trial
-                    if reached <= highest + self._SUFFICIENT * expected:
-                        if curvature > 1e-10 * square:
-                            self._remember(s, y)
-                        return trial
-                length *= _shrink(start, expected, reached)
+        for _ in range(self._TRIALS):
+            trial = evaluate((point.image + length * direction).clamp(*self._bounds))
+            s, y = trial.image - point.image, trial.gradient - point.gradient
+            slope, start, reached, expected, curvature, square = _numbers(
+                *(downhill, point.loss.total, trial.loss.total),
+                *(_dot(point.gradient, s), _dot(s, y), _dot(y, y)),
+            )
+            if not slope < 0:
+                break
+            if expected < 0:  # the step leads somewhere
+                stuck = point if math.isfinite(reached) else trial
+                highest = start + self._rounding * abs(start) + self._SUFFICIENT * expected
+                if reached <= highest:
+                    if curvature > 1e-10 * square:
+                        self._remember(s, y)
+                    return trial
+            length *= _shrink(start, expected, reached)
         if self._pairs:
             # The memory misleads: forget it, and go straight down.
             self._pairs = []
@@ -119,6 +119,11 @@ class LBFGS:
             for n in range(count)
         ]
         self._curvature = Curvature(state.get("lbfgs.curvature"))
+
+    def _first_length(self, direction: Tensor) -> float:
+        """How far to go while no pair says how long a step should be. Waits for the device."""
+        change = float(direction.square().mean().sqrt())
+        return self._learning_rate * self.FIRST_CHANGE / max(change, torch.finfo().tiny)
 
     def _free(self, point: Point) -> Tensor:
         """1 where a pixel may go where its gradient leads it, else 0."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from core.nst.borders import framed, unframed
-from core.nst.convolution import Convolution
+from core.nst.convolution import Convolution, PackedConvolution
 from core.nst.int8 import Int8BackConvolution, Int8Convolution, WayBack
 from core.nst.memory import Memory
 from core.nst.pooling import AveragePool, MaxPool, Pool
@@ -207,10 +207,12 @@ class VGG19:
 
     def _convolution(self, layer: Layer) -> Convolution:
         parameters = self._parameters[layer]
-        # What comes to the pixels is what the optimiser sees: it is not rounded once more.
-        if self.dtype is torch.int8 and layer != LAYERS[0]:
-            return Int8BackConvolution(*parameters, self._border, self._ways_back[layer])
-        return Convolution(*parameters, self._border)
+        if self.dtype is not torch.int8:
+            return Convolution(*parameters, self._border)
+        if layer == LAYERS[0]:
+            # What comes to the pixels is what the optimiser sees: it is not rounded once more.
+            return PackedConvolution(*parameters, self._border)
+        return Int8BackConvolution(*parameters, self._border, self._ways_back[layer])
 
     @cached_property
     def _ways_back(self) -> dict[Layer, WayBack]:

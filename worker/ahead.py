@@ -1,0 +1,99 @@
+"""The pictures of the next job, decoded while the one at hand is painted."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from core.blobs import Blobs
+from core.errors import EaselError, JobNotFound
+from core.jobs import Job
+from core.nst import Pictures
+from core.queue import Messages
+from core.schema import NewerRecord
+from core.store import JobStore
+from core.ticker import Ticker
+from core.uploads import Uploads
+
+#: How often to look at the queue.
+_LOOK_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Gives the pictures of a job."""
+
+    blobs: Blobs
+    #: The bound that uploads were accepted with.
+    max_pixels: int
+
+    def load(self, job: Job) -> Pictures:
+        """Fetch its files, and decode them.
+
+        Raises:
+            EaselError: one is not there, or cannot be read.
+        """
+        return Uploads.fetch(job.inputs, self.blobs.get).load(self.max_pixels)
+
+
+class Ahead:
+    """Guesses which job comes next, and decodes its pictures in a thread.
+
+    A GPU would wait for that between two jobs. The guess is the first message in the queue,
+    and nothing is taken by it: where another worker is free sooner, the work was for nothing.
+
+    Args:
+        messages: of the queue.
+        store: has the records.
+        loader: gives the pictures.
+    """
+
+    def __init__(self, messages: Messages, store: JobStore, loader: Loader) -> None:
+        self._messages = messages
+        self._store = store
+        self._loader = loader
+        #: The last two: when the first message has come to this worker, the second is guessed,
+        #: maybe before the job of the first is begun.
+        self._guesses: deque[tuple[str, Future[Pictures]]] = deque(maxlen=2)
+        self._ticker = Ticker("ahead", _LOOK_SECONDS, self.look)
+
+    def start(self) -> None:
+        """Begin to guess."""
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """Guess no more."""
+        self._ticker.stop()
+
+    def look(self) -> None:
+        """See what comes next, and decode its pictures unless that was done.
+
+        Raises:
+            ServiceUnavailable: Redis or the pictures could not be reached.
+        """
+        job_id = self._messages.next()
+        if job_id is None or job_id in dict(self._guesses):
+            return
+        try:
+            job = self._store.get(job_id)
+        except (JobNotFound, NewerRecord):
+            return
+        pictures: Future[Pictures] = Future()
+        self._guesses.append((job_id, pictures))
+        try:
+            pictures.set_result(self._loader.load(job))
+        except EaselError as error:
+            pictures.set_exception(error)
+
+    def load(self, job: Job) -> Pictures:
+        """The pictures of a job: those at hand, or just being decoded, if it was guessed.
+
+        Raises:
+            EaselError: as :meth:`Loader.load`.
+        """
+        guessed = dict(self._guesses).get(job.id)
+        if guessed is None or guessed.exception() is not None:
+            return self._loader.load(job)  # what is wrong may be right by now; or the job is told
+        self._guesses.remove((job.id, guessed))
+        return guessed.result()
