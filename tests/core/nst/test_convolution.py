@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.nst.convolution import Convolution
+from core.nst.convolution import Convolution, PackedConvolution
 from core.nst.int8 import Int8Convolution, Kernel, WayBack
 
 DOUBLE = torch.float64
@@ -53,6 +53,18 @@ def test_the_way_back_is_that_of_autograd_at_the_border_too(
         assert apart(rounded, expected) < 0.1
         assert apart(rounded[..., 0, :], expected[..., 0, :]) < 0.15
         assert apart(rounded[..., -1], expected[..., -1]) < 0.15
+
+
+@pytest.mark.parametrize("border", [0, 1])
+@pytest.mark.parametrize("channels", [3, 10, 64])
+def test_a_packed_convolution_gives_what_the_plain_one_does(border: int, channels: int) -> None:
+    weight, bias = drawn(1, 24, channels, 3, 3), drawn(2, 24)
+    convolution = PackedConvolution(weight.to(torch.bfloat16), bias.to(torch.bfloat16), border)
+    for height, width in ((3, 3), (17, 31), (32, 20)):  # packed once, for all sizes
+        x = drawn(3, 1, channels, height, width)
+        y = convolution(x.to(torch.bfloat16, memory_format=torch.channels_last))
+        assert y.is_contiguous(memory_format=torch.channels_last)
+        assert apart(y, relu_of(weight, bias, x, border)) < 0.01
 
 
 def in_8_bits(
