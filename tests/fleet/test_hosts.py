@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.faults.servers import PATIENCE_SECONDS
 from tests.fleet.conftest import Service
 
 #: What is each replica's own, or changes from moment to moment.
@@ -153,10 +155,9 @@ def test_an_idempotency_key_holds_at_both_replicas(service: Service, at_once: bo
 
 def until(client: httpx.Client, path: str, well: Callable[[Any], bool]) -> None:
     """Ask until the answer is as it should be."""
-    for _ in range(600):
-        if well(client.get(path).json()):
-            return
-    raise AssertionError(client.get(path).text)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not well((answer := client.get(path)).json()):
+        assert time.monotonic() < end, answer.text
 
 
 @contextmanager
