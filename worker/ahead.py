@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -18,6 +17,9 @@ from core.uploads import Uploads
 
 #: How often to look at the queue.
 _LOOK_SECONDS = 0.25
+
+#: How many jobs' pictures are kept.
+_GUESSES = 2
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ class Ahead:
         self._messages = messages
         self._store = store
         self._loader = loader
-        #: The last two: when the first message has come to this worker, the second is guessed,
-        #: maybe before the job of the first is begun.
-        self._guesses: deque[tuple[str, Future[Pictures]]] = deque(maxlen=2)
+        #: By job, the last two: when the first message has come to this worker, the second is
+        #: guessed, maybe before the job of the first is begun.
+        self._guesses: dict[str, Future[Pictures]] = {}
         self._ticker = Ticker("ahead", _LOOK_SECONDS, self.look)
 
     def start(self) -> None:
@@ -73,18 +75,22 @@ class Ahead:
             ServiceUnavailable: Redis or the pictures could not be reached.
         """
         job_id = self._messages.next()
-        if job_id is None or job_id in dict(self._guesses):
+        if job_id is None or job_id in self._guesses:
             return
         try:
             job = self._store.get(job_id)
         except (JobNotFound, NewerRecord):
             return
-        pictures: Future[Pictures] = Future()
-        self._guesses.append((job_id, pictures))
+        guess = self._guesses[job_id] = Future[Pictures]()
+        for older in list(self._guesses)[:-_GUESSES]:
+            self._guesses.pop(older, None)  # unless its job was begun just now
         try:
-            pictures.set_result(self._loader.load(job))
+            guess.set_result(self._loader.load(job))
         except EaselError as error:
-            pictures.set_exception(error)
+            guess.set_exception(error)
+        finally:
+            if not guess.done():  # of whatever this thread ends: nobody may wait for it
+                guess.set_exception(RuntimeError("the pictures were not decoded ahead"))
 
     def load(self, job: Job) -> Pictures:
         """The pictures of a job: those at hand, or just being decoded, if it was guessed.
@@ -92,8 +98,7 @@ class Ahead:
         Raises:
             EaselError: as :meth:`Loader.load`.
         """
-        guessed = dict(self._guesses).get(job.id)
-        if guessed is None or guessed.exception() is not None:
+        guess = self._guesses.pop(job.id, None)
+        if guess is None or guess.exception() is not None:
             return self._loader.load(job)  # what is wrong may be right by now; or the job is told
-        self._guesses.remove((job.id, guessed))
-        return guessed.result()
+        return guess.result()

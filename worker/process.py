@@ -48,13 +48,13 @@ class WorkerProcess:
         store = JobStore(redis, settings.lease_seconds)
         blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=patience)
         loader = Loader(blobs, settings.max_picture_pixels)
-        guesses = JobStore(connect(settings.redis_url, patience=0))
-        self._ahead = Ahead(Messages(connect(settings.redis_url, patience=0)), guesses, loader)
+        impatient = connect(settings.redis_url, patience=0)
+        self._ahead = Ahead(Messages(impatient), JobStore(impatient), loader)
         self.runner = Runner(
             store,
             JobQueue(make_celery(settings.redis_url)),
             blobs,
-            Previews(connect(settings.redis_url, patience=0)),
+            Previews(impatient),
             self._networks,
             Limits(
                 settings.max_picture_pixels, settings.checkpoint_seconds, settings.stall_seconds

@@ -22,8 +22,9 @@ from torch import Tensor
 _SQUARE = 8
 #: How much of what the pairs before have said stays when one is added.
 _KEPT = 0.5
-#: Of a pair's mean square: what is below it says nothing. With less, single squares took steps so
-#: much longer than all others that they came out in colours which are in neither picture.
+#: What is added to each square, of the mean of all: a pair says little below it. With less,
+#: single squares took steps so much longer than all others that they came out in colours which
+#: are in neither picture.
 _FLOOR = 0.03
 
 

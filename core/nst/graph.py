@@ -1,7 +1,8 @@
 """The work of a step on a GPU, recorded once and asked for as a whole.
 
-A step is some four hundred pieces of work, and to ask for one takes a few microseconds: for
-small pictures longer than the GPU needs to do it. A CUDA graph is asked for at once.
+A step is hundreds of small pieces of work. Asking a GPU for them one by one takes time of its
+own, which should be longer than the work itself where pictures are small; a CUDA graph is asked
+for at once.
 
 This has not been run on a GPU yet. So what is recorded is compared with what was computed
 before, and if it is anything else, or cannot be recorded, steps are made piece by piece.
@@ -20,7 +21,7 @@ from core.nst.objective import LossTerms
 #: Gives the terms at a picture, and the gradient of the total.
 WithGradient = Callable[[Tensor], tuple[LossTerms, Tensor]]
 
-#: Of larger pictures, a GPU takes longer to make a step than it takes to ask for one; and what
+#: With larger pictures, making a step should take longer than asking for one; and what
 #: is recorded holds all memory of a step for as long as it may be asked for.
 _MOST_PIXELS = 1024 * 1024
 

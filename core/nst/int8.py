@@ -32,7 +32,7 @@ class Int8BackConvolution(PackedConvolution):
     Products are added up exactly.
 
     Args:
-        weight, bias, border: as above.
+        weight, bias, border: of :class:`core.nst.convolution.Convolution`.
         way_back: of the same weight and border.
     """
 
@@ -41,7 +41,7 @@ class Int8BackConvolution(PackedConvolution):
         self._way_back = way_back
 
     def back(self, g: Tensor, y: Tensor, pool: Pool | None = None) -> Tensor:
-        """As above."""
+        """As :meth:`core.nst.convolution.Convolution.back`."""
         if pool is None or isinstance(pool, MaxPool):
             return self._way_back(g, y, pool)
         return self._way_back(pool.back(g, y), y)  # a quarter of a level is none

@@ -29,7 +29,7 @@ from core.params import StyleParams
 from core.pictures import Pictures
 
 #: What a step costs whatever its pixels, as so many of them: on two cores a rough step takes
-#: 0.009, 0.018, 0.054 and 0.201 s at 64, 128, 256 and 512.
+#: 0.010, 0.020, 0.060 and 0.218 s at 64, 128, 256 and 512.
 _STEP_ITSELF = 88**2
 
 #: What a rough step costs of another.

@@ -117,6 +117,42 @@ def test_files_that_could_not_be_read_ahead_are_read_when_the_job_is_begun(
     assert ahead.load(job).content.size == (80, 60)
 
 
+def test_a_job_does_not_wait_for_a_guess_that_broke(
+    store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+) -> None:
+    class Breaking(Blobs):
+        """Its first file is more than there is memory for."""
+
+        asked = 0
+
+        def get(self, digest: str) -> bytes:
+            self.asked += 1
+            if self.asked == 1:
+                raise MemoryError
+            return super().get(digest)
+
+    job = new_job(store, blobs, queue, seed=1)
+    loader = Loader(Breaking(blobs._shelf), LIMITS.max_pixels)
+    ahead = Ahead(Messages(redis), store, loader)
+    with pytest.raises(MemoryError):
+        ahead.look()
+    assert ahead.load(job).content.size == (80, 60)
+
+
+def test_only_the_last_two_guesses_are_kept(
+    ahead: Ahead, store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+) -> None:
+    jobs = [new_job(store, blobs, queue, seed) for seed in (1, 3, 5)]
+    for job in jobs:
+        ahead.look()
+        redis.rpop("easel.jobs\x06\x169")
+        remove_files(blobs, job)
+    with pytest.raises(BlobNotFound):
+        ahead.load(jobs[0])
+    for job in jobs[1:]:
+        ahead.load(job)
+
+
 def test_a_message_of_a_job_that_is_gone_is_no_guess(ahead: Ahead, queue: JobQueue) -> None:
     queue.announce("0" * 32)
     ahead.look()
