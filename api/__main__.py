@@ -9,8 +9,8 @@ import uvicorn
 
 from api.main import build
 from api.server import Server
-from core.keys import any_key_made
-from core.settings import Settings
+from core.settings.model import Settings
+from core.store.api_keys import any_key_made
 
 if __name__ == "__main__":
     settings = Settings()
@@ -19,7 +19,7 @@ if __name__ == "__main__":
         build(),
         host=settings.host,
         port=settings.port,
-        log_config=None,  # core.logs has the last word
+        log_config=None,  # core.runtime.logs has the last word
         access_log=False,
         timeout_graceful_shutdown=5,
     )

@@ -11,33 +11,23 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from api import (
-    about,
-    events,
-    health,
-    jobs,
-    listing,
-    previews,
-    removal,
-    results,
-    webhooks,
-)
-from api.assets import Assets
+from api.answers.errors import install_error_handlers
+from api.asgi.envelope import Envelope
+from api.asgi.methods import Methods
+from api.asgi.middleware import BodyLimit
+from api.asgi.request_ids import HEADER
+from api.callers.rates import Rates
 from api.deps import Services
-from api.envelope import Envelope
-from api.errors import install_error_handlers
-from api.examiner import Examiner
-from api.live import Live
-from api.methods import Methods
+from api.intake.examiner import Examiner
+from api.live.hub import Live
+from api.live.polling import Polls
 from api.metrics import Metrics
 from api.metrics import router as metrics_router
-from api.middleware import BodyLimit
 from api.openapi import describe
-from api.page import page_route
-from api.polling import Polls
-from api.rates import Rates
-from api.reference import reference_route
-from api.request_ids import HEADER
+from api.pages.assets import Assets
+from api.pages.page import page_route
+from api.pages.reference import reference_route
+from api.routes import about, events, health, jobs, listing, previews, removal, results, webhooks
 
 
 class Background(Protocol):

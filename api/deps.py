@@ -7,16 +7,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from core.addresses import PromptGuard
-from core.blobs import Blobs
-from core.keyring import KeyRing
-from core.queue import JobQueue
-from core.sandbox import Sandbox
-from core.settings import Settings
-from core.signing import WebhookSecrets
-from core.statistics import Census
-from core.store import JobStore
-from core.workers import WorkerRegistry
+from api.callers.keyring import KeyRing
+from core.blobs.blobs import Blobs
+from core.pictures.sandbox import Sandbox
+from core.queue.app import JobQueue
+from core.settings.model import Settings
+from core.store.jobs import JobStore
+from core.store.signing import WebhookSecrets
+from core.store.statistics import Census
+from core.store.workers import WorkerRegistry
+from core.webhooks.addresses import PromptGuard
 
 
 @dataclass(frozen=True)

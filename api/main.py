@@ -5,26 +5,26 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.courier import Courier
+from api.callers.keyring import KeyRing
 from api.deps import Services
-from core.addresses import AddressGuard, PromptGuard
-from core.blobs import open_blobs
-from core.cleaning import Cleaner
-from core.connections import connect
-from core.keyring import KeyRing
-from core.keys import KeyStore
-from core.logs import configure_logging
-from core.outbox import Outbox
-from core.queue import JobQueue, WebhookQueue, make_celery
-from core.reaper import Reaper
-from core.sandbox import Bounds, Sandbox
-from core.settings import Settings
-from core.signing import WebhookSecrets
-from core.statistics import Census
-from core.store import JobStore
-from core.ticker import Ticker
-from core.tracing import start_tracing
-from core.workers import WorkerRegistry
+from api.webhooks.courier import Courier
+from core.blobs.blobs import open_blobs
+from core.pictures.sandbox import Bounds, Sandbox
+from core.queue.app import JobQueue, WebhookQueue, make_celery
+from core.runtime.logs import configure_logging
+from core.runtime.redis import connect
+from core.runtime.ticker import Ticker
+from core.runtime.tracing import start_tracing
+from core.settings.model import Settings
+from core.store.api_keys import KeyStore
+from core.store.jobs import JobStore
+from core.store.outbox import Outbox
+from core.store.signing import WebhookSecrets
+from core.store.statistics import Census
+from core.store.workers import WorkerRegistry
+from core.upkeep.cleaner import Cleaner
+from core.upkeep.reaper import Reaper
+from core.webhooks.addresses import AddressGuard, PromptGuard
 
 #: How often each api asks whether a sweep is due; one of them will be the one to do it.
 _ASK_SECONDS = 60

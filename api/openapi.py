@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.answers.schemas import Problem
+from api.asgi.request_ids import HEADER
 from api.examples import EXAMPLES
-from api.request_ids import HEADER
-from api.schemas import Problem
-from api.webhooks import described_webhooks
+from api.routes.webhooks import described_webhooks
 
 _TAGS = [
     {"name": "jobs", "description": "Post a job, follow it, call it off, remove it."},

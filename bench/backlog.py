@@ -12,13 +12,13 @@ import uuid
 
 from redis import Redis
 
-from core.admission import Admission
-from core.connections import connect
-from core.jobs import Inputs, JobStatus, new_job_id
+from core.jobs.admission import Admission
+from core.jobs.job import Inputs, JobStatus, new_job_id
 from core.params import StyleParams
-from core.queue import MESSAGE_LISTS, JobQueue, make_celery
-from core.records import JOBS_QUEUED, events_key, job_key, listed_key, unfinished_key
-from core.store import JobStore
+from core.queue.app import MESSAGE_LISTS, JobQueue, make_celery
+from core.runtime.redis import connect
+from core.store.jobs import JobStore
+from core.store.records import JOBS_QUEUED, events_key, job_key, listed_key, unfinished_key
 
 _PAGE = 1000
 

@@ -15,13 +15,13 @@ from redis import Redis
 from bench.api import copies, finished_job, form
 from bench.counters import Cost, stored, watching
 from bench.parts import SAMPLE, Parts
-from core.blobs import open_blobs
-from core.cleaning import Cleaner
-from core.jobs import Job, Loss, Metrics, Picture, Progress
+from core.blobs.blobs import open_blobs
+from core.jobs.job import Job, Loss, Metrics, Picture, Progress
 from core.params import StyleParams
-from core.previews import Previews
-from core.records import events_key
-from core.store import JobStore
+from core.store.jobs import JobStore
+from core.store.previews import Previews
+from core.store.records import events_key
+from core.upkeep.cleaner import Cleaner
 
 _TIMES = 100
 _PREVIEW_BYTES = 60_000

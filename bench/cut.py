@@ -6,7 +6,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from core.jobs import JobStatus
+from core.jobs.job import JobStatus
 from tests.faults.cluster import Cluster
 from tests.namespaces import Host, Network
 

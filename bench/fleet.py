@@ -29,9 +29,9 @@ from bench.counters import watching
 from bench.parts import Parts
 from bench.saturation import saturation
 from bench.standin import STEP_SECONDS
-from core.jobs import Job
+from core.jobs.job import Job
 from core.params import StyleParams
-from core.store import JobStore
+from core.store.jobs import JobStore
 
 FIGURES = Path(__file__).parent.parent / "docs" / "scale.json"
 

@@ -1,4 +1,4 @@
-"""Peak memory of a run: ``python -m bench.memory [SIZE ...]``, for ``core.admission``.
+"""Peak memory of a run: ``python -m bench.memory [SIZE ...]``, for ``core.jobs.admission``.
 
 Square pictures on the CPU, each run in a process of its own: a peak is of a whole
 process. The run saves a checkpoint after its first step, which is given as much
@@ -16,15 +16,15 @@ from itertools import product
 
 import torch
 
-from core.choices import PictureFormat
-from core.encoding import encode
-from core.footprint import footprint
-from core.heap import keep_freed_memory
+from core.jobs.footprint import footprint
 from core.nst import VGG19, Pictures, load_network, stylize
 from core.nst.checkpoint import Request
-from core.nst.lbfgs import LBFGS
+from core.nst.optimizers.lbfgs import LBFGS
 from core.params import StyleParams
-from core.settings import Settings
+from core.params.choices import PictureFormat
+from core.pictures.encode import encode
+from core.runtime.malloc import keep_freed_memory
+from core.settings.model import Settings
 from worker.networks import calibration_pictures
 from worker.previews import thumbnail
 

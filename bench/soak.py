@@ -23,10 +23,10 @@ from pathlib import Path
 import httpx
 
 from bench.cut import Cut, spread
-from core.blobs import open_blobs
-from core.cleaning import Cleaner
-from core.jobs import Job
-from core.records import JOB_KEY
+from core.blobs.blobs import open_blobs
+from core.jobs.job import Job
+from core.store.records import JOB_KEY
+from core.upkeep.cleaner import Cleaner
 from tests.faults.cluster import QUICK, Cluster
 from tests.namespaces import Network, why_not
 

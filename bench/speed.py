@@ -26,12 +26,12 @@ from PIL import Image
 
 from bench.loop import Loop
 from bench.steps import convolution_seconds
-from core.heap import keep_freed_memory
 from core.nst import Pictures, load_network, pick_device, stylize
 from core.nst.tensors import to_picture, to_tensor
 from core.params import Network, StyleParams
-from core.settings import Settings
-from core.sizes import fit
+from core.params.sizes import fit
+from core.runtime.malloc import keep_freed_memory
+from core.settings.model import Settings
 
 _STEPS = 300
 #: What counts as the same content term.

@@ -28,9 +28,9 @@ from typing import Any
 
 from PIL import Image
 
-from core.encoding import Encoded
-from core.jobs import Loss
+from core.jobs.job import Loss
 from core.params import StyleParams
+from core.pictures.encode import Encoded
 
 STEP_SECONDS = 0.05
 
@@ -40,7 +40,7 @@ _PICTURE = Path(__file__).parent.parent / "samples" / "styles" / "woodblock.jpg"
 #: What a worker would import by itself: once, for all of them.
 _IMPORTED = (
     *("celery.apps.worker", "celery.bin.celery", "redis"),
-    *("celery.worker.consumer", "core.blobs_file", "worker.process", "worker.tasks"),
+    *("celery.worker.consumer", "core.blobs.file", "worker.process", "worker.tasks"),
 )
 
 
@@ -102,7 +102,7 @@ def install() -> None:
     nn = _module("torch.nn", functional=functional)
     known = {"device": Device, "OutOfMemoryError": MemoryError, "float32": "float32"}
     _module("torch", Tensor=object, nn=nn, **known)
-    from core.pictures import Pictures
+    from core.pictures.bundle import Pictures
 
     network = SimpleNamespace(device=Device())
     _module(
@@ -115,7 +115,7 @@ def install() -> None:
         fetch_weights=lambda *_: None,
         load_network=lambda *_: network,
     )
-    _module("core.nst.devices", pick_dtype=lambda *_: "float32")
+    _module("core.nst.network.devices", pick_dtype=lambda *_: "float32")
     from worker import previews, runner
 
     picture = Image.open(_PICTURE).convert("RGB")

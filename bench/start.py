@@ -14,11 +14,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from core import images
-from core.heap import keep_freed_memory
 from core.nst import VGG19, Pictures, load_network, pick_device, stylize
 from core.params import StyleParams
-from core.settings import Settings
+from core.pictures import decode as images
+from core.runtime.malloc import keep_freed_memory
+from core.settings.model import Settings
 
 _SAMPLES = Path("samples")
 _MAX_PIXELS = 40_000_000

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.heap import keep_freed_memory
 from core.nst import Pictures, load_network, pick_device, stylize
-from core.nst.convolution import Convolution
-from core.nst.devices import pick_dtype
-from core.nst.int8 import Int8BackConvolution, Int8Convolution, WayBack
+from core.nst.network.convolution import Convolution
+from core.nst.network.devices import pick_dtype
+from core.nst.network.int8 import Int8BackConvolution, Int8Convolution, WayBack
 from core.params import LAYERS, Precision, StyleParams
-from core.settings import Settings
+from core.runtime.malloc import keep_freed_memory
+from core.settings.model import Settings
 from worker.networks import calibration_pictures
 
 _WARM_UP = 3

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.valkey import DataDirectoryInUse, EmbeddedValkey, running_url
-from core.connections import connect
-from core.keys import ApiKey, KeyStore
-from core.settings import Settings
+from core.runtime.redis import connect
+from core.settings.model import Settings
+from core.store.api_keys import ApiKey, KeyStore
 
 #: How often the server of a command's own is asked whether it is up.
 _PATIENCE = 120

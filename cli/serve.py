@@ -17,12 +17,12 @@ from redis.exceptions import RedisError
 
 from cli.supervisor import Program, Supervised
 from cli.valkey import EmbeddedValkey
-from core.connections import connect
 from core.errors import EaselError
-from core.keys import any_key_made
-from core.logs import configure_logging
 from core.params import StyleParams
-from core.settings import Settings
+from core.runtime.logs import configure_logging
+from core.runtime.redis import connect
+from core.settings.model import Settings
+from core.store.api_keys import any_key_made
 
 _ASK_AGAIN_SECONDS = 0.25
 

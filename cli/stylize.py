@@ -12,15 +12,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.fetching import fetch_with_progress
 from cli.options import check_writable, format_of, parameter_options, picture_options
-from core.examining import examine
-from core.heap import keep_freed_memory
 from core.params import StyleParams, parse_params
-from core.pictures import Pictures
-from core.settings import Settings
-from core.uploads import Upload, Uploads, start_from
+from core.pictures.bundle import Pictures
+from core.pictures.inputs import Upload, Uploads, start_from
+from core.pictures.inspection import examine
+from core.runtime.malloc import keep_freed_memory
+from core.settings.model import Settings
 
 if TYPE_CHECKING:
-    from core.encoding import Encoded
+    from core.pictures.encode import Encoded
 
 
 @parameter_options
@@ -58,7 +58,7 @@ def stylize(
 
 def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encoded:
     from core import nst  # torch; not paid by the other commands
-    from core.encoding import encode
+    from core.pictures.encode import encode
 
     keep_freed_memory()
     fetch_with_progress(params.network, settings.weights_dir)

@@ -6,7 +6,7 @@ import click
 
 from cli.fetching import fetch_with_progress
 from core.params import Network
-from core.settings import Settings
+from core.settings.model import Settings
 
 
 @click.group()

@@ -31,7 +31,7 @@ EaselError
 └── CheckpointMismatch
 
 The class docstring is the default message. ``code`` is a stable snake_case word
-that clients may rely on; what it means in HTTP is decided in ``api.errors``.
+that clients may rely on; what it means in HTTP is decided in ``api.answers.errors``.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 
 from core.nst import VGG19, Pictures, Step, load_network, pick_device, stylize
 from core.params import Network, parse_params
-from core.settings import Settings
+from core.settings.model import Settings
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"

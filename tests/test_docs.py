@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from api.errors import STATUS
+from api.answers.errors import STATUS
 from bench import scale_page
 from core import errors
 from core.params import StyleParams
-from core.settings import Settings
+from core.settings.model import Settings
 from docs import parameters, settings
 
 #: What the api answers with a status of its own.

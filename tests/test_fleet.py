@@ -12,7 +12,7 @@ import pytest
 
 from bench.fleet import gaps
 from bench.plan import Demand, longest, plan
-from core.jobs import Inputs, Job, JobStatus, Metrics, Picture
+from core.jobs.job import Inputs, Job, JobStatus, Metrics, Picture
 from core.params import StyleParams
 
 ROOT = Path(__file__).parent.parent

@@ -9,14 +9,14 @@ import pytest
 import uvicorn
 from redis import Redis
 
-from api.delivery import Messenger
-from core.addresses import AddressGuard
-from core.jobs import Inputs, Picture
+from api.webhooks.delivery import Messenger
+from core.jobs.job import Inputs, Picture
 from core.params import StyleParams
-from core.settings import Settings
-from core.signing import WebhookSecrets
-from core.store import JobStore
-from core.webhooks import Webhook, WebhookEvent
+from core.settings.model import Settings
+from core.store.jobs import JobStore
+from core.store.signing import WebhookSecrets
+from core.webhooks.addresses import AddressGuard
+from core.webhooks.webhook import Webhook, WebhookEvent
 from docs.receiver import receiver
 
 PICTURE = Picture(sha256="0" * 64, media_type="image/png", size_bytes=1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.queue import make_celery
+from core.queue.app import make_celery
 from tests.test_architecture import MODULES, ROOT, _imports, _name
 
 #: What makes objects, and runs code, of bytes.

@@ -39,7 +39,7 @@ LIBRARIES = (
         version="1.6.32",
         purpose="draws the losses on a logarithmic axis",
         files=("dist/uPlot.esm.js", "dist/uPlot.min.css", "LICENSE"),
-        folder=ROOT / "api" / "static" / "vendor",
+        folder=ROOT / "api" / "pages" / "static" / "vendor",
     ),
     Library(
         name="swagger-ui-dist",
@@ -49,7 +49,7 @@ LIBRARIES = (
             *("swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt", "swagger-ui.css"),
             *("LICENSE", "NOTICE"),
         ),
-        folder=ROOT / "api" / "static" / "swagger",
+        folder=ROOT / "api" / "pages" / "static" / "swagger",
     ),
     Library(
         name="axe-core",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from core.blobs import Blobs
+from core.blobs.blobs import Blobs
 from core.errors import ServiceUnavailable
 from core.nst import Step
 

@@ -13,9 +13,9 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from core.logs import configure_logging
-from core.queue import JOB_QUEUES, make_celery
-from core.settings import Settings
+from core.queue.app import JOB_QUEUES, make_celery
+from core.runtime.logs import configure_logging
+from core.settings.model import Settings
 
 if TYPE_CHECKING:
     from celery.app.control import Control

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from core.errors import EaselError
-from core.jobs import Failure
+from core.jobs.job import Failure
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from core.errors import StaleAttempt
-from core.jobs import Job, Progress
-from core.store import JobStore
-from core.ticker import Ticker
+from core.jobs.job import Job, Progress
+from core.runtime.ticker import Ticker
+from core.store.jobs import JobStore
 
 _logger = logging.getLogger(__name__)
 

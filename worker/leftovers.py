@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.blobs import Blobs
+from core.blobs.blobs import Blobs
 from core.errors import JobNotFound, StaleAttempt
-from core.jobs import Job
-from core.store import JobStore
+from core.jobs.job import Job
+from core.store.jobs import JobStore
 from worker.checkpoints import Checkpoints
 
 _logger = logging.getLogger(__name__)

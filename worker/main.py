@@ -6,9 +6,9 @@ from typing import Any
 
 from celery.signals import setup_logging
 
-from core.logs import configure_logging
-from core.queue import make_celery
-from core.settings import Settings
+from core.queue.app import make_celery
+from core.runtime.logs import configure_logging
+from core.settings.model import Settings
 
 _settings = Settings()
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from core import images
-from core.choices import Precision
 from core.nst import VGG19, fetch_weights, load_network
-from core.nst.devices import pick_dtype
+from core.nst.network.devices import pick_dtype
 from core.params import Network
+from core.params.choices import Precision
+from core.pictures import decode as images
 
 
 class Networks:

@@ -10,12 +10,12 @@ import time
 from billiard.process import active_children
 from celery.worker import state
 
-from core.connections import connect
 from core.errors import ServiceUnavailable
-from core.queue import JobQueue, Messages, make_celery
-from core.reaper import Reaper
-from core.settings import Settings
-from core.ticker import Ticker
+from core.queue.app import JobQueue, Messages, make_celery
+from core.runtime.redis import connect
+from core.runtime.ticker import Ticker
+from core.settings.model import Settings
+from core.upkeep.reaper import Reaper
 from worker.watchdog import Watchdog
 
 _logger = logging.getLogger(__name__)

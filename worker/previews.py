@@ -14,11 +14,11 @@ import torch.nn.functional as nn
 from PIL import Image
 from torch import Tensor
 
-from core.encoding import Encoded
 from core.errors import ServiceUnavailable, StaleAttempt
-from core.icc import srgb_profile
-from core.jobs import Job
-from core.previews import PREVIEW_SIDE, Previews
+from core.jobs.job import Job
+from core.pictures.encode import Encoded
+from core.pictures.icc import srgb_profile
+from core.store.previews import PREVIEW_SIDE, Previews
 
 _logger = logging.getLogger(__name__)
 

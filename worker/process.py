@@ -8,23 +8,23 @@ import socket
 import time
 from typing import NoReturn
 
-from core.blobs import open_blobs
-from core.connections import connect
+from core.blobs.blobs import open_blobs
 from core.errors import ServiceUnavailable, WeightsUnavailable
-from core.heap import keep_freed_memory
 from core.nst import pick_device
 from core.params import StyleParams
-from core.previews import Previews
-from core.queue import JobQueue, Messages, make_celery
-from core.settings import Settings
-from core.store import JobStore
-from core.ticker import Ticker
-from core.workers import HEARTBEAT_SECONDS, WorkerInfo, WorkerRegistry
-from worker.ahead import Ahead, Loader
+from core.queue.app import JobQueue, Messages, make_celery
+from core.runtime.malloc import keep_freed_memory
+from core.runtime.redis import connect
+from core.runtime.ticker import Ticker
+from core.settings.model import Settings
+from core.store.jobs import JobStore
+from core.store.previews import Previews
+from core.store.workers import HEARTBEAT_SECONDS, WorkerInfo, WorkerRegistry
 from worker.lease import exit_now
 from worker.memory import memory_of, resident_bytes
 from worker.meter import Meter
 from worker.networks import Networks
+from worker.prefetch import Ahead, Loader
 from worker.runner import Limits, Runner
 
 _logger = logging.getLogger(__name__)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from core.encoding import Encoded
-from core.jobs import Loss, Picture, Progress
+from core.jobs.job import Loss, Picture, Progress
 from core.nst import Step
 from core.params import StyleParams
+from core.pictures.encode import Encoded
 
 
 def picture_of(file: Encoded) -> Picture:

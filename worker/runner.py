@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from core.blobs import Blobs
-from core.encoding import Encoded, encode
+from core.blobs.blobs import Blobs
 from core.errors import (
     BlobCorrupt,
     BlobNotFound,
@@ -18,22 +17,23 @@ from core.errors import (
     ServiceUnavailable,
     StaleAttempt,
 )
-from core.heap import give_back_memory
-from core.jobs import Job, JobStatus, Metrics, Picture, Progress
-from core.logs import log_context
+from core.jobs.job import Job, JobStatus, Metrics, Picture, Progress
+from core.jobs.schema import SCHEMA_VERSION, NewerRecord
 from core.nst import VGG19, Pictures, Step, stylize
-from core.previews import Previews
-from core.queue import JobQueue
-from core.schema import SCHEMA_VERSION, NewerRecord
-from core.store import JobStore
-from core.tracing import job_span
-from worker.ahead import Loader
+from core.pictures.encode import Encoded, encode
+from core.queue.app import JobQueue
+from core.runtime.logs import log_context
+from core.runtime.malloc import give_back_memory
+from core.runtime.tracing import job_span
+from core.store.jobs import JobStore
+from core.store.previews import Previews
 from worker.checkpoints import Checkpoints
 from worker.failures import failure_of
 from worker.lease import Lease
 from worker.leftovers import clearing_up, holding
 from worker.memory import PeakMemory
 from worker.networks import Networks
+from worker.prefetch import Loader
 from worker.previews import Painter, thumbnail
 from worker.progress import Pace
 from worker.reports import picture_of, progress_of

@@ -16,10 +16,10 @@ from celery.signals import (
 )
 
 from core.errors import RedisUnavailable
-from core.logs import configure_logging
-from core.queue import STYLIZE_TASK
-from core.settings import Settings
-from core.tracing import start_tracing, stop_tracing
+from core.queue.app import STYLIZE_TASK
+from core.runtime.logs import configure_logging
+from core.runtime.tracing import start_tracing, stop_tracing
+from core.settings.model import Settings
 from worker.parent import INTERRUPT, WorkerParent
 from worker.signals import heed_once
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.errors import CheckpointMismatch
 from core.params import StyleParams
-from core.pictures import Pictures
+from core.pictures.bundle import Pictures
 
 #: The entry that says whose state it is.
 _REQUEST = "request"

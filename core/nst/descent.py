@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from core.errors import LossNotFinite
-from core.nst.graph import recorded
+from core.nst.network.graph import recorded
 from core.nst.objective import Objective
-from core.nst.optimizers import Optimizer
-from core.nst.points import Point, State
+from core.nst.optimizers.optimizer import Optimizer
+from core.nst.optimizers.point import Point, State
 
 #: On a GPU, asking whether a loss is finite waits for all that was asked before. Where
 #: a picture is so small that asking for a step takes longer than making it, the steps

@@ -19,8 +19,8 @@ from core.nst.losses import (
     tv_loss,
     with_gram_gradient,
 )
+from core.nst.network.vgg19 import VGG19
 from core.nst.targets import EVERYTHING, Key, Masks, Subject, belonging, grams_at
-from core.nst.vgg import VGG19
 from core.params import Layer, StyleParams
 
 #: What the objective looks at: of a layer and a region the Gram matrix, and of a layer

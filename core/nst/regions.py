@@ -16,8 +16,8 @@ import torch.nn.functional as nn
 from PIL import Image
 from torch import Tensor
 
-from core.labels import Label, regions_of
 from core.params import Layer, size_at
+from core.pictures.masks import Label, regions_of
 
 
 @dataclass(frozen=True)

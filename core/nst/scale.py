@@ -12,17 +12,17 @@ from PIL import Image
 from torch import Tensor
 
 from core.errors import InvalidRequest
-from core.labels import check_areas, check_labels, regions_of
 from core.nst import colour
+from core.nst.network.vgg19 import VGG19
 from core.nst.objective import LossTerms, Objective
-from core.nst.preconditioner import Preconditioner, Smoothing, identity
-from core.nst.pyramid import Stage
+from core.nst.optimizers.preconditioner import Preconditioner, Smoothing, identity
 from core.nst.regions import read_mask
+from core.nst.schedule import Stage
 from core.nst.targets import Masks
 from core.nst.tensors import to_tensor
-from core.nst.vgg import VGG19
 from core.params import Color, Init, StyleParams
-from core.pictures import Pictures, check_start
+from core.pictures.bundle import Pictures, check_start
+from core.pictures.masks import check_areas, check_labels, regions_of
 
 #: How heavy the content is in a sketch. Chosen by looking, of 0.4, 0.8, 1.6 and 2.4: at
 #: Tübingen as the Starry Night and as The Scream, and at the cat as a woodblock print.

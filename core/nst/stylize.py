@@ -17,16 +17,16 @@ from torch import Tensor
 
 from core.nst.checkpoint import Request
 from core.nst.descent import descend_all
-from core.nst.devices import pick_dtype
+from core.nst.network.devices import pick_dtype
+from core.nst.network.vgg19 import VGG19
 from core.nst.objective import LossTerms
-from core.nst.optimizers import make_optimizer
-from core.nst.points import State
-from core.nst.pyramid import Stage, scales, stages
+from core.nst.optimizers.optimizer import make_optimizer
+from core.nst.optimizers.point import State
 from core.nst.scale import Scale, fits, make_scale
+from core.nst.schedule import Stage, scales, stages
 from core.nst.tensors import to_picture, to_pixels
-from core.nst.vgg import VGG19
 from core.params import StyleParams
-from core.pictures import Pictures
+from core.pictures.bundle import Pictures
 
 #: What a step costs whatever its pixels, as so many of them: on two cores a rough step takes
 #: 0.010, 0.020, 0.060 and 0.218 s at 64, 128, 256 and 512.

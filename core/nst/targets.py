@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
-from core.labels import Label, name_of
 from core.nst.losses import gram, guided_gram
-from core.nst.memory import fingerprint
+from core.nst.network.cache import fingerprint
+from core.nst.network.vgg19 import VGG19, deepest
 from core.nst.regions import Guides
-from core.nst.vgg import VGG19, deepest
 from core.params import LAYERS, Layer, StyleParams
+from core.pictures.masks import Label, name_of
 
 #: A layer and a region; without masks there is one region, ``EVERYTHING``.
 Key = tuple[Layer, Label]

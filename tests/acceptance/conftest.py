@@ -20,7 +20,7 @@ import torch
 from cli.ports import free_port as free_port
 from core.nst import VGG19, fetch_weights, load_network
 from core.params import Network
-from core.settings import Settings
+from core.settings.model import Settings
 from tests.faults.log import Log
 
 #: Long enough for a slow machine to fetch the weights and import torch.

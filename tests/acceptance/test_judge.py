@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core.encoding import encode
 from core.nst import VGG19, Pictures, stylize
 from core.params import PictureFormat, StyleParams
+from core.pictures.encode import encode
 from tests.acceptance.judge import Eyes, losses
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"

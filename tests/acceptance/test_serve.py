@@ -17,9 +17,9 @@ import pytest
 from httpx_sse import EventSource
 from PIL import Image
 
-from core.jobs import new_job_id
+from core.jobs.job import new_job_id
 from core.params import Network
-from core.settings import Settings
+from core.settings.model import Settings
 from tests.acceptance import judge
 from tests.acceptance.conftest import PATIENCE_SECONDS, Service, free_port
 

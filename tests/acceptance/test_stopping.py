@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from core.nst.weights import save_weights
+from core.nst.weights.cache import save_weights
 from core.params import Network
 from tests.acceptance.conftest import Service, free_port
 from tests.conftest import random_weights

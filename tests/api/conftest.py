@@ -12,19 +12,19 @@ import uvicorn
 from redis import Redis
 
 from api.app import create_app
+from api.callers.keyring import KeyRing
 from api.deps import Services
 from api.server import Server
-from core.addresses import AddressGuard, PromptGuard
-from core.blobs import open_blobs
-from core.keyring import KeyRing
-from core.keys import KeyStore
-from core.queue import JobQueue, make_celery
-from core.sandbox import Sandbox
-from core.settings import Settings
-from core.signing import WebhookSecrets
-from core.statistics import Census
-from core.store import JobStore
-from core.workers import WorkerRegistry
+from core.blobs.blobs import open_blobs
+from core.pictures.sandbox import Sandbox
+from core.queue.app import JobQueue, make_celery
+from core.settings.model import Settings
+from core.store.api_keys import KeyStore
+from core.store.jobs import JobStore
+from core.store.signing import WebhookSecrets
+from core.store.statistics import Census
+from core.store.workers import WorkerRegistry
+from core.webhooks.addresses import AddressGuard, PromptGuard
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from core.workers import WorkerInfo, WorkerRegistry
+from core.store.workers import WorkerInfo, WorkerRegistry
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -14,17 +14,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from api.deps import Services
-from core.connections import connect
-from core.jobs import Failure, Inputs, Metrics, Picture
-from core.outbox import Outbox
+from core.jobs.job import Failure, Inputs, Metrics, Picture
 from core.params import StyleParams
-from core.retries import Attempt, Verdict
-from core.statistics import BOUNDS, Census
-from core.store import JobStore
-from core.webhooks import DeliveryState, Webhook
-from core.workers import WorkerInfo, WorkerRegistry
+from core.runtime.redis import connect
+from core.store.jobs import JobStore
+from core.store.outbox import Outbox
+from core.store.statistics import BOUNDS, Census
+from core.store.workers import WorkerInfo, WorkerRegistry
+from core.webhooks.retries import Attempt, Verdict
+from core.webhooks.webhook import DeliveryState, Webhook
 from tests.api.conftest import serving
-from tests.api.test_webhooks import replaced
+from tests.api.webhooks.test_webhooks import replaced
 from tests.conftest import some_progress
 
 ROOT = Path(__file__).parent.parent.parent
@@ -93,7 +93,7 @@ def test_a_time_is_counted_in_its_bucket(
 
 
 def test_the_bounds_here_are_those_of_the_script() -> None:
-    script = (ROOT / "core" / "lua" / "listed.lua").read_text()
+    script = (ROOT / "core" / "store" / "lua" / "lib" / "listed.lua").read_text()
     assert "{" + ", ".join(BOUNDS) + "}" in script
 
 
@@ -184,9 +184,9 @@ def test_the_processes_of_one_host_count_together(tmp_path: Path, valkey_url: st
     code = f"""
 import sys
 from api.metrics import Metrics
-from core.connections import connect
-from core.statistics import Census
-from core.workers import WorkerRegistry
+from core.runtime.redis import connect
+from core.store.statistics import Census
+from core.store.workers import WorkerRegistry
 redis = connect({valkey_url!r}, patience=0)
 metrics = Metrics(Census(redis), WorkerRegistry(redis))
 metrics.answered({{"method": "GET"}}, 200, 0.1)

@@ -13,10 +13,10 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
-from core.jobs import Job, new_job_id
+from core.jobs.job import Job, new_job_id
+from tests.api.intake.test_limits import form, send
 from tests.api.problems import assert_problem
-from tests.api.test_jobs import CONTENT, STYLE, claim, files, finish, post
-from tests.api.test_limits import form, send
+from tests.api.routes.test_jobs import CONTENT, STYLE, claim, files, finish, post
 from tests.corpus.make import REFUSED
 
 NAMES = [

@@ -12,22 +12,22 @@ import httpx
 from pydantic import BaseModel
 from redis import Redis
 
-from api.about import Version
+from api.answers.schemas import JobView, Problem
 from api.deps import Services
-from api.estimates import Estimate
 from api.examples import EXAMPLES
-from api.listing import JobPage
-from api.results import SignedLinks
-from api.schemas import JobView, Problem
+from api.intake.estimates import Estimate
+from api.routes.about import Version
+from api.routes.listing import JobPage
+from api.routes.results import SignedLinks
 from core.errors import JobNotFound
-from core.jobs import JobStatus
-from core.keys import KeyStore
-from core.ticker import Ticker
-from core.webhooks import WebhookEvent
-from core.workers import WorkerInfo
+from core.jobs.job import JobStatus
+from core.runtime.ticker import Ticker
+from core.store.api_keys import KeyStore
+from core.store.workers import WorkerInfo
+from core.webhooks.webhook import WebhookEvent
 from tests.api.conftest import serving
-from tests.api.test_admission import limited
-from tests.api.test_jobs import claim, files, finish
+from tests.api.intake.test_admission import limited
+from tests.api.routes.test_jobs import claim, files, finish
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from redis import Redis
 
+from api.callers.keyring import KeyRing
 from cli.valkey import EmbeddedValkey
-from core.connections import connect
-from core.keyring import KeyRing
-from core.keys import KeyStore
+from core.runtime.redis import connect
+from core.store.api_keys import KeyStore
 from tests.acceptance.conftest import PATIENCE_SECONDS
 
 

@@ -21,8 +21,8 @@ from redis import Redis
 
 from api.deps import Services
 from cli.remote import Remote
-from core.jobs import Failure, Job, Metrics, Picture
-from core.store import JobStore
+from core.jobs.job import Failure, Job, Metrics, Picture
+from core.store.jobs import JobStore
 from tests.api.conftest import services, serving, settings  # noqa: F401 - fixtures
 from tests.conftest import photo, png, some_progress
 from tests.faults.proxy import Wire

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from core.blobs import Blobs, open_blobs
+from core.blobs.blobs import Blobs, open_blobs
 from tests.contract.stores import Backdoor, BucketBackdoor, FileBackdoor, RedisBackdoor
 
 

@@ -13,7 +13,7 @@ import obstore
 from obstore.store import S3Store
 from redis import Redis
 
-from core.connections import connect
+from core.runtime.redis import connect
 
 
 class Backdoor(Protocol):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.blobs import Blobs, open_blobs
+from core.blobs.blobs import Blobs, open_blobs
 from core.errors import BlobCorrupt, BlobNotFound, InvalidSetting, ServiceUnavailable
 from tests.contract.stores import Backdoor
 
@@ -103,7 +103,7 @@ def test_a_blob_put_while_old_ones_are_removed_is_there_afterwards(
     blobs: Blobs, backdoor: Backdoor
 ) -> None:
     if backdoor.endpoint is not None:
-        pytest.skip("S3 cannot look at an age and remove in one go; core.blobs_s3 says so")
+        pytest.skip("S3 cannot look at an age and remove in one go; core.blobs.s3 says so")
 
     def put(number: int) -> str:
         return blobs.put(f"{number}".encode())

@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from core.blobs import Blobs
-from core.cleaning import GRACE, TOMBSTONE, UNKNOWN_GRACE, Cleaner
+from core.blobs.blobs import Blobs
 from core.errors import JobNotFound, ServiceUnavailable
-from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
+from core.jobs.job import RETENTION, Inputs, Job, Metrics, Picture
 from core.params import StyleParams
-from core.store import JobStore
+from core.store.jobs import JobStore
+from core.upkeep.cleaner import GRACE, TOMBSTONE, UNKNOWN_GRACE, Cleaner
 from tests.conftest import some_progress, vouch
 from tests.contract.stores import Backdoor
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from core.blobs import open_blobs
+from core.blobs.blobs import open_blobs
 from core.errors import ServiceUnavailable
 
 

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from redis import Redis
 
-from core.blobs import open_blobs
-from core.cleaning import Cleaner
+from core.blobs.blobs import open_blobs
 from core.errors import InvalidSetting, ServiceUnavailable
-from core.holds import Holds
-from core.jobs import new_job_id
-from core.settings import Settings
+from core.jobs.job import new_job_id
+from core.settings.model import Settings
+from core.store.holds import Holds
+from core.upkeep.cleaner import Cleaner
 from tests.conftest import vouch
 from tests.faults.proxy import Wire
 

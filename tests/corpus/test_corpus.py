@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from core.errors import InvalidPicture
-from core.sandbox import Bounds, Sandbox
-from core.settings import Settings
+from core.pictures.sandbox import Bounds, Sandbox
+from core.settings.model import Settings
 from tests.corpus.fuzz import mutated_files, outcome
 from tests.corpus.make import READ, REFUSED, SAVED, photograph, truncated
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from core.settings import Settings
+from core.settings.model import Settings
 from tools.cpu_only import PACKAGES, without_cuda
 
 ROOT = Path(__file__).parent.parent.parent

@@ -42,8 +42,11 @@ for module in sys.argv[2:]:
 @pytest.mark.parametrize(
     ("part", "modules"),
     [
-        ("api", ("api.main", "api.sender", "api.metrics", "core.transport", "cli.main")),
-        ("worker", ("worker.main", "worker.tasks", "core.transport", "worker.process")),
+        (
+            "api",
+            ("api.main", "api.webhooks.sender", "api.metrics", "core.queue.transport", "cli.main"),
+        ),
+        ("worker", ("worker.main", "worker.tasks", "core.queue.transport", "worker.process")),
     ],
 )
 def test_what_a_part_imports_is_locked_for_it(part: str, modules: tuple[str, ...]) -> None:

@@ -11,13 +11,13 @@ import httpx
 import pytest
 import torch
 
-from core.connections import connect
-from core.keys import KeyStore
-from core.nst.weights import save_weights
+from core.nst.weights.cache import save_weights
 from core.params import Network
-from core.previews import Previews
-from core.sandbox import Sandbox
-from core.settings import Settings
+from core.pictures.sandbox import Sandbox
+from core.runtime.redis import connect
+from core.settings.model import Settings
+from core.store.api_keys import KeyStore
+from core.store.previews import Previews
 from tests.api.conftest import make_services, serving
 from tests.conftest import photo, random_weights
 from worker.networks import Networks

@@ -16,14 +16,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from cli.ports import free_port
-from core.connections import connect
 from core.errors import ServiceUnavailable
-from core.jobs import Job
-from core.nst.weights import save_weights
+from core.jobs.job import Job
+from core.nst.weights.cache import save_weights
 from core.params import Network
-from core.queue import MESSAGE_LISTS, JobQueue, make_celery
-from core.settings import Settings
-from core.store import JobStore
+from core.queue.app import MESSAGE_LISTS, JobQueue, make_celery
+from core.runtime.redis import connect
+from core.settings.model import Settings
+from core.store.jobs import JobStore
 from tests.conftest import photo, png, random_weights
 from tests.faults import servers
 from tests.faults.log import Log

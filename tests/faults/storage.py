@@ -22,8 +22,8 @@ import httpx
 from redis import Redis
 
 from api.deps import Services
-from core.cleaning import Cleaner
-from core.jobs import Job
+from core.jobs.job import Job
+from core.upkeep.cleaner import Cleaner
 from worker.runner import Runner
 
 #: How long a test waits for what must come. No test waits for time to pass.

@@ -7,8 +7,8 @@ import os
 import select
 import signal
 
-from core.queue import MESSAGE_LISTS, make_celery
-from core.records import script_text
+from core.queue.app import MESSAGE_LISTS, make_celery
+from core.store.records import script_text
 from tests.faults.cluster import LONG, Cluster
 from tests.faults.conftest import Row
 from tests.faults.gate import HANG
@@ -140,7 +140,9 @@ def test_a_result_whose_worker_died_before_it_was_told_is_found_again(
         "the next attempt finds the file, and paints nothing",
         "from the kill until the job has succeeded",
     )
-    script = script_text("listed", "held", "tell", "finish")  # as core.store has it
+    script = script_text(
+        "lib/listed", "lib/held", "lib/tell", "jobs/finish"
+    )  # as core.store.jobs has it
     wire.swallow = hashlib.sha1(script.encode()).hexdigest().encode()
     mark = alone.log.mark()
     job_id = alone.post(**LONG)

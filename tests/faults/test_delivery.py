@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from core.jobs import new_job_id
-from core.queue import MESSAGE_LISTS, STYLIZE_TASK, make_celery
-from core.records import JOBS_RUNNING, LAST_SWEEP
+from core.jobs.job import new_job_id
+from core.queue.app import MESSAGE_LISTS, STYLIZE_TASK, make_celery
+from core.store.records import JOBS_RUNNING, LAST_SWEEP
 from tests.faults.cluster import LONG, Cluster, Running
 from tests.faults.conftest import Row
 

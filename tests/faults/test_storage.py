@@ -15,24 +15,24 @@ import pytest
 import torch
 from redis import Redis
 
+from api.callers.keyring import KeyRing
 from api.deps import Services
 from cli.ports import free_port
-from core.addresses import AddressGuard, PromptGuard
-from core.blobs import open_blobs
-from core.cleaning import GRACE, TOMBSTONE, Cleaner
-from core.jobs import RETENTION, Inputs, Job, Metrics, Picture
-from core.keyring import KeyRing
-from core.keys import KeyStore
-from core.nst.weights import save_weights
+from core.blobs.blobs import open_blobs
+from core.jobs.job import RETENTION, Inputs, Job, Metrics, Picture
+from core.nst.weights.cache import save_weights
 from core.params import Network, StyleParams
-from core.previews import Previews
-from core.queue import JobQueue, make_celery
-from core.sandbox import Sandbox
-from core.settings import Settings
-from core.signing import WebhookSecrets
-from core.statistics import Census
-from core.store import JobStore
-from core.workers import WorkerRegistry
+from core.pictures.sandbox import Sandbox
+from core.queue.app import JobQueue, make_celery
+from core.settings.model import Settings
+from core.store.api_keys import KeyStore
+from core.store.jobs import JobStore
+from core.store.previews import Previews
+from core.store.signing import WebhookSecrets
+from core.store.statistics import Census
+from core.store.workers import WorkerRegistry
+from core.upkeep.cleaner import GRACE, TOMBSTONE, Cleaner
+from core.webhooks.addresses import AddressGuard, PromptGuard
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png, random_weights, some_progress, vouch
@@ -291,8 +291,8 @@ def test_s7_uploads_whose_api_was_killed_before_the_record_are_swept(
 
 _WRITE_FOR_EVER = """
 import itertools, sys
-from core.addresses import AddressGuard, PromptGuard
-from core.blobs import open_blobs
+from core.webhooks.addresses import AddressGuard, PromptGuard
+from core.blobs.blobs import open_blobs
 blobs = open_blobs(sys.argv[1])
 for number in itertools.count():
     blobs.put(number.to_bytes(8, "big") * 500_000)

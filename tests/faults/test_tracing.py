@@ -81,10 +81,11 @@ def _ancestors(found: dict[bytes, tuple[str, Any]]) -> list[str]:
     return path
 
 
-@pytest.mark.parametrize("module", ["api.main", "worker.tasks", "api.sender"])
+@pytest.mark.parametrize("module", ["api.main", "worker.tasks", "api.webhooks.sender"])
 def test_without_a_collector_nothing_of_it_is_imported(module: str) -> None:
     code = (
-        f"import sys, {module}; from core.tracing import start_tracing; start_tracing('x'); "
+        f"import sys, {module}; from core.runtime.tracing import start_tracing; "
+        "start_tracing('x'); "
         "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter')) "
         "for name in sys.modules))"
     )

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from core.connections import connect
-from core.keys import KeyStore
-from core.nst.weights import save_weights
+from core.nst.weights.cache import save_weights
 from core.params import Network as Vgg
+from core.runtime.redis import connect
+from core.store.api_keys import KeyStore
 from tests.conftest import random_weights
 from tests.faults import servers
 from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from core.queue import STYLIZE_TASK, make_celery
+from core.queue.app import STYLIZE_TASK, make_celery
 from tests.fleet.conftest import Service
 from tests.fleet.fleet import next_version
 

@@ -8,8 +8,8 @@ import pytest
 from redis import Redis
 
 from core.errors import StaleAttempt
-from core.store import JobStore
-from tests.core.test_store import PROGRESS, claimed
+from core.store.jobs import JobStore
+from tests.core.store.test_jobs import PROGRESS, claimed
 from worker.lease import Lease
 
 PATIENCE_SECONDS = 60

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from redis import Redis
 
-from core.connections import connect
 from core.errors import StaleAttempt
-from core.jobs import Job
-from core.previews import PREVIEW_SIDE, Previews
-from core.store import JobStore
-from tests.core.test_store import claimed
+from core.jobs.job import Job
+from core.runtime.redis import connect
+from core.store.jobs import JobStore
+from core.store.previews import PREVIEW_SIDE, Previews
+from tests.core.store.test_jobs import claimed
 from worker.previews import INTERVAL_SECONDS, Painter, thumbnail
 
 

@@ -14,17 +14,17 @@ from redis import Redis
 from safetensors.torch import save
 from torch import Tensor
 
-from core import images
-from core.blobs import Blobs
-from core.connections import connect
+from core.blobs.blobs import Blobs
 from core.errors import JobNotFound, LossNotFinite, RedisUnavailable, ServiceUnavailable
-from core.jobs import Inputs, Job, JobStatus, Picture
+from core.jobs.job import Inputs, Job, JobStatus, Picture
 from core.nst import Pictures, load_network, stylize
-from core.nst.weights import save_weights
+from core.nst.weights.cache import save_weights
 from core.params import Network, StyleParams
-from core.previews import Previews
-from core.queue import JobQueue, Messages, make_celery
-from core.store import JobStore
+from core.pictures import decode as images
+from core.queue.app import JobQueue, Messages, make_celery
+from core.runtime.redis import connect
+from core.store.jobs import JobStore
+from core.store.previews import Previews
 from tests.conftest import photo, stored
 from worker.failures import failure_of
 from worker.networks import Networks, calibration_pictures

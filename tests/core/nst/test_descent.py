@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from core.errors import LossNotFinite
-from core.nst.adam import Adam
 from core.nst.descent import Reached, descend, descend_all
-from core.nst.lbfgs import LBFGS
 from core.nst.objective import LossTerms
+from core.nst.optimizers.adam import Adam
+from core.nst.optimizers.lbfgs import LBFGS
 
 NOTHING = torch.zeros(())
 

@@ -16,14 +16,14 @@ from PIL import Image
 from safetensors.torch import save
 
 from core.errors import CheckpointMismatch, InvalidRequest, LossNotFinite
-from core.labels import check_areas, regions_of
 from core.nst import VGG19, Pictures, Step, pick_device, stylize
-from core.nst.devices import be_exact, on_cpu, pick_dtype
 from core.nst.losses import gram
+from core.nst.network.devices import be_exact, on_cpu, pick_dtype
 from core.nst.scale import make_scale
 from core.nst.targets import EVERYTHING
 from core.nst.tensors import to_picture, to_tensor
 from core.params import Layer, Precision, StyleParams
+from core.pictures.masks import check_areas, regions_of
 from tests.conftest import photo, random_weights
 
 CPU = torch.device("cpu")

@@ -1,0 +1,1 @@
+"""Responses: the Job as JSON, problem documents, conditional requests."""

@@ -1,0 +1,1 @@
+"""From a multipart form to an accepted job."""

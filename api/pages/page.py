@@ -1,0 +1,49 @@
+"""The page at ``/``."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.pages.assets import STATIC, Asset, Assets
+from core.params import MIN_SIDE, Optimizer, Preset, StyleParams
+from core.params.presets import LEARNING_RATES
+from core.settings.model import Settings
+
+#: What the page's own addresses begin with in its source; the digest takes the place of the word.
+_CURRENT = "static/current/"
+_ABOUT = "{{about}}"
+
+
+def page_route(assets: Assets, settings: Settings) -> Route:
+    """Answers with the page, made once."""
+    page = Asset.of(".html", _page(settings, assets.address).encode())
+
+    def show(request: Request) -> Response:
+        return page.answer(request.headers, "no-cache")
+
+    return Route("/", show, include_in_schema=False)
+
+
+def _page(settings: Settings, address: str) -> str:
+    source = (STATIC / "index.html").read_text(encoding="utf-8")
+    about = escape(json.dumps(_about(settings)), quote=True)
+    return source.replace(_CURRENT, address).replace(_ABOUT, about)
+
+
+def _about(settings: Settings) -> dict[str, object]:
+    """What the page says before anything is sent: this server's limits, and the presets."""
+    return {
+        "max_size": settings.max_size,
+        "max_picture_bytes": settings.max_picture_bytes,
+        "max_picture_pixels": settings.max_picture_pixels,
+        "min_side": MIN_SIDE,
+        "presets": {
+            preset.value: StyleParams(preset=preset).model_dump(mode="json") for preset in Preset
+        },
+        "learning_rates": {each.value: LEARNING_RATES[each] for each in Optimizer},
+    }

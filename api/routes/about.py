@@ -1,0 +1,116 @@
+"""What can be asked for, and what answers."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.answers.problems import problems
+from api.callers.identity import CallerDep
+from api.deps import ServicesDep
+from core.params import StyleParams
+from core.params.choices import Network, PictureFormat, Preset
+from core.params.sizes import MIN_SIZE
+from core.pictures.decode import ACCEPTED_FORMATS
+from core.pictures.inputs import MAX_STYLES
+
+router = APIRouter(tags=["about"])
+
+#: What each is for, as ``core.params.choices`` says it.
+_FOR = {
+    Preset.FAST: "A first impression.",
+    Preset.BALANCED: "The default.",
+    Preset.FINE: "More steps, for a print.",
+    Preset.GATYS2015: "The paper's own recipe.",
+}
+
+
+class PresetView(BaseModel):
+    """A named set of parameters."""
+
+    name: Preset
+    description: str
+    params: StyleParams = Field(description="What a job has that asks for nothing else.")
+
+
+class LimitsView(BaseModel):
+    """What this server takes."""
+
+    min_size: int
+    max_size: int
+    max_styles: int
+    max_picture_bytes: int
+    max_picture_pixels: int
+    picture_formats: list[str] = Field(description="What pictures may be sent as.")
+    result_formats: list[PictureFormat]
+
+
+class Offer(BaseModel):
+    """What can be asked for."""
+
+    default: Preset
+    presets: list[PresetView]
+    limits: LimitsView
+    parameters: dict[str, Any] = Field(
+        description="Every parameter by its name, as JSON Schema: its type, bounds, choices, "
+        "default and description."
+    )
+
+
+class Version(BaseModel):
+    """What answers."""
+
+    version: str = Field(description="Of Easel.")
+    networks: list[Network] = Field(description="Which can be asked for.")
+    devices: list[str] = Field(description="What the workers that are alive compute on.")
+    workers: int = Field(description="How many are alive.")
+
+
+@router.get("/presets", operation_id="list_presets", responses=problems(503))
+def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: ARG001 - counted
+    """The presets, the limits, and every parameter with its bounds."""
+    settings = services.settings
+    return Offer(
+        default=StyleParams().preset,
+        presets=[
+            PresetView(name=preset, description=_FOR[preset], params=StyleParams(preset=preset))
+            for preset in Preset
+        ],
+        limits=LimitsView(
+            min_size=MIN_SIZE,
+            max_size=settings.max_size,
+            max_styles=MAX_STYLES,
+            max_picture_bytes=settings.max_picture_bytes,
+            max_picture_pixels=settings.max_picture_pixels,
+            picture_formats=[f"image/{name.lower()}" for name in ACCEPTED_FORMATS],
+            result_formats=list(PictureFormat),
+        ),
+        parameters=_parameters(),
+    )
+
+
+@router.get("/version", operation_id="get_version", responses=problems(503))
+def get_version(caller: CallerDep, services: ServicesDep) -> Version:  # noqa: ARG001 - counted
+    """The version of Easel, and what its workers compute with."""
+    workers = services.workers.live()
+    return Version(
+        version=version("easel"),
+        networks=list(Network),
+        devices=sorted({worker.device for worker in workers}),
+        workers=len(workers),
+    )
+
+
+def _parameters() -> dict[str, Any]:
+    """Each with its choices in place, so that no reference has to be followed."""
+    schema = StyleParams.model_json_schema()
+    choices = schema.pop("$defs", {})
+    found: dict[str, Any] = {}
+    for name, field in schema["properties"].items():
+        referred = str(field.pop("$ref", "")).rpartition("/")[2]
+        kind = {key: choices[referred][key] for key in ("type", "enum")} if referred else {}
+        found[name] = {**kind, **field}
+    return found

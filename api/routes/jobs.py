@@ -1,0 +1,145 @@
+"""Jobs over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from api.answers.conditional import etag_matches
+from api.answers.documents import Snapshot, snapshot_of
+from api.answers.problems import problems
+from api.answers.schemas import JobView
+from api.asgi.request_ids import request_id_of
+from api.deps import ServicesDep
+from api.intake.admission import AdmissionDep, KeyDep
+from api.intake.estimates import Estimate, estimate
+from api.intake.form import SubmissionDep, form_schema
+from api.intake.submission import accept
+from api.live.hub import Live, LiveDep, SnapshotDep, live_of
+from api.live.waiting import LONGEST_WAIT, job_response, preferred_wait, wait_until
+from core.errors import JobNotFound, ServiceUnavailable
+from core.jobs.job import Job
+
+router = APIRouter(tags=["jobs"])
+_logger = logging.getLogger(__name__)
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    operation_id="create_job",
+    response_model=JobView,
+    responses={
+        200: {
+            "model": Estimate | JobView,
+            "description": "It would be accepted: the answer to `validate_only`. "
+            "Or the job, if it has ended within `Prefer: wait`.",
+        },
+        **problems(400, 408, 413, 415, 422, 429, 503),
+    },
+    openapi_extra={"requestBody": form_schema()},
+)
+async def create_job(
+    admission: AdmissionDep,
+    key: KeyDep,
+    submission: SubmissionDep,
+    services: ServicesDep,
+    live: LiveDep,
+    request: Request,
+    prefer: Annotated[
+        str | None, Header(description="`wait=n`: answer when the job has ended, or in n seconds.")
+    ] = None,
+) -> Response:
+    """Accept a job: a content picture, one to five styles, what else helps, and parameters.
+
+    Everything that can be refused is refused here, and then nothing is stored.
+    """
+    if submission.validate_only:
+        admission.check_memory(submission.params, submission.pixels)
+        forecast = await live.reader.forecast()
+        found = await run_in_threadpool(estimate, submission, admission, forecast, services)
+        return JSONResponse(found.model_dump(mode="json"))
+    job, replayed = await run_in_threadpool(
+        accept, submission, admission, key, services, request_id_of(request)
+    )
+    seconds = preferred_wait(prefer)
+    snapshot = await _accepted(job, live, seconds or 0)
+    response = job_response(snapshot, request, status=200 if seconds and snapshot.done else 202)
+    response.headers["Location"] = f"/jobs/{job.id}"
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    if seconds is not None:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    return response
+
+
+async def _accepted(job: Job, live: Live, seconds: int) -> Snapshot:
+    """The job as it is now, or when it has ended. It is accepted, whatever happens here."""
+    snapshot = snapshot_of(job)
+    try:
+        snapshot = await live.reader.get(job.id)
+        if seconds:
+            snapshot = await wait_until(
+                lambda now: now.done, snapshot, live, seconds, only_final=True
+            )
+    except (ServiceUnavailable, JobNotFound) as error:
+        _logger.warning("accepted job not read", extra={"job_id": job.id, "reason": str(error)})
+    return snapshot
+
+
+@router.get(
+    "/jobs/{job_id}",
+    operation_id="get_job",
+    response_model=JobView,
+    responses={
+        304: {"description": "The Job is what you have already."},
+        **problems(404, 422, 503),
+    },
+)
+async def get_job(
+    snapshot: SnapshotDep,
+    request: Request,
+    wait: Annotated[
+        float,
+        Query(
+            ge=0,
+            le=LONGEST_WAIT,
+            allow_inf_nan=False,
+            description="Answer when the job has ended, or after so many seconds. "
+            "With `If-None-Match`: when the Job has changed.",
+        ),
+    ] = 0,
+) -> Response:
+    """How the job stands."""
+    if wait and not snapshot.done:
+        changing = "if-none-match" in request.headers
+
+        def enough(now: Snapshot) -> bool:
+            return now.done or (changing and not etag_matches(request, now.etag))
+
+        if not enough(snapshot):
+            snapshot = await wait_until(
+                enough, snapshot, live_of(request), wait, only_final=not changing
+            )
+    return job_response(snapshot, request, conditional=True)
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    operation_id="cancel_job",
+    response_model=JobView,
+    responses=problems(404, 503),
+)
+async def cancel_job(
+    snapshot: SnapshotDep, services: ServicesDep, live: LiveDep, request: Request
+) -> Response:
+    """Call a job off: at once while it is queued, at its next step while it runs.
+
+    A job that has ended is answered as it is. One that has not ends `canceled`.
+    """
+    await run_in_threadpool(services.store.cancel, snapshot.id)
+    return job_response(await live.reader.get(snapshot.id), request)

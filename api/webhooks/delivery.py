@@ -1,0 +1,148 @@
+"""One attempt to tell a receiver of an event: what is said, and how."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+
+import httpcore
+
+from api.answers.documents import snapshot_of
+from api.webhooks.pinned import Deadline, PinnedBackend
+from core.jobs.job import Job, JobStatus
+from core.store.signing import WebhookSecrets, sign
+from core.webhooks.addresses import AddressGuard, AddressRefused, NameNotKnown
+from core.webhooks.retries import Attempt, read_retry_after
+from core.webhooks.webhook import Target, WebhookEvent, delivery_id, parse_url
+
+_CONNECT_SECONDS = 5.0
+
+#: Status line and headers must fit; the body of an answer is not read.
+_MAX_ANSWER_BYTES = 64 * 1024
+
+#: What an error is called on the Job.
+_WORDS: dict[type[Exception], str] = {
+    AddressRefused: AddressRefused.code,
+    NameNotKnown: NameNotKnown.code,
+    httpcore.TimeoutException: "timeout",
+    httpcore.ProtocolError: "bad_answer",
+    ssl.SSLError: "tls",
+    httpcore.NetworkError: "unreachable",
+}
+
+
+def body_of(job: Job, event: WebhookEvent, server: str = "") -> str:
+    """What the receiver is sent: the same at every attempt.
+
+    The Job is shown as the event left it, and without its deliveries, which change.
+
+    Args:
+        job: whose event it is.
+        event: what is told.
+        server: what the links begin with; they are relative otherwise.
+    """
+    at = job.started_at if event is WebhookEvent.STARTED else job.finished_at
+    assert at is not None
+    shown = job.model_copy(update={"deliveries": {}})
+    if event is WebhookEvent.STARTED:
+        shown = shown.model_copy(
+            update={
+                "status": JobStatus.RUNNING,
+                "attempt": 1,
+                "handed_back": 0,
+                "finished_at": None,
+                **dict.fromkeys(("progress", "result", "metrics", "error")),
+            }
+        )
+    payload = {
+        "type": event.value,
+        "timestamp": at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "data": json.loads(snapshot_of(shown).document(server)),
+    }
+    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
+
+
+class Messenger:
+    """Posts events to receivers.
+
+    Args:
+        guard: knows which addresses pass.
+        secrets: sign what is sent.
+        tls: which certificates are trusted.
+        timeout: for one attempt, from the connection to the head of the answer.
+        server: where callers reach the api; the links begin with it.
+    """
+
+    def __init__(
+        self,
+        guard: AddressGuard,
+        secrets: WebhookSecrets,
+        tls: ssl.SSLContext,
+        timeout: timedelta,
+        server: str = "",
+    ) -> None:
+        self._guard = guard
+        self._secrets = secrets
+        self._tls = tls
+        self._timeout = timeout
+        self._server = server
+
+    def attempt(self, job: Job, event: WebhookEvent) -> Attempt:
+        """Tell the job's receiver of the event, once.
+
+        Raises:
+            RedisUnavailable: the secrets cannot be read now.
+        """
+        assert job.webhook is not None
+        body = body_of(job, event, self._server)
+        message_id, now = delivery_id(job.id, event), datetime.now(UTC)
+        headers: dict[bytes | str, bytes | str] = {
+            "Content-Type": "application/json",
+            "User-Agent": f"Easel/{version('easel')}",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": sign(self._secrets.of(job.owner), message_id, now, body),
+        }
+        try:
+            return self._post(parse_url(job.webhook.url), headers, body.encode())
+        except tuple(_WORDS) as error:
+            return Attempt(error=_word(error))
+
+    def _post(
+        self, target: Target, headers: dict[bytes | str, bytes | str], body: bytes
+    ) -> Attempt:
+        deadline = Deadline(self._timeout.total_seconds())
+        url = httpcore.URL(
+            scheme=target.scheme.encode(),
+            host=target.host.encode(),
+            port=target.port,
+            target=target.path.encode(),
+        )
+        backend = PinnedBackend(self._guard, deadline, _MAX_ANSWER_BYTES)
+        with (
+            # Not shared: every attempt resolves and checks anew.
+            httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
+            pool.stream(
+                "POST",
+                url,
+                headers={"Host": target.authority, **headers},
+                content=body,
+                extensions={"timeout": {"connect": _CONNECT_SECONDS, "pool": _CONNECT_SECONDS}},
+            ) as answer,
+        ):
+            found = {name.lower(): value for name, value in answer.headers}
+            after = found.get(b"retry-after", b"")
+            return Attempt(
+                status=answer.status,
+                error=None if 200 <= answer.status < 300 else "http_status",
+                retry_after=read_retry_after(after.decode("latin-1")),
+            )
+
+
+def _word(error: Exception) -> str:
+    causes = {type(each) for each in (error, error.__cause__, error.__context__) if each}
+    if any(issubclass(cause, ssl.SSLError) for cause in causes):
+        return "tls"  # httpcore wraps it as if nobody had answered
+    return next(word for kind, word in _WORDS.items() if isinstance(error, kind))

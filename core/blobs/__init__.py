@@ -1,0 +1,1 @@
+"""Stored bytes, addressed by their SHA-256, in files, Redis or S3."""

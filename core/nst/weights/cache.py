@@ -1,0 +1,136 @@
+"""The networks' weights: fetched once, cached as safetensors, checked on every load.
+
+Nothing is downloaded on import, and nothing is unpickled but tensors
+(``weights_only=True``) from files whose hash was checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core.errors import WeightsCorrupt, WeightsUnavailable
+from core.nst.network.devices import be_exact
+from core.nst.network.vgg19 import IMAGENET_MEAN, VGG19
+from core.nst.weights import fetch as sources
+from core.nst.weights.fetch import ProgressCallback
+from core.params import LAYERS, Network
+
+_MEANS = {
+    Network.NORMALIZED: IMAGENET_MEAN,
+    Network.TORCHVISION: sources.TORCHVISION_MEAN,
+}
+
+#: What the converted tensors of `vgg19-normalized` hash to. The other network is
+#: scaled where it is first loaded, so its hash is only known from then on.
+_KNOWN_DIGESTS = {
+    Network.NORMALIZED: "5675d3a0c087d09864192e0aca234c8b15fc8e0d1243176f1df1d33f7e59d5c7",
+}
+
+#: Gives the pictures that an unscaled network is normalised with.
+Calibration = Callable[[], list[Image.Image]]
+
+
+def fetch_weights(
+    network: Network,
+    directory: Path,
+    calibration: Calibration,
+    progress: ProgressCallback | None = None,
+) -> Path:
+    """Make sure that a network's weights are in the cache; fetch them if not.
+
+    Args:
+        network: which one.
+        directory: the cache.
+        calibration: asked for pictures if the network must be normalised first.
+        progress: told of the bytes fetched.
+
+    Returns:
+        The file in the cache.
+
+    Raises:
+        WeightsUnavailable: they are neither in the cache nor to be fetched.
+    """
+    path = directory / network.filename
+    if path.exists():
+        return path
+    try:
+        if network is Network.NORMALIZED:
+            weights = sources.fetch_normalized(progress)
+        else:
+            weights = sources.fetch_torchvision(calibration(), progress=progress is not None)
+    except WeightsUnavailable as error:
+        raise WeightsUnavailable(
+            f"{network.value} is not in {directory} and could not be fetched: {error}. "
+            f"Connect to the package index and run `easel weights fetch --network "
+            f"{network.value}`, or copy {path.name} there from a machine that has it."
+        ) from error
+    save_weights(weights, path)
+    return path
+
+
+def save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Write weights with their digest: whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".incoming-")
+    os.close(descriptor)
+    try:
+        save_file(tensors, temporary, metadata={"digest": digest(tensors)})
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load_network(network: Network, directory: Path, device: torch.device) -> VGG19:
+    """The network, from the cache, onto a device.
+
+    Raises:
+        WeightsUnavailable: the cache does not have it; call :func:`fetch_weights`.
+        WeightsCorrupt: the file in the cache is not what was stored there.
+    """
+    path = directory / network.filename
+    if not path.exists():
+        raise WeightsUnavailable(
+            f"{path} is not there; run `easel weights fetch --network {network.value}`"
+        )
+    try:
+        weights, expected = _read(path)
+    except SafetensorError as error:
+        raise WeightsCorrupt(_corrupt(path, str(error))) from error
+    expected = _KNOWN_DIGESTS.get(network, expected)
+    if digest(weights) != expected:
+        raise WeightsCorrupt(_corrupt(path, f"its tensors do not hash to {expected}"))
+    be_exact(device)
+    return VGG19(weights, _MEANS[network], device)
+
+
+def digest(weights: Mapping[str, Tensor]) -> str:
+    """A SHA-256 over the names, shapes and values of all layers' tensors."""
+    total = hashlib.sha256()
+    for layer in LAYERS:
+        for name in (f"{layer}.weight", f"{layer}.bias"):
+            tensor = weights[name]
+            total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            total.update(tensor.numpy().data)
+    return total.hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], str]:
+    with safe_open(path, framework="pt") as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return weights, (file.metadata() or {}).get("digest", "")
+
+
+def _corrupt(path: Path, why: str) -> str:
+    return f"{path} is damaged: {why}. Delete it and run `easel weights fetch`."

@@ -1,0 +1,39 @@
+"""Every parameter of a job: the model, its choices, its presets and its sizes."""
+
+from core.params.choices import (
+    LAYERS,
+    Color,
+    Init,
+    Layer,
+    Network,
+    Optimizer,
+    Padding,
+    PictureFormat,
+    Pooling,
+    Precision,
+    Preset,
+)
+from core.params.model import StyleParams, parse_params
+from core.params.sizes import LEAST_POSITIONS, MAX_REGIONS, MIN_SIDE, MIN_SIZE, fit, size_at
+
+__all__ = [
+    "LAYERS",
+    "LEAST_POSITIONS",
+    "MAX_REGIONS",
+    "MIN_SIDE",
+    "MIN_SIZE",
+    "Color",
+    "Init",
+    "Layer",
+    "Network",
+    "Optimizer",
+    "Padding",
+    "PictureFormat",
+    "Pooling",
+    "Precision",
+    "Preset",
+    "StyleParams",
+    "fit",
+    "parse_params",
+    "size_at",
+]

@@ -1,0 +1,1 @@
+"""Picture files: decoding, encoding, masks, and the sandbox that decodes untrusted files."""

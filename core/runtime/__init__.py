@@ -1,0 +1,1 @@
+"""What every process needs: Redis clients, logs, traces, periodic threads, the allocator."""

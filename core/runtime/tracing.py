@@ -1,0 +1,92 @@
+"""OpenTelemetry traces, where a collector is named; else nothing of it is imported.
+
+A job's record carries the trace of the request that posted it, so that the worker's
+span, and those of its webhooks, belong to the same trace.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import InvalidSetting
+from core.jobs.job import Job
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+def is_traced() -> bool:
+    """Whether the environment names a collector."""
+    return any(os.environ.get(name) for name in _ENDPOINTS)
+
+
+def start_tracing(part: str) -> None:
+    """Send this process's spans to the collector, if there is one.
+
+    Args:
+        part: which part of Easel this is; the service is then ``easel-`` and that.
+
+    Raises:
+        InvalidSetting: the packages are not installed.
+    """
+    if not is_traced():
+        return
+    try:
+        from opentelemetry import trace
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError as error:
+        raise InvalidSetting(
+            f"{_ENDPOINTS[0]} is set, and the packages for it are not installed; "
+            "install easel[tracing], or leave it out"
+        ) from error
+    provider = TracerProvider(resource=Resource.create({"service.name": f"easel-{part}"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+
+
+def stop_tracing() -> None:
+    """Send what has not been sent yet."""
+    if is_traced():
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+
+        provider = trace.get_tracer_provider()
+        if isinstance(provider, TracerProvider):
+            provider.shutdown()
+
+
+def trace_fields() -> dict[str, str]:
+    """What a new job's record has of the trace of the request at hand."""
+    if not is_traced():
+        return {}
+    from opentelemetry import propagate
+
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return {name: carrier[name] for name in ("traceparent",) if name in carrier}
+
+
+@contextmanager
+def job_span(name: str, job: Job, **attributes: str | int) -> Iterator[None]:
+    """A span of the job's trace, around a block.
+
+    Args:
+        name: of the span.
+        job: whose trace it belongs to.
+        attributes: what else is to be known of it.
+    """
+    if not is_traced():
+        yield
+        return
+    from opentelemetry import propagate, trace
+
+    parent = propagate.extract({"traceparent": job.traceparent})
+    kind = trace.SpanKind.CONSUMER
+    known = {"easel.job_id": job.id, "easel.request_id": job.request_id, **attributes}
+    tracer = trace.get_tracer("easel")
+    with tracer.start_as_current_span(name, parent, kind=kind, attributes=known):
+        yield

@@ -1,0 +1,1 @@
+"""What Redis holds: job records, API keys, workers, previews, the webhook outbox."""

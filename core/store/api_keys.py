@@ -1,0 +1,144 @@
+"""API keys: made once, shown once, and kept as a hash.
+
+A key is 256 random bits, so one round of SHA-256 is enough to keep it from being
+guessed from its hash; a slow hash is for what people choose themselves.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from core.errors import InvalidSetting, RedisUnavailable
+from core.jobs.job import ANONYMOUS
+from core.runtime.redis import connect, needs_redis
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+#: A hash: what is kept of each key, by its id.
+_KEYS = "easel:keys"
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
+_KEY = re.compile(r"easel_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+
+
+class ApiKey(BaseModel):
+    """What is kept of a key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    #: Whose it is: the owner of the jobs posted with it.
+    name: str
+    #: The SHA-256 of the whole key.
+    digest: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+    #: None: as the settings say.
+    requests_per_minute: int | None = None
+    max_jobs: int | None = None
+
+
+def key_id(key: str) -> str | None:
+    """The id inside a key; None if it cannot be one of ours."""
+    matched = _KEY.fullmatch(key)
+    return matched and matched[1]
+
+
+def digest_of(key: str) -> str:
+    """What is kept of a key instead of it."""
+    return sha256(key.encode()).hexdigest()
+
+
+class KeyStore:
+    """The keys of a deployment.
+
+    Args:
+        redis: a client with ``decode_responses=True``.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    @needs_redis
+    def create(
+        self, name: str, requests_per_minute: int | None = None, max_jobs: int | None = None
+    ) -> tuple[ApiKey, str]:
+        """Make a key.
+
+        Returns:
+            What is kept of it, and the key itself, which nobody can show again.
+
+        Raises:
+            InvalidSetting: the name is none.
+        """
+        if not _NAME.fullmatch(name) or name == ANONYMOUS:
+            raise InvalidSetting(
+                f"{name!r} is no name for a key; write a letter, and then up to 63 letters, "
+                f"digits, dots, dashes and underscores, but not {ANONYMOUS!r}"
+            )
+        number = secrets.token_hex(6)
+        text = f"easel_{number}_{secrets.token_urlsafe(32)}"
+        key = ApiKey(
+            id=number,
+            name=name,
+            digest=digest_of(text),
+            created_at=datetime.now(UTC),
+            requests_per_minute=requests_per_minute,
+            max_jobs=max_jobs,
+        )
+        self._redis.hset(_KEYS, number, key.model_dump_json())
+        return key, text
+
+    @needs_redis
+    def all(self) -> list[ApiKey]:
+        """Every key there ever was, the oldest first."""
+        texts = cast(list[str], self._redis.hvals(_KEYS))
+        return sorted(map(ApiKey.model_validate_json, texts), key=lambda key: key.created_at)
+
+    def revoke(self, which: str) -> list[ApiKey]:
+        """Have keys refused from now on.
+
+        Args:
+            which: the id of one, or a name, for all keys of that name.
+
+        Returns:
+            Those that were revoked now.
+
+        Raises:
+            InvalidSetting: there is no such key.
+        """
+        found = [key for key in self.all() if which in (key.id, key.name)]
+        if not found:
+            raise InvalidSetting(f"there is no key with the id or name {which!r}; see `keys list`")
+        now = datetime.now(UTC)
+        valid = [key for key in found if key.revoked_at is None]
+        revoked = [key.model_copy(update={"revoked_at": now}) for key in valid]
+        self._write(revoked)
+        return revoked
+
+    @needs_redis
+    def _write(self, keys: list[ApiKey]) -> None:
+        for key in keys:
+            self._redis.hset(_KEYS, key.id, key.model_dump_json())
+
+
+def any_key_made(redis_url: str) -> bool:
+    """Whether the deployment on that server has ever had a key.
+
+    Nobody can say while the server is away. Then it may have: strangers need a key
+    in any case, and are not let in by starting without an answer.
+    """
+    redis = connect(redis_url, patience=2)
+    try:
+        return bool(KeyStore(redis).all())
+    except RedisUnavailable:
+        return True
+    finally:
+        redis.close()

@@ -1,0 +1,1 @@
+"""Periodic maintenance: lost jobs are requeued, expired files removed."""

@@ -1,0 +1,1 @@
+"""Webhooks: the subscription, its deliveries, allowed addresses and retries."""

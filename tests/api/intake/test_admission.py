@@ -1,0 +1,112 @@
+"""Jobs for which there is no room are refused before anything of them is kept."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from api.deps import Services
+from core.jobs.job import Metrics, Picture
+from core.store.workers import WorkerInfo
+from tests.api.conftest import serving
+from tests.api.problems import assert_problem
+from tests.api.routes.test_jobs import files, post
+from tests.conftest import photo, png, some_progress
+
+
+def limited(services: Services, **limits: object) -> Services:
+    return replace(services, settings=services.settings.model_copy(update=limits))
+
+
+@pytest.fixture
+def narrow(services: Services) -> Iterator[httpx.Client]:
+    """A service whose queue holds two jobs."""
+    with serving(limited(services, max_queue=2)) as client:
+        yield client
+
+
+@pytest.fixture
+def fair(services: Services) -> Iterator[httpx.Client]:
+    """A service that takes two jobs of a caller at a time."""
+    with serving(limited(services, max_jobs_per_caller=2)) as client:
+        yield client
+
+
+def stored(services: Services) -> int:
+    return len(list(services.blobs.ages()))
+
+
+def assert_refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert 1 <= int(answer.headers["retry-after"]) <= 300
+    return assert_problem(answer, status, code)
+
+
+def test_a_full_queue_takes_no_more_until_a_job_is_claimed(
+    narrow: httpx.Client, services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = post(narrow).json()["id"]
+    post(narrow)
+    before = stored(services)
+    other = files(png(photo(50, 50, seed=9)))
+    caplog.set_level("INFO", "api.answers.errors")
+    assert_refused(post(narrow, other), 503, "queue_full")
+    (told,) = (record for record in caplog.records if record.name == "api.answers.errors")
+    assert (told.levelname, told.message) == ("INFO", "refused")
+    assert stored(services) == before
+    services.store.claim(first)
+    assert post(narrow, other).status_code == 202
+
+
+def test_a_caller_with_too_many_jobs_waits_until_one_has_ended(
+    fair: httpx.Client, services: Services
+) -> None:
+    first = post(fair).json()["id"]
+    post(fair)
+    job = services.store.claim(first)
+    assert job is not None
+    problem = assert_refused(post(fair), 429, "too_many_jobs")
+    assert "2 of your jobs are unfinished" in problem["detail"]
+    result = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
+    progress = some_progress()
+    services.store.succeed(job, result, progress, Metrics(optimize_seconds=1, device="cpu"))
+    assert post(fair).status_code == 202
+
+
+def test_the_refusal_comes_before_the_upload(narrow: httpx.Client) -> None:
+    post(narrow)
+    post(narrow)
+    with socket.create_connection((narrow.base_url.host, narrow.base_url.port or 80)) as line:
+        line.sendall(
+            b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Length: 500000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+        )
+        line.settimeout(60)  # nothing of the body is ever sent
+        assert line.recv(100).startswith(b"HTTP/1.1 503 ")
+
+
+def test_jobs_posted_at_once_do_not_overshoot(services: Services) -> None:
+    with serving(limited(services, max_queue=3)) as client, ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: post(client), range(12)))
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [202] * 3 + [503] * 9
+    assert services.store.load("127.0.0.1").queued == 3
+
+
+def test_a_job_too_large_for_every_worker_is_refused_before_it_is_kept(
+    client: httpx.Client, services: Services
+) -> None:
+    worker = WorkerInfo(id="1", device="cpu", networks=(), memory_total_bytes=2 * 2**30)
+    services.workers.announce(worker)
+    problem = assert_problem(post(client, size=1024), 422, "invalid_request")
+    (error,) = problem["errors"]
+    assert error["field"] == "size"
+    assert "largest worker has 2.0 GiB; ask for a size of at most" in error["message"]
+    assert stored(services) == 0
+    fits = int(error["message"].rpartition(" ")[2])
+    assert post(client, size=fits).status_code == 202

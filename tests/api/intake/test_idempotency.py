@@ -1,0 +1,216 @@
+"""A request that is sent again makes no second job."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from api.deps import Services
+from core.jobs.footprint import footprint
+from core.params import StyleParams
+from core.params.choices import Precision
+from core.queue.app import JobQueue, make_celery
+from core.runtime.redis import connect
+from core.store.workers import WorkerInfo
+from tests.api.conftest import serving
+from tests.api.problems import assert_problem
+from tests.api.routes.test_jobs import CONTENT, STYLE, Files, claim, files
+from tests.conftest import photo, png, some_progress
+
+OTHER = png(photo(40, 40, seed=7))
+
+
+def post(
+    client: httpx.Client, key: str, given: Files | None = None, **fields: Any
+) -> httpx.Response:
+    headers = {"Idempotency-Key": key}
+    return client.post("/jobs", files=given or files(), data=fields, headers=headers)
+
+
+def ids(client: httpx.Client) -> list[str]:
+    return [job["id"] for job in client.get("/jobs").json()["items"]]
+
+
+def stored(services: Services) -> set[bytes]:
+    return {services.blobs.get(digest) for digest, _ in services.blobs.ages()}
+
+
+def test_the_same_request_is_answered_with_the_same_job(
+    client: httpx.Client, services: Services
+) -> None:
+    first = post(client, "a key", size=64)
+    assert "idempotent-replayed" not in first.headers
+    again = post(client, "a key", size=64, preset="balanced")  # the same, in other words
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
+    assert again.json() == first.json()
+    assert again.headers["location"] == first.headers["location"]
+    services.store.claim(first.json()["id"])
+    assert post(client, "a key", size=64).json()["status"] == "running"
+    assert ids(client) == [first.json()["id"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "fields"),
+    [
+        (None, {"size": 65}),
+        (files(OTHER, STYLE), {"size": 64}),
+        (files(CONTENT, OTHER), {"size": 64}),
+        (files(CONTENT, STYLE, STYLE), {"size": 64}),
+        ([*files(), ("init_image", ("start.png", STYLE))], {"size": 64}),
+    ],
+    ids=["a parameter", "the content", "the style", "one more style", "a picture to start from"],
+)
+def test_another_request_under_the_same_key_is_refused_and_nothing_of_it_is_kept(
+    client: httpx.Client, services: Services, given: Files | None, fields: dict[str, Any]
+) -> None:
+    first = post(client, "a key", size=64).json()
+    problem = assert_problem(post(client, "a key", given, **fields), 422, "idempotency_key_reused")
+    assert "new key" in problem["detail"]
+    assert ids(client) == [first["id"]]
+    assert stored(services) == {CONTENT, STYLE}
+
+
+def test_a_request_that_was_refused_uses_no_key_up(client: httpx.Client) -> None:
+    assert_problem(post(client, "a key", size=1), 422, "invalid_request")
+    assert "idempotent-replayed" not in post(client, "a key", size=64).headers
+
+
+def test_two_keys_are_two_jobs_and_so_is_none(client: httpx.Client) -> None:
+    answers = [post(client, "one"), post(client, "two"), client.post("/jobs", files=files())]
+    assert len({answer.json()["id"] for answer in answers}) == 3
+
+
+def test_the_keys_of_two_callers_are_two(client: httpx.Client, redis: Redis) -> None:
+    from core.jobs.admission import Admission
+    from core.jobs.idempotency import IdempotencyKey
+
+    first = IdempotencyKey.of("somebody", "a key")
+    assert first != IdempotencyKey.of("somebody else", "a key")
+    # Nor can one be written so that it looks like the other's.
+    assert IdempotencyKey.of("a", "b:c") != IdempotencyKey.of("a:b", "c")
+    assert Admission(caller="x", max_queue=1, max_jobs_per_caller=1).owner == "anonymous"
+
+
+def test_many_at_once_make_one_job(client: httpx.Client, services: Services) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: post(client, "a key", size=64), range(12)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    replayed = [answer for answer in answers if "idempotent-replayed" in answer.headers]
+    assert len(replayed) == 11
+    assert len(ids(client)) == 1
+    assert stored(services) == {CONTENT, STYLE}
+
+
+def test_of_many_different_ones_at_once_one_is_taken_and_nothing_is_kept_of_the_others(
+    client: httpx.Client, services: Services
+) -> None:
+    pictures = [png(photo(40, 40, seed=seed)) for seed in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda data: post(client, "k", files(data)), pictures))
+    assert sorted(answer.status_code for answer in answers) == [202] + [422] * 7
+    assert len(ids(client)) == 1
+    assert len(stored(services)) == 2
+
+
+def test_a_full_queue_still_answers_what_it_has_taken(services: Services) -> None:
+    narrow = replace(services, settings=services.settings.model_copy(update={"max_queue": 1}))
+    with serving(narrow) as client:
+        first = post(client, "a key").json()
+        assert_problem(post(client, "another"), 503, "queue_full")
+        assert post(client, "a key").json() == first
+
+
+def test_what_was_taken_is_answered_although_no_worker_has_the_memory_any_more(
+    client: httpx.Client, services: Services
+) -> None:
+    first = post(client, "a key").json()
+    services.workers.announce(
+        WorkerInfo(id="small", device="cpu", networks=(), memory_total_bytes=2**20)
+    )
+    assert_problem(post(client, "another"), 422, "invalid_request")
+    again = post(client, "a key")
+    assert (again.json()["id"], again.headers["idempotent-replayed"]) == (first["id"], "true")
+
+
+def test_a_key_counts_for_a_day_or_until_its_job_is_deleted(
+    client: httpx.Client, redis: Redis
+) -> None:
+    first = post(client, "a key").json()
+    (place,) = redis.keys("easel:idempotency:*")
+    assert 86_000 < redis.ttl(place) <= 86_400
+    client.delete(f"/jobs/{first['id']}")
+    assert redis.keys("easel:idempotency:*") == []
+    assert post(client, "a key").json()["id"] != first["id"]
+
+
+def test_a_job_that_could_not_be_announced_uses_no_key_up(services: Services) -> None:
+    mute = replace(services, queue=JobQueue(make_celery("redis://127.0.0.1:1/0")))
+    with serving(mute) as client:
+        assert_problem(post(client, "a key"), 503, "service_unavailable")
+    jobs = connect(services.settings.redis_url, patience=0)
+    assert [*jobs.keys("easel:job:*"), *jobs.keys("easel:idempotency:*")] == []
+    assert stored(services) == set()
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
+def test_a_key_that_is_none_is_refused_by_name(client: httpx.Client, key: str) -> None:
+    problem = assert_problem(post(client, key), 422, "invalid_request")
+    assert problem["errors"][0]["field"] == "Idempotency-Key"
+    assert ids(client) == []
+
+
+def test_validate_only_answers_with_an_estimate_and_creates_nothing(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    before = set(redis.keys("easel:*"))
+    answer = client.post("/jobs", files=files(), data={"validate_only": "true", "size": 64})
+    assert answer.status_code == 200
+    estimate = answer.json()
+    assert (estimate["valid"], estimate["params"]["size"]) == (True, 64)
+    # No worker is there, so it is what it takes in the larger format.
+    params = StyleParams(size=64, precision=Precision.FLOAT32)
+    assert estimate["memory_bytes"] == footprint(params, None).needed(64 * 48)
+    assert (estimate["queue_position"], estimate["run_seconds"]) == (0, None)
+    assert "location" not in answer.headers
+    left = {key for key in set(redis.keys("easel:*")) - before if "rate" not in key}
+    assert (left, stored(services)) == (set(), set())
+
+
+def test_validate_only_knows_how_long_the_jobs_before_it_will_run(
+    client: httpx.Client, services: Services
+) -> None:
+    services.workers.announce(
+        WorkerInfo(id="one", device="cpu", networks=(), memory_total_bytes=None)
+    )
+    job = claim(services, client)
+    services.store.renew(job, progress=some_progress(1, 12).model_copy(update={"eta_seconds": 90}))
+    form = {"validate_only": "True", "size": 64}  # as a Python client writes it
+    end = time.monotonic() + 30  # a forecast is as good as new for a second
+    while (seconds := client.post("/jobs", files=files(), data=form).json()["start_seconds"]) != 90:
+        assert time.monotonic() < end, seconds
+    # The same is said of the job itself, by itself and in the list.
+    job_id = client.post("/jobs", files=files()).json()["id"]
+    shown = client.get(f"/jobs/{job_id}").json()
+    assert shown["estimated_start_at"] is not None
+    assert client.get("/jobs").json()["items"][0] == shown
+
+
+def test_validate_only_refuses_what_would_be_refused(client: httpx.Client) -> None:
+    form = {"validate_only": "true", "size": 1}
+    problem = assert_problem(client.post("/jobs", files=files(), data=form), 422)
+    assert problem["errors"][0]["field"] == "size"
+    form = {"validate_only": "perhaps"}
+    problem = assert_problem(client.post("/jobs", files=files(), data=form), 422)
+    assert problem["errors"][0]["field"] == "validate_only"
+
+
+def test_validate_only_leaves_the_key_for_the_job(client: httpx.Client) -> None:
+    assert post(client, "a key", validate_only="true").status_code == 200
+    assert "idempotent-replayed" not in post(client, "a key").headers

@@ -1,0 +1,75 @@
+"""A result is there for its retention; then the api says so, and at last forgets the job."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+from redis import Redis
+
+from api.deps import Services
+from core.jobs.job import RETENTION, Job
+from core.upkeep.cleaner import TOMBSTONE, Cleaner
+from tests.api.problems import assert_problem
+from tests.api.routes.test_jobs import STYLE, claim, finish
+
+
+@pytest.fixture
+def job(services: Services, client: httpx.Client) -> Job:
+    job = claim(services, client)
+    finish(services, job, STYLE)
+    return job
+
+
+@pytest.fixture
+def cleaner(services: Services, redis: Redis) -> Cleaner:
+    return Cleaner(redis, services.blobs)
+
+
+def let_pass(redis: Redis, job: Job, time: timedelta) -> None:
+    redis.hincrbyfloat(f"easel:job:{job.id}", "finished_at", -time.total_seconds())
+
+
+def test_a_finished_job_says_when_its_files_expire(
+    client: httpx.Client, services: Services, job: Job
+) -> None:
+    unfinished = claim(services, client)
+    assert client.get(f"/jobs/{unfinished.id}").json()["expires_at"] is None
+    shown = client.get(f"/jobs/{job.id}").json()
+    kept = datetime.fromisoformat(shown["expires_at"]) - datetime.fromisoformat(
+        shown["finished_at"]
+    )
+    assert kept == RETENTION
+
+
+def test_an_expired_result_is_gone_before_and_after_the_sweep_and_then_not_found(
+    client: httpx.Client, cleaner: Cleaner, redis: Redis, job: Job
+) -> None:
+    result = f"/jobs/{job.id}/result"
+    assert client.get(result).status_code == 200
+    let_pass(redis, job, RETENTION)
+    problem = assert_problem(client.get(result), 410, "result_expired")
+    assert "expired at" in problem["detail"]
+    cleaner.sweep()
+    assert_problem(client.get(result), 410, "result_expired")
+    assert client.get(f"/jobs/{job.id}").json()["status"] == "succeeded"
+    let_pass(redis, job, TOMBSTONE)
+    cleaner.sweep()
+    assert_problem(client.get(result), 404, "job_not_found")
+    assert_problem(client.get(f"/jobs/{job.id}"), 404, "job_not_found")
+
+
+def test_a_record_stays_no_longer_than_it_is_set_to_and_its_end_is_told_until_then(
+    client: httpx.Client, services: Services, redis: Redis, job: Job
+) -> None:
+    cleaner = Cleaner(redis, services.blobs, tombstone=timedelta(hours=1))
+    let_pass(redis, job, RETENTION)
+    redis.delete(f"easel:events:{job.id}")  # it has expired, as the files have
+    cleaner.sweep()
+    told = client.get(f"/jobs/{job.id}/events").text
+    assert told.count("event: ") == 1
+    assert "event: succeeded" in told
+    let_pass(redis, job, timedelta(hours=1))
+    cleaner.sweep()
+    assert_problem(client.get(f"/jobs/{job.id}"), 404, "job_not_found")

@@ -1,0 +1,95 @@
+"""Alive and ready."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import httpx
+from redis import Redis
+
+from api.deps import Services
+from core.blobs.blobs import open_blobs
+from core.queue.app import JobQueue, make_celery
+from core.runtime.redis import connect
+from core.store.jobs import JobStore
+from core.store.workers import WorkerInfo, WorkerRegistry
+from tests.api.conftest import serving
+from tests.api.problems import assert_problem
+from tests.api.routes.test_jobs import post
+
+WORKER = WorkerInfo(
+    id="host:1",
+    device="cpu",
+    networks=("vgg19-normalized",),
+    memory_total_bytes=8 * 2**30,
+    memory_available_bytes=3 * 2**30,
+    job_id="some-job",
+)
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+def test_alive_needs_nothing(client: httpx.Client) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_ready_needs_a_worker(client: httpx.Client, services: Services) -> None:
+    before = client.get("/readyz")
+    assert (before.status_code, before.json()["ready"]) == (503, False)
+    assert (before.json()["missing"], before.json()["redis"]) == (["workers"], "ok")
+    services.workers.announce(WORKER)
+    after = client.get("/readyz")
+    assert (after.status_code, after.json()["ready"]) == (200, True)
+    assert after.json()["missing"] == []
+    (worker,) = after.json()["workers"]
+    assert (worker["id"], worker["memory_available_bytes"]) == ("host:1", 3 * 2**30)
+    assert (worker["busy"], "job_id" in worker) == (True, False)
+
+
+def without_redis(services: Services) -> Services:
+    client = connect(NOWHERE, patience=0)
+    return replace(
+        services,
+        settings=services.settings.model_copy(update={"redis_url": NOWHERE}),
+        store=JobStore(client),
+        workers=WorkerRegistry(client),
+        queue=JobQueue(make_celery(NOWHERE)),
+    )
+
+
+def test_an_outage_of_redis_is_a_503_everywhere_but_alive(services: Services) -> None:
+    with serving(without_redis(services)) as client:
+        assert client.get("/healthz").status_code == 200
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
+        assert "Redis" in ready.json()["redis"]
+        assert ready.json()["missing"] == ["redis", "workers"]
+        job = client.get("/jobs/01a202d6-98c4-775e-952b-a081813c8da6")
+        assert_problem(job, 503, "service_unavailable")
+        assert_problem(post(client), 503, "service_unavailable")
+
+
+def test_a_job_that_cannot_be_announced_is_not_left_behind(services: Services) -> None:
+    mute = replace(services, queue=JobQueue(make_celery(NOWHERE)))
+    with serving(mute) as client:
+        assert_problem(post(client), 503, "service_unavailable")
+    jobs = connect(services.settings.redis_url, patience=0)
+    assert list(jobs.scan_iter("easel:job:*")) == []
+
+
+def test_blobs_that_no_record_explains_are_a_warning(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    assert client.get("/readyz").json()["warnings"] == []
+    redis.hset("easel:sweeps", "unknown", 3)
+    (warning,) = client.get("/readyz").json()["warnings"]
+    assert warning.startswith("3 blobs were written before this Redis knew of any")
+
+
+def test_blobs_that_cannot_be_written_are_named(services: Services) -> None:
+    in_the_way = services.settings.data_dir / "file"
+    in_the_way.write_text("")
+    with serving(replace(services, blobs=open_blobs(in_the_way.as_uri()))) as client:
+        ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert "cannot be written" in ready.json()["blobs"]
+    assert "blobs" in ready.json()["missing"]

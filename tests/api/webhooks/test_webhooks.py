@@ -1,0 +1,241 @@
+"""Webhooks as a caller sees them: asked for with the job, told by a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from redis import Redis
+from standardwebhooks import Webhook as Verifier
+
+from api.deps import Services
+from api.webhooks.courier import Courier
+from core.jobs.job import Job, Metrics, Picture
+from core.queue.app import WebhookQueue, make_celery
+from core.settings.model import Settings
+from core.store.jobs import JobStore
+from core.store.outbox import Outbox
+from core.webhooks.addresses import AddressGuard, PromptGuard
+from tests.api.conftest import serving
+from tests.conftest import photo, png, some_progress
+from tests.receiver import PATIENCE_SECONDS, Receiver
+
+PICTURE = Picture(sha256="0" * 64, media_type="image/png", size_bytes=1)
+FILES = {"content": png(photo(64, 48, seed=1)), "style": png(photo(48, 64, seed=2))}
+
+
+def post(client: httpx.Client, **fields: str) -> httpx.Response:
+    return client.post("/jobs", files=FILES, data={"size": "64", **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "reason"),
+    [
+        (
+            {"webhook_url": "http://169.254.169.254/latest/meta-data"},
+            "webhook_url",
+            "EASEL_WEBHOOK_ALLOWED_NETWORKS=169.254.169.254",
+        ),
+        ({"webhook_url": "http://0x7f.1/"}, "webhook_url", "four decimal numbers"),
+        ({"webhook_url": "http://inside.example/"}, "webhook_url", "inside.example"),
+        ({"webhook_events": "job.failed"}, "webhook_events", "only with a webhook_url"),
+        (
+            {"webhook_url": "http://8.8.8.8/", "webhook_events": "all"},
+            "webhook_events",
+            "job.started, job.succeeded, job.failed, job.canceled",
+        ),
+    ],
+)
+def test_a_webhook_that_cannot_be_is_refused_at_once(
+    services: Services, redis: Redis, fields: dict[str, str], field: str, reason: str
+) -> None:
+    guard = PromptGuard(AddressGuard(resolver=lambda _: ["10.0.0.1"]))
+    with serving(replaced(services, guard=guard)) as client:
+        answer = post(client, **fields)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == field
+    assert reason in error["message"]
+    assert redis.keys("easel:job:*") == []
+
+
+def replaced(services: Services, **changes: Any) -> Services:
+    return Services(**{**vars(services), **changes})
+
+
+def test_the_job_says_whom_it_tells(client: httpx.Client) -> None:
+    url = "https://8.8.8.8/easel?for=me"
+    answer = post(client, webhook_url=url, webhook_events="job.failed,job.succeeded")
+    assert answer.status_code == 202, answer.text
+    expected = {"url": url, "events": ["job.succeeded", "job.failed"], "deliveries": []}
+    assert answer.json()["webhook"] == expected
+    assert post(client).json()["webhook"] is None
+
+
+def test_a_caller_can_ask_for_the_secret(client: httpx.Client) -> None:
+    answer = client.get("/webhooks/secret")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == client.get("/webhooks/secret").json()
+    Verifier(answer.json()["secret"])
+
+
+@pytest.fixture
+def quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """What the sender is started with: it may send to this machine, and tries again soon."""
+    monkeypatch.setenv("EASEL_REDIS_URL", settings.redis_url)
+    monkeypatch.setenv("EASEL_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.1")
+    monkeypatch.setenv("EASEL_WEBHOOK_RETRIES", "1s,1s")
+    monkeypatch.setenv("EASEL_WEBHOOK_TIMEOUT", "2s")
+    return Settings()
+
+
+@pytest.fixture
+def courier(quick: Settings, redis: Redis) -> Iterator[Callable[[], Courier]]:
+    """Starts couriers, as an api has one."""
+    started = []
+
+    def start() -> Courier:
+        queue = WebhookQueue(make_celery(quick.redis_url))
+        started.append(Courier(Outbox(redis, quick.webhook_timeout), queue))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture
+def local(services: Services, quick: Settings) -> Iterator[httpx.Client]:
+    guard = PromptGuard(AddressGuard(quick.webhook_allowed_networks))
+    with serving(replaced(services, guard=guard)) as client:
+        yield client
+
+
+def started(client: httpx.Client, store: JobStore, url: str) -> Job:
+    answer = post(client, webhook_url=url)
+    assert answer.status_code == 202, answer.text
+    job = store.claim(answer.json()["id"])
+    assert job is not None
+    return job
+
+
+def succeed(store: JobStore, job: Job) -> None:
+    store.succeed(job, PICTURE, some_progress(), Metrics(optimize_seconds=1, device="cpu"))
+
+
+def settled(client: httpx.Client, job: Job) -> list[dict[str, Any]]:
+    """The deliveries of a job, once none is to be made any more."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        webhook = client.get(f"/jobs/{job.id}").json()["webhook"]
+        deliveries: list[dict[str, Any]] = webhook["deliveries"]
+        if deliveries and all(each["state"] != "pending" for each in deliveries):
+            return deliveries
+        assert time.monotonic() < end, deliveries
+        time.sleep(0.1)  # as often as a client would look
+
+
+def test_a_job_is_told_of_by_a_process_of_its_own(
+    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+) -> None:
+    with Receiver(503) as receiver:
+        job = started(local, store, receiver.url())
+        courier()
+        first, again = receiver.next(), receiver.next()
+        assert first.headers["webhook-id"] == again.headers["webhook-id"] == f"{job.id}-started"
+        assert first.body == again.body
+        succeed(store, job)
+        final = receiver.next()
+        secret = local.get("/webhooks/secret").json()["secret"]
+        for got in (first, again, final):
+            Verifier(secret).verify(got.body, got.headers)
+        assert json.loads(final.body)["type"] == "job.succeeded"
+        start, end = settled(local, job)
+    assert (start["state"], start["attempts"], start["last_status"]) == ("delivered", 2, 204)
+    assert (end["state"], end["attempts"], end["event"]) == ("delivered", 1, "job.succeeded")
+    assert end["id"] == final.headers["webhook-id"]
+
+
+def test_what_nobody_takes_is_given_up_in_the_end(
+    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+) -> None:
+    with Receiver(500, 404, 302) as receiver:
+        job = started(local, store, receiver.url())
+        courier()
+        (delivery,) = settled(local, job)
+        assert receiver.received.qsize() == 3
+    assert (delivery["state"], delivery["attempts"]) == ("failed", 3)
+    assert (delivery["last_status"], delivery["last_error"]) == (302, "http_status")
+    assert delivery["next_attempt_at"] is None
+
+
+def test_a_receiver_that_is_gone_is_left_alone(
+    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+) -> None:
+    with Receiver(410) as receiver:
+        job = started(local, store, receiver.url())
+        courier()
+        (delivery,) = settled(local, job)
+        succeed(store, job)
+        other = started(local, store, receiver.url())  # the next job may still ask for it
+        receiver.next()
+        assert receiver.next().headers["webhook-id"] == f"{other.id}-started"
+        assert receiver.received.empty()
+    assert delivery["state"] == "stopped"
+
+
+def test_nothing_is_lost_with_the_sender(
+    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+) -> None:
+    def kill_the_sender(_: BaseHTTPRequestHandler) -> None:
+        (sender,) = (
+            child
+            for child in psutil.Process().children()
+            if "api.webhooks.sender" in child.cmdline()
+        )
+        sender.send_signal(signal.SIGKILL)
+
+    with Receiver(kill_the_sender) as receiver:
+        job = started(local, store, receiver.url())
+        succeed(store, job)  # ends before there is a sender at all
+        courier()
+        ids = [receiver.next().headers["webhook-id"] for _ in range(3)]
+        deliveries = settled(local, job)
+    assert set(ids) == {f"{job.id}-started", f"{job.id}-succeeded"}
+    assert {each["state"] for each in deliveries} == {"delivered"}
+
+
+def test_a_sender_ends_with_its_api(
+    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+) -> None:
+    with Receiver() as receiver:
+        started(local, store, receiver.url())
+        one = courier()
+        receiver.next()
+        senders = [
+            child
+            for child in psutil.Process().children()
+            if "api.webhooks.sender" in child.cmdline()
+        ]
+        assert len(senders) == 1
+        one.stop()
+        _, alive = psutil.wait_procs(senders, timeout=PATIENCE_SECONDS)
+        assert alive == []
+
+
+def test_without_webhooks_no_sender_is_started(
+    client: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+) -> None:
+    courier().stop()  # its first turn is over
+    assert not [
+        child for child in psutil.Process().children() if "api.webhooks.sender" in child.cmdline()
+    ]

@@ -1,0 +1,153 @@
+"""Whether there is room for one more job, and when there will be."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InvalidRequest, QueueFull, TooManyJobs
+from core.jobs.admission import Admission, Load
+from core.jobs.footprint import footprint
+from core.params import MIN_SIZE, StyleParams
+from core.params.choices import Optimizer, Precision
+from core.store.workers import WorkerInfo
+
+GIB = 2**30
+
+
+def admission(*memories: int | None, queue: int = 10, caller: int = 3) -> Admission:
+    workers = tuple(
+        WorkerInfo(id=str(number), device="cpu", networks=(), memory_total_bytes=memory)
+        for number, memory in enumerate(memories)
+    )
+    return Admission("somebody", queue, caller, workers)
+
+
+def test_there_is_room_below_the_limits() -> None:
+    admission().check_load(Load(queued=9, unfinished=2, run_seconds=None))
+
+
+@pytest.mark.parametrize("queued", [10, 11])
+def test_a_full_queue_is_said_with_its_length_and_limit(queued: int) -> None:
+    with pytest.raises(QueueFull, match=f"{queued} jobs wait already, and 10 are allowed"):
+        admission().check_load(Load(queued=queued, unfinished=0, run_seconds=1))
+
+
+def test_too_many_jobs_of_a_caller_are_said_with_the_remedy() -> None:
+    with pytest.raises(TooManyJobs, match=r"3 of your jobs are unfinished.* cancel one"):
+        admission().check_load(Load(queued=0, unfinished=3, run_seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("queued", "run_seconds", "workers", "expected"),
+    [
+        (10, 40.0, 1, 40),  # one job has to end
+        (10, 40.0, 4, 10),
+        (14, 40.0, 4, 50),
+        (10, 40.0, 0, 40),
+        (10, 0.01, 1, 1),
+        (999, 60.0, 1, 300),
+        (10, None, 1, 10),
+    ],
+)
+def test_the_time_to_wait_follows_from_what_runs_took(
+    queued: int, run_seconds: float | None, workers: int, expected: int
+) -> None:
+    with pytest.raises(QueueFull) as caught:
+        admission(*[None] * workers).check_load(Load(queued, 0, run_seconds))
+    assert caught.value.retry_after == expected
+
+
+def test_a_job_that_fits_into_one_of_the_workers_is_taken() -> None:
+    admission(1 * GIB, 8 * GIB).check_memory(StyleParams(size=1024), 1024 * 1024)
+
+
+def test_a_job_that_fits_into_none_is_refused_with_the_size_that_would() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        admission(2 * GIB, 4 * GIB).check_memory(StyleParams(size=2048), 2048 * 2048)
+    (error,) = caught.value.errors
+    assert error.field == "size"
+    assert error.message.startswith("2048 needs about 8.5 GiB of memory, and the largest worker")
+    assert "has 4.0 GiB" in error.message
+    fits = int(error.message.rpartition(" ")[2])
+    needed = footprint(StyleParams(), None).needed
+    assert needed(fits * fits) <= 4 * GIB < needed((fits + 3) ** 2)
+
+
+def test_a_worker_that_is_too_small_for_any_job_is_said_to_be() -> None:
+    with pytest.raises(InvalidRequest, match="no size would fit"):
+        admission(GIB // 2).check_memory(StyleParams(size=64), 64 * 64)
+
+
+def test_where_a_worker_does_not_say_or_none_is_there_the_job_is_taken() -> None:
+    for memories in ((), (None,), (1, None)):
+        admission(*memories).check_memory(StyleParams(size=8192), 8192 * 8192)
+
+
+@given(
+    size=st.integers(MIN_SIZE, 8192),
+    width=st.integers(300, 6000),
+    height=st.integers(300, 6000),
+    memory=st.integers(GIB, 200 * GIB),
+)
+def test_the_size_that_is_said_to_fit_does(size: int, width: int, height: int, memory: int) -> None:
+    def pixels(size: int) -> int:
+        long, short = StyleParams.model_construct(size=size).scaled_size((width, height), "x")
+        return long * short
+
+    if size * min(width, height) / max(width, height) < 100:
+        return  # so thin that rounding a side to pixels moves more than the estimate is good for
+    taken = footprint(StyleParams(), None)
+    fits = taken.largest_size(size, pixels(size), memory)
+    if fits is not None and fits * min(width, height) / max(width, height) >= 100:
+        assert taken.needed(pixels(fits)) <= memory * 1.01
+
+
+def test_a_worker_counts_with_what_it_computes_in() -> None:
+    params, pixels, memory = StyleParams(size=1024), 1024 * 1024, 28 * GIB // 10
+    quick = WorkerInfo(
+        id="1",
+        device="cpu",
+        networks=(),
+        memory_total_bytes=memory,
+        precision=Precision.BFLOAT16,
+    )
+    terms = Admission("somebody", 10, 3, (quick,))
+    terms.check_memory(params, pixels)
+    assert terms.memory_needed(params, pixels) < memory
+    exact = params.model_copy(update={"precision": Precision.FLOAT32})
+    with pytest.raises(InvalidRequest):
+        terms.check_memory(exact, pixels)
+    unsaid = Admission("somebody", 10, 3, (quick, quick.model_copy(update={"precision": None})))
+    assert unsaid.memory_needed(params, pixels) == unsaid.memory_needed(exact, pixels) > memory
+
+
+#: Peaks of whole processes on x86, printed by ``python -m bench.memory``.
+MEASURED_MIB = {
+    (Precision.INT8, Optimizer.LBFGS): {256: 879, 512: 1270, 768: 1622, 1024: 2236, 2048: 5376},
+    (Precision.INT8, Optimizer.ADAM): {256: 861, 512: 1243, 768: 1564, 1024: 2170},
+    (Precision.BFLOAT16, Optimizer.LBFGS): {256: 866, 512: 1190, 768: 1802, 1024: 2363},
+    (Precision.BFLOAT16, Optimizer.ADAM): {256: 854, 512: 1203, 768: 1619, 1024: 2176},
+    (Precision.FLOAT32, Optimizer.LBFGS): {256: 881, 512: 1339, 768: 2012, 1024: 2594, 2048: 7885},
+    (Precision.FLOAT32, Optimizer.ADAM): {256: 877, 512: 1304, 768: 1971, 1024: 2563},
+}
+
+
+@pytest.mark.parametrize(("precision", "optimizer"), MEASURED_MIB)
+def test_the_estimate_is_above_what_was_measured_and_not_far(
+    precision: Precision, optimizer: Optimizer
+) -> None:
+    for size, peak in MEASURED_MIB[precision, optimizer].items():
+        params = StyleParams(size=size, precision=precision, optimizer=optimizer)
+        estimate = footprint(params, precision).needed(size * size) / 2**20
+        assert 1.05 < estimate / peak < 1.27, (size, estimate)
+
+
+def test_content_that_is_compared_at_the_first_layers_takes_more() -> None:
+    params = StyleParams(
+        precision=Precision.BFLOAT16,
+        content_layers=("conv1_1", "conv1_2", "conv2_1", "conv4_2"),
+    )
+    estimate = footprint(params, None).needed(512 * 512) / 2**20
+    assert 1.05 < estimate / 1836 < 1.25  # measured, with all style layers too

@@ -1,0 +1,46 @@
+"""When queued jobs will probably be started, from what is known of workers and runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.jobs.forecast import Forecast, make_forecast
+from tests.conftest import some_progress
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def seconds(forecast: Forecast, position: int) -> float | None:
+    start = forecast.start(position)
+    return None if start is None else (start - NOW).total_seconds()
+
+
+def progress(eta: float | None) -> str:
+    return some_progress().model_copy(update={"eta_seconds": eta}).model_dump_json()
+
+
+def test_an_idle_worker_begins_at_once() -> None:
+    forecast = make_forecast(NOW, 2, 30, [(5, progress(20))])
+    assert [seconds(forecast, each) for each in range(4)] == [0, 20, 30, 50]
+
+
+def test_jobs_share_the_workers() -> None:
+    forecast = make_forecast(NOW, 2, 30, [(5, progress(20)), (9, progress(4))])
+    assert [seconds(forecast, each) for each in range(5)] == [4, 20, 34, 50, 64]
+
+
+@pytest.mark.parametrize(("since", "left"), [(10, 20), (45, 0)])
+def test_a_run_that_has_not_said_how_long_it_takes_takes_what_others_did(
+    since: float, left: float
+) -> None:
+    for told in (None, progress(None)):
+        assert seconds(make_forecast(NOW, 1, 30, [(since, told)]), 0) == left
+
+
+def test_nobody_knows_without_a_worker_or_before_a_run_has_ended() -> None:
+    assert make_forecast(NOW, 0, 30, []).start(0) is None
+    assert make_forecast(NOW, 0, 30, [(5, progress(20))]).start(0) is None
+    first = make_forecast(NOW, 1, None, [(5, progress(20))])
+    assert (first.start(0), first.start(1)) == (NOW + timedelta(seconds=20), None)

@@ -1,0 +1,345 @@
+"""Picture files in, compared pixel by pixel with NumPy's arithmetic."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from core.errors import InvalidPicture
+from core.pictures import decode as images
+from core.pictures.decode import Decoded
+from core.settings.model import Settings
+from tests.conftest import photo, png
+from tests.core.pictures.files import png16, rng_levels, tiff
+from tests.core.pictures.profiles import ADOBE_RGB, grey_profile, matrix_profile, srgb_levels
+
+MAX_PIXELS = 1_000_000
+
+Array = npt.NDArray[Any]
+
+
+def decode(data: bytes) -> Decoded:
+    return images.decode(data, max_pixels=MAX_PIXELS)
+
+
+def pixels(data: bytes) -> Array:
+    """What an opaque file shows."""
+    decoded = decode(data)
+    assert decoded.picture.mode == "RGB"
+    assert decoded.alpha is None
+    return np.asarray(decoded.picture).astype(float)
+
+
+def saved(picture: Image.Image, picture_format: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, picture_format, **options)
+    return buffer.getvalue()
+
+
+def grey(levels: Array) -> Array:
+    return np.repeat(levels.reshape(*levels.shape[:2], 1).astype(float), 3, axis=2)
+
+
+def on_white(colors: Array, alpha: Array) -> Array:
+    opacity = alpha[..., np.newaxis] / 255
+    return np.asarray(colors * opacity + 255 * (1 - opacity))
+
+
+def assert_shows(decoded: Decoded, colors: Array, alpha: Array, levels: float = 0.51) -> None:
+    """The colours on white, and the alpha kept aside."""
+    assert decoded.alpha is not None
+    assert decoded.alpha.mode == "L"
+    assert np.array_equal(np.asarray(decoded.alpha), alpha)
+    shown = np.asarray(decoded.picture)
+    assert np.abs(shown - on_white(colors.astype(float), alpha)).max() <= levels
+
+
+COLORS = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
+GREYS = np.random.default_rng(1).integers(0, 256, (24, 40), dtype=np.uint8)
+ALPHA = np.random.default_rng(2).integers(0, 256, (24, 40), dtype=np.uint8)
+
+
+def layered(*channels: Array) -> Image.Image:
+    return Image.fromarray(np.dstack(channels))
+
+
+@pytest.mark.parametrize("picture_format", images.ACCEPTED_FORMATS)
+def test_every_accepted_format_is_read(picture_format: str) -> None:
+    picture = Image.new("RGB", (40, 30), (200, 100, 50))
+    read = pixels(saved(picture, picture_format))
+    assert read.shape == (30, 40, 3)
+    assert np.abs(read - [200, 100, 50]).max() <= 3
+
+
+@pytest.mark.parametrize("picture_format", ["PNG", "TIFF"])
+def test_a_lossless_file_comes_back_pixel_by_pixel(picture_format: str) -> None:
+    assert np.array_equal(pixels(saved(Image.fromarray(COLORS), picture_format)), COLORS)
+
+
+TURNED = {
+    1: lambda p: p,
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.swapaxes(0, 1),
+    6: lambda p: p.swapaxes(0, 1)[:, ::-1],
+    7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
+    8: lambda p: p.swapaxes(0, 1)[::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize(
+    ("picture_format", "options"),
+    [
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("JPEG", {"quality": 100, "subsampling": 0}),
+        ("AVIF", {"quality": 100, "subsampling": "4:4:4"}),
+    ],
+    ids=["png", "webp", "tiff", "tiff by libtiff", "jpeg", "avif"],
+)
+def test_a_turned_photograph_is_put_upright(
+    orientation: int, picture_format: str, options: dict[str, Any]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.asarray(photo(40, 30))
+    read = pixels(saved(Image.fromarray(stored), picture_format, exif=exif, **options))
+    assert np.abs(read - TURNED[orientation](stored)).max() <= 6 * (
+        picture_format in ("JPEG", "AVIF")
+    )
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_does_not_exist_is_passed_over(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert np.array_equal(pixels(saved(Image.fromarray(COLORS), "PNG", exif=exif)), COLORS)
+
+
+def test_the_alpha_is_turned_with_its_picture() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    decoded = decode(saved(layered(COLORS, ALPHA), "PNG", exif=exif))
+    assert_shows(decoded, TURNED[6](COLORS), TURNED[6](ALPHA))
+
+
+def test_only_the_first_frame_counts() -> None:
+    frames = [Image.new("RGB", (32, 32), color) for color in ("#ff0000", "#00ff00")]
+    for picture_format in ("GIF", "PNG", "WEBP", "TIFF"):
+        options = {"lossless": True} if picture_format == "WEBP" else {}
+        data = saved(frames[0], picture_format, save_all=True, append_images=frames[1:], **options)
+        assert np.array_equal(np.unique(pixels(data).reshape(-1, 3), axis=0), [[255, 0, 0]])
+
+
+def test_metadata_does_not_travel() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a secret place"
+    read = decode(saved(photo(40, 30), "JPEG", exif=exif, comment=b"secret")).picture
+    assert read.info == {}
+    assert not read.getexif()
+
+
+def test_grey_and_bits_and_palettes_become_their_colours() -> None:
+    bits = GREYS > 99
+    palette = Image.fromarray(COLORS).quantize(7)
+    colors = np.array(palette.getpalette()).reshape(-1, 3)
+    assert np.array_equal(pixels(png(Image.fromarray(GREYS))), grey(GREYS))
+    assert np.array_equal(pixels(png(Image.fromarray(bits))), grey(bits * 255))
+    assert np.array_equal(pixels(png(palette)), colors[np.asarray(palette)])
+
+
+@pytest.mark.parametrize("adobe", [True, False], ids=["inverted as Adobe does", "as it is"])
+def test_inks_become_the_light_they_leave(adobe: bool) -> None:
+    inks = np.zeros((32, 32, 4), dtype=np.uint8)
+    inks[:] = (0, 128, 255, 64)
+    picture = Image.fromarray(inks, "CMYK")
+    data = saved(picture, "JPEG", quality=100) if adobe else saved(picture, "TIFF")
+    assert (b"Adobe" in data) == adobe
+    expected = (1 - np.array([0, 128, 255]) / 255) * (1 - 64 / 255) * 255
+    assert np.abs(pixels(data) - expected).max() <= 2
+
+
+def test_transparent_colours_are_shown_on_white_and_their_alpha_is_kept() -> None:
+    assert_shows(decode(png(layered(COLORS, ALPHA))), COLORS, ALPHA)
+    assert_shows(decode(saved(layered(COLORS, ALPHA), "TIFF")), COLORS, ALPHA)
+    webp = saved(layered(COLORS, ALPHA), "WEBP", lossless=True, exact=True)
+    assert_shows(decode(webp), COLORS, ALPHA)
+
+
+def test_transparent_greys_are_shown_on_white_and_their_alpha_is_kept() -> None:
+    assert_shows(decode(png(layered(GREYS, ALPHA))), grey(GREYS), ALPHA)
+
+
+def test_a_palette_with_transparent_entries_keeps_them() -> None:
+    palette = Image.fromarray(COLORS).quantize(5)
+    opacities = np.array([255, 0, 128, 7, 255], dtype=np.uint8)
+    entries = np.asarray(palette)
+    colors = np.array(palette.getpalette()).reshape(-1, 3)
+    data = saved(palette, "PNG", transparency=opacities.tobytes())
+    assert_shows(decode(data), colors[entries], opacities[entries])
+
+
+@pytest.mark.parametrize("picture_format", ["PNG", "GIF"])
+def test_one_transparent_entry_of_a_palette_is_see_through(picture_format: str) -> None:
+    palette = Image.fromarray(COLORS).quantize(5)
+    entries = np.asarray(palette)
+    colors = np.array(palette.getpalette()).reshape(-1, 3)
+    alpha = np.where(entries == 2, 0, 255)
+    assert_shows(decode(saved(palette, picture_format, transparency=2)), colors[entries], alpha)
+
+
+def test_one_transparent_colour_is_see_through() -> None:
+    key = COLORS[3, 5]
+    alpha = np.where((key == COLORS).all(axis=2), 0, 255)
+    data = saved(Image.fromarray(COLORS), "PNG", transparency=tuple(map(int, key)))
+    assert_shows(decode(data), COLORS, alpha)
+    level = int(GREYS[0, 0])
+    data = saved(Image.fromarray(GREYS), "PNG", transparency=level)
+    assert_shows(decode(data), grey(GREYS), np.where(level == GREYS, 0, 255))
+
+
+def test_an_alpha_that_hides_nothing_is_no_alpha() -> None:
+    opaque = np.full_like(ALPHA, 255)
+    assert np.array_equal(pixels(png(layered(COLORS, opaque))), COLORS)
+
+
+def test_a_picture_that_is_see_through_everywhere_is_white() -> None:
+    decoded = decode(png(layered(COLORS, np.zeros_like(ALPHA))))
+    assert_shows(decoded, np.full_like(COLORS, 255), np.zeros_like(ALPHA))
+
+
+def test_sixteen_bit_greys_are_scaled_and_rounded() -> None:
+    levels = rng_levels((24, 40, 1))
+    expected = np.floor(grey(levels) / 257 + 0.5)
+    assert np.array_equal(pixels(png16(levels)), expected)
+    assert np.array_equal(pixels(tiff(levels)), expected)
+    dark = levels // 300  # Below 256: these are dark, and no 8-bit levels.
+    assert pixels(png16(dark)).max() <= 1
+
+
+def test_one_transparent_level_of_sixteen_bit_grey_is_see_through() -> None:
+    levels = rng_levels((24, 40, 1))
+    level = int(levels[2, 2, 0])
+    alpha = np.where(levels[..., 0] == level, 0, 255)
+    assert_shows(decode(png16(levels, (level,))), grey(levels) / 257, alpha, levels=1)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_sixteen_bit_colours_keep_their_high_bytes(channels: int) -> None:
+    levels = rng_levels((24, 40, channels))
+    if channels == 3:
+        assert np.array_equal(pixels(png16(levels)), levels >> 8)
+        assert np.array_equal(pixels(tiff(levels)), levels >> 8)
+    else:
+        assert_shows(decode(png16(levels)), levels[..., :3] >> 8, levels[..., 3] >> 8)
+
+
+def test_sixteen_bit_grey_with_alpha_keeps_its_high_bytes() -> None:
+    levels = rng_levels((24, 40, 2))
+    assert_shows(decode(png16(levels)), grey(levels[..., 0] >> 8), levels[..., 1] >> 8)
+
+
+@pytest.mark.parametrize("white", [1.0, 255.0, 65535.0])
+def test_floating_point_greys_reach_to_the_next_customary_white(white: float) -> None:
+    values = np.random.default_rng(0).uniform(0, white, (24, 40, 1)).astype("<f4")
+    expected = grey(values) / white * 255
+    assert np.abs(pixels(tiff(values, sample_format=3)) - expected).max() <= 0.51
+
+
+def test_colours_under_alpha_are_converted_before_they_meet_white() -> None:
+    profile = matrix_profile(ADOBE_RGB, 2.2)
+    converted = srgb_levels((COLORS / 255) ** (563 / 256) @ ADOBE_RGB.T)
+    decoded = decode(saved(layered(COLORS, ALPHA), "PNG", icc_profile=profile))
+    assert_shows(decoded, converted, ALPHA, levels=1.6)
+
+
+def test_palettes_and_greys_with_alpha_are_converted_by_their_profile() -> None:
+    palette = Image.fromarray(COLORS).quantize(9)
+    colors = np.array(palette.getpalette()).reshape(-1, 3)[np.asarray(palette)]
+    converted = srgb_levels((colors / 255) ** (563 / 256) @ ADOBE_RGB.T)
+    data = saved(palette, "PNG", icc_profile=matrix_profile(ADOBE_RGB, 2.2))
+    assert np.abs(pixels(data) - converted).max() <= 1.1
+    data = saved(layered(GREYS, ALPHA), "PNG", icc_profile=grey_profile(1.0))
+    assert decode(data).alpha is not None
+    lighter = np.asarray(decode(data).picture).mean() - on_white(grey(GREYS), ALPHA).mean()
+    assert lighter > 10, "linear greys are lighter in sRGB"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "CMYK"])
+def test_a_broken_colour_profile_is_passed_over(mode: str) -> None:
+    picture = photo(32, 24).convert(mode)
+    plain, broken = (
+        decode(saved(picture, "TIFF", **options))
+        for options in ({}, {"icc_profile": b"not a profile"})
+    )
+    assert np.array_equal(np.asarray(plain.picture), np.asarray(broken.picture))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"<svg/>", b"%PDF-1.7", b"GIF89a", saved(photo(32, 32), "BMP")]
+)
+def test_what_is_no_accepted_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidPicture):
+        decode(data)
+
+
+@pytest.mark.parametrize("picture_format", ["PNG", "JPEG", "WEBP", "AVIF"])
+def test_a_picture_cut_off_is_refused(picture_format: str) -> None:
+    data = saved(photo(64, 64), picture_format)
+    with pytest.raises(InvalidPicture):
+        decode(data[: len(data) * 2 // 3])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # what Pillow finds odd, and reads all the same
+def test_damaged_files_are_read_or_refused_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for picture_format in images.ACCEPTED_FORMATS:
+        whole = saved(photo(32, 24), picture_format, exif=exif)
+        for _ in range(100):
+            data = bytearray(whole)
+            for place in rng.integers(0, min(len(data), 400), 4):
+                data[place] = rng.integers(0, 256)
+            with contextlib.suppress(InvalidPicture):
+                decode(bytes(data))
+
+
+def test_too_many_pixels_are_refused_from_the_header_with_the_limit() -> None:
+    bomb = saved(Image.new("1", (2000, 2000)), "PNG")
+    with pytest.raises(InvalidPicture, match="2000x2000 pixels; at most 1000000"):
+        decode(bomb)
+
+
+@pytest.mark.parametrize("side", [9_500, 20_000], ids=["pillow warns", "pillow refuses"])
+def test_a_bomb_is_refused_even_where_the_limit_is_high(side: int) -> None:
+    chunk = b"IHDR" + struct.pack(">II", side, side) + png(photo(32, 32))[24:29]
+    data = png(photo(32, 32))
+    bomb = data[:12] + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:]
+    with pytest.raises(InvalidPicture, match="unpacks to more than the 1000000000 pixels"):
+        images.decode(bomb, max_pixels=10**9)
+
+
+def test_the_highest_limit_that_can_be_set_is_pillows_own() -> None:
+    assert Image.MAX_IMAGE_PIXELS is not None
+    assert Settings(max_picture_pixels=Image.MAX_IMAGE_PIXELS)
+    with pytest.raises(ValidationError, match="less than or equal"):
+        Settings(max_picture_pixels=Image.MAX_IMAGE_PIXELS + 1)
+
+
+def test_a_picture_with_too_short_a_side_is_refused() -> None:
+    with pytest.raises(InvalidPicture, match="at least 16"):
+        decode(png(photo(64, 15)))

@@ -1,0 +1,201 @@
+"""The files of a job: what they must be together, and how they become pictures."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import InvalidRequest
+from core.jobs.job import Picture
+from core.params import Init, StyleParams
+from core.pictures.inputs import Upload, Uploads
+from core.pictures.inspection import examine
+from tests.conftest import photo, png
+from tests.core.pictures.test_decode import saved
+
+PARAMS = StyleParams(size=64)
+
+EXAMINE = partial(examine, max_pixels=1_000_000)
+
+CONTENT, STYLE, SECOND = photo(64, 48, seed=1), photo(48, 64, seed=2), photo(30, 20, seed=3)
+
+
+def mask(width: int, height: int, *colors: str) -> Image.Image:
+    """Upright stripes of the colours, or of red and blue."""
+    picture = Image.new("RGB", (width, height))
+    for index, color in enumerate(colors or ("#ff0000", "#0000ff")):
+        picture.paste(color, (index * 16, 0, width, height))
+    return picture
+
+
+def speck(width: int, height: int) -> Image.Image:
+    """A mask with a region of 12 by 12 pixels."""
+    picture = Image.new("RGB", (width, height), "#0000ff")
+    picture.paste("#ff0000", (0, 0, 12, 12))
+    return picture
+
+
+def uploads(**files: Image.Image | bytes | list[Image.Image]) -> Uploads:
+    """A content and a style, and what else is given, in PNG files that are named by their field."""
+    everything = {"content": CONTENT, "style": STYLE, **files}
+    return Uploads.of(
+        {
+            field: [
+                Upload(field, each if isinstance(each, bytes) else png(each))
+                for each in (given if isinstance(given, list) else [given])
+            ]
+            for field, given in everything.items()
+        }
+    )
+
+
+def check(given: Uploads) -> None:
+    params = PARAMS.model_copy(update={"init": Init.IMAGE}) if given.init_image else PARAMS
+    given.check(params, partial(examine, max_pixels=100_000))
+
+
+MASKS: dict[str, Image.Image] = {"content_mask": mask(64, 48), "style_mask": mask(48, 64)}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"init_image": photo(33, 77)},
+        MASKS,
+        {
+            "style": [STYLE, SECOND],
+            "content_mask": mask(64, 48),
+            "style_mask": [mask(48, 64, "#ff0000"), mask(30, 20, "#0000ff")],
+        },
+    ],
+    ids=["none", "a start of any size", "masks", "a region per style"],
+)
+def test_files_that_fit_are_accepted(files: dict[str, Image.Image]) -> None:
+    check(uploads(**files))
+
+
+@pytest.mark.parametrize(
+    ("files", "field", "expected"),
+    [
+        ({"content": []}, "content", "expected 1 file, got 0"),
+        ({"style": []}, "style", "expected 1 to 5 files, got 0"),
+        ({"style": [STYLE] * 6}, "style", "expected 1 to 5 files, got 6"),
+        ({"init_image": [STYLE] * 2}, "init_image", "expected at most 1 file, got 2"),
+        ({"content_mask": mask(64, 48)}, "style_mask", "one file for each style.* got 0 for 1"),
+        ({"style_mask": mask(48, 64)}, "content_mask", "is missing.* add a content_mask, or leave"),
+        ({**MASKS, "style": [STYLE, SECOND]}, "style_mask", "in the same order, got 1 for 2"),
+        ({**MASKS, "style_mask": [mask(48, 64)] * 2}, "style_mask", "got 2 for 1"),
+        ({**MASKS, "content_mask": mask(48, 64)}, "content_mask", "48x64 .* content .* is 64x48"),
+        ({**MASKS, "style_mask": mask(48, 63)}, "style_mask", "is 48x63 .* style .* is 48x64"),
+        ({**MASKS, "content_mask": photo(64, 48)}, "content_mask", "more than 16 colours"),
+        ({**MASKS, "style_mask": b"hello"}, "style_mask", "is not a picture"),
+        ({**MASKS, "style_mask": saved(mask(48, 64), "JPEG")}, "style_mask", "send one of PNG"),
+        (
+            {**MASKS, "style_mask": mask(48, 64, "#ff0000", "#00ff00")},
+            "content_mask",
+            "no style_mask has: #0000ff;.* the styles have #00ff00, #ff0000",
+        ),
+        (
+            {**MASKS, "style_mask": mask(48, 64, "#ff0000", "#00ff00", "#0000ff")},
+            "content_mask",
+            "lacks .* a style_mask has: #00ff00;.* the content has #0000ff, #ff0000",
+        ),
+        (
+            {"content_mask": speck(64, 48), "style_mask": mask(48, 64)},
+            "content_mask",
+            r"#ff0000, which is too small to be seen at conv5_1: it covers 4.69% .* needs 8.33%;",
+        ),
+        ({"init_image": b""}, "init_image", r"is not a picture that can be read \(0 bytes\)"),
+        ({"init_image": Image.new("1", (400, 251))}, "init_image", "at most 100000"),
+        ({"style": [STYLE, photo(640, 20)]}, "style", "ask for a size of 512"),
+        ({"content": photo(640, 20)}, "content", "ask for a size of 512"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
+)
+def test_files_that_do_not_fit_are_refused_by_name(
+    files: dict[str, Image.Image], field: str, expected: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=expected) as refused:
+        check(uploads(**files))
+    assert [error.field for error in refused.value.errors] == [field]
+
+
+def test_a_turned_photograph_wants_an_upright_mask() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = saved(CONTENT, "PNG", exif=exif)
+    check(uploads(content=turned, content_mask=mask(48, 64), style_mask=mask(48, 64)))
+    with pytest.raises(InvalidRequest, match="is 64x48 pixels upright, and the content"):
+        check(uploads(content=turned, **MASKS))
+
+
+def test_an_error_calls_a_file_what_its_sender_calls_it() -> None:
+    files = {"content": [Upload("cat.png", b"hello")], "style": [Upload("x.png", png(STYLE))]}
+    with pytest.raises(InvalidRequest, match=r"^cat\.png: is not a picture"):
+        check(Uploads.of(files))
+
+
+def test_loading_gives_every_picture_its_place() -> None:
+    content = CONTENT.copy()
+    content.putalpha(128)
+    styles, masks = [STYLE, SECOND], [mask(48, 64), mask(30, 20)]
+    found = uploads(
+        content=content,
+        style=styles,
+        init_image=photo(33, 77),
+        content_mask=mask(64, 48),
+        style_mask=masks,
+    ).load(max_pixels=100_000)
+    white = np.asarray(CONTENT) * (128 / 255) + 255 * (127 / 255)
+    assert np.abs(np.asarray(found.content) - white).max() <= 0.51
+    assert found.alpha is not None
+    assert found.alpha.getextrema() == (128, 128)
+    assert found.init_image is not None
+    assert found.content_mask is not None
+    pairs = [
+        *zip(found.styles, styles, strict=True),
+        *zip(found.style_masks, masks, strict=True),
+        (found.init_image, photo(33, 77)),
+        (found.content_mask, mask(64, 48)),
+    ]
+    for picture, expected in pairs:
+        assert np.array_equal(np.asarray(picture), np.asarray(expected))
+
+
+@pytest.mark.parametrize("files", [{}, {"init_image": SECOND}, {"init_image": SECOND, **MASKS}])
+def test_what_a_record_keeps_can_be_fetched(files: dict[str, Image.Image]) -> None:
+    kept: dict[str, bytes] = {}
+
+    def put(upload: Upload) -> Picture:
+        name = f"{len(kept)}"
+        kept[name] = upload.data
+        return Picture(sha256=name, media_type="image/png", size_bytes=len(upload.data))
+
+    sent = uploads(**files)
+    inputs = sent.keep(put)
+    assert Uploads.fetch(inputs, kept.__getitem__) == sent
+    assert sorted(each.sha256 for each in inputs.pictures()) == sorted(kept)
+
+
+def test_a_start_of_ones_own_and_init_must_agree() -> None:
+    with_start, without = uploads(init_image=SECOND), uploads()
+    with_start.check(StyleParams(size=64, init=Init.IMAGE), EXAMINE)
+    for files, init in ((with_start, Init.NOISE), (without, Init.IMAGE)):
+        with pytest.raises(InvalidRequest, match=r"init_image: init is .*or neither"):
+            files.check(StyleParams(size=64, init=init), EXAMINE)
+
+
+def test_the_blend_must_have_a_weight_for_each_style() -> None:
+    with pytest.raises(InvalidRequest, match="style_blend: has 2 weights"):
+        uploads().check(StyleParams(size=64, style_blend=(1, 2)), EXAMINE)
+
+
+def test_a_style_is_checked_at_its_own_scale() -> None:
+    thin = uploads(style=photo(300, 40))
+    thin.check(StyleParams(size=64, style_scale=2), EXAMINE)
+    with pytest.raises(InvalidRequest, match="style: would be 64x9"):
+        thin.check(StyleParams(size=64), EXAMINE)

@@ -1,0 +1,300 @@
+"""The job record in a real Valkey."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from core.errors import JobNotFound, QueueFull, ServiceUnavailable, StaleAttempt, TooManyJobs
+from core.jobs.admission import Admission
+from core.jobs.job import (
+    Failure,
+    Inputs,
+    Job,
+    JobStatus,
+    Loss,
+    Metrics,
+    Picture,
+    Progress,
+    new_job_id,
+)
+from core.params import StyleParams
+from core.runtime.redis import connect
+from core.store.jobs import JobStore
+
+CONTENT = Picture(sha256="c" * 64, media_type="image/png", size_bytes=3)
+STYLE = Picture(sha256="d" * 64, media_type="image/jpeg", size_bytes=4)
+INPUTS = Inputs(content=CONTENT, styles=(STYLE,))
+RESULT = Picture(sha256="e" * 64, media_type="image/png", size_bytes=5)
+PROGRESS = Progress(
+    step=3,
+    steps=10,
+    fraction=0.3,
+    scale=0,
+    scales=1,
+    width=64,
+    height=48,
+    loss=Loss(total=3, content=1, style=2, tv=0),
+    eta_seconds=7,
+)
+METRICS = Metrics(optimize_seconds=1.5, device="cpu")
+FAILURE = Failure(code="internal_error", message="it broke", retryable=True)
+
+
+def new_job(store: JobStore) -> Job:
+    return store.create(StyleParams(size=64), INPUTS)
+
+
+def claimed(store: JobStore) -> Job:
+    job = store.claim(new_job(store).id)
+    assert job is not None
+    return job
+
+
+def test_a_new_job_is_queued_and_reads_back_as_it_was_written(store: JobStore) -> None:
+    job = new_job(store)
+    assert (job.status, job.attempt, job.inputs) == ("queued", 0, INPUTS)
+    assert job.params == StyleParams(size=64)
+    assert abs(datetime.now(UTC) - job.created_at) < timedelta(minutes=1)
+    assert store.get(job.id) == job
+
+
+def test_an_unknown_or_impossible_id_is_not_found(store: JobStore) -> None:
+    for job_id in (new_job_id(), "nonsense", "*", ""):
+        with pytest.raises(JobNotFound):
+            store.get(job_id)
+
+
+def test_queued_jobs_have_their_place_in_order(store: JobStore) -> None:
+    jobs = [new_job(store) for _ in range(3)]
+    assert [store.queue_position(job.id) for job in jobs] == [0, 1, 2]
+    store.claim(jobs[0].id)
+    assert [store.queue_position(job.id) for job in jobs] == [None, 0, 1]
+
+
+def test_a_claim_starts_the_first_attempt(store: JobStore) -> None:
+    job = claimed(store)
+    assert (job.status, job.attempt) == ("running", 1)
+    assert job.started_at is not None
+    assert job.started_at >= job.created_at
+
+
+def test_a_job_is_claimed_once_however_many_try(store: JobStore) -> None:
+    job = new_job(store)
+    with ThreadPoolExecutor(16) as pool:
+        claims = list(pool.map(store.claim, [job.id] * 16))
+    assert len([claim for claim in claims if claim is not None]) == 1
+
+
+def test_what_is_not_there_cannot_be_claimed(store: JobStore) -> None:
+    assert store.claim(new_job_id()) is None
+
+
+def test_progress_is_kept(store: JobStore) -> None:
+    job = claimed(store)
+    assert store.renew(job, progress=PROGRESS, checkpoint="f" * 64)
+    kept = store.get(job.id)
+    assert (kept.progress, kept.checkpoint) == (PROGRESS, "f" * 64)
+
+
+def test_a_job_succeeds_with_its_result(store: JobStore, redis: Redis) -> None:
+    job = claimed(store)
+    store.succeed(job, RESULT, PROGRESS, METRICS)
+    ended = store.get(job.id)
+    assert (ended.status, ended.result, ended.metrics) == ("succeeded", RESULT, METRICS)
+    assert ended.finished_at is not None
+    assert redis.zcard("easel:jobs:running") == 0
+
+
+def test_a_job_fails_with_its_error(store: JobStore) -> None:
+    job = claimed(store)
+    store.fail(job, FAILURE)
+    ended = store.get(job.id)
+    assert (ended.status, ended.error, ended.result) == ("failed", FAILURE, None)
+
+
+def test_a_final_state_never_changes(store: JobStore) -> None:
+    job = claimed(store)
+    store.fail(job, FAILURE)
+    before = store.get(job.id)
+    with pytest.raises(StaleAttempt):
+        store.succeed(job, RESULT, PROGRESS, METRICS)
+    with pytest.raises(StaleAttempt):
+        store.renew(job, progress=PROGRESS)
+    assert store.claim(job.id) is None
+    assert store.get(job.id) == before
+
+
+def test_an_end_told_twice_is_the_same_end(store: JobStore) -> None:
+    # The answer to the first call may be lost; the client then sends it again.
+    job = claimed(store)
+    store.succeed(job, RESULT, PROGRESS, METRICS)
+    before = store.get(job.id)
+    store.succeed(job, RESULT, PROGRESS, METRICS)
+    assert store.get(job.id) == before
+
+
+def test_an_old_attempt_cannot_write(store: JobStore, redis: Redis) -> None:
+    job = claimed(store)
+    redis.hset(f"easel:job:{job.id}", "attempt", "2")  # as a later claim would
+    for write in (
+        lambda: store.renew(job, progress=PROGRESS),
+        lambda: store.succeed(job, RESULT, PROGRESS, METRICS),
+        lambda: store.fail(job, FAILURE),
+        lambda: store.call_off(job),
+        lambda: store.hand_back(job),
+    ):
+        with pytest.raises(StaleAttempt, match="attempt 1"):
+            write()
+    assert store.get(job.id).status is JobStatus.RUNNING
+
+
+def test_a_claim_asked_for_again_is_the_same_claim(store: JobStore, redis: Redis) -> None:
+    # The client sends a call again when the connection broke before the answer.
+    job = new_job(store)
+    answers = [
+        store._claim(
+            keys=[f"easel:job:{job.id}", "easel:jobs:queued", "easel:jobs:running"],
+            args=[job.id, 8, word],
+        )
+        for word in ("one", "one", "another")
+    ]
+    assert answers[0] == answers[1]
+    assert answers[2] is None
+    assert store.get(job.id).attempt == 1
+
+
+def test_the_lease_ends_when_the_servers_clock_says_so(store: JobStore, redis: Redis) -> None:
+    seconds, _ = redis.time()
+    job = claimed(JobStore(redis, lease_seconds=100))
+    assert seconds + 99 < float(redis.zscore("easel:jobs:running", job.id) or 0) < seconds + 160
+    JobStore(redis, lease_seconds=1000).renew(job)
+    assert float(redis.zscore("easel:jobs:running", job.id) or 0) > seconds + 999
+
+
+def test_a_job_handed_back_is_queued_in_its_old_place_and_no_attempt_is_used_up(
+    store: JobStore,
+) -> None:
+    job, later = claimed(store), new_job(store)
+    assert store.hand_back(job, checkpoint="f" * 64) is JobStatus.QUEUED
+    assert store.queue_position(job.id) == 0
+    assert store.queue_position(later.id) == 1
+    again = store.claim(job.id)
+    assert again is not None
+    assert (again.attempts, again.checkpoint) == (1, "f" * 64)
+    with pytest.raises(StaleAttempt):
+        store.renew(job)  # what the first attempt still writes is refused all the same
+    assert again.started_at == job.started_at
+
+
+def test_a_job_called_off_ends_canceled_whatever_its_attempt_says(store: JobStore) -> None:
+    ends = [
+        lambda job: store.succeed(job, RESULT, PROGRESS, METRICS),
+        lambda job: store.fail(job, FAILURE),
+        store.call_off,
+        store.hand_back,
+    ]
+    for end in ends:
+        job = claimed(store)
+        assert store.cancel(job.id).status is JobStatus.RUNNING
+        assert end(job) is JobStatus.CANCELED
+        ended = store.get(job.id)
+        assert (ended.status, ended.result, ended.error) == ("canceled", None, None)
+        assert ended.finished_at is not None
+
+
+def test_a_result_noted_before_its_file_is_not_one_yet(store: JobStore) -> None:
+    job = claimed(store)
+    store.renew(job, result=RESULT, progress=PROGRESS, metrics=METRICS)
+    assert store.get(job.id).status is JobStatus.RUNNING
+    store.fail(job, FAILURE)
+    assert store.get(job.id).result is None
+
+
+def test_a_queued_job_can_be_taken_back_and_a_running_one_cannot(store: JobStore) -> None:
+    queued, running = new_job(store), claimed(store)
+    store.discard(queued)
+    store.discard(running)
+    with pytest.raises(JobNotFound):
+        store.get(queued.id)
+    assert store.queue_position(queued.id) is None
+    assert store.get(running.id).status is JobStatus.RUNNING
+
+
+def test_the_scripts_survive_being_forgotten_by_the_server(store: JobStore, redis: Redis) -> None:
+    redis.script_flush()
+    assert claimed(store).status is JobStatus.RUNNING
+
+
+def test_an_outage_is_an_error_of_ours() -> None:
+    away = JobStore(connect("redis://127.0.0.1:1/0", patience=0))
+    with pytest.raises(ServiceUnavailable):
+        away.get(new_job_id())
+
+
+TERMS = Admission(caller="somebody", max_queue=4, max_jobs_per_caller=3)
+
+
+def offer(store: JobStore, admission: Admission) -> type[Exception] | None:
+    try:
+        store.create(StyleParams(size=64), INPUTS, admission)
+    except (QueueFull, TooManyJobs) as error:
+        return type(error)
+    return None
+
+
+def test_jobs_offered_at_once_never_exceed_a_limit(store: JobStore, redis: Redis) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: offer(store, TERMS), range(16)))
+    assert (answers.count(None), answers.count(TooManyJobs)) == (3, 13)
+    other = replace(TERMS, caller="other")
+    assert [offer(store, other) for _ in range(3)] == [None, QueueFull, QueueFull]
+    assert len(list(redis.scan_iter("easel:job:*"))) == 4
+
+
+def test_a_creation_told_twice_is_one_job_even_if_it_took_the_last_place(
+    store: JobStore, redis: Redis
+) -> None:
+    # The answer to the first call may be lost; the client then sends it again.
+    one = replace(TERMS, max_queue=1)
+    job_id = new_job_id()
+    job = store.create(StyleParams(size=64), INPUTS, one, job_id=job_id)
+    assert store.create(StyleParams(size=64), INPUTS, one, job_id=job_id) == job
+    store.claim(job_id)
+    again = store.create(StyleParams(size=64), INPUTS, one, job_id=job_id)
+    assert again.status == "running"
+    assert redis.zcard("easel:jobs:queued") == 0
+
+
+def test_running_jobs_are_the_callers_too_and_those_that_ended_are_not(store: JobStore) -> None:
+    jobs = [store.create(StyleParams(size=64), INPUTS, TERMS) for _ in range(3)]
+    assert jobs[0].caller == "somebody"
+    for job in jobs:
+        store.claim(job.id)
+        assert (store.load("somebody").unfinished, store.load("other").unfinished) == (3, 0)
+    assert offer(store, TERMS) is TooManyJobs
+    store.fail(store.get(jobs[0].id), FAILURE)
+    assert offer(store, TERMS) is None
+
+
+def test_what_runs_take_is_a_moving_average_of_those_that_succeeded(
+    store: JobStore, redis: Redis
+) -> None:
+    def run(seconds: float) -> None:
+        job = claimed(store)
+        redis.hincrbyfloat(f"easel:job:{job.id}", "started_at", -seconds)
+        store.succeed(job, RESULT, PROGRESS, METRICS)
+
+    assert store.load("somebody").run_seconds is None
+    run(100)
+    assert store.load("somebody").run_seconds == pytest.approx(100, abs=5)
+    run(200)
+    assert store.load("somebody").run_seconds == pytest.approx(110, abs=5)
+    job = claimed(store)
+    redis.hincrbyfloat(f"easel:job:{job.id}", "started_at", -9999)
+    store.fail(job, FAILURE)
+    assert store.load("somebody").run_seconds == pytest.approx(110, abs=5)

@@ -1,0 +1,187 @@
+"""What a newer version wrote is left alone by every part, which says so once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import cast
+
+import pytest
+from redis import Redis
+
+from core.blobs.blobs import Blobs
+from core.jobs.job import RETENTION, Job, Metrics
+from core.jobs.schema import NewerRecord, newer_schema, versioned
+from core.queue.app import JobQueue, Messages, make_celery
+from core.store.jobs import JobStore
+from core.store.outbox import Outbox
+from core.store.records import LAST_SWEEP
+from core.upkeep.cleaner import TOMBSTONE, Cleaner
+from core.upkeep.reaper import Reaper
+from tests.conftest import photo, some_progress, stored
+from tests.core.store import test_outbox
+from tests.core.store.test_jobs import RESULT, claimed, new_job
+
+NEWER = "2"
+
+#: By which a reaper that has swept before finds every lease run out.
+LONG_AGO = -1e6
+
+
+def age(redis: Redis, job: Job, schema: str = NEWER) -> dict[str, str]:
+    """Make it a record of the next version, which has a field that this one does not know."""
+    redis.hset(key(job), mapping={"schema": schema, "canvas": '{"weave":"linen"}'})
+    return record(redis, job)
+
+
+def key(job: Job) -> str:
+    return f"easel:job:{job.id}"
+
+
+def record(redis: Redis, job: Job) -> dict[str, str]:
+    return cast("dict[str, str]", redis.hgetall(key(job)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, None),
+        ({"schema": "1"}, None),
+        ({"schema": 1}, None),
+        ({"schema": "2"}, "2"),
+        ({"schema": 10}, "10"),
+        ({"schema": "1.1"}, "1.1"),
+        ({"schema": "next"}, "next"),
+    ],
+)
+def test_what_has_another_schema_than_the_known_ones_is_newer(
+    fields: dict[str, object], expected: str | None
+) -> None:
+    assert newer_schema(fields) == expected
+
+
+def test_the_first_schema_has_the_plain_names_and_every_later_one_its_own() -> None:
+    assert versioned("easel.jobs", 1) == versioned("easel.jobs") == "easel.jobs"
+    assert versioned("easel.jobs", 2) == "easel.jobs.2"
+
+
+@pytest.mark.parametrize("schema", ["2", "11", "next"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda store, job: store.claim(job.id),
+        lambda store, job: store.cancel(job.id),
+        lambda store, job: store.delete(job.id),
+    ],
+    ids=["claim", "cancel", "delete"],
+)
+def test_a_newer_record_is_not_changed(
+    store: JobStore, redis: Redis, change: Callable[[JobStore, Job], object], schema: str
+) -> None:
+    job = new_job(store)
+    before = age(redis, job, schema)
+    with pytest.raises(NewerRecord, match=f"schema {schema}, and this part of Easel knows"):
+        change(store, job)
+    assert record(redis, job) == before
+    assert store.queue_position(job.id) == 0
+
+
+def test_a_newer_record_is_read_as_far_as_it_is_understood(store: JobStore, redis: Redis) -> None:
+    job = new_job(store)
+    age(redis, job)
+    assert store.get(job.id).params == job.params
+    redis.hset(key(job), "params", '{"size":64,"canvas":"linen"}')
+    with pytest.raises(NewerRecord):
+        store.get(job.id)
+
+
+def test_the_reaper_leaves_newer_jobs_and_brings_back_the_others(
+    store: JobStore, redis: Redis, valkey_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = JobQueue(make_celery(valkey_url))
+    reaper = Reaper(redis, queue, lease_seconds=300, every_seconds=60, max_attempts=3)
+    newer = [new_job(store), claimed(store), claimed(store)]
+    older = [new_job(store), claimed(store)]
+    before = [age(redis, job) for job in newer]
+    for name in ("easel:jobs:queued", "easel:jobs:running"):
+        for job_id in cast("list[str]", redis.zrange(name, 0, -1)):
+            redis.zincrby(name, LONG_AGO, job_id)
+    leases = redis.zrange("easel:jobs:running", 0, -1, withscores=True)
+    for _ in range(2):
+        redis.set(LAST_SWEEP, redis.time()[0] - 60)
+        with caplog.at_level(logging.WARNING):
+            reaper.sweep()
+    assert [record(redis, job) for job in newer] == before
+    assert [store.get(job.id).status for job in older] == ["queued", "queued"]
+    assert Messages(redis).job_ids() == {job.id for job in older}
+    left = redis.zrange("easel:jobs:running", 0, -1, withscores=True)
+    assert left == [lease for lease in leases if lease[0] != older[1].id]
+    assert told(caplog) == [("reaper", NEWER)]
+
+
+def test_a_reaper_that_was_away_does_not_prolong_newer_leases(
+    store: JobStore, redis: Redis, valkey_url: str
+) -> None:
+    job = claimed(store)
+    age(redis, job)
+    lease = redis.zscore("easel:jobs:running", job.id)
+    queue = JobQueue(make_celery(valkey_url))
+    Reaper(redis, queue, lease_seconds=300, every_seconds=60, max_attempts=3).sweep()
+    assert redis.zscore("easel:jobs:running", job.id) == lease
+
+
+def test_the_cleaner_keeps_newer_records_and_what_they_name(
+    store: JobStore, redis: Redis, blobs: Blobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = [claimed(store) for _ in range(2)]
+    long_ago = redis.time()[0] - (RETENTION + TOMBSTONE).total_seconds() - 1
+    for job in jobs:
+        metrics = Metrics(optimize_seconds=1, device="cpu")
+        store.succeed(job, RESULT, some_progress(), metrics)
+        redis.hset(key(job), "finished_at", long_ago)
+    newer, older = jobs
+    picture = stored(blobs, photo(64, 48))
+    redis.hset(key(newer), "drawing", f'{{"sha256":"{picture.sha256}"}}')
+    before = age(redis, newer)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            Cleaner(redis, blobs, grace=timedelta(0)).sweep()
+    assert record(redis, newer) == before
+    assert record(redis, older) == {}
+    assert blobs.get(picture.sha256)
+    assert set(told(caplog)) == {("cleaner", NEWER)}
+
+
+def test_webhooks_of_newer_jobs_are_left_to_newer_senders(
+    store: JobStore, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer, older = test_outbox.claimed(store), test_outbox.claimed(store)
+    patient, hasty = Outbox(redis, timedelta(seconds=15)), Outbox(redis, timedelta())
+    (first, _) = hasty.take()
+    before = age(redis, newer)
+    due = redis.zscore("easel:webhooks:due", first.id)
+    with caplog.at_level(logging.WARNING):
+        assert [taken.id for taken in patient.take()] == [f"{older.id}-started"]
+    with pytest.raises(NewerRecord):
+        patient.begin(first, most_attempts=3)
+    assert record(redis, newer) == before
+    assert redis.zscore("easel:webhooks:due", first.id) == due
+    assert told(caplog) == [("courier", NEWER)]
+
+
+def test_many_newer_webhooks_do_not_hide_an_older_one(store: JobStore, redis: Redis) -> None:
+    outbox = Outbox(redis, timedelta(seconds=15))
+    for _ in range(120):
+        age(redis, test_outbox.claimed(store))
+    older = test_outbox.claimed(store)
+    assert [taken.id for taken in outbox.take()] == [f"{older.id}-started"]
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Who has said of which schema that it leaves its records alone."""
+    return [
+        (vars(line)["by"], vars(line)["schema"])
+        for line in caplog.records
+        if line.message == "records of a newer schema are left alone"
+    ]

@@ -1,0 +1,37 @@
+"""Which workers are alive."""
+
+from __future__ import annotations
+
+from redis import Redis
+
+from core.store.workers import FORGET_SECONDS, WorkerInfo, WorkerRegistry
+
+ONE = WorkerInfo(
+    id="host:1",
+    device="cpu",
+    networks=("vgg19-normalized",),
+    memory_total_bytes=8 * 2**30,
+    memory_available_bytes=3 * 2**30,
+    job_id="some-job",
+)
+TWO = ONE.model_copy(update={"id": "host:2", "device": "cuda:0", "job_id": None})
+
+
+def test_a_worker_is_alive_from_its_first_word_to_its_last(redis: Redis) -> None:
+    registry = WorkerRegistry(redis)
+    assert registry.live() == []
+    registry.announce(ONE)
+    registry.announce(TWO)
+    registry.announce(ONE)
+    assert sorted(registry.live(), key=lambda worker: worker.id) == [ONE, TWO]
+    registry.withdraw(ONE)
+    assert registry.live() == [TWO]
+
+
+def test_a_worker_that_fell_silent_is_forgotten(redis: Redis) -> None:
+    registry = WorkerRegistry(redis)
+    registry.announce(ONE)
+    redis.zincrby("easel:workers:seen", -(FORGET_SECONDS + 1), ONE.id)  # so long ago
+    assert registry.live() == []
+    registry.announce(TWO)
+    assert redis.hkeys("easel:workers:info") == [TWO.id]
