@@ -7,11 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.callers.keyring import KeyRing
 from core.blobs.blobs import Blobs
 from core.pictures.sandbox import Sandbox
 from core.queue.app import JobQueue
 from core.settings.model import Settings
+from core.store.api_keys import KeyRing
 from core.store.jobs import JobStore
 from core.store.signing import WebhookSecrets
 from core.store.statistics import Census

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.callers.keyring import KeyRing
 from api.deps import Services
 from api.webhooks.courier import Courier
 from core.blobs.blobs import open_blobs
@@ -16,7 +15,7 @@ from core.runtime.redis import connect
 from core.runtime.ticker import Ticker
 from core.runtime.tracing import start_tracing
 from core.settings.model import Settings
-from core.store.api_keys import KeyStore
+from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.outbox import Outbox
 from core.store.signing import WebhookSecrets

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
+from secrets import compare_digest
 from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel, ConfigDict
@@ -20,6 +24,10 @@ from core.runtime.redis import connect, needs_redis
 
 if TYPE_CHECKING:
     from redis import Redis
+
+#: The age in seconds at which a cached key is read again. A key that was revoked is
+#: refused after this time at the latest.
+FRESH_SECONDS = 1.0
 
 #: A hash: what is kept of each key, by its id.
 _KEYS = "easel:keys"
@@ -54,6 +62,10 @@ def key_id(key: str) -> str | None:
 def digest_of(key: str) -> str:
     """What is kept of a key instead of it."""
     return sha256(key.encode()).hexdigest()
+
+
+#: Compared with the digest of an unknown key, so that both comparisons take the same time.
+_UNKNOWN_DIGEST = digest_of("unknown")
 
 
 class KeyStore:
@@ -142,3 +154,49 @@ def any_key_made(redis_url: str) -> bool:
         return True
     finally:
         redis.close()
+
+
+class KeyRing:
+    """The API keys cached in one process, so that a request needs no call to Redis.
+
+    Threads may share it.
+
+    Args:
+        keys: the store that holds the keys.
+        clock: returns monotonic seconds.
+    """
+
+    def __init__(self, keys: KeyStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._by_id: dict[str, ApiKey] = {}
+
+    @property
+    def stale(self) -> bool:
+        """Whether :meth:`refresh` is due."""
+        return self._clock() - self._read_at >= FRESH_SECONDS
+
+    def refresh(self) -> None:
+        """Read the keys, unless another thread has just read them.
+
+        Raises:
+            RedisUnavailable: the keys cannot be read, so no caller can be authenticated.
+        """
+        with self._lock:
+            if self.stale:
+                began = self._clock()
+                self._by_id = {key.id: key for key in self._keys.all()}
+                self._read_at = began
+
+    @property
+    def any_made(self) -> bool:
+        """Whether a key was ever created, including revoked ones."""
+        return bool(self._by_id)
+
+    def find(self, text: str) -> ApiKey | None:
+        """Return the key, or None if it is unknown or revoked. Runs in constant time."""
+        key = self._by_id.get(key_id(text) or "")
+        same = compare_digest(digest_of(text), key.digest if key else _UNKNOWN_DIGEST)
+        return key if key is not None and same and key.revoked_at is None else None

@@ -12,14 +12,13 @@ import uvicorn
 from redis import Redis
 
 from api.app import create_app
-from api.callers.keyring import KeyRing
 from api.deps import Services
 from api.server import Server
 from core.blobs.blobs import open_blobs
 from core.pictures.sandbox import Sandbox
 from core.queue.app import JobQueue, make_celery
 from core.settings.model import Settings
-from core.store.api_keys import KeyStore
+from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.signing import WebhookSecrets
 from core.store.statistics import Census

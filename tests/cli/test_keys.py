@@ -9,10 +9,9 @@ from pathlib import Path
 
 from redis import Redis
 
-from api.callers.keyring import KeyRing
 from cli.valkey import EmbeddedValkey
 from core.runtime.redis import connect
-from core.store.api_keys import KeyStore
+from core.store.api_keys import KeyRing, KeyStore
 from tests.acceptance.conftest import PATIENCE_SECONDS
 
 

@@ -15,7 +15,6 @@ import pytest
 import torch
 from redis import Redis
 
-from api.callers.keyring import KeyRing
 from api.deps import Services
 from cli.ports import free_port
 from core.blobs.blobs import open_blobs
@@ -25,7 +24,7 @@ from core.params import Network, StyleParams
 from core.pictures.sandbox import Sandbox
 from core.queue.app import JobQueue, make_celery
 from core.settings.model import Settings
-from core.store.api_keys import KeyStore
+from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from core.store.signing import WebhookSecrets

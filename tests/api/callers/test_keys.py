@@ -11,10 +11,9 @@ import pytest
 from redis import Redis
 
 from api.callers.identity import counted_address
-from api.callers.keyring import KeyRing
 from api.deps import Services
 from core.jobs.job import new_job_id
-from core.store.api_keys import KeyStore
+from core.store.api_keys import KeyRing, KeyStore
 from tests.api.conftest import serving
 from tests.api.intake.test_admission import limited
 from tests.api.problems import assert_problem

@@ -7,11 +7,10 @@ from hashlib import sha256
 import pytest
 from redis import Redis
 
-from api.callers.keyring import FRESH_SECONDS, KeyRing
 from core.errors import InvalidSetting, RedisUnavailable
 from core.runtime.redis import connect
 from core.settings.exposure import is_loopback, wants_key
-from core.store.api_keys import KeyStore, any_key_made
+from core.store.api_keys import FRESH_SECONDS, KeyRing, KeyStore, any_key_made
 
 
 @pytest.fixture
