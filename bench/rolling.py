@@ -20,7 +20,7 @@ from pathlib import Path
 
 import httpx
 
-from cli.ports import free_port
+from cli.valkey import free_port
 from tests.faults import servers
 from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE, Cluster
 from tests.faults.servers import ROOT, Server

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 
 import click
 
-from cli.interrupts import insist
 from cli.keys import keys
 from cli.serve import serve
 from cli.stylize import stylize
@@ -14,25 +15,48 @@ from cli.submit import submit
 from cli.weights import weights
 from core.errors import EaselError
 
+#: Long enough for the code that swallowed the interrupt to have returned.
+_RESEND_SECONDS = 0.05
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="easel")
 def easel() -> None:
-    """Neural style transfer: a photograph, painted like a painting."""
+    """Neural style transfer: repaint a photograph in the style of a painting."""
 
 
-easel.add_command(keys)
-easel.add_command(serve)
-easel.add_command(stylize)
-easel.add_command(submit)
-easel.add_command(weights)
+for _command in (keys, serve, stylize, submit, weights):
+    easel.add_command(_command)
 
 
 def main() -> None:
-    """Run the command; an error that Easel knows is one line, not a traceback."""
-    insist()
+    """Run the command. Print an EaselError as one message, without a traceback."""
+    resend_swallowed_interrupts()
     try:
         easel()
     except EaselError as error:
         click.echo(f"easel: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 1))
+
+
+def resend_swallowed_interrupts() -> None:
+    """Send Ctrl-C again whenever Python swallows it.
+
+    Python raises KeyboardInterrupt wherever the main thread happens to be. In a finaliser or
+    in a weak reference's callback, which every import runs, the exception is reported and
+    ignored, and the program continues as if Ctrl-C had not been pressed.
+    """
+    sys.unraisablehook = _resend_interrupt
+
+
+def _resend_interrupt(unraisable: sys.UnraisableHookArgs) -> None:
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    # Only the main thread receives KeyboardInterrupt, so this is the main thread. The signal
+    # is sent to the thread: one sent to the process would not wake it from a socket call.
+    timer = threading.Timer(
+        _RESEND_SECONDS, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)
+    )
+    timer.daemon = True
+    timer.start()

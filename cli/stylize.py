@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.fetching import fetch_with_progress
 from cli.options import check_writable, format_of, parameter_options, picture_options
+from cli.weights import fetch_with_progress
 from core.params import StyleParams, parse_params
 from core.pictures.bundle import Pictures
 from core.pictures.inputs import Upload, Uploads, start_from

@@ -5,11 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import socket
 from pathlib import Path
 
-from cli.ports import free_port
 from cli.supervisor import Program
 from core.errors import EaselError
+
+#: Below the ports that systems assign to outgoing connections (Linux: from 32768). While a
+#: server restarts, an outgoing connection could take its port; even its own client could,
+#: because a connection from a port to itself succeeds.
+FIRST_PORT, LAST_PORT = 20_000, 32_000
 
 
 class DataDirectoryInUse(EaselError):
@@ -70,6 +75,18 @@ def running_url(data_dir: Path) -> str:
     lines = (data_dir / "valkey" / "valkey.conf").read_text().splitlines()
     config = dict(line.split(" ", 1) for line in lines)
     return f"redis://:{config['requirepass']}@127.0.0.1:{config['port']}/0"
+
+
+def free_port() -> int:
+    """Return a free loopback port that no outgoing connection will take."""
+    while True:
+        port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT + 1)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def _lock(path: Path) -> int:

@@ -1,17 +1,20 @@
-"""``easel weights``."""
+"""``easel weights``: download the networks' weights into the cache."""
 
 from __future__ import annotations
 
-import click
+from pathlib import Path
 
-from cli.fetching import fetch_with_progress
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
 from core.params import Network
 from core.settings.model import Settings
 
 
 @click.group()
 def weights() -> None:
-    """The networks' weights: fetched once, then kept."""
+    """Manage the cached network weights."""
 
 
 @weights.command()
@@ -20,8 +23,33 @@ def weights() -> None:
     type=click.Choice([network.value for network in Network]),
     default=Network.NORMALIZED.value,
     show_default=True,
-    help="Which network.",
+    help="The network to fetch.",
 )
 def fetch(network: str) -> None:
-    """Fetch a network's weights into the cache, and say where they are."""
+    """Fetch the weights of a network into the cache and print their path."""
     click.echo(fetch_with_progress(Network(network), Settings().weights_dir))
+
+
+def fetch_with_progress(network: Network, directory: Path) -> Path:
+    """Fetch the weights unless they are cached, with a progress bar, and return their path.
+
+    Raises:
+        WeightsUnavailable: The weights are not cached and cannot be fetched.
+    """
+    # Imports torch, which the other commands do without.
+    from core.nst import fetch_weights
+    from worker.networks import calibration_pictures
+
+    columns = (
+        TextColumn("Fetching {task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(network.value, total=None, visible=False)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+
+        return fetch_weights(network, directory, calibration_pictures, show)

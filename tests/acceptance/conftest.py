@@ -17,7 +17,7 @@ import psutil
 import pytest
 import torch
 
-from cli.ports import free_port as free_port
+from cli.valkey import free_port as free_port
 from core.nst import VGG19, fetch_weights, load_network
 from core.params import Network
 from core.settings.model import Settings

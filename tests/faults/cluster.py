@@ -15,7 +15,7 @@ import httpx
 from redis import Redis
 from redis.exceptions import RedisError
 
-from cli.ports import free_port
+from cli.valkey import free_port
 from core.errors import ServiceUnavailable
 from core.jobs.job import Job
 from core.nst.weights.cache import save_weights

@@ -16,7 +16,7 @@ import torch
 from redis import Redis
 
 from api.deps import Services
-from cli.ports import free_port
+from cli.valkey import free_port
 from core.blobs.blobs import open_blobs
 from core.jobs.job import RETENTION, Inputs, Job, Metrics, Picture
 from core.nst.weights.cache import save_weights

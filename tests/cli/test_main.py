@@ -7,14 +7,14 @@ import sys
 
 LOSES_IT = """
 import signal, socket, sys
-from cli.interrupts import insist
+from cli.main import resend_swallowed_interrupts
 
 class Dying:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
 
-if sys.argv[1] == "insist":
-    insist()
+if sys.argv[1] == "resend":
+    resend_swallowed_interrupts()
 dying = Dying()
 del dying
 one, other = socket.socketpair()
@@ -38,12 +38,12 @@ def test_python_alone_loses_a_ctrl_c_in_a_finaliser() -> None:
 
 
 def test_a_ctrl_c_lost_in_a_finaliser_ends_even_a_wait_for_the_network() -> None:
-    done = run("insist", "100")
+    done = run("resend", "100")
     assert (done.stdout, done.stderr) == ("interrupted\n", "")
 
 
 def test_what_else_a_finaliser_raises_is_reported_as_ever() -> None:
     dying = LOSES_IT.replace("signal.raise_signal(signal.SIGINT)", "raise ValueError('odd')")
-    command = [sys.executable, "-c", dying, "insist", "0.1"]
+    command = [sys.executable, "-c", dying, "resend", "0.1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert "ValueError: odd" in done.stderr
