@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.queue.app import make_celery
-from tests.test_architecture import MODULES, ROOT, _imports, _name
+from tests.source import MODULES, ROOT, imports, relative, tree
 
 #: What makes objects, and runs code, of bytes.
 _UNPICKLERS = {
@@ -19,20 +19,20 @@ _UNPICKLERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
+@pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_no_module_imports_what_unpickles(path: Path) -> None:
-    found = {name for name in _imports(path) if name.split(".")[0] in _UNPICKLERS}
+    found = {name for name, _ in imports(path) if name.split(".")[0] in _UNPICKLERS}
     assert not found
 
 
 def _calls(path: Path) -> Iterator[tuple[str, set[str]]]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call):
             keywords = {f"{word.arg}={ast.unparse(word.value)}" for word in node.keywords}
             yield ast.unparse(node.func), keywords
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_name)
+@pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_torch_and_numpy_load_numbers_and_nothing_else(path: Path) -> None:
     for function, keywords in _calls(path):
         assert function not in ("eval", "exec", "compile", "__import__", "os.system"), function
@@ -48,7 +48,7 @@ def test_the_queue_speaks_json_alone() -> None:
     assert (conf.task_serializer, conf.result_serializer) == ("json", "json")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=_name)
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=relative)
 def test_every_locked_package_has_a_hash(path: Path) -> None:
     text = re.sub(r"\\\n\s*", " ", path.read_text())
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
