@@ -10,7 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.valkey import DataDirectoryInUse, EmbeddedValkey, running_url
+from cli.valkey import EmbeddedValkey, running_url
+from core.errors import DataDirectoryInUse
 from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.store.api_keys import ApiKey, KeyStore

@@ -36,7 +36,7 @@ def main() -> None:
         easel()
     except EaselError as error:
         click.echo(f"easel: {error}", err=True)
-        sys.exit(getattr(error, "exit_code", 1))
+        sys.exit(error.exit_code)
 
 
 def resend_swallowed_interrupts() -> None:

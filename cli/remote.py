@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
 from httpx_sse import SSEError, connect_sse
 
-from core.errors import EaselError
+from core.errors import EaselError, ServerRefused, ServerUnreachable
 
 #: The Job, as the server shows it.
 Job = dict[str, Any]
@@ -19,20 +19,6 @@ Job = dict[str, Any]
 _SILENCE_SECONDS = 45.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _BUSY = frozenset({429, 502, 503, 504})
-
-
-class ServerRefused(EaselError):
-    """The server has refused the request."""
-
-    code = "refused"
-    exit_code: ClassVar[int] = 1
-
-
-class ServerAway(EaselError):
-    """The server cannot be reached."""
-
-    code = "server_away"
-    exit_code: ClassVar[int] = 5
 
 
 class Remote:
@@ -122,8 +108,10 @@ class Remote:
                 raise refusal
             tries.pause(refusal, answer.headers.get("retry-after", ""))
 
-    def _away(self, error: Exception) -> ServerAway:
-        return ServerAway(f"{self._server} cannot be reached: {str(error) or type(error).__name__}")
+    def _away(self, error: Exception) -> ServerUnreachable:
+        return ServerUnreachable(
+            f"{self._server} cannot be reached: {str(error) or type(error).__name__}"
+        )
 
     def _json(self, answer: httpx.Response) -> Job:
         try:

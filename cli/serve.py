@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from cli.supervisor import Program, Supervised
 from cli.valkey import EmbeddedValkey
-from core.errors import EaselError
+from core.errors import AddressInUse
 from core.params import StyleParams
 from core.runtime.logs import configure_logging
 from core.runtime.redis import connect
@@ -25,10 +25,6 @@ from core.settings.model import Settings
 from core.store.api_keys import any_key_made
 
 _ASK_AGAIN_SECONDS = 0.25
-
-
-class AddressInUse(EaselError):
-    """Something else listens on the address."""
 
 
 @click.command()

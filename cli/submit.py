@@ -6,7 +6,6 @@ import os
 import tempfile
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar
 from uuid import uuid4
 
 import click
@@ -15,21 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from cli.options import check_writable, format_of, parameter_options, picture_options
 from cli.remote import Job, Remote
-from core.errors import EaselError
-
-
-class JobEnded(EaselError):
-    """The job ended without a result."""
-
-    code = "job_failed"
-    exit_code: ClassVar[int] = 3
-
-
-class Interrupted(EaselError):
-    """The user has pressed Ctrl-C."""
-
-    code = "interrupted"
-    exit_code: ClassVar[int] = 130
+from core.errors import EaselError, Interrupted, JobFailed
 
 
 @parameter_options
@@ -89,7 +74,7 @@ def submit(
     try:
         job = _watch(remote, job)
         if job["status"] != "succeeded":
-            raise JobEnded(_reason(job))
+            raise JobFailed(_reason(job))
         _save(remote.result(job), output)
     except KeyboardInterrupt:
         raise Interrupted(f"job {job['id']} is {_call_off(remote, job)}") from None

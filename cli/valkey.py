@@ -9,16 +9,12 @@ import socket
 from pathlib import Path
 
 from cli.supervisor import Program
-from core.errors import EaselError
+from core.errors import DataDirectoryInUse
 
 #: Below the ports that systems assign to outgoing connections (Linux: from 32768). While a
 #: server restarts, an outgoing connection could take its port; even its own client could,
 #: because a connection from a port to itself succeeds.
 FIRST_PORT, LAST_PORT = 20_000, 32_000
-
-
-class DataDirectoryInUse(EaselError):
-    """Another Easel uses the data directory."""
 
 
 class EmbeddedValkey:

@@ -1,4 +1,4 @@
-"""Every error that Easel raises on purpose.
+"""Every exception that Easel raises on purpose, in one tree.
 
 EaselError
 ├── InvalidRequest
@@ -28,10 +28,18 @@ EaselError
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
 ├── LossNotFinite
-└── CheckpointMismatch
+├── CheckpointMismatch
+├── AddressRefused
+├── NameNotResolved
+├── AddressInUse
+├── DataDirectoryInUse
+├── ServerRefused
+├── ServerUnreachable
+└── Interrupted
 
 The class docstring is the default message. ``code`` is a stable snake_case word
-that clients may rely on; what it means in HTTP is decided in ``api.answers.errors``.
+that clients may rely on; a subclass without one inherits its parent's, and likewise for
+``retryable`` and ``exit_code``. ``api.answers.errors`` maps the classes to HTTP statuses.
 """
 
 from __future__ import annotations
@@ -43,7 +51,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class FieldError:
-    """One bad field of a request, and what was expected of it."""
+    """An invalid field of a request, and what was expected of it."""
 
     field: str
     message: str
@@ -56,194 +64,177 @@ class EaselError(Exception):
     """Something went wrong in Easel."""
 
     code: ClassVar[str] = "internal_error"
-    #: Whether the same request may succeed when it is simply sent again.
+    #: Whether the same request may succeed when it is sent again unchanged.
     retryable: ClassVar[bool] = False
+    #: The exit status of the command line.
+    exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str | None = None, *, retry_after: int | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
-        #: After how many seconds it is worth trying again, where that is known.
+        #: Seconds to wait before trying again; None if unknown.
         self.retry_after = retry_after
 
+    def __init_subclass__(
+        cls,
+        *,
+        code: str | None = None,
+        retryable: bool | None = None,
+        exit_code: int | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.code = code or cls.code
+        cls.retryable = cls.retryable if retryable is None else retryable
+        cls.exit_code = exit_code or cls.exit_code
 
-class InvalidRequest(EaselError):
+
+class InvalidRequest(EaselError, code="invalid_request"):
     """The request has fields that are missing, unknown or out of range."""
-
-    code = "invalid_request"
 
     def __init__(self, errors: Sequence[FieldError], message: str | None = None) -> None:
         super().__init__(message or "; ".join(str(error) for error in errors))
         self.errors = tuple(errors)
 
 
-class InvalidPicture(InvalidRequest):
-    """A file is not a picture that Easel can read."""
-
-    code = "invalid_picture"
+class InvalidPicture(InvalidRequest, code="invalid_picture"):
+    """The file is not a picture that Easel can read."""
 
     def __init__(self, message: str, field: str = "picture") -> None:
         super().__init__([FieldError(field, message)])
         self.message = message
 
     def named(self, field: str) -> InvalidPicture:
-        """The same error, told of the form field that the picture came in."""
+        """Return the same error for another form field."""
         return InvalidPicture(self.message, field)
 
 
-class IdempotencyKeyReused(EaselError):
-    """The Idempotency-Key was used for another request. Take a new key for each."""
-
-    code = "idempotency_key_reused"
+class IdempotencyKeyReused(EaselError, code="idempotency_key_reused"):
+    """The Idempotency-Key was already used for another request. Use a new key for each request."""
 
 
-class JobNotFound(EaselError):
+class JobNotFound(EaselError, code="job_not_found"):
     """There is no such job. It may have expired, or the id may be mistyped."""
 
-    code = "job_not_found"
 
-
-class JobNotFinished(EaselError):
+class JobNotFinished(EaselError, code="job_not_finished"):
     """The job has no result yet. Poll the job until `done` is true."""
 
-    code = "job_not_finished"
+
+class JobFailed(EaselError, code="job_failed", exit_code=3):
+    """The job ended without a result. Its `error` has the reason."""
 
 
-class JobFailed(EaselError):
-    """The job ended without a result. Its `error` says why."""
-
-    code = "job_failed"
+class JobCanceled(JobFailed, code="job_canceled"):
+    """The job was canceled, so it has no result."""
 
 
-class JobCanceled(JobFailed):
-    """The job was called off, so there is no result."""
-
-    code = "job_canceled"
-
-
-class ResultExpired(EaselError):
+class ResultExpired(EaselError, code="result_expired"):
     """The result was removed after its retention time. Submit the job again."""
 
-    code = "result_expired"
+
+class ResultDamaged(ResultExpired, code="result_damaged"):
+    """The stored result is damaged and cannot be returned. Submit the job again."""
 
 
-class ResultDamaged(ResultExpired):
-    """The stored result is damaged and cannot be given out. Submit the job again."""
-
-    code = "result_damaged"
+class LinkInvalid(EaselError, code="link_invalid"):
+    """The link was not signed by this service, or was changed since. Request a new one."""
 
 
-class LinkInvalid(EaselError):
-    """The link was not made by this service, or was changed since. Ask for a new one."""
-
-    code = "link_invalid"
+class LinkExpired(LinkInvalid, code="link_expired"):
+    """The link has expired. Request a new one."""
 
 
-class LinkExpired(LinkInvalid):
-    """The link does not hold any more. Ask for a new one."""
-
-    code = "link_expired"
-
-
-class StaleAttempt(EaselError):
+class StaleAttempt(EaselError, code="stale_attempt"):
     """A write came from an attempt that no longer owns the job."""
 
-    code = "stale_attempt"
 
-
-class WorkerLost(EaselError):
+class WorkerLost(EaselError, code="worker_lost", retryable=True):
     """The worker died while it ran the job."""
 
-    code = "worker_lost"
-    retryable = True
 
-
-class BlobNotFound(EaselError):
+class BlobNotFound(EaselError, code="blob_not_found"):
     """A stored picture is missing."""
 
-    code = "blob_not_found"
+
+class BlobCorrupt(EaselError, code="blob_corrupt", retryable=True):
+    """A stored picture is damaged. Uploading it again repairs it."""
 
 
-class BlobCorrupt(EaselError):
-    """A stored picture is damaged. Sending it again mends it."""
-
-    code = "blob_corrupt"
-    retryable = True
+class ServiceUnavailable(EaselError, code="service_unavailable", retryable=True):
+    """A service that Easel depends on is unavailable. Try again shortly."""
 
 
-class ServiceUnavailable(EaselError):
-    """A part that Easel depends on is away. Try again shortly."""
-
-    code = "service_unavailable"
-    retryable = True
+class QueueFull(ServiceUnavailable, code="queue_full"):
+    """The queue is full: too many jobs are waiting already."""
 
 
-class QueueFull(ServiceUnavailable):
-    """Too many jobs wait already."""
-
-    code = "queue_full"
-
-
-class UploadsFull(ServiceUnavailable):
-    """Too many uploads are under way already. Try again shortly."""
-
-    code = "uploads_full"
-
-
-class TooManyJobs(EaselError):
-    """The caller has too many unfinished jobs."""
-
-    code = "too_many_jobs"
-    retryable = True
-
-
-class TooManyRequests(EaselError):
-    """The caller has sent too many requests."""
-
-    code = "too_many_requests"
-    retryable = True
-
-
-class KeyRequired(EaselError):
-    """The request has no API key. Send `Authorization: Bearer KEY`, or `X-API-Key: KEY`."""
-
-    code = "key_required"
-
-
-class InvalidKey(KeyRequired):
-    """The API key is not one of this server's, or was revoked. Ask whoever runs it for another."""
-
-    code = "invalid_key"
-
-
-class InvalidSetting(EaselError):
-    """A setting of the deployment does not fit."""
-
-    code = "invalid_setting"
+class UploadsFull(ServiceUnavailable, code="uploads_full"):
+    """Too many uploads are in progress already. Try again shortly."""
 
 
 class RedisUnavailable(ServiceUnavailable):
-    """Redis, which holds the jobs, is away. Try again shortly."""
+    """Redis, which stores the jobs, is unavailable. Try again shortly."""
 
 
-class WeightsUnavailable(EaselError):
-    """The network's weights are neither in the cache nor to be fetched."""
-
-    code = "weights_unavailable"
-    retryable = True
+class TooManyJobs(EaselError, code="too_many_jobs", retryable=True):
+    """The caller has too many unfinished jobs."""
 
 
-class WeightsCorrupt(WeightsUnavailable):
-    """The network's weights in the cache are not the ones that were stored."""
-
-    code = "weights_corrupt"
+class TooManyRequests(EaselError, code="too_many_requests", retryable=True):
+    """The caller has sent too many requests."""
 
 
-class LossNotFinite(EaselError):
-    """The loss became infinite or not a number."""
-
-    code = "loss_not_finite"
+class KeyRequired(EaselError, code="key_required"):
+    """The request has no API key. Send `Authorization: Bearer KEY`, or `X-API-Key: KEY`."""
 
 
-class CheckpointMismatch(EaselError):
-    """A checkpoint is damaged, or belongs to another request."""
+class InvalidKey(KeyRequired, code="invalid_key"):
+    """The API key is unknown or was revoked. Ask the operator of this server for a new one."""
 
-    code = "checkpoint_mismatch"
+
+class InvalidSetting(EaselError, code="invalid_setting"):
+    """A setting of the deployment is invalid."""
+
+
+class WeightsUnavailable(EaselError, code="weights_unavailable", retryable=True):
+    """The network's weights are not in the cache and cannot be downloaded."""
+
+
+class WeightsCorrupt(WeightsUnavailable, code="weights_corrupt"):
+    """The network's weights in the cache differ from what was stored."""
+
+
+class LossNotFinite(EaselError, code="loss_not_finite"):
+    """The loss became infinite or NaN."""
+
+
+class CheckpointMismatch(EaselError, code="checkpoint_mismatch"):
+    """The checkpoint is damaged, or belongs to another request."""
+
+
+class AddressRefused(EaselError, code="address_refused"):
+    """Webhooks are not sent to this host."""
+
+
+class NameNotResolved(EaselError, code="name_not_known", retryable=True):
+    """The host name cannot be resolved at the moment."""
+
+
+class AddressInUse(EaselError):
+    """Another process listens on the address already."""
+
+
+class DataDirectoryInUse(EaselError):
+    """Another Easel uses the data directory already."""
+
+
+class ServerRefused(EaselError, code="refused"):
+    """The server refused the request."""
+
+
+class ServerUnreachable(EaselError, code="server_away", exit_code=5):
+    """The server cannot be reached."""
+
+
+class Interrupted(EaselError, code="interrupted", exit_code=130):
+    """The user pressed Ctrl-C."""

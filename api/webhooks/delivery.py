@@ -11,9 +11,10 @@ import httpcore
 
 from api.answers.documents import snapshot_of
 from api.webhooks.pinned import Deadline, PinnedBackend
+from core.errors import AddressRefused, NameNotResolved
 from core.jobs.job import Job, JobStatus
 from core.store.signing import WebhookSecrets, sign
-from core.webhooks.addresses import AddressGuard, AddressRefused, NameNotKnown
+from core.webhooks.addresses import AddressGuard
 from core.webhooks.retries import Attempt, read_retry_after
 from core.webhooks.webhook import Target, WebhookEvent, delivery_id, parse_url
 
@@ -25,7 +26,7 @@ _MAX_ANSWER_BYTES = 64 * 1024
 #: What an error is called on the Job.
 _WORDS: dict[type[Exception], str] = {
     AddressRefused: AddressRefused.code,
-    NameNotKnown: NameNotKnown.code,
+    NameNotResolved: NameNotResolved.code,
     httpcore.TimeoutException: "timeout",
     httpcore.ProtocolError: "bad_answer",
     ssl.SSLError: "tls",

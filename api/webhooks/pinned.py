@@ -65,7 +65,7 @@ class PinnedBackend(NetworkBackend):
         """Connect to the host.
 
         Raises:
-            AddressRefused, NameNotKnown: see :meth:`AddressGuard.addresses`.
+            AddressRefused, NameNotResolved: see :meth:`AddressGuard.addresses`.
             httpcore.ConnectError, httpcore.ConnectTimeout: no address answers.
         """
         failed: Exception = httpcore.ConnectError(f"{host} has no address")

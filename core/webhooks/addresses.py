@@ -15,7 +15,7 @@ from concurrent.futures import TimeoutError as TooSlow
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from core.errors import EaselError
+from core.errors import AddressRefused, NameNotResolved
 from core.webhooks.resolver import Resolver, system_resolver
 
 Address = IPv4Address | IPv6Address
@@ -57,19 +57,6 @@ _IPV6_UNICAST = ipaddress.ip_network("2000::/3")
 #: an IPv4 address, in decimal, octal or hexadecimal.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
-
-
-class AddressRefused(EaselError):
-    """The host is not one that Easel sends to."""
-
-    code = "address_refused"
-
-
-class NameNotKnown(EaselError):
-    """The host's name cannot be resolved now."""
-
-    code = "name_not_known"
-    retryable = True
 
 
 def is_public(address: Address) -> bool:
@@ -129,7 +116,7 @@ class AddressGuard:
         Raises:
             AddressRefused: not all of its addresses pass, or the name is known not to exist.
                 What a name leads to is not told: it may be nobody's business.
-            NameNotKnown: the name cannot be resolved now.
+            NameNotResolved: the name cannot be resolved now.
         """
         literal = read_host(host)
         if literal is not None:
@@ -150,9 +137,9 @@ class AddressGuard:
         except socket.gaierror as error:
             if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)):
                 raise _refused(host) from error
-            raise NameNotKnown(f"{host} cannot be resolved now") from error
+            raise NameNotResolved(f"{host} cannot be resolved now") from error
         except (OSError, UnicodeError) as error:
-            raise NameNotKnown(f"{host} cannot be resolved now") from error
+            raise NameNotResolved(f"{host} cannot be resolved now") from error
         try:
             return tuple(ipaddress.ip_address(text) for text in texts)
         except ValueError as error:  # an address with a zone
@@ -186,7 +173,7 @@ class PromptGuard:
         asked = self._threads.submit(self._guard.addresses, host)
         try:
             asked.result(self._seconds)
-        except (TooSlow, NameNotKnown):
+        except (TooSlow, NameNotResolved):
             asked.cancel()  # the sender will ask again
 
 

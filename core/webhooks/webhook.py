@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
-from core.errors import FieldError
-from core.webhooks.addresses import AddressRefused, PromptGuard, read_host
+from core.errors import AddressRefused, FieldError
+from core.webhooks.addresses import PromptGuard, read_host
 
 #: The form fields of a webhook.
 URL_FIELD, EVENTS_FIELD = "webhook_url", "webhook_events"

@@ -8,10 +8,9 @@ import threading
 
 import pytest
 
+from core.errors import AddressRefused, NameNotResolved
 from core.webhooks.addresses import (
     AddressGuard,
-    AddressRefused,
-    NameNotKnown,
     PromptGuard,
     is_public,
     read_host,
@@ -113,7 +112,7 @@ def test_a_resolver_that_is_away_leaves_the_question_open(failure: OSError) -> N
     def away(host: str) -> list[str]:
         raise failure
 
-    with pytest.raises(NameNotKnown):
+    with pytest.raises(NameNotResolved):
         AddressGuard(resolver=away).addresses("hooks.example")
     PromptGuard(AddressGuard(resolver=away)).check("hooks.example")
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.webhooks.addresses import AddressGuard, NameNotKnown
+from core.errors import NameNotResolved
+from core.webhooks.addresses import AddressGuard
 from core.webhooks.resolver import TimedResolver
 
 
@@ -25,7 +26,7 @@ def test_a_slow_name_is_not_waited_for(stuck: threading.Event) -> None:
         return ["192.0.2.1"]
 
     guard = AddressGuard(resolver=TimedResolver(0.05, slow))
-    with pytest.raises(NameNotKnown, match=r"slow\.example cannot be resolved now"):
+    with pytest.raises(NameNotResolved, match=r"slow\.example cannot be resolved now"):
         guard.addresses("slow.example")
 
 
