@@ -89,7 +89,10 @@ RULES = {
     "api.pages": ("core.params core.settings", "fastapi starlette"),
     "api.openapi": ("api.examples api.asgi api.answers api.routes", "fastapi"),
     "api.webhooks": (
-        "core.errors core.runtime core.webhooks core.jobs core.store core.queue core.settings api.answers",
+        (
+            "core.errors core.runtime core.webhooks core.jobs core.store core.queue core.settings"
+            " api.answers"
+        ),
         "celery httpcore httpx",
     ),
     "api": (
