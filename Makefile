@@ -62,16 +62,16 @@ figures: .venv/installed
 # 200 jobs, while every part is killed ten times; make soak SEED=2 picks other moments.
 SEED ?= 1
 soak: .venv/installed
-	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200
+	@$(BIN)/python -m bench.service.soak --seed $(SEED) --jobs 200
 
 # The same, with each worker on a host of its own, one of which is cut off for a
 # minute. Needs root, and iproute2.
 soak-cut: .venv/installed
-	@$(BIN)/python -m bench.soak --seed $(SEED) --jobs 200 --cut 60
+	@$(BIN)/python -m bench.service.soak --seed $(SEED) --jobs 200 --cut 60
 
 # Everything is restarted in turn while jobs are posted; with OLD=folder, an upgrade.
 rolling: .venv/installed
-	@$(BIN)/python -m bench.rolling $(if $(OLD),--old $(OLD) --back)
+	@$(BIN)/python -m bench.service.rolling $(if $(OLD),--old $(OLD) --back)
 
 # Break things, measure, and write the page of it.
 reliability: .venv/installed
@@ -89,7 +89,7 @@ audit: .venv/installed
 
 # 100 clients that post, poll and hang up at random, for two minutes.
 load: .venv/installed
-	@$(BIN)/python -m bench.load --seed $(SEED) --seconds 120
+	@$(BIN)/python -m bench.service.load --seed $(SEED) --seconds 120
 
 # Both images, built and run by Compose, and mistreated: needs a Docker engine and 12 GB.
 # The log goes into docs/docker.md.
@@ -99,7 +99,7 @@ compose-test: .venv/installed
 # Workers that sleep instead of optimising: what Redis, api and queue can take, and docs/scale.md from it.
 fleet: .venv/installed
 	@$(BIN)/python -m bench.fleet
-	@$(BIN)/python -m bench.scale_page
+	@$(BIN)/python -m bench.fleet.page
 
 samples: .venv/installed
 	@$(BIN)/python -m samples.draw

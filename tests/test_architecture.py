@@ -145,7 +145,6 @@ FOR_NOW = {
     "api.deps -> api.callers",
     "cycle",
     "folder api/pages/static/js",
-    "folder bench",
     "folder tests/faults",
     "folder worker",
     "class Limits",

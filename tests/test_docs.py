@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api.answers.errors import STATUS
-from bench import scale_page
+from bench.fleet import page as scale_page
 from core import errors
 from core.params import StyleParams
 from core.settings.model import Settings
@@ -30,7 +30,7 @@ def test_the_page_of_parameters_is_what_the_model_says() -> None:
 def test_the_page_of_the_fleet_is_what_was_measured() -> None:
     figures = json.loads(scale_page.FIGURES.read_text())
     assert scale_page.PAGE.read_text() == scale_page.page(figures), (
-        "run: python -m bench.scale_page"
+        "run: python -m bench.fleet.page"
     )
 
 

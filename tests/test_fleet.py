@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bench.fleet import gaps
-from bench.plan import Demand, longest, plan
+from bench.fleet.plan import Demand, longest, plan
+from bench.fleet.throughput import gaps
 from core.jobs.job import Inputs, Job, JobStatus, Metrics, Picture
 from core.params import StyleParams
 
@@ -70,7 +70,7 @@ def test_the_longest_job_is_the_last_that_one_redis_bears() -> None:
 
 def test_a_worker_that_sleeps_needs_no_torch() -> None:
     code = (
-        "import sys; from bench.standin import install; install(); "
+        "import sys; from bench.fleet.workers import install; install(); "
         "import worker.process, worker.tasks; sys.exit('torch._C' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
@@ -78,7 +78,7 @@ def test_a_worker_that_sleeps_needs_no_torch() -> None:
 
 def test_a_worker_that_sleeps_can_tell_what_it_computes_in() -> None:
     code = (
-        "from bench.standin import Device, install; install(); from pathlib import Path; "
+        "from bench.fleet.workers import Device, install; install(); from pathlib import Path; "
         "from worker.networks import Networks; print(Networks(Path('x'), Device()).precision)"
     )
     told = subprocess.run(

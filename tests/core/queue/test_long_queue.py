@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from redis import Redis
 
-from bench.backlog import fill
+from bench.service.jobs import fill
 from core.jobs.admission import Admission
 from core.jobs.job import JobStatus
 from core.params import StyleParams

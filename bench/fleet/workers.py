@@ -1,4 +1,6 @@
-"""Workers whose optimiser sleeps: ``python -m bench.standin``, which reads how many from its input.
+"""Workers whose optimiser sleeps: ``python -m bench.fleet.workers``.
+
+It reads the number of workers from its standard input, a line for each change.
 
 All else is the product: Celery's consumer and its child, claim, lease, progress,
 previews, files, the reaper. What stands in:
@@ -22,19 +24,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from PIL import Image
 
+from bench.service.processes import ROOT
 from core.jobs.job import Loss
 from core.params import StyleParams
 from core.pictures.encode import Encoded
 
 STEP_SECONDS = 0.05
 
-_PICTURE = Path(__file__).parent.parent / "samples" / "styles" / "woodblock.jpg"
+_PICTURE = ROOT / "samples" / "styles" / "woodblock.jpg"
 
 
 #: What a worker would import by itself: once, for all of them.

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 
-from bench.costs import api_processor, post_job, progress_at
-from bench.counters import watching
-from bench.parts import Parts
+from bench.fleet.costs import api_processor, post_job, progress_at
+from bench.fleet.counters import watching
+from bench.fleet.service import Parts
 from core.jobs.job import Job
 from core.params import StyleParams
 from core.store.jobs import JobStore

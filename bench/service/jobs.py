@@ -13,7 +13,7 @@ import uuid
 from redis import Redis
 
 from core.jobs.admission import Admission
-from core.jobs.job import Inputs, JobStatus, new_job_id
+from core.jobs.job import Inputs, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
 from core.params import StyleParams
 from core.queue.app import MESSAGE_LISTS, JobQueue, make_celery
 from core.runtime.redis import connect
@@ -80,3 +80,33 @@ def _readdressed(message: str, job_id: str) -> str:
     told["body"] = base64.b64encode(body.encode()).decode()
     told["properties"]["delivery_tag"] = str(uuid.uuid4())
     return json.dumps(told)
+
+
+def finished_job(store: JobStore) -> str:
+    """A job as most stored ones are."""
+    picture = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
+    job = store.claim(store.create(StyleParams(), Inputs(content=picture, styles=(picture,))).id)
+    assert job is not None
+    loss = Loss(total=3.1, content=1.2, style=0.0019, tv=0.01)
+    progress = Progress(
+        step=300, steps=300, fraction=1, scale=0, scales=1, width=512, height=384, loss=loss
+    )
+    store.renew(job, progress=progress)
+    metrics = Metrics(optimize_seconds=9.5, device="cpu", steps=300, peak_memory_bytes=10**9)
+    store.succeed(job, picture, progress, metrics, picture)
+    return job.id
+
+
+def copies(redis: Redis, original: str, count: int) -> list[str]:
+    """So many more jobs like that one."""
+    owned = listed_key(JobStatus.SUCCEEDED, "anonymous")
+    made = [new_job_id() for _ in range(count)]
+    for start in range(0, count, 1000):
+        with redis.pipeline(transaction=False) as pipeline:
+            for job_id in made[start : start + 1000]:
+                pipeline.copy(job_key(original), job_key(job_id))
+                pipeline.copy(events_key(original), events_key(job_id))
+                pipeline.hset(job_key(job_id), "id", job_id)
+                pipeline.zadd(owned, {job_id: 0})
+            pipeline.execute()
+    return made

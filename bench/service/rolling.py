@@ -1,4 +1,4 @@
-"""Everything is restarted, one after the other, under load: ``python -m bench.rolling``.
+"""Everything is restarted, one after the other, under load: ``python -m bench.service.rolling``.
 
 Two api replicas, two workers and Valkey are each sent SIGTERM in turn and started
 again, round after round, while jobs are posted without a pause. With ``--old FOLDER``

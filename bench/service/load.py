@@ -1,4 +1,4 @@
-"""100 rude clients: ``python -m bench.load --seed 1 --seconds 120``.
+"""100 rude clients: ``python -m bench.service.load --seed 1 --seconds 120``.
 
 Each posts, polls, fetches, cancels, sends what is no picture, and hangs up in the
 middle of an upload, in an order that the seed picks. The api's memory must stay

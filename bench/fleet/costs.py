@@ -12,9 +12,10 @@ import httpx
 import psutil
 from redis import Redis
 
-from bench.api import copies, finished_job, form
-from bench.counters import Cost, stored, watching
-from bench.parts import SAMPLE, Parts
+from bench.fleet.counters import Cost, stored, watching
+from bench.fleet.service import SAMPLE, Parts
+from bench.service.client import form
+from bench.service.jobs import copies, finished_job
 from core.blobs.blobs import open_blobs
 from core.jobs.job import Job, Loss, Metrics, Picture, Progress
 from core.params import StyleParams

@@ -1,4 +1,4 @@
-"""``docs/scale.md``, from ``docs/scale.json``: ``python -m bench.scale_page``."""
+"""``docs/scale.md``, from ``docs/scale.json``: ``python -m bench.fleet.page``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from bench.plan import DAY, Demand, blob_bytes, crowd, longest, plan, traffic
+from bench.fleet.plan import DAY, Demand, blob_bytes, crowd, longest, plan, traffic
+from bench.service.processes import ROOT
 
-_DOCS = Path(__file__).parent.parent / "docs"
+_DOCS = ROOT / "docs"
 FIGURES, PAGE = _DOCS / "scale.json", _DOCS / "scale.md"
-_TEXT = Path(__file__).with_name("scale.txt")
+_TEXT = Path(__file__).with_name("page.txt")
 
 _LENGTHS = (2, 5, 10, 20, 60)
 

@@ -1,4 +1,4 @@
-"""A promise kept 200 times while everything dies: ``python -m bench.soak --seed 1``.
+"""A promise kept 200 times while everything dies: ``python -m bench.service.soak --seed 1``.
 
 Jobs are posted as a patient client does. All the while workers, the api and
 Valkey are killed with SIGKILL, each as often as said, at moments that the seed
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.cut import Cut, spread
+from bench.service.cut import Cut, spread
 from core.blobs.blobs import open_blobs
 from core.jobs.job import Job
 from core.store.records import JOB_KEY

@@ -1,39 +1,24 @@
-"""How far one Redis and how many workers go: ``python -m bench.fleet PART ...``.
-
-The parts are ``workers lengths depths costs saturation``; what each has measured is
-kept in ``docs/scale.json``, from which ``python -m bench.plan`` makes ``docs/scale.md``.
-The workers are the product's, but for the optimiser, which sleeps (``bench.standin``).
-"""
+"""Completed jobs by the number of workers, the length of the jobs and that of the queue."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import signal
 import statistics
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import psutil
 
-from bench.backlog import fill
-from bench.costs import costs, latencies
-from bench.counters import watching
-from bench.parts import Parts
-from bench.saturation import saturation
-from bench.standin import STEP_SECONDS
+from bench.fleet.costs import latencies
+from bench.fleet.counters import watching
+from bench.fleet.service import Parts
+from bench.fleet.workers import STEP_SECONDS
+from bench.service.jobs import fill
 from core.jobs.job import Job
 from core.params import StyleParams
 from core.store.jobs import JobStore
-
-FIGURES = Path(__file__).parent.parent / "docs" / "scale.json"
 
 _ROUNDS = 3
 
@@ -163,29 +148,3 @@ def by_depth() -> dict[str, Any]:
             )
             print(rows[-1], flush=True)
     return {"rows": rows}
-
-
-PARTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "workers": by_workers,
-    "lengths": by_length,
-    "depths": by_depth,
-    "costs": costs,
-    "saturation": saturation,
-}
-
-
-def main() -> None:
-    """Measure the parts that are named, or all of them."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and end what was started
-    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    for name in parser.parse_args().parts or PARTS:
-        figures[name] = PARTS[name]()
-        figures["machine"] = {"cores": os.cpu_count(), "measured": f"{datetime.now(UTC):%Y-%m-%d}"}
-        print(name, json.dumps(figures[name], indent=1), flush=True)
-        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -94,3 +95,15 @@ def post(path: str, content_type: str, body: bytes) -> bytes:
     """A request with a body."""
     head = f"POST {path} HTTP/1.1\r\nHost: easel\r\nContent-Type: {content_type}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def form(fields: dict[str, Any], content: bytes, style: bytes) -> tuple[str, bytes]:
+    """A multipart body, and its type."""
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    for name, data in (("content", content), ("style", style)):
+        head = f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="p"\r\n\r\n'
+        parts.append(head.encode() + data + b"\r\n")
+    return "multipart/form-data; boundary=x", b"".join(parts) + b"--x--\r\n"

