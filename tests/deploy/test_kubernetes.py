@@ -176,7 +176,7 @@ def test_scaling_counts_the_sets_that_the_scripts_keep() -> None:
 
 def test_the_ingress_leads_to_every_endpoint_but_those_that_tell_of_hosts() -> None:
     route = re.compile(r'(?:@(?:router|app)\.\w+|\bRoute)\(\s*"(/[^"]*)"')
-    written = [route.findall(path.read_text()) for path in (ROOT / "api").glob("*.py")]
+    written = [route.findall(path.read_text()) for path in (ROOT / "api").rglob("*.py")]
     endpoints = {path for found in written for path in found}
     assert {"/jobs", "/jobs/{job_id}/events", "/metrics", "/docs"} <= endpoints
     ingress = dict(resources())["ingress/Ingress/easel"]
