@@ -12,16 +12,15 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from api.answers.errors import install_error_handlers
-from api.asgi.envelope import Envelope
-from api.asgi.methods import Methods
-from api.asgi.middleware import BodyLimit
-from api.asgi.request_ids import HEADER
-from api.callers.rates import Rates
+from api.asgi.body_limit import BodyLimit
+from api.asgi.headers import REQUEST_ID, CommonHeaders
+from api.asgi.methods import HeadAndOptions
+from api.callers.rate_limits import RateLimiter
 from api.deps import Services
 from api.intake.examiner import Examiner
 from api.live.hub import Live
 from api.live.polling import Polls
-from api.metrics import Metrics
+from api.metrics import PrometheusMetrics
 from api.metrics import router as metrics_router
 from api.openapi import describe
 from api.pages.assets import Assets
@@ -56,11 +55,11 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         for each in background:
             each.stop()
         await live.close()
-        await rates.close()
+        await rate_limiter.close()
 
-    metrics = Metrics(services.census, services.workers)
+    metrics = PrometheusMetrics(services.census, services.workers)
     live = Live(services.settings.redis_url)
-    rates = Rates(services.settings.redis_url)
+    rate_limiter = RateLimiter(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
         docs_url=None,  # ours has a content security policy
@@ -71,11 +70,11 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     )
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, limits=services.settings)
-    app.add_middleware(Methods, routes=app.router.routes)
+    app.add_middleware(HeadAndOptions, routes=app.router.routes)
     app.add_middleware(Polls)
     app.state.services = services
     app.state.live = live
-    app.state.rates = rates
+    app.state.rate_limiter = rate_limiter
     app.state.metrics = metrics
     app.state.examiner = Examiner(services)
     install_error_handlers(app)
@@ -92,7 +91,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     describe(app)
     # Round Starlette's own outermost layer, which answers what nobody expected.
     let_in = _let_pages_in(app.build_middleware_stack(), services.settings.cors_origins)
-    app.middleware_stack = Envelope(let_in, metrics)
+    app.middleware_stack = CommonHeaders(let_in, metrics.answered)
     return app
 
 
@@ -106,11 +105,11 @@ def _let_pages_in(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
         allow_methods=["GET", "HEAD", "POST", "DELETE"],
         allow_headers=[
             *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Prefer"),
-            *("If-None-Match", "Last-Event-ID", HEADER),
+            *("If-None-Match", "Last-Event-ID", REQUEST_ID),
         ],
         expose_headers=[
             *("Location", "Retry-After", "ETag", "Idempotent-Replayed", "Content-Disposition"),
-            *("Preference-Applied", "WWW-Authenticate", HEADER),
+            *("Preference-Applied", "WWW-Authenticate", REQUEST_ID),
         ],
         max_age=3600,
     )

@@ -27,7 +27,7 @@ router = APIRouter(tags=["health"])
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-class Metrics:
+class PrometheusMetrics:
     """All metrics of one api process.
 
     Args:

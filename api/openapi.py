@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.answers.schemas import Problem
-from api.asgi.request_ids import HEADER
+from api.asgi.headers import REQUEST_ID
 from api.examples import EXAMPLES
 from api.routes.webhooks import described_webhooks
 
@@ -172,4 +172,4 @@ def _complete(operation: dict[str, Any]) -> None:
         if answer["description"] == "Successful Response":
             answer["description"] = _ANSWERS.get(operation["operationId"], answer["description"])
         named = _HEADERS.get((operation.get("operationId", ""), status), {})
-        answer["headers"] = {**answer.get("headers", {}), **named, HEADER: _REQUEST_ID}
+        answer["headers"] = {**answer.get("headers", {}), **named, REQUEST_ID: _REQUEST_ID}

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.jobs.job import Failure, JobStatus, Progress
 from core.params import StyleParams
-from core.store.workers import WorkerInfo
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent, delivery_id
 
 
@@ -114,35 +113,3 @@ class Problem(BaseModel):
     instance: str
     code: str
     errors: list[FieldProblem] | None = Field(None, description="The bad fields, if any.")
-
-
-class WorkerView(BaseModel):
-    """A worker that is alive. Which job it runs is nobody's business but the job's owner's."""
-
-    id: str
-    device: str
-    networks: tuple[str, ...]
-    memory_total_bytes: int | None = Field(description="Of its device; null where not known.")
-    memory_available_bytes: int | None
-    busy: bool = Field(description="Whether it runs a job now.")
-
-
-#: What a worker says of itself that is not for everybody, or for the metrics only.
-_UNSHOWN = {"job_id", "precision", "resident_bytes", "steps", "steps_per_second"}
-
-
-def worker_view(worker: WorkerInfo) -> WorkerView:
-    """The worker as the api shows it."""
-    fields = worker.model_dump(exclude=_UNSHOWN)
-    return WorkerView(**fields, busy=worker.job_id is not None)
-
-
-class Readiness(BaseModel):
-    """Whether each part that a job needs is there."""
-
-    ready: bool
-    missing: list[str] = Field(description="What is not there: redis, blobs, workers.")
-    redis: str = Field(description="`ok`, or what is wrong.")
-    blobs: str = Field(description="`ok`, or what is wrong.")
-    workers: list[WorkerView] = Field(description="The workers that are alive.")
-    warnings: list[str] = Field(description="What an operator should see to, ready or not.")

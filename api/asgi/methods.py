@@ -1,4 +1,4 @@
-"""HEAD and OPTIONS, for every call there is."""
+"""HEAD and OPTIONS for every route."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def allowed_methods(routes: Sequence[BaseRoute], scope: Scope) -> list[str]:
-    """What can be done with the path of a request; nothing where there is no such path."""
-    found = [
+    """Return the methods that the request's path supports; empty if no route has the path."""
+    methods = [
         method
         for method in _METHODS
         if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
     ]
-    if "GET" in found:
-        found.insert(1, "HEAD")
-    return [*found, "OPTIONS"] if found else []
+    if "GET" in methods:
+        methods.insert(1, "HEAD")
+    return [*methods, "OPTIONS"] if methods else []
 
 
-class Methods:
-    """Answers HEAD as GET without the body, and OPTIONS with what is allowed.
+class HeadAndOptions:
+    """Answers HEAD like GET without the body, and OPTIONS with an ``Allow`` header.
 
     Args:
-        app: the rest.
-        routes: the calls there are.
+        app: the wrapped application.
+        routes: the routes of the application.
     """
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
@@ -36,7 +36,6 @@ class Methods:
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, unless it is answered here."""
         method = scope["method"] if scope["type"] == "http" else None
         if method == "HEAD":
             await self._head(scope, receive, send)
@@ -51,17 +50,18 @@ class Methods:
         answered = False
         inner = {**scope, "method": "GET"}
 
-        async def without_body(message: Message) -> None:
+        async def send_without_body(message: Message) -> None:
             nonlocal answered
             if message["type"] == "http.response.start":
-                if "route" in inner:  # which metrics count it under
+                if "route" in inner:  # the metrics read the route from the outer scope
                     scope["route"] = inner["route"]
                 await send(message)
                 await send({"type": "http.response.body", "body": b""})
                 answered = True
 
-        async def heard() -> Message:
-            # A stream goes on until its reader is gone; of this one nobody reads.
+        async def receive_until_answered() -> Message:
+            # An event stream runs until its client disconnects. HEAD reads no body, so
+            # report the disconnect as soon as the headers are sent.
             return {"type": "http.disconnect"} if answered else await receive()
 
-        await self._app(inner, heard, without_body)
+        await self._app(inner, receive_until_answered, send_without_body)

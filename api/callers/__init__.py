@@ -1,1 +1,1 @@
-"""Who sends a request, what they may see, and how often they may ask."""
+"""Callers: authentication, which jobs they may see, and rate limits."""

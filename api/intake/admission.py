@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header
 
-from api.callers.identity import CallerDep
+from api.callers.authentication import CallerDep
 from api.deps import ServicesDep
 from core.jobs.admission import Admission
 from core.jobs.idempotency import IdempotencyKey

@@ -8,8 +8,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from api.answers.documents import Snapshot
-from api.callers.identity import caller_of, owned
-from api.callers.viewers import ViewerDep
+from api.callers.authentication import caller_of
+from api.callers.visibility import ViewerDep, owned
 from api.live.broadcast import Broadcast
 from api.live.reader import JobReader
 from core.runtime.redis import connect_async, redis_outages

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api.answers.problems import problems
-from api.callers.identity import CallerDep
+from api.answers.error_docs import error_responses
+from api.callers.authentication import CallerDep
 from api.deps import ServicesDep
 from core.params import StyleParams
 from core.params.choices import Network, PictureFormat, Preset
@@ -69,7 +69,7 @@ class Version(BaseModel):
     workers: int = Field(description="How many are alive.")
 
 
-@router.get("/presets", operation_id="list_presets", responses=problems(503))
+@router.get("/presets", operation_id="list_presets", responses=error_responses(503))
 def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: ARG001 - counted
     """The presets, the limits, and every parameter with its bounds."""
     settings = services.settings
@@ -92,7 +92,7 @@ def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: AR
     )
 
 
-@router.get("/version", operation_id="get_version", responses=problems(503))
+@router.get("/version", operation_id="get_version", responses=error_responses(503))
 def get_version(caller: CallerDep, services: ServicesDep) -> Version:  # noqa: ARG001 - counted
     """The version of Easel, and what its workers compute with."""
     workers = services.workers.live()

@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from api.answers.documents import Snapshot, job_document
-from api.answers.problems import problems
+from api.answers.error_docs import error_responses
 from api.live.broadcast import Listener
 from api.live.hub import Live, LiveDep, ShownSnapshotDep
 from core.errors import JobNotFound, ServiceUnavailable
@@ -63,7 +63,7 @@ _EVENT = {
             "content": {"text/event-stream": {"itemSchema": _EVENT}},
         },
         204: {"description": "The job has ended, and the client has seen its last event."},
-        **problems(403, 404, 422, 503),
+        **error_responses(403, 404, 422, 503),
     },
 )
 async def job_events(

@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
 
-from api.answers.schemas import Readiness, worker_view
 from api.deps import Services, ServicesDep
 from core.errors import ServiceUnavailable
 from core.store.workers import WorkerInfo
 from core.upkeep.cleaner import explain_unknown
 
 router = APIRouter(tags=["health"])
+
+
+class WorkerView(BaseModel):
+    """A live worker. The job that it runs is visible only to the job's owner."""
+
+    id: str
+    device: str
+    networks: tuple[str, ...]
+    memory_total_bytes: int | None = Field(
+        description="The memory of its device; null if it is not known."
+    )
+    memory_available_bytes: int | None
+    busy: bool = Field(description="Whether the worker is running a job.")
+
+
+#: Fields of a worker that are private, or that only the metrics show.
+_HIDDEN = {"job_id", "precision", "resident_bytes", "steps", "steps_per_second"}
+
+
+def _worker_view(worker: WorkerInfo) -> WorkerView:
+    fields = worker.model_dump(exclude=_HIDDEN)
+    return WorkerView(**fields, busy=worker.job_id is not None)
+
+
+class Readiness(BaseModel):
+    """Whether each part that a job needs is available."""
+
+    ready: bool
+    missing: list[str] = Field(description="The missing parts: redis, blobs, workers.")
+    redis: str = Field(description="`ok`, or an error message.")
+    blobs: str = Field(description="`ok`, or an error message.")
+    workers: list[WorkerView] = Field(description="The live workers.")
+    warnings: list[str] = Field(
+        description="Problems that an operator should look at, ready or not."
+    )
 
 
 @router.get("/healthz", operation_id="get_health")
@@ -39,7 +74,7 @@ def readyz(services: ServicesDep, response: Response) -> Readiness:
         missing=missing,
         redis=redis,
         blobs=blobs,
-        workers=[worker_view(worker) for worker in workers],
+        workers=[_worker_view(worker) for worker in workers],
         warnings=_warnings(services) if redis == "ok" else [],
     )
 

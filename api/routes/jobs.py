@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 
 from api.answers.conditional import etag_matches
 from api.answers.documents import Snapshot, snapshot_of
-from api.answers.problems import problems
+from api.answers.error_docs import error_responses
 from api.answers.schemas import JobView
-from api.asgi.request_ids import request_id_of
+from api.asgi.headers import request_id_of
 from api.deps import ServicesDep
 from api.intake.admission import AdmissionDep, KeyDep
 from api.intake.estimates import Estimate, estimate
@@ -39,7 +39,7 @@ _logger = logging.getLogger(__name__)
             "description": "It would be accepted: the answer to `validate_only`. "
             "Or the job, if it has ended within `Prefer: wait`.",
         },
-        **problems(400, 408, 413, 415, 422, 429, 503),
+        **error_responses(400, 408, 413, 415, 422, 429, 503),
     },
     openapi_extra={"requestBody": form_schema()},
 )
@@ -97,7 +97,7 @@ async def _accepted(job: Job, live: Live, seconds: int) -> Snapshot:
     response_model=JobView,
     responses={
         304: {"description": "The Job is what you have already."},
-        **problems(404, 422, 503),
+        **error_responses(404, 422, 503),
     },
 )
 async def get_job(
@@ -132,7 +132,7 @@ async def get_job(
     "/jobs/{job_id}/cancel",
     operation_id="cancel_job",
     response_model=JobView,
-    responses=problems(404, 503),
+    responses=error_responses(404, 503),
 )
 async def cancel_job(
     snapshot: SnapshotDep, services: ServicesDep, live: LiveDep, request: Request

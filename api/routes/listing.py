@@ -12,9 +12,9 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from api.answers.documents import job_document
-from api.answers.problems import problems
+from api.answers.error_docs import error_responses
 from api.answers.schemas import JobView
-from api.callers.identity import CallerDep
+from api.callers.authentication import CallerDep
 from api.deps import ServicesDep
 from api.live.hub import LiveDep
 from core.jobs.job import JobStatus
@@ -36,7 +36,9 @@ class JobPage(BaseModel):
     )
 
 
-@router.get("/jobs", operation_id="list_jobs", response_model=JobPage, responses=problems(422, 503))
+@router.get(
+    "/jobs", operation_id="list_jobs", response_model=JobPage, responses=error_responses(422, 503)
+)
 async def list_jobs(
     caller: CallerDep,
     services: ServicesDep,

@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.answers.conditional import etag_matches, not_modified
 from api.answers.documents import Snapshot
-from api.answers.problems import problems
+from api.answers.error_docs import error_responses
 from api.deps import Services, ServicesDep
 from api.live.hub import Live, LiveDep, ShownSnapshotDep
 from core.errors import BlobCorrupt, BlobNotFound, ResultExpired
@@ -28,7 +28,7 @@ router = APIRouter(tags=["pictures"])
             "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
         },
         304: {"description": "The client has it already."},
-        **problems(
+        **error_responses(
             403,
             404,
             410,

@@ -6,8 +6,8 @@ import logging
 
 from fastapi import APIRouter
 
-from api.answers.problems import problems
-from api.callers.identity import JobDep
+from api.answers.error_docs import error_responses
+from api.callers.visibility import JobDep
 from api.deps import ServicesDep
 
 router = APIRouter(tags=["jobs"])
@@ -15,7 +15,10 @@ _logger = logging.getLogger(__name__)
 
 
 @router.delete(
-    "/jobs/{job_id}", status_code=204, operation_id="delete_job", responses=problems(404, 503)
+    "/jobs/{job_id}",
+    status_code=204,
+    operation_id="delete_job",
+    responses=error_responses(404, 503),
 )
 def delete_job(job: JobDep, services: ServicesDep) -> None:
     """Remove a job, its pictures and its result; it is called off first if it has not ended.

@@ -10,9 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api.answers.conditional import etag_matches, not_modified
-from api.answers.problems import problems
-from api.callers.identity import JobDep
-from api.callers.viewers import ShownJobDep
+from api.answers.error_docs import error_responses
+from api.callers.visibility import JobDep, VisibleJobDep
 from api.deps import ServicesDep
 from core.errors import (
     BlobCorrupt,
@@ -40,7 +39,9 @@ class SignedLinks(BaseModel):
     expires_at: datetime = Field(description="Until when they hold.")
 
 
-@router.get("/jobs/{job_id}/links", operation_id="sign_links", responses=problems(404, 422, 503))
+@router.get(
+    "/jobs/{job_id}/links", operation_id="sign_links", responses=error_responses(404, 422, 503)
+)
 def sign_links(
     job: JobDep,
     services: ServicesDep,
@@ -80,10 +81,10 @@ _TAG = {"description": "Changes with the picture.", "schema": {"type": "string"}
             "headers": {"ETag": _TAG},
         },
         304: {"description": "You have it already.", "headers": {"ETag": _TAG}},
-        **problems(403, 404, 409, 410, 422, 503),
+        **error_responses(403, 404, 409, 410, 422, 503),
     },
 )
-def get_result(job: ShownJobDep, services: ServicesDep, request: Request) -> Response:
+def get_result(job: VisibleJobDep, services: ServicesDep, request: Request) -> Response:
     """The stylised picture, once the job has succeeded."""
     result = _result_of(job)
     extension = result.media_type.removeprefix("image/")

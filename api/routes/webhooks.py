@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from api.answers.problems import problems
-from api.callers.identity import CallerDep
+from api.answers.error_docs import error_responses
+from api.callers.authentication import CallerDep
 from api.deps import ServicesDep
 from core.webhooks.webhook import WebhookEvent
 
@@ -28,7 +28,7 @@ class WebhookSecret(BaseModel):
     "/webhooks/secret",
     operation_id="get_webhook_secret",
     response_model=WebhookSecret,
-    responses=problems(503),
+    responses=error_responses(503),
 )
 def get_webhook_secret(
     services: ServicesDep, caller: CallerDep, response: Response

@@ -183,12 +183,12 @@ def test_without_redis_there_are_still_metrics(services: Services) -> None:
 def test_the_processes_of_one_host_count_together(tmp_path: Path, valkey_url: str) -> None:
     code = f"""
 import sys
-from api.metrics import Metrics
+from api.metrics import PrometheusMetrics
 from core.runtime.redis import connect
 from core.store.statistics import Census
 from core.store.workers import WorkerRegistry
 redis = connect({valkey_url!r}, patience=0)
-metrics = Metrics(Census(redis), WorkerRegistry(redis))
+metrics = PrometheusMetrics(Census(redis), WorkerRegistry(redis))
 metrics.answered({{"method": "GET"}}, 200, 0.1)
 sys.stdout.buffer.write(metrics.page()[0])
 """

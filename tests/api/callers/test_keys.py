@@ -10,7 +10,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from api.callers.identity import counted_address
+from api.callers.authentication import counted_address
 from api.deps import Services
 from core.jobs.job import new_job_id
 from core.store.api_keys import KeyRing, KeyStore

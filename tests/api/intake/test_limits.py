@@ -115,7 +115,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
         answer = b"".join(iter(lambda: line.recv(65536), b""))  # until it hangs up
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"upload_too_slow" in answer
-    assert b"at least 10000000 a second are expected after 2 seconds" in answer
+    assert b"expected at least 10000000 bytes a second after the first 2 seconds" in answer
     assert post(impatient).status_code == 202
 
 

@@ -103,7 +103,7 @@ export class Draft extends EventTarget {
   }
 
   /** What is wrong, by field: said before anything is sent. */
-  problems() {
+  error_responses() {
     const found = {};
     if (!this.content) found.content = "Choose a photograph.";
     if (!this.styles.length) found.style = "Choose one to five paintings, or take a sample.";

@@ -120,7 +120,7 @@ export class MakeView {
 
   /** Missing pictures are only missed once somebody has tried to send. */
   #showProblems() {
-    const found = this.draft.problems();
+    const found = this.draft.error_responses();
     if (!this.#tried) {
       if (!this.draft.content) delete found.content;
       if (!this.draft.styles.length) delete found.style;

@@ -45,8 +45,8 @@ _MEANINGS = {
     408: _Meaning(
         "`upload_too_slow`: the body comes too slowly.",
         "upload_too_slow",
-        "0 bytes of the body came in 30 seconds; at least 50000 a second are expected after 30 "
-        "seconds",
+        "0 bytes of the body arrived in 30 seconds; expected at least 10000 bytes a second after "
+        "the first 30 seconds",
     ),
     409: _Meaning(
         "`job_not_finished`: poll until `done` is true. `job_failed` or `job_canceled`: there "
@@ -63,7 +63,7 @@ _MEANINGS = {
     413: _Meaning(
         "`request_too_large`: the body is larger than this server takes.",
         "request_too_large",
-        "the body is larger than the 272695296 bytes allowed",
+        "the body is too large; at most 272695296 bytes are allowed",
     ),
     415: _Meaning(
         "`unsupported_media_type`: the body is no form.",
@@ -82,7 +82,7 @@ _MEANINGS = {
         "`too_many_requests`: more than you are allowed in a minute. `too_many_jobs`: too many of "
         "your jobs are unfinished.",
         "too_many_requests",
-        "more than the 6000 requests a minute that you are allowed",
+        "too many requests; the limit is 6000 requests a minute",
     ),
     500: _Meaning(
         "`internal_error`: something unexpected, which was logged.",
@@ -108,7 +108,7 @@ _RETRY_AFTER = {
 _CHALLENGE = {"description": "How to say who asks.", "schema": {"type": "string"}}
 
 
-def problems(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
+def error_responses(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
     """The documentation of a call's errors.
 
     Args:

@@ -1,0 +1,95 @@
+"""Authentication: the caller of a request, by API key or by address."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+
+from api.callers.rate_limits import count_request
+from api.deps import Services, services_of
+from core.errors import InvalidKey, KeyRequired
+from core.jobs.job import ANONYMOUS
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The sender of a request."""
+
+    #: The owner of the jobs that the caller creates: the name of its key, or ``anonymous``.
+    name: str
+    #: What limits count by: the name of the key, or the address of an anonymous caller.
+    counted_as: str
+    #: The limits of the caller's key; None: the limits in the settings.
+    requests_per_minute: int | None = None
+    max_jobs: int | None = None
+
+
+async def caller_of(request: Request) -> Caller:
+    """Return the caller of the request, and count the request.
+
+    Raises:
+        KeyRequired: the request has no API key, and the service requires one.
+        InvalidKey: the API key is unknown or revoked.
+        TooManyRequests: the caller exceeded its requests per minute.
+    """
+    services = services_of(request)
+    caller = await _authenticate(request, services)
+    await count_request(request, caller.counted_as, caller.requests_per_minute)
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(caller_of)]
+
+
+async def _authenticate(request: Request, services: Services) -> Caller:
+    keyring, api_keys = services.keyring, _api_keys(request)
+    if keyring.stale:
+        await run_in_threadpool(keyring.refresh)
+    if not api_keys:
+        if services.settings.wants_key(any_made=keyring.any_made, reached_at=_reached_at(request)):
+            raise KeyRequired
+        return Caller(name=ANONYMOUS, counted_as=address_of(request))
+    key = keyring.find(api_keys.pop()) if len(api_keys) == 1 else None
+    if key is None:
+        raise InvalidKey
+    return Caller(key.name, key.name, key.requests_per_minute, key.max_jobs)
+
+
+def _api_keys(request: Request) -> set[str]:
+    """Return the API keys in ``Authorization`` and ``X-API-Key``; two if they differ."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return {key for key in (bearer, request.headers.get("x-api-key")) if key}
+
+
+def _reached_at(request: Request) -> str:
+    """Return the server address of the connection, which may differ from the settings."""
+    server = request.scope.get("server")
+    return str(server[0]) if server and server[1] is not None else "localhost"
+
+
+def address_of(request: Request) -> str:
+    """Return the address by which an anonymous caller is counted."""
+    return counted_address(request.client.host if request.client else "")
+
+
+@lru_cache(maxsize=4096)
+def counted_address(address: str) -> str:
+    """Return an IPv4 address as it is, and the /64 network of an IPv6 address.
+
+    A client can choose the lower 64 bits of its IPv6 address freely.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "elsewhere"  # a proxy's header can contain any text
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False).network_address)
