@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from importlib.metadata import version
+from importlib import metadata
 from typing import Protocol
 
 from fastapi import FastAPI
@@ -18,15 +18,26 @@ from api.asgi.methods import HeadAndOptions
 from api.callers.rate_limits import RateLimiter
 from api.deps import Services
 from api.intake.examiner import Examiner
-from api.live.hub import Live
-from api.live.polling import Polls
+from api.live.hub import Hub
+from api.live.polls import PollMiddleware
 from api.metrics import PrometheusMetrics
 from api.metrics import router as metrics_router
 from api.openapi import describe
 from api.pages.assets import Assets
 from api.pages.page import page_route
 from api.pages.reference import reference_route
-from api.routes import about, events, health, jobs, listing, previews, removal, results, webhooks
+from api.routes import (
+    events,
+    health,
+    jobs,
+    links,
+    listing,
+    presets,
+    preview,
+    result,
+    version,
+    webhooks,
+)
 
 
 class Background(Protocol):
@@ -54,11 +65,11 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         yield
         for each in background:
             each.stop()
-        await live.close()
+        await hub.close()
         await rate_limiter.close()
 
     metrics = PrometheusMetrics(services.census, services.workers)
-    live = Live(services.settings.redis_url)
+    hub = Hub(services.settings.redis_url)
     rate_limiter = RateLimiter(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
@@ -66,19 +77,19 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         redoc_url=None,
         title="Easel",
         summary="Neural style transfer as a service.",
-        version=version("easel"),
+        version=metadata.version("easel"),
     )
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, limits=services.settings)
     app.add_middleware(HeadAndOptions, routes=app.router.routes)
-    app.add_middleware(Polls)
+    app.add_middleware(PollMiddleware)
     app.state.services = services
-    app.state.live = live
+    app.state.hub = hub
     app.state.rate_limiter = rate_limiter
     app.state.metrics = metrics
     app.state.examiner = Examiner(services)
     install_error_handlers(app)
-    for part in (listing, jobs, events, results, previews, removal, webhooks, about):
+    for part in (listing, jobs, events, result, preview, links, webhooks, presets, version):
         app.include_router(part.router)
     app.include_router(health.router)
     app.include_router(metrics_router)

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.deps import Services
-from api.webhooks.courier import Courier
+from api.webhooks.dispatcher import Dispatcher
 from core.blobs.blobs import open_blobs
 from core.pictures.sandbox import Bounds, Sandbox
 from core.queue.app import JobQueue, WebhookQueue, make_celery
@@ -74,6 +74,6 @@ def build() -> FastAPI:
             sandbox,
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),
             Ticker("cleaner", _ASK_SECONDS, cleaner.sweep_if_due),
-            Courier(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery)),
+            Dispatcher(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery)),
         ],
     )

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from api.answers.schemas import Problem
 from api.asgi.headers import REQUEST_ID
 from api.examples import EXAMPLES
-from api.routes.webhooks import described_webhooks
+from api.routes.webhooks import webhook_operations
 
 _TAGS = [
     {"name": "jobs", "description": "Post a job, follow it, call it off, remove it."},
@@ -142,7 +142,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     for operations in schema["paths"].values():
         for operation in operations.values():
             _complete(operation)
-    schema["webhooks"] = described_webhooks()
+    schema["webhooks"] = webhook_operations()
     for name, example in EXAMPLES.items():
         components[name]["example"] = example
     return schema

@@ -17,5 +17,5 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop."""
         assert isinstance(self.config.app, FastAPI)
-        self.config.app.state.live.broadcast.close()
+        self.config.app.state.hub.broadcast.close()
         await super().shutdown(sockets)

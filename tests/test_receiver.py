@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from redis import Redis
 
-from api.webhooks.delivery import Messenger
+from api.webhooks.client import WebhookClient
 from core.jobs.job import Inputs, Picture
 from core.params import StyleParams
 from core.settings.model import Settings
@@ -42,14 +42,14 @@ def test_the_receiver_of_the_documentation_checks_what_it_gets(
         job = store.claim(posted.id)
         assert job is not None
         settings = Settings(webhook_allowed_networks="127.0.0.1")
-        messenger = Messenger(
+        client = WebhookClient(
             AddressGuard(settings.webhook_allowed_networks),
             secrets,
             httpx.create_ssl_context(),
             settings.webhook_timeout,
         )
         for _ in range(2):
-            assert messenger.attempt(job, WebhookEvent.STARTED).status == 204
+            assert client.attempt(job, WebhookEvent.STARTED).status == 204
     finally:
         server.should_exit = True
         thread.join()

@@ -19,7 +19,7 @@ from core.store.records import preview_key
 _CONNECTIONS = 8
 
 
-class Live:
+class Hub:
     """The event loop's side of Redis. It connects when it is first asked.
 
     Args:
@@ -44,29 +44,29 @@ class Live:
         await self._bytes.aclose()
 
 
-def live_of(request: Request) -> Live:
+def hub_of(request: Request) -> Hub:
     """The one of the process that answers."""
-    return cast(Live, request.app.state.live)
+    return cast(Hub, request.app.state.hub)
 
 
-async def _live(request: Request) -> Live:
-    return live_of(request)
+async def _hub(request: Request) -> Hub:
+    return hub_of(request)
 
 
-LiveDep = Annotated[Live, Depends(_live)]
+HubDep = Annotated[Hub, Depends(_hub)]
 
 
 async def own_snapshot(job_id: str, request: Request) -> Snapshot:
     """The job of that id as it is now, if it is the caller's."""
     # Calls what could be dependencies of its own: each costs as much as reading the job.
     # The job is on its way while the request is counted.
-    reading = live_of(request).reader.ask(job_id)
+    reading = hub_of(request).reader.ask(job_id)
     caller = await caller_of(request)
     return owned(await asyncio.shield(reading), caller)
 
 
-async def _shown_snapshot(job_id: str, live: LiveDep, viewer: ViewerDep) -> Snapshot:
-    snapshot = await live.reader.get(job_id)
+async def _shown_snapshot(job_id: str, hub: HubDep, viewer: ViewerDep) -> Snapshot:
+    snapshot = await hub.reader.get(job_id)
     return snapshot if viewer is None else owned(snapshot, viewer)
 
 

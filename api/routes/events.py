@@ -16,7 +16,7 @@ from fastapi.sse import format_sse_event
 from api.answers.documents import Snapshot, job_document
 from api.answers.error_docs import error_responses
 from api.live.broadcast import Listener
-from api.live.hub import Live, LiveDep, ShownSnapshotDep
+from api.live.hub import Hub, HubDep, ShownSnapshotDep
 from core.errors import JobNotFound, ServiceUnavailable
 from core.jobs.events import BEGINNING, FINAL, GONE, Event, order_of
 
@@ -68,7 +68,7 @@ _EVENT = {
 )
 async def job_events(
     snapshot: ShownSnapshotDep,
-    live: LiveDep,
+    hub: HubDep,
     last_event_id: Annotated[
         str | None, Header(description="The id of the last event seen; those after it follow.")
     ] = None,
@@ -82,7 +82,7 @@ async def job_events(
     if snapshot.done and after and order_of(after) >= order_of(snapshot.event):
         return Response(status_code=204)  # which makes an EventSource stop
     return StreamingResponse(
-        _stream(snapshot, live, after or BEGINNING),
+        _stream(snapshot, hub, after or BEGINNING),
         headers=_HEADERS,
         media_type="text/event-stream",
     )
@@ -94,12 +94,12 @@ def _is_event(text: str) -> bool:
     return found is not None and max(int(found[1]), int(found[2])) < 2**64
 
 
-async def _stream(snapshot: Snapshot, live: Live, after: str) -> AsyncIterator[bytes]:
+async def _stream(snapshot: Snapshot, hub: Hub, after: str) -> AsyncIterator[bytes]:
     yield _PING  # the client is told at once that it is connected
-    with live.broadcast.listen(snapshot.id, after) as listener:
-        for event in await _missed(snapshot, live, after):
+    with hub.broadcast.listen(snapshot.id, after) as listener:
+        for event in await _missed(snapshot, hub, after):
             listener.tell(event)
-        async for said in _story(_Client(snapshot, live), listener):
+        async for said in _story(_Client(snapshot, hub), listener):
             yield said
 
 
@@ -122,9 +122,9 @@ async def _story(client: _Client, listener: Listener) -> AsyncIterator[bytes]:
 class _Client:
     """What the client of one stream was told, and when."""
 
-    def __init__(self, snapshot: Snapshot, live: Live) -> None:
+    def __init__(self, snapshot: Snapshot, hub: Hub) -> None:
         self._snapshot = snapshot
-        self._live = live
+        self._hub = hub
         self._place = snapshot.position
         self._told_at = time.monotonic()
 
@@ -137,12 +137,12 @@ class _Client:
         """An event, with the Job as it was then."""
         self._place, self._told_at = _position(event), time.monotonic()
         params = self._snapshot.record["params"]
-        return _written(event, self._snapshot.id, params, self._live.reader.start_of(self._place))
+        return _written(event, self._snapshot.id, params, self._hub.reader.start_of(self._place))
 
     async def look(self) -> bytes | None:
         """What is to be said where there was no event; None if the job is gone."""
         try:
-            now = await self._live.reader.get(self._snapshot.id)
+            now = await self._hub.reader.get(self._snapshot.id)
         except JobNotFound:
             return None
         except ServiceUnavailable:
@@ -160,16 +160,16 @@ class _Client:
         return _PING
 
 
-async def _missed(snapshot: Snapshot, live: Live, after: str) -> list[Event]:
+async def _missed(snapshot: Snapshot, hub: Hub, after: str) -> list[Event]:
     """The events since then; failing those, one that tells how the job is now.
 
     While Redis is away there are none: the listener hears of them later.
     """
     try:
-        await live.broadcast.ready()
-        events = await live.broadcast.backlog(snapshot.id, after)
+        await hub.broadcast.ready()
+        events = await hub.broadcast.backlog(snapshot.id, after)
         if not events:
-            snapshot = await live.reader.get(snapshot.id)
+            snapshot = await hub.reader.get(snapshot.id)
     except (ServiceUnavailable, JobNotFound):
         # Of a job that has ended the listener will hear nothing more.
         return [_present(snapshot)] if snapshot.done else []

@@ -14,13 +14,14 @@ from api.answers.documents import Snapshot, snapshot_of
 from api.answers.error_docs import error_responses
 from api.answers.schemas import JobView
 from api.asgi.headers import request_id_of
+from api.callers.visibility import JobDep
 from api.deps import ServicesDep
 from api.intake.admission import AdmissionDep, KeyDep
 from api.intake.estimates import Estimate, estimate
 from api.intake.form import SubmissionDep, form_schema
 from api.intake.submission import accept
-from api.live.hub import Live, LiveDep, SnapshotDep, live_of
-from api.live.waiting import LONGEST_WAIT, job_response, preferred_wait, wait_until
+from api.live.hub import Hub, HubDep, SnapshotDep, hub_of
+from api.live.polls import LONGEST_WAIT, job_response, preferred_wait, wait_until
 from core.errors import JobNotFound, ServiceUnavailable
 from core.jobs.job import Job
 
@@ -48,7 +49,7 @@ async def create_job(
     key: KeyDep,
     submission: SubmissionDep,
     services: ServicesDep,
-    live: LiveDep,
+    hub: HubDep,
     request: Request,
     prefer: Annotated[
         str | None, Header(description="`wait=n`: answer when the job has ended, or in n seconds.")
@@ -60,14 +61,14 @@ async def create_job(
     """
     if submission.validate_only:
         admission.check_memory(submission.params, submission.pixels)
-        forecast = await live.reader.forecast()
+        forecast = await hub.reader.forecast()
         found = await run_in_threadpool(estimate, submission, admission, forecast, services)
         return JSONResponse(found.model_dump(mode="json"))
     job, replayed = await run_in_threadpool(
         accept, submission, admission, key, services, request_id_of(request)
     )
     seconds = preferred_wait(prefer)
-    snapshot = await _accepted(job, live, seconds or 0)
+    snapshot = await _accepted(job, hub, seconds or 0)
     response = job_response(snapshot, request, status=200 if seconds and snapshot.done else 202)
     response.headers["Location"] = f"/jobs/{job.id}"
     if replayed:
@@ -77,14 +78,14 @@ async def create_job(
     return response
 
 
-async def _accepted(job: Job, live: Live, seconds: int) -> Snapshot:
+async def _accepted(job: Job, hub: Hub, seconds: int) -> Snapshot:
     """The job as it is now, or when it has ended. It is accepted, whatever happens here."""
     snapshot = snapshot_of(job)
     try:
-        snapshot = await live.reader.get(job.id)
+        snapshot = await hub.reader.get(job.id)
         if seconds:
             snapshot = await wait_until(
-                lambda now: now.done, snapshot, live, seconds, only_final=True
+                lambda now: now.done, snapshot, hub, seconds, only_final=True
             )
     except (ServiceUnavailable, JobNotFound) as error:
         _logger.warning("accepted job not read", extra={"job_id": job.id, "reason": str(error)})
@@ -123,7 +124,7 @@ async def get_job(
 
         if not enough(snapshot):
             snapshot = await wait_until(
-                enough, snapshot, live_of(request), wait, only_final=not changing
+                enough, snapshot, hub_of(request), wait, only_final=not changing
             )
     return job_response(snapshot, request, conditional=True)
 
@@ -135,11 +136,27 @@ async def get_job(
     responses=error_responses(404, 503),
 )
 async def cancel_job(
-    snapshot: SnapshotDep, services: ServicesDep, live: LiveDep, request: Request
+    snapshot: SnapshotDep, services: ServicesDep, hub: HubDep, request: Request
 ) -> Response:
     """Call a job off: at once while it is queued, at its next step while it runs.
 
     A job that has ended is answered as it is. One that has not ends `canceled`.
     """
     await run_in_threadpool(services.store.cancel, snapshot.id)
-    return job_response(await live.reader.get(snapshot.id), request)
+    return job_response(await hub.reader.get(snapshot.id), request)
+
+
+@router.delete(
+    "/jobs/{job_id}",
+    status_code=204,
+    operation_id="delete_job",
+    responses=error_responses(404, 503),
+)
+def delete_job(job: JobDep, services: ServicesDep) -> None:
+    """Remove a job, its pictures and its result; it is called off first if it has not ended.
+
+    A picture that another job needs as well stays for that one.
+    """
+    digests = services.store.delete(job.id)
+    services.store.holds.release(services.blobs, digests)
+    _logger.info("job deleted", extra={"job_id": job.id, "status": job.status.value})

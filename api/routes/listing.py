@@ -16,7 +16,7 @@ from api.answers.error_docs import error_responses
 from api.answers.schemas import JobView
 from api.callers.authentication import CallerDep
 from api.deps import ServicesDep
-from api.live.hub import LiveDep
+from api.live.hub import HubDep
 from core.jobs.job import JobStatus
 from core.store.listing import MAX_PAGE
 from core.store.records import reading
@@ -42,7 +42,7 @@ class JobPage(BaseModel):
 async def list_jobs(
     caller: CallerDep,
     services: ServicesDep,
-    live: LiveDep,
+    hub: HubDep,
     status: Annotated[
         list[JobStatus] | None,
         Query(description="Only jobs in this state; give it several times for several states."),
@@ -66,9 +66,9 @@ async def list_jobs(
         behind=cursor,
     )
     if any(place is not None for _, place in page.jobs):
-        await live.reader.forecast()
+        await hub.reader.forecast()
     items = ",".join(
-        _document(record, place, live.reader.start_of(place)) for record, place in page.jobs
+        _document(record, place, hub.reader.start_of(place)) for record, place in page.jobs
     )
     next_cursor = json.dumps(page.jobs[-1][0]["id"] if page.more else None)
     return Response(

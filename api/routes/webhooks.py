@@ -45,7 +45,7 @@ _HEADERS = {
 }
 
 
-def described_webhooks() -> dict[str, Any]:
+def webhook_operations() -> dict[str, Any]:
     """What is posted to a ``webhook_url``, as OpenAPI describes it."""
     return {event.value: {"post": _described(event)} for event in WebhookEvent}
 

@@ -1,27 +1,16 @@
-"""The process that sends webhooks: ``python -m api.webhooks.sender``.
-
-It has a queue of its own and runs beside the api, so that a receiver that is slow or
-away costs no worker a moment. The api starts one when there is something to send.
-"""
+"""Sends a webhook: one attempt of a delivery, and the decision whether it is retried."""
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
-from typing import Any
 
 import httpx
-from celery import Celery
-from celery.platforms import set_pdeathsig
-from celery.signals import setup_logging
 
-from api.webhooks.delivery import Messenger
+from api.webhooks.client import WebhookClient
 from core.jobs.schema import SCHEMA_VERSION, NewerRecord
-from core.queue.app import WEBHOOK_QUEUES, WEBHOOK_TASK, make_celery
-from core.runtime.logs import configure_logging, log_context
+from core.runtime.logs import log_context
 from core.runtime.redis import connect
-from core.runtime.tracing import job_span, start_tracing
+from core.runtime.tracing import job_span
 from core.settings.model import Settings
 from core.store.outbox import Outbox, Taken
 from core.store.signing import WebhookSecrets
@@ -31,9 +20,6 @@ from core.webhooks.retries import judge
 from core.webhooks.webhook import parse_url
 
 _logger = logging.getLogger(__name__)
-
-#: How many receivers are told at a time.
-_CONCURRENCY = 16
 
 #: How long the name of a receiver may take to resolve.
 _RESOLVE_SECONDS = 5.0
@@ -53,7 +39,7 @@ class Sender:
         redis = connect(settings.redis_url, patience=_PATIENCE)
         self._delays = settings.webhook_retries
         self._outbox = Outbox(redis, settings.webhook_timeout)
-        self._messenger = Messenger(
+        self._messenger = WebhookClient(
             AddressGuard(settings.webhook_allowed_networks, TimedResolver(_RESOLVE_SECONDS)),
             WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             httpx.create_ssl_context(),
@@ -98,52 +84,3 @@ class Sender:
                     "state": verdict.state.value,
                 },
             )
-
-
-def build(settings: Settings) -> Celery:
-    """The Celery application of the sender."""
-    celery = make_celery(
-        settings.redis_url,
-        queues=WEBHOOK_QUEUES,
-        redelivery_seconds=settings.redelivery_seconds,
-    )
-    sender = Sender(settings)
-
-    @celery.task(name=WEBHOOK_TASK)
-    def send(delivery: str, stamp: str) -> None:
-        sender.send(Taken(delivery, stamp))
-
-    return celery
-
-
-def _keep_logging(**_: Any) -> None:
-    """Something listens to the signal, so Celery sets up no logging of its own."""
-
-
-def _end_with(parent: int) -> None:
-    """Should the parent be killed, let the kernel end this process (Linux)."""
-    set_pdeathsig("SIGTERM")
-    if os.getppid() != parent:
-        sys.exit()
-
-
-def main() -> None:
-    """Run the sender. With the id of its parent as an argument, it ends with that."""
-    for parent in sys.argv[1:]:
-        _end_with(int(parent))
-    settings = Settings()
-    configure_logging(settings.log_level, part="webhooks")
-    start_tracing("webhooks")
-    setup_logging.connect(_keep_logging)
-    build(settings).worker_main(
-        [
-            *("--quiet", "worker"),
-            *("--pool", "threads", "--concurrency", str(_CONCURRENCY)),
-            *("--hostname", f"webhooks-{os.getpid()}@%h"),
-            *("--without-mingle", "--without-gossip"),
-        ]
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -75,7 +75,7 @@ class Outbox:
         self._take = script(redis, "lib/newer", "outbox/take")
         self._begin = script(redis, "lib/newer", "outbox/begin")
         self._settle = script(redis, "outbox/settle")
-        self._bystander = Bystander("courier")
+        self._bystander = Bystander("webhook dispatcher")
 
     @needs_redis
     def take(self) -> list[Taken]:

@@ -1,7 +1,7 @@
 """Which addresses Easel sends to: the public ones, and those that a deployment allows.
 
 A name is resolved once; every address that it has must pass; and the connection goes
-to one of the addresses that passed (``api.webhooks.pinned``). So there is no moment at which a
+to one of the addresses that passed (``api.webhooks.pinning``). So there is no moment at which a
 name could begin to mean another machine.
 """
 

@@ -16,9 +16,9 @@ from api.answers.schemas import JobView, Problem
 from api.deps import Services
 from api.examples import EXAMPLES
 from api.intake.estimates import Estimate
-from api.routes.about import Version
+from api.routes.links import SignedLinks
 from api.routes.listing import JobPage
-from api.routes.results import SignedLinks
+from api.routes.version import Version
 from core.errors import JobNotFound
 from core.jobs.job import JobStatus
 from core.runtime.ticker import Ticker

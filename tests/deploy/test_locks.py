@@ -44,7 +44,13 @@ for module in sys.argv[2:]:
     [
         (
             "api",
-            ("api.main", "api.webhooks.sender", "api.metrics", "core.queue.transport", "cli.main"),
+            (
+                "api.main",
+                "api.webhooks.__main__",
+                "api.metrics",
+                "core.queue.transport",
+                "cli.main",
+            ),
         ),
         ("worker", ("worker.main", "worker.tasks", "core.queue.transport", "worker.process")),
     ],

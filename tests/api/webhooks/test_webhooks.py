@@ -16,7 +16,7 @@ from redis import Redis
 from standardwebhooks import Webhook as Verifier
 
 from api.deps import Services
-from api.webhooks.courier import Courier
+from api.webhooks.dispatcher import Dispatcher
 from core.jobs.job import Job, Metrics, Picture
 from core.queue.app import WebhookQueue, make_celery
 from core.settings.model import Settings
@@ -98,13 +98,13 @@ def quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def courier(quick: Settings, redis: Redis) -> Iterator[Callable[[], Courier]]:
+def dispatcher(quick: Settings, redis: Redis) -> Iterator[Callable[[], Dispatcher]]:
     """Starts couriers, as an api has one."""
     started = []
 
-    def start() -> Courier:
+    def start() -> Dispatcher:
         queue = WebhookQueue(make_celery(quick.redis_url))
-        started.append(Courier(Outbox(redis, quick.webhook_timeout), queue))
+        started.append(Dispatcher(Outbox(redis, quick.webhook_timeout), queue))
         started[-1].start()
         return started[-1]
 
@@ -145,11 +145,11 @@ def settled(client: httpx.Client, job: Job) -> list[dict[str, Any]]:
 
 
 def test_a_job_is_told_of_by_a_process_of_its_own(
-    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+    local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
     with Receiver(503) as receiver:
         job = started(local, store, receiver.url())
-        courier()
+        dispatcher()
         first, again = receiver.next(), receiver.next()
         assert first.headers["webhook-id"] == again.headers["webhook-id"] == f"{job.id}-started"
         assert first.body == again.body
@@ -166,11 +166,11 @@ def test_a_job_is_told_of_by_a_process_of_its_own(
 
 
 def test_what_nobody_takes_is_given_up_in_the_end(
-    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+    local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
     with Receiver(500, 404, 302) as receiver:
         job = started(local, store, receiver.url())
-        courier()
+        dispatcher()
         (delivery,) = settled(local, job)
         assert receiver.received.qsize() == 3
     assert (delivery["state"], delivery["attempts"]) == ("failed", 3)
@@ -179,11 +179,11 @@ def test_what_nobody_takes_is_given_up_in_the_end(
 
 
 def test_a_receiver_that_is_gone_is_left_alone(
-    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+    local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
     with Receiver(410) as receiver:
         job = started(local, store, receiver.url())
-        courier()
+        dispatcher()
         (delivery,) = settled(local, job)
         succeed(store, job)
         other = started(local, store, receiver.url())  # the next job may still ask for it
@@ -194,20 +194,18 @@ def test_a_receiver_that_is_gone_is_left_alone(
 
 
 def test_nothing_is_lost_with_the_sender(
-    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+    local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
     def kill_the_sender(_: BaseHTTPRequestHandler) -> None:
         (sender,) = (
-            child
-            for child in psutil.Process().children()
-            if "api.webhooks.sender" in child.cmdline()
+            child for child in psutil.Process().children() if "api.webhooks" in child.cmdline()
         )
         sender.send_signal(signal.SIGKILL)
 
     with Receiver(kill_the_sender) as receiver:
         job = started(local, store, receiver.url())
         succeed(store, job)  # ends before there is a sender at all
-        courier()
+        dispatcher()
         ids = [receiver.next().headers["webhook-id"] for _ in range(3)]
         deliveries = settled(local, job)
     assert set(ids) == {f"{job.id}-started", f"{job.id}-succeeded"}
@@ -215,16 +213,14 @@ def test_nothing_is_lost_with_the_sender(
 
 
 def test_a_sender_ends_with_its_api(
-    local: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+    local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
     with Receiver() as receiver:
         started(local, store, receiver.url())
-        one = courier()
+        one = dispatcher()
         receiver.next()
         senders = [
-            child
-            for child in psutil.Process().children()
-            if "api.webhooks.sender" in child.cmdline()
+            child for child in psutil.Process().children() if "api.webhooks" in child.cmdline()
         ]
         assert len(senders) == 1
         one.stop()
@@ -233,9 +229,7 @@ def test_a_sender_ends_with_its_api(
 
 
 def test_without_webhooks_no_sender_is_started(
-    client: httpx.Client, store: JobStore, courier: Callable[[], Courier]
+    client: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
-    courier().stop()  # its first turn is over
-    assert not [
-        child for child in psutil.Process().children() if "api.webhooks.sender" in child.cmdline()
-    ]
+    dispatcher().stop()  # its first turn is over
+    assert not [child for child in psutil.Process().children() if "api.webhooks" in child.cmdline()]

@@ -167,7 +167,7 @@ def test_webhooks_of_newer_jobs_are_left_to_newer_senders(
         patient.begin(first, most_attempts=3)
     assert record(redis, newer) == before
     assert redis.zscore("easel:webhooks:due", first.id) == due
-    assert told(caplog) == [("courier", NEWER)]
+    assert told(caplog) == [("webhook dispatcher", NEWER)]
 
 
 def test_many_newer_webhooks_do_not_hide_an_older_one(store: JobStore, redis: Redis) -> None:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import httpcore
 
 from api.answers.documents import snapshot_of
-from api.webhooks.pinned import Deadline, PinnedBackend
+from api.webhooks.pinning import Deadline, PinnedBackend
 from core.errors import AddressRefused, NameNotResolved
 from core.jobs.job import Job, JobStatus
 from core.store.signing import WebhookSecrets, sign
@@ -65,7 +65,7 @@ def body_of(job: Job, event: WebhookEvent, server: str = "") -> str:
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
 
 
-class Messenger:
+class WebhookClient:
     """Posts events to receivers.
 
     Args:

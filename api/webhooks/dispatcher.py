@@ -21,7 +21,7 @@ _SECONDS = 0.5
 _GRACE_SECONDS = 5.0
 
 
-class Courier:
+class Dispatcher:
     """One in every api process; together they see to all deliveries.
 
     Args:
@@ -33,7 +33,7 @@ class Courier:
         self._outbox = outbox
         self._queue = queue
         self._sender: subprocess.Popen[bytes] | None = None
-        self._ticker = Ticker("courier", _SECONDS, self._turn)
+        self._ticker = Ticker("webhook dispatcher", _SECONDS, self._turn)
 
     def start(self) -> None:
         """Begin to look for deliveries."""
@@ -63,6 +63,6 @@ class Courier:
             if status is None:
                 return
             _logger.warning("sender of webhooks died; restarting", extra={"status": status})
-        command = [sys.executable, "-m", "api.webhooks.sender", str(os.getpid())]
+        command = [sys.executable, "-m", "api.webhooks", str(os.getpid())]
         self._sender = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         _logger.info("sender of webhooks started", extra={"child_pid": self._sender.pid})

@@ -18,7 +18,7 @@ from redis import Redis
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from api.webhooks.delivery import Messenger, body_of
+from api.webhooks.client import WebhookClient, body_of
 from core.errors import InvalidSetting
 from core.jobs.job import Inputs, Job, Metrics, Picture
 from core.params import StyleParams
@@ -61,7 +61,7 @@ def loopback(host: str) -> list[str]:
     return ["127.0.0.1"]
 
 
-def messenger(
+def client_of(
     redis: Redis,
     *,
     resolver: Resolver = loopback,
@@ -69,19 +69,19 @@ def messenger(
     timeout: timedelta = LATE,
     tls: ssl.SSLContext | None = None,
     secret: str = "",
-) -> Messenger:
+) -> WebhookClient:
     guard = AddressGuard(allowed, resolver=resolver)
     secrets = WebhookSecrets(redis, secret)
-    return Messenger(guard, secrets, tls or httpx.create_ssl_context(), timeout)
+    return WebhookClient(guard, secrets, tls or httpx.create_ssl_context(), timeout)
 
 
-def tell(sender: Messenger, job: Job, url: str) -> Attempt:
+def tell(sender: WebhookClient, job: Job, url: str) -> Attempt:
     return sender.attempt(sent_to(job, url), WebhookEvent.SUCCEEDED)
 
 
 def test_the_receiver_gets_the_job_and_can_check_who_sent_it(redis: Redis, job: Job) -> None:
     with Receiver() as receiver:
-        assert tell(messenger(redis), job, receiver.url("hooks.example")) == Attempt(status=204)
+        assert tell(client_of(redis), job, receiver.url("hooks.example")) == Attempt(status=204)
         got = receiver.next()
     (secret,) = WebhookSecrets(redis).of(job.owner)
     Verifier(secret).verify(got.body, got.headers)
@@ -108,7 +108,7 @@ def test_links_lead_to_the_public_address_where_there_is_one(job: Job) -> None:
 
 def test_both_secrets_sign_while_one_takes_over_from_the_other(redis: Redis, job: Job) -> None:
     with Receiver() as receiver:
-        tell(messenger(redis, secret=f"{NEW} {OLD}"), job, receiver.url())
+        tell(client_of(redis, secret=f"{NEW} {OLD}"), job, receiver.url())
         got = receiver.next()
     for secret in (NEW, OLD):
         Verifier(secret).verify(got.body, got.headers)
@@ -152,7 +152,7 @@ def test_a_2xx_is_success_and_a_redirect_is_not(redis: Redis, job: Job, status: 
         handler.end_headers()
 
     with Receiver() as elsewhere, Receiver(answer) as receiver:
-        attempt = tell(messenger(redis), job, receiver.url())
+        attempt = tell(client_of(redis), job, receiver.url())
         assert (attempt.status, attempt.delivered) == (status, status < 300)
         assert elsewhere.received.empty()
 
@@ -164,14 +164,14 @@ def test_what_a_busy_receiver_asks_for_is_heard(redis: Redis, job: Job) -> None:
         handler.end_headers()
 
     with Receiver(busy) as receiver:
-        attempt = tell(messenger(redis), job, receiver.url())
+        attempt = tell(client_of(redis), job, receiver.url())
     assert attempt == Attempt(429, "http_status", timedelta(seconds=77))
 
 
 def test_an_address_that_is_not_allowed_is_never_connected_to(redis: Redis, job: Job) -> None:
     with RawReceiver(lambda: [b"HTTP/1.1 204 No Content\r\n\r\n"]) as receiver:
         for url in (f"http://127.0.0.1:{receiver.port}/", f"http://h.example:{receiver.port}/"):
-            attempt = tell(messenger(redis, allowed=()), job, url)
+            attempt = tell(client_of(redis, allowed=()), job, url)
             assert attempt == Attempt(error="address_refused")
         assert receiver.connections == 0
 
@@ -189,7 +189,7 @@ def test_a_name_that_changes_between_check_and_connection_changes_nothing(
 
     only = (ipaddress.ip_network("127.0.0.1/32"),)
     with Receiver() as receiver:
-        sender = messenger(redis, resolver=rebinding, allowed=only)
+        sender = client_of(redis, resolver=rebinding, allowed=only)
         assert tell(sender, job, receiver.url("h.example")).delivered
         assert asked == ["h.example"], "resolved once, and connected to what was checked"
         assert receiver.received.qsize() == 1
@@ -200,7 +200,7 @@ def test_a_name_that_changes_between_check_and_connection_changes_nothing(
 
 def test_the_next_address_is_tried_when_one_does_not_answer(redis: Redis, job: Job) -> None:
     with Receiver() as receiver:
-        sender = messenger(redis, resolver=lambda _: ["127.0.0.9", "127.0.0.1"])
+        sender = client_of(redis, resolver=lambda _: ["127.0.0.9", "127.0.0.1"])
         assert tell(sender, job, receiver.url("h.example")).delivered
 
 
@@ -210,7 +210,7 @@ def test_a_proxy_of_the_environment_is_not_asked(
     with Receiver() as proxy, Receiver() as receiver:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url())
-        assert tell(messenger(redis), job, receiver.url("h.example")).delivered
+        assert tell(client_of(redis), job, receiver.url("h.example")).delivered
         assert proxy.received.empty()
 
 
@@ -223,12 +223,12 @@ def test_tls_is_checked_against_the_name_and_not_the_address(redis: Redis, job: 
     authority.issue_cert("hooks.example").configure_cert(server)
     authority.configure_trust(client)
     with Receiver(tls=server) as receiver:
-        trusting = messenger(redis, tls=client)
+        trusting = client_of(redis, tls=client)
         assert tell(trusting, job, receiver.url("hooks.example", "https")).delivered
         for sender, host in (
             (trusting, "other.example"),
             (trusting, "127.0.0.1"),
-            (messenger(redis), "hooks.example"),
+            (client_of(redis), "hooks.example"),
         ):
             attempt = tell(sender, job, receiver.url(host, "https"))
             assert attempt == Attempt(error="tls")
@@ -269,7 +269,7 @@ def test_an_answer_that_is_huge_slow_or_none_is_bounded(
 ) -> None:
     with RawReceiver(pieces) as receiver:  # type: ignore[arg-type]
         url = f"http://127.0.0.1:{receiver.port}/"
-        assert tell(messenger(redis, timeout=timeout), job, url) == expected
+        assert tell(client_of(redis, timeout=timeout), job, url) == expected
 
 
 def test_a_receiver_that_never_answers_is_given_up(redis: Redis, job: Job) -> None:
@@ -277,7 +277,7 @@ def test_a_receiver_that_never_answers_is_given_up(redis: Redis, job: Job) -> No
         handler.rfile.read()  # until the sender hangs up
 
     with Receiver(wait) as receiver:
-        attempt = tell(messenger(redis, timeout=SOON), job, receiver.url())
+        attempt = tell(client_of(redis, timeout=SOON), job, receiver.url())
         assert attempt == Attempt(error="timeout")
 
 
@@ -287,6 +287,6 @@ def test_nobody_there_and_no_such_name_are_told_apart(redis: Redis, job: Job) ->
 
     with Receiver() as receiver:
         gone = receiver.url()
-    assert tell(messenger(redis), job, gone) == Attempt(error="unreachable")
-    unknown = messenger(redis, resolver=away)
+    assert tell(client_of(redis), job, gone) == Attempt(error="unreachable")
+    unknown = client_of(redis, resolver=away)
     assert tell(unknown, job, "http://h.example/") == Attempt(error="name_not_known")

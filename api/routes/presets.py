@@ -1,8 +1,7 @@
-"""What can be asked for, and what answers."""
+"""The presets, the limits of the server, and every parameter with its bounds."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,7 +11,7 @@ from api.answers.error_docs import error_responses
 from api.callers.authentication import CallerDep
 from api.deps import ServicesDep
 from core.params import StyleParams
-from core.params.choices import Network, PictureFormat, Preset
+from core.params.choices import PictureFormat, Preset
 from core.params.sizes import MIN_SIZE
 from core.pictures.decode import ACCEPTED_FORMATS
 from core.pictures.inputs import MAX_STYLES
@@ -60,15 +59,6 @@ class Offer(BaseModel):
     )
 
 
-class Version(BaseModel):
-    """What answers."""
-
-    version: str = Field(description="Of Easel.")
-    networks: list[Network] = Field(description="Which can be asked for.")
-    devices: list[str] = Field(description="What the workers that are alive compute on.")
-    workers: int = Field(description="How many are alive.")
-
-
 @router.get("/presets", operation_id="list_presets", responses=error_responses(503))
 def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: ARG001 - counted
     """The presets, the limits, and every parameter with its bounds."""
@@ -89,18 +79,6 @@ def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: AR
             result_formats=list(PictureFormat),
         ),
         parameters=_parameters(),
-    )
-
-
-@router.get("/version", operation_id="get_version", responses=error_responses(503))
-def get_version(caller: CallerDep, services: ServicesDep) -> Version:  # noqa: ARG001 - counted
-    """The version of Easel, and what its workers compute with."""
-    workers = services.workers.live()
-    return Version(
-        version=version("easel"),
-        networks=list(Network),
-        devices=sorted({worker.device for worker in workers}),
-        workers=len(workers),
     )
 
 

@@ -11,7 +11,7 @@ from api.answers.conditional import etag_matches, not_modified
 from api.answers.documents import Snapshot
 from api.answers.error_docs import error_responses
 from api.deps import Services, ServicesDep
-from api.live.hub import Live, LiveDep, ShownSnapshotDep
+from api.live.hub import Hub, HubDep, ShownSnapshotDep
 from core.errors import BlobCorrupt, BlobNotFound, ResultExpired
 from core.store.previews import NoPreviewYet
 
@@ -41,13 +41,13 @@ router = APIRouter(tags=["pictures"])
 async def get_preview(
     snapshot: ShownSnapshotDep,
     services: ServicesDep,
-    live: LiveDep,
+    hub: HubDep,
     request: Request,
 ) -> Response:
     """The newest preview of the picture; once the job has succeeded, of the finished one."""
-    answer = await _newest(snapshot, services, live, request)
+    answer = await _newest(snapshot, services, hub, request)
     if answer is None:  # it may have just ended, and have another one now
-        answer = await _newest(await live.reader.get(snapshot.id), services, live, request)
+        answer = await _newest(await hub.reader.get(snapshot.id), services, hub, request)
     if answer is None:
         raise NoPreviewYet(
             f"the last preview of job {snapshot.id} was removed, and no worker goes on with it "
@@ -57,7 +57,7 @@ async def get_preview(
 
 
 async def _newest(
-    snapshot: Snapshot, services: Services, live: Live, request: Request
+    snapshot: Snapshot, services: Services, hub: Hub, request: Request
 ) -> Response | None:
     """The answer; None if the preview has gone although the job has not ended."""
     version = int(snapshot.record.get("preview_version", "0"))
@@ -68,7 +68,7 @@ async def _newest(
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if etag_matches(request, tag):
         return not_modified(headers)
-    data = await (live.preview(snapshot.id) if finished is None else _kept(finished, services))
+    data = await (hub.preview(snapshot.id) if finished is None else _kept(finished, services))
     if data is None and not snapshot.done:
         return None
     if data is None:

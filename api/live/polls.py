@@ -1,4 +1,9 @@
-"""Answers with a job, at once or when it has come further."""
+"""Polls of a job: one answered at once, and one that waits until the job has changed.
+
+``GET /jobs/{id}`` without a query is most of the traffic of a busy API. Its fast path,
+:class:`PollMiddleware`, gives the same response as :func:`api.routes.jobs.get_job`, which
+OpenAPI describes, without routing, dependency injection and validation.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from fastapi import Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answers.conditional import etag_matches, not_modified
 from api.answers.documents import Snapshot
-from api.live.hub import Live
+from api.answers.errors import easel_problem
+from api.live.hub import Hub, own_snapshot
+from core.errors import EaselError
+from core.jobs.job import is_job_id
 
 #: The longest that a request waits, in seconds.
 LONGEST_WAIT = 60
@@ -29,7 +38,7 @@ _SOONEST, _LATEST = 1, 30
 async def wait_until(
     enough: Callable[[Snapshot], bool],
     snapshot: Snapshot,
-    live: Live,
+    hub: Hub,
     seconds: float,
     *,
     only_final: bool,
@@ -39,7 +48,7 @@ async def wait_until(
     Args:
         enough: what is wanted.
         snapshot: the job as it was.
-        live: tells of changes.
+        hub: tells of changes.
         seconds: the time.
         only_final: whether only the end of the job can be enough.
 
@@ -49,13 +58,13 @@ async def wait_until(
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
-    with live.broadcast.listen(snapshot.id, snapshot.event, only_final=only_final) as listener:
-        await live.broadcast.ready()
-        snapshot = await live.reader.get(snapshot.id)  # it may have changed before that
+    with hub.broadcast.listen(snapshot.id, snapshot.event, only_final=only_final) as listener:
+        await hub.broadcast.ready()
+        snapshot = await hub.reader.get(snapshot.id)  # it may have changed before that
         while not enough(snapshot) and not listener.closed and clock() < deadline:
             left = deadline - clock()
             await listener.wait(left if only_final else min(left, _LOOK_SECONDS))
-            snapshot = await live.reader.get(snapshot.id)
+            snapshot = await hub.reader.get(snapshot.id)
     return snapshot
 
 
@@ -87,3 +96,47 @@ def preferred_wait(prefer: str | None) -> int | None:
     """The seconds of ``Prefer: wait=n`` (RFC 7240), at most a minute; None without."""
     matched = re.search(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", prefer or "", re.I)
     return min(int(matched[1]), LONGEST_WAIT) if matched else None
+
+
+_PREFIX = "/jobs/"
+
+
+class PollMiddleware:
+    """Answers polls, and passes all else on.
+
+    Args:
+        app: the rest.
+    """
+
+    #: What metrics call it, as they do the call that it stands for.
+    path = "/jobs/{job_id}"
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass the request on."""
+        job_id = _polled(scope)
+        if job_id is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = self
+        answer = await _answer(job_id, Request(scope))
+        await answer(scope, receive, send)
+
+
+def _polled(scope: Scope) -> str | None:
+    """The job that is asked for, if that is all that the request asks."""
+    if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
+        return None
+    path: str = scope["path"]
+    job_id = path[len(_PREFIX) :]
+    return job_id if path.startswith(_PREFIX) and is_job_id(job_id) else None
+
+
+async def _answer(job_id: str, request: Request) -> Response:
+    try:
+        snapshot = await own_snapshot(job_id, request)
+    except EaselError as error:
+        return easel_problem(request, error)
+    return job_response(snapshot, request, conditional=True)

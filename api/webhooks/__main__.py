@@ -1,0 +1,74 @@
+"""The process that delivers webhooks: ``python -m api.webhooks``.
+
+It consumes a queue of its own, so a slow or unreachable receiver delays no job. Each API
+process starts one when the first delivery is due.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from celery import Celery
+from celery.platforms import set_pdeathsig
+from celery.signals import setup_logging
+
+from api.webhooks.sender import Sender
+from core.queue.app import WEBHOOK_QUEUES, WEBHOOK_TASK, make_celery
+from core.runtime.logs import configure_logging
+from core.runtime.tracing import start_tracing
+from core.settings.model import Settings
+from core.store.outbox import Taken
+
+#: How many receivers are told at a time.
+_CONCURRENCY = 16
+
+
+def build(settings: Settings) -> Celery:
+    """The Celery application of the sender."""
+    celery = make_celery(
+        settings.redis_url,
+        queues=WEBHOOK_QUEUES,
+        redelivery_seconds=settings.redelivery_seconds,
+    )
+    sender = Sender(settings)
+
+    @celery.task(name=WEBHOOK_TASK)
+    def send(delivery: str, stamp: str) -> None:
+        sender.send(Taken(delivery, stamp))
+
+    return celery
+
+
+def _keep_logging(**_: Any) -> None:
+    """Something listens to the signal, so Celery sets up no logging of its own."""
+
+
+def _end_with(parent: int) -> None:
+    """Should the parent be killed, let the kernel end this process (Linux)."""
+    set_pdeathsig("SIGTERM")
+    if os.getppid() != parent:
+        sys.exit()
+
+
+def main() -> None:
+    """Run the sender. With the id of its parent as an argument, it ends with that."""
+    for parent in sys.argv[1:]:
+        _end_with(int(parent))
+    settings = Settings()
+    configure_logging(settings.log_level, part="webhooks")
+    start_tracing("webhooks")
+    setup_logging.connect(_keep_logging)
+    build(settings).worker_main(
+        [
+            *("--quiet", "worker"),
+            *("--pool", "threads", "--concurrency", str(_CONCURRENCY)),
+            *("--hostname", f"webhooks-{os.getpid()}@%h"),
+            *("--without-mingle", "--without-gossip"),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
