@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from hashlib import sha256
 
 from api.deps import Services
 from api.intake.form import Submission
@@ -15,9 +14,7 @@ from core.errors import (
 )
 from core.jobs.admission import Admission
 from core.jobs.idempotency import IdempotencyKey
-from core.jobs.job import Inputs, Job, Picture, new_job_id
-from core.pictures.decode import sniff_media_type
-from core.pictures.inputs import Upload
+from core.jobs.job import Inputs, Job, new_job_id
 from core.runtime.tracing import trace_fields
 
 _logger = logging.getLogger(__name__)
@@ -41,7 +38,7 @@ def accept(
         QueueFull, TooManyJobs: there is no room, by the terms of the admission.
         ServiceUnavailable: a store is away; nothing is left of the job.
     """
-    inputs = submission.uploads.keep(_described)
+    inputs = submission.uploads.inputs
     more = {}
     if submission.webhook is not None:
         more["webhook"] = submission.webhook.model_dump_json()
@@ -56,7 +53,8 @@ def accept(
     # each step needs the one before.
     services.store.holds.hold(job_id, _digests(inputs))
     try:
-        submission.uploads.keep(lambda upload: _kept(upload, services))
+        for upload in submission.uploads.files():
+            services.blobs.put(upload.data, upload.picture.sha256)
         job = services.store.create(
             submission.params,
             inputs,
@@ -78,19 +76,6 @@ def accept(
     _announce(job, services)
     _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
     return job, False
-
-
-def _described(upload: Upload) -> Picture:
-    return Picture(
-        sha256=sha256(upload.data).hexdigest(),
-        media_type=sniff_media_type(upload.data),
-        size_bytes=len(upload.data),
-    )
-
-
-def _kept(upload: Upload, services: Services) -> Picture:
-    services.blobs.put(upload.data)
-    return _described(upload)
 
 
 def _digests(inputs: Inputs) -> list[str]:

@@ -60,16 +60,20 @@ class Blobs:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, digest: str | None = None) -> str:
         """Store the bytes durably; give back their SHA-256, by which they are read.
 
         Bytes that are there already are written again: that mends a damaged blob,
         and makes an old one young, so that no sweep takes it.
 
+        Args:
+            data: the bytes.
+            digest: their SHA-256, if the caller has computed it already.
+
         Raises:
             ServiceUnavailable: the store is away, full or not to be written.
         """
-        digest = hashlib.sha256(data).hexdigest()
+        digest = digest or hashlib.sha256(data).hexdigest()
         with self._outages("written"):
             self._shelf.write(digest, data)
         return digest

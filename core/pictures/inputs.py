@@ -6,8 +6,10 @@ the same files, and refuse the others with the same words.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from PIL import Image
 
@@ -15,7 +17,7 @@ from core.errors import FieldError, InvalidPicture, InvalidRequest
 from core.jobs.job import Inputs, Picture
 from core.params import Init, StyleParams
 from core.pictures.bundle import Pictures, check_start, mask_errors
-from core.pictures.decode import Decoded, decode, decode_mask
+from core.pictures.decode import Decoded, decode, decode_mask, sniff_media_type
 from core.pictures.inspection import Examine, Seen
 from core.pictures.masks import Label, check_areas, check_labels
 
@@ -40,6 +42,18 @@ class Upload:
 
     name: str
     data: bytes
+
+    @cached_property
+    def picture(self) -> Picture:
+        """What the job record holds about the file. The file is hashed once, on first use.
+
+        The media type is that of a file that was decoded before.
+        """
+        return Picture(
+            sha256=hashlib.sha256(self.data).hexdigest(),
+            media_type=sniff_media_type(self.data),
+            size_bytes=len(self.data),
+        )
 
 
 @dataclass(frozen=True)
@@ -96,18 +110,20 @@ class Uploads:
             }
         )
 
-    def keep(self, put: Callable[[Upload], Picture]) -> Inputs:
-        """What a job's record has of the files.
+    def files(self) -> tuple[Upload, ...]:
+        """Return all files."""
+        single = [each for each in (self.init_image, self.content_mask) if each is not None]
+        return (self.content, *self.styles, *single, *self.style_masks)
 
-        Args:
-            put: stores a file.
-        """
+    @property
+    def inputs(self) -> Inputs:
+        """What the job record holds about the files."""
         return Inputs(
-            content=put(self.content),
-            styles=tuple(put(each) for each in self.styles),
-            init_image=self.init_image and put(self.init_image),
-            content_mask=self.content_mask and put(self.content_mask),
-            style_masks=tuple(put(each) for each in self.style_masks),
+            content=self.content.picture,
+            styles=tuple(each.picture for each in self.styles),
+            init_image=self.init_image and self.init_image.picture,
+            content_mask=self.content_mask and self.content_mask.picture,
+            style_masks=tuple(each.picture for each in self.style_masks),
         )
 
     def check(self, params: StyleParams, examine: Examine) -> int:

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from core.errors import InvalidRequest
-from core.jobs.job import Picture
 from core.params import Init, StyleParams
 from core.pictures.inputs import Upload, Uploads
 from core.pictures.inspection import examine
@@ -167,18 +166,11 @@ def test_loading_gives_every_picture_its_place() -> None:
 
 
 @pytest.mark.parametrize("files", [{}, {"init_image": SECOND}, {"init_image": SECOND, **MASKS}])
-def test_what_a_record_keeps_can_be_fetched(files: dict[str, Image.Image]) -> None:
-    kept: dict[str, bytes] = {}
-
-    def put(upload: Upload) -> Picture:
-        name = f"{len(kept)}"
-        kept[name] = upload.data
-        return Picture(sha256=name, media_type="image/png", size_bytes=len(upload.data))
-
+def test_the_files_of_a_job_record_can_be_fetched(files: dict[str, Image.Image]) -> None:
     sent = uploads(**files)
-    inputs = sent.keep(put)
-    assert Uploads.fetch(inputs, kept.__getitem__) == sent
-    assert sorted(each.sha256 for each in inputs.pictures()) == sorted(kept)
+    stored = {upload.picture.sha256: upload.data for upload in sent.files()}
+    assert Uploads.fetch(sent.inputs, stored.__getitem__) == sent
+    assert {picture.sha256 for picture in sent.inputs.pictures()} == set(stored)
 
 
 def test_a_start_of_ones_own_and_init_must_agree() -> None:
