@@ -15,8 +15,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.types import Scope
 
 from core.errors import ServiceUnavailable
+from core.jobs.workers import WorkerInfo
 from core.store.statistics import Census, Statistics
-from core.store.workers import WorkerInfo, WorkerRegistry
+from core.store.workers import WorkerRegistry
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -6,6 +6,7 @@ EaselError
 ├── IdempotencyKeyReused
 ├── JobNotFound
 ├── JobNotFinished
+│   └── NoPreviewYet
 ├── JobFailed
 │   └── JobCanceled
 ├── ResultExpired
@@ -19,7 +20,8 @@ EaselError
 ├── ServiceUnavailable
 │   ├── QueueFull
 │   ├── UploadsFull
-│   └── RedisUnavailable
+│   ├── RedisUnavailable
+│   └── NewerRecord
 ├── TooManyJobs
 ├── TooManyRequests
 ├── KeyRequired
@@ -120,6 +122,10 @@ class JobNotFinished(EaselError, code="job_not_finished"):
     """The job has no result yet. Poll the job until `done` is true."""
 
 
+class NoPreviewYet(JobNotFinished, code="no_preview_yet"):
+    """There is no preview of the job yet. Ask again when `preview_version` is above 0."""
+
+
 class JobFailed(EaselError, code="job_failed", exit_code=3):
     """The job ended without a result. Its `error` has the reason."""
 
@@ -174,6 +180,18 @@ class UploadsFull(ServiceUnavailable, code="uploads_full"):
 
 class RedisUnavailable(ServiceUnavailable):
     """Redis, which stores the jobs, is unavailable. Try again shortly."""
+
+
+class NewerRecord(ServiceUnavailable, code="newer_record"):
+    """A newer version of Easel, which is being rolled out, wrote the job. Try again shortly."""
+
+    def __init__(self, schema: str, known: int | str) -> None:
+        super().__init__(
+            f"the job's record has schema version {schema}, and this process reads versions up to "
+            f"{known}: a newer version of Easel is being rolled out; try again shortly"
+        )
+        #: The schema version of the record.
+        self.schema = schema
 
 
 class TooManyJobs(EaselError, code="too_many_jobs", retryable=True):

@@ -6,9 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from core.blobs.blobs import Blobs
-from core.errors import EaselError, JobNotFound
+from core.errors import EaselError, JobNotFound, NewerRecord
 from core.jobs.job import Job
-from core.jobs.schema import NewerRecord
 from core.nst import Pictures
 from core.pictures.inputs import Uploads
 from core.queue.app import Messages

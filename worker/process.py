@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from core.blobs.blobs import open_blobs
 from core.errors import ServiceUnavailable, WeightsUnavailable
+from core.jobs.workers import WorkerInfo
 from core.nst import pick_device
 from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
@@ -19,7 +20,7 @@ from core.runtime.ticker import Ticker
 from core.settings.model import Settings
 from core.store.jobs import JobStore
 from core.store.previews import Previews
-from core.store.workers import HEARTBEAT_SECONDS, WorkerInfo, WorkerRegistry
+from core.store.workers import HEARTBEAT_SECONDS, WorkerRegistry
 from worker.lease import exit_now
 from worker.memory import memory_of, resident_bytes
 from worker.meter import Meter

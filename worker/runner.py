@@ -13,12 +13,13 @@ from core.errors import (
     BlobCorrupt,
     BlobNotFound,
     EaselError,
+    NewerRecord,
     RedisUnavailable,
     ServiceUnavailable,
     StaleAttempt,
 )
 from core.jobs.job import Job, JobStatus, Metrics, Picture, Progress
-from core.jobs.schema import SCHEMA_VERSION, NewerRecord
+from core.jobs.schema_version import SCHEMA_VERSION
 from core.nst import VGG19, Pictures, Step, stylize
 from core.pictures.encode import Encoded, encode
 from core.queue.app import JobQueue
@@ -114,7 +115,13 @@ class Runner:
                 return
             self.job_id = job_id
             try:
-                with log_context(request_id=job.request_id), job_span("job", job):
+                span = job_span(
+                    "job",
+                    traceparent=job.traceparent,
+                    job_id=job.id,
+                    request_id=job.request_id,
+                )
+                with log_context(request_id=job.request_id), span:
                     _logger.info("job started", extra={"attempt": job.attempt})
                     self._attempt(job)
             except StaleAttempt:

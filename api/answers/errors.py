@@ -16,8 +16,8 @@ from starlette.exceptions import HTTPException
 from api.answers.schemas import FieldProblem, Problem
 from api.asgi.methods import allowed_methods
 from core import errors
+from core.errors import NoPreviewYet
 from core.params.validation import misfit
-from core.store.previews import NoPreviewYet
 
 _logger = logging.getLogger(__name__)
 

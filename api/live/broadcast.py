@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from core.errors import RedisUnavailable
-from core.jobs.events import ALL_EVENTS, BEGINNING, SUPERSEDED, Event, order_of, parse_event
+from core.jobs.events import BEGINNING, SUPERSEDED, Event, order_of, parse_event
 from core.runtime.redis import redis_outages
-from core.store.records import events_key
+from core.store.keys import ALL_EVENTS, events_key
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis

@@ -13,7 +13,7 @@ from api.callers.visibility import ViewerDep, owned
 from api.live.broadcast import Broadcast
 from api.live.reader import JobReader
 from core.runtime.redis import connect_async, redis_outages
-from core.store.records import preview_key
+from core.store.keys import preview_key
 
 #: Reading, following the events, looking into the streams of single jobs.
 _CONNECTIONS = 8

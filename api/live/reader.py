@@ -8,22 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from api.answers.documents import Snapshot
-from core.errors import RedisUnavailable
+from core.errors import NewerRecord, RedisUnavailable
 from core.jobs.forecast import Forecast, make_forecast
 from core.jobs.job import is_job_id
-from core.jobs.schema import Bystander, NewerRecord, newer_schema
+from core.jobs.schema_version import Bystander, newer_schema
 from core.runtime.redis import redis_outages
 from core.store.jobs import not_found
-from core.store.records import (
-    JOBS_QUEUED,
-    JOBS_RUNNING,
-    RUN_SECONDS,
-    job_key,
-    pairs,
-    reading,
-    script_text,
-)
-from core.store.workers import FORGET_SECONDS, SEEN
+from core.store.keys import JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS, WORKERS_SEEN, job_key
+from core.store.scripts import pairs, script_text
+from core.store.serialization import detect_newer
+from core.store.workers import FORGET_SECONDS
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -112,7 +106,7 @@ class JobReader:
         if schema := newer_schema(snapshot.record):
             self._bystander.leaves({snapshot.id: schema})
             try:
-                with reading(snapshot.record):
+                with detect_newer(snapshot.record):
                     snapshot.document()
             except NewerRecord as error:
                 future.set_exception(error)
@@ -139,7 +133,7 @@ class JobReader:
         now = datetime.now(UTC)
         if self._forecast is None or now - self._forecast.at > _FRESH:
             run_seconds, workers, running = await self._ask(
-                keys=[JOBS_RUNNING, RUN_SECONDS, SEEN], args=[FORGET_SECONDS]
+                keys=[JOBS_RUNNING, RUN_SECONDS, WORKERS_SEEN], args=[FORGET_SECONDS]
             )
             self._forecast = make_forecast(
                 now,

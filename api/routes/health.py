@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 
 from api.deps import Services, ServicesDep
 from core.errors import ServiceUnavailable
-from core.store.workers import WorkerInfo
-from core.upkeep.cleaner import explain_unknown
+from core.jobs.workers import WorkerInfo
+from core.upkeep.retention import explain_unknown
 
 router = APIRouter(tags=["health"])
 

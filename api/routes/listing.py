@@ -19,7 +19,7 @@ from api.deps import ServicesDep
 from api.live.hub import HubDep
 from core.jobs.job import JobStatus
 from core.store.listing import MAX_PAGE
-from core.store.records import reading
+from core.store.serialization import detect_newer
 
 router = APIRouter(tags=["jobs"])
 
@@ -77,5 +77,5 @@ async def list_jobs(
 
 
 def _document(record: Mapping[str, str], place: int | None, starts_at: datetime | None) -> str:
-    with reading(record):
+    with detect_newer(record):
         return job_document(record, place, starts_at)

@@ -12,8 +12,7 @@ from api.answers.documents import Snapshot
 from api.answers.error_docs import error_responses
 from api.deps import Services, ServicesDep
 from api.live.hub import Hub, HubDep, ShownSnapshotDep
-from core.errors import BlobCorrupt, BlobNotFound, ResultExpired
-from core.store.previews import NoPreviewYet
+from core.errors import BlobCorrupt, BlobNotFound, NoPreviewYet, ResultExpired
 
 router = APIRouter(tags=["pictures"])
 

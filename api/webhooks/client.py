@@ -13,7 +13,7 @@ from api.answers.documents import snapshot_of
 from api.webhooks.pinning import Deadline, PinnedBackend
 from core.errors import AddressRefused, NameNotResolved
 from core.jobs.job import Job, JobStatus
-from core.store.signing import WebhookSecrets, sign
+from core.store.signing import WebhookSecrets, sign_webhook
 from core.webhooks.addresses import AddressGuard
 from core.webhooks.retries import Attempt, read_retry_after
 from core.webhooks.webhook import Target, WebhookEvent, delivery_id, parse_url
@@ -104,7 +104,7 @@ class WebhookClient:
             "User-Agent": f"Easel/{version('easel')}",
             "webhook-id": message_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": sign(self._secrets.of(job.owner), message_id, now, body),
+            "webhook-signature": sign_webhook(self._secrets.of(job.owner), message_id, now, body),
         }
         try:
             return self._post(parse_url(job.webhook.url), headers, body.encode())

@@ -7,7 +7,8 @@ import logging
 import httpx
 
 from api.webhooks.client import WebhookClient
-from core.jobs.schema import SCHEMA_VERSION, NewerRecord
+from core.errors import NewerRecord
+from core.jobs.schema_version import SCHEMA_VERSION
 from core.runtime.logs import log_context
 from core.runtime.redis import connect
 from core.runtime.tracing import job_span
@@ -67,7 +68,14 @@ class Sender:
         job = begun.job
         with (
             log_context(job_id=job.id, request_id=job.request_id),
-            job_span("webhook", job, event=begun.event.value, attempt=begun.attempts),
+            job_span(
+                "webhook",
+                traceparent=job.traceparent,
+                job_id=job.id,
+                request_id=job.request_id,
+                event=begun.event.value,
+                attempt=begun.attempts,
+            ),
         ):
             attempt = self._messenger.attempt(begun.job, begun.event)
             verdict = judge(attempt, begun.attempts, self._delays)

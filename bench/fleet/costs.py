@@ -20,8 +20,8 @@ from core.blobs.blobs import open_blobs
 from core.jobs.job import Job, Loss, Metrics, Picture, Progress
 from core.params import StyleParams
 from core.store.jobs import JobStore
+from core.store.keys import events_key
 from core.store.previews import Previews
-from core.store.records import events_key
 from core.upkeep.cleaner import Cleaner
 
 _TIMES = 100

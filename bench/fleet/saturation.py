@@ -15,7 +15,8 @@ from bench.fleet.service import Parts
 from core.jobs.job import Job
 from core.params import StyleParams
 from core.store.jobs import JobStore
-from core.store.records import JOBS_RUNNING, job_key, script_text
+from core.store.keys import JOBS_RUNNING, job_key
+from core.store.scripts import script_text
 
 #: So many renewals a connection sends at a time.
 _JOBS = 16

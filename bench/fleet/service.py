@@ -19,7 +19,7 @@ from cli.valkey import free_port
 from core.blobs.blobs import open_blobs
 from core.jobs.job import Inputs, Picture
 from core.runtime.redis import connect
-from core.store.workers import SEEN
+from core.store.keys import WORKERS_SEEN
 
 SAMPLE = ROOT / "samples" / "photos" / "cat.jpg"
 
@@ -76,7 +76,7 @@ class Parts:
         assert self._workers.stdin is not None
         print(count, file=self._workers.stdin, flush=True)
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while self.redis.zcard(SEEN) < count or self._waiting() < count:
+        while self.redis.zcard(WORKERS_SEEN) < count or self._waiting() < count:
             assert time.monotonic() < deadline, f"{self._waiting()} of {count} workers wait"
             time.sleep(0.1)
 

@@ -25,7 +25,7 @@ import httpx
 from bench.service.cut import Cut, spread
 from core.blobs.blobs import open_blobs
 from core.jobs.job import Job
-from core.store.records import JOB_KEY
+from core.store.keys import JOB_PREFIX
 from core.upkeep.cleaner import Cleaner
 from tests.faults.cluster import QUICK, Cluster
 from tests.namespaces import Network, why_not
@@ -156,8 +156,8 @@ class Soak:
         blobs = open_blobs(cluster.blobs_url)
         Cleaner(cluster.redis, blobs, grace=timedelta(0)).sweep()
         jobs = [
-            cluster.store.get(key.removeprefix(JOB_KEY))
-            for key in cluster.redis.scan_iter(f"{JOB_KEY}*", _type="HASH")
+            cluster.store.get(key.removeprefix(JOB_PREFIX))
+            for key in cluster.redis.scan_iter(f"{JOB_PREFIX}*", _type="HASH")
         ]
         named = {
             picture.sha256

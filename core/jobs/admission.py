@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from core.errors import FieldError, InvalidRequest, QueueFull, TooManyJobs
 from core.jobs.footprint import footprint
 from core.jobs.job import ANONYMOUS
+from core.jobs.workers import WorkerInfo
 from core.params import StyleParams
-from core.store.workers import WorkerInfo
 
 #: How long a run takes, as long as none has ended.
 _GUESSED_RUN_SECONDS = 10.0

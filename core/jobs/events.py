@@ -12,9 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-#: The stream of all events, which is short; each job has one of its own besides.
-ALL_EVENTS = "easel:events"
-
 #: Nobody knows an event before this one.
 BEGINNING = "0-0"
 

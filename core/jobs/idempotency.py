@@ -19,8 +19,8 @@ KEPT = timedelta(hours=24)
 class IdempotencyKey:
     """Stands for one request of one owner."""
 
-    #: Where Redis has what was made for it.
-    place: str
+    #: Identifies the owner and the word.
+    digest: str
     #: A hash of the request; empty as long as it has not been read.
     request: str = ""
 
@@ -28,7 +28,7 @@ class IdempotencyKey:
     def of(cls, owner: str, word: str) -> IdempotencyKey:
         """The key of an owner's word, which is as good as any other's."""
         digest = hashlib.blake2b(f"{len(owner)}:{owner}:{word}".encode(), digest_size=20)
-        return cls(f"easel:idempotency:{digest.hexdigest()}")
+        return cls(digest.hexdigest())
 
     def for_request(self, params: StyleParams, inputs: Inputs, **more: Any) -> IdempotencyKey:
         """The key of that request.
@@ -40,4 +40,4 @@ class IdempotencyKey:
         """
         parts = [params.model_dump(mode="json"), inputs.model_dump(mode="json"), more]
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-        return IdempotencyKey(self.place, hashlib.blake2b(text.encode()).hexdigest()[:40])
+        return IdempotencyKey(self.digest, hashlib.blake2b(text.encode()).hexdigest()[:40])

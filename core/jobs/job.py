@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import UUID, uuid7
 
-from core.jobs.schema import SCHEMA
+from core.jobs.schema_version import SCHEMA
 from core.params import StyleParams
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
@@ -121,7 +121,7 @@ class Job(_Frozen):
     """One job, as the record in Redis has it."""
 
     id: str
-    #: Which version's readers do right by the record: see ``core.jobs.schema``.
+    #: Which version's readers do right by the record: see ``core.jobs.schema_version``.
     schema_version: int = Field(1, validation_alias=SCHEMA)
     status: JobStatus
     #: How often a worker has claimed the job. A write names the attempt it

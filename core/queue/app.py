@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import ServiceUnavailable
-from core.jobs.schema import SCHEMA, SCHEMA_VERSION, versioned
+from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION, versioned
 from core.runtime.redis import needs_redis
 
 if TYPE_CHECKING:

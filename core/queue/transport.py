@@ -15,7 +15,7 @@ from typing import Any
 
 from kombu.transport import redis
 
-from core.jobs.schema import SCHEMA_VERSION, newer_schema, versioned
+from core.jobs.schema_version import SCHEMA_VERSION, newer_schema, versioned
 
 _logger = logging.getLogger(__name__)
 

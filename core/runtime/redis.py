@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from core.errors import RedisUnavailable
-from core.jobs.schema import NewerRecord
+from core.errors import NewerRecord, RedisUnavailable
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -86,9 +85,9 @@ def redis_outages() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        kind, _, schema = str(error).partition(" ")
-        if kind == "NEWER":
-            raise NewerRecord(schema) from error
+        match str(error).split():
+            case ["NEWER", schema, known]:
+                raise NewerRecord(schema, known) from error
         raise RedisUnavailable(f"Redis cannot do it: {error}") from error
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import InvalidSetting
-from core.jobs.job import Job
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
@@ -71,22 +70,26 @@ def trace_fields() -> dict[str, str]:
 
 
 @contextmanager
-def job_span(name: str, job: Job, **attributes: str | int) -> Iterator[None]:
-    """A span of the job's trace, around a block.
+def job_span(
+    name: str, *, traceparent: str, job_id: str, request_id: str, **attributes: str | int
+) -> Iterator[None]:
+    """Open a span of a job's trace around a block.
 
     Args:
-        name: of the span.
-        job: whose trace it belongs to.
-        attributes: what else is to be known of it.
+        name: The name of the span.
+        traceparent: The trace of the job, as W3C Trace Context writes it; empty for a new one.
+        job_id: The id of the job.
+        request_id: The id of the request that posted the job.
+        attributes: Further attributes of the span.
     """
     if not is_traced():
         yield
         return
     from opentelemetry import propagate, trace
 
-    parent = propagate.extract({"traceparent": job.traceparent})
+    parent = propagate.extract({"traceparent": traceparent})
     kind = trace.SpanKind.CONSUMER
-    known = {"easel.job_id": job.id, "easel.request_id": job.request_id, **attributes}
+    known = {"easel.job_id": job_id, "easel.request_id": request_id, **attributes}
     tracer = trace.get_tracer("easel")
     with tracer.start_as_current_span(name, parent, kind=kind, attributes=known):
         yield

@@ -20,7 +20,7 @@ from core.jobs.job import RETENTION
 from core.settings.exposure import is_loopback, wants_key
 from core.settings.limits import Limits
 from core.settings.values import Duration, Durations, Networks, Origins
-from core.upkeep.cleaner import TOMBSTONE
+from core.upkeep.retention import TOMBSTONE
 from core.webhooks.retries import DELAYS
 
 

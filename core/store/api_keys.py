@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from core.errors import InvalidSetting, RedisUnavailable
 from core.jobs.job import ANONYMOUS
 from core.runtime.redis import connect, needs_redis
+from core.store.keys import API_KEYS
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 #: The age in seconds at which a cached key is read again. A key that was revoked is
 #: refused after this time at the latest.
 FRESH_SECONDS = 1.0
-
-#: A hash: what is kept of each key, by its id.
-_KEYS = "easel:keys"
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 _KEY = re.compile(r"easel_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
@@ -105,13 +103,13 @@ class KeyStore:
             requests_per_minute=requests_per_minute,
             max_jobs=max_jobs,
         )
-        self._redis.hset(_KEYS, number, key.model_dump_json())
+        self._redis.hset(API_KEYS, number, key.model_dump_json())
         return key, text
 
     @needs_redis
     def all(self) -> list[ApiKey]:
         """Every key there ever was, the oldest first."""
-        texts = cast(list[str], self._redis.hvals(_KEYS))
+        texts = cast(list[str], self._redis.hvals(API_KEYS))
         return sorted(map(ApiKey.model_validate_json, texts), key=lambda key: key.created_at)
 
     def revoke(self, which: str) -> list[ApiKey]:
@@ -138,7 +136,7 @@ class KeyStore:
     @needs_redis
     def _write(self, keys: list[ApiKey]) -> None:
         for key in keys:
-            self._redis.hset(_KEYS, key.id, key.model_dump_json())
+            self._redis.hset(API_KEYS, key.id, key.model_dump_json())
 
 
 def any_key_made(redis_url: str) -> bool:

@@ -9,10 +9,12 @@ from core.errors import IdempotencyKeyReused
 from core.jobs.admission import Admission, Load
 from core.jobs.idempotency import KEPT, IdempotencyKey
 from core.jobs.job import Inputs, Job, new_job_id
-from core.jobs.schema import SCHEMA, SCHEMA_VERSION
+from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
 from core.params import StyleParams
 from core.runtime.redis import needs_redis
-from core.store.records import JOBS_QUEUED, RUN_SECONDS, flat, job_key, read_job, script
+from core.store.keys import JOBS_QUEUED, RUN_SECONDS, idempotency_key, job_key
+from core.store.scripts import flatten, script
+from core.store.serialization import read_job
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -91,9 +93,9 @@ class NewJobs:
         load, record, outcome = self._create(
             keys=[
                 *(job_key(job_id), JOBS_QUEUED, RUN_SECONDS),
-                *([key.place] if key else []),
+                *([idempotency_key(key.digest)] if key else []),
             ],
-            args=[job_id, admission.caller, *limits, *request, *flat(fields)],
+            args=[job_id, admission.caller, *limits, *request, *flatten(fields)],
         )
         if outcome == "different":
             raise IdempotencyKeyReused
@@ -109,7 +111,7 @@ class NewJobs:
         Raises:
             IdempotencyKeyReused: it was made for another request.
         """
-        reply = self._recall(keys=[key.place], args=[key.request])
+        reply = self._recall(keys=[idempotency_key(key.digest)], args=[key.request])
         if reply == "different":
             raise IdempotencyKeyReused
         return read_job(reply) if reply else None

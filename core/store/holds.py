@@ -16,7 +16,8 @@ from core.blobs.blobs import Blobs
 from core.errors import ServiceUnavailable
 from core.jobs.job import time_of
 from core.runtime.redis import needs_redis
-from core.store.records import HELD, LEAVING, script
+from core.store.keys import HELD, LEAVING_PREFIX
+from core.store.scripts import script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -122,4 +123,4 @@ class Holds:
     @needs_redis
     def _forget_leaving(self, digests: list[str]) -> None:
         if digests:
-            self._redis.delete(*(LEAVING + digest for digest in digests))
+            self._redis.delete(*(LEAVING_PREFIX + digest for digest in digests))

@@ -19,18 +19,11 @@ from core.jobs.job import RETENTION, Failure, Job, JobStatus, Metrics, Picture, 
 from core.runtime.redis import needs_redis
 from core.store.creation import NewJobs
 from core.store.holds import Holds
-from core.store.links import LinkSigner
+from core.store.keys import JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS, job_key
 from core.store.listing import Listing
-from core.store.records import (
-    JOBS_QUEUED,
-    JOBS_RUNNING,
-    RUN_SECONDS,
-    flat,
-    job_key,
-    parse_job,
-    read_job,
-    script,
-)
+from core.store.scripts import flatten, script
+from core.store.serialization import parse_job, read_job
+from core.store.signing import LinkSigner
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -130,7 +123,7 @@ class JobStore(NewJobs):
         """
         answer = self._renew(
             keys=[job_key(job.id), JOBS_RUNNING],
-            args=[job.id, job.attempt, self._lease_seconds, *flat(_texts(fields))],
+            args=[job.id, job.attempt, self._lease_seconds, *flatten(_texts(fields))],
         )
         return _owned(job, answer) != "cancel"
 
@@ -168,7 +161,7 @@ class JobStore(NewJobs):
         """running to queued, without using up an attempt, as :meth:`succeed`."""
         answer = self._hand_back(
             keys=[job_key(job.id), JOBS_QUEUED, JOBS_RUNNING],
-            args=[job.id, job.attempt, *flat(fields)],
+            args=[job.id, job.attempt, *flatten(fields)],
         )
         return JobStatus(_owned(job, answer))
 
@@ -192,7 +185,7 @@ class JobStore(NewJobs):
     def _end(self, job: Job, status: JobStatus, **fields: BaseModel) -> JobStatus:
         answer = self._finish(
             keys=[job_key(job.id), JOBS_RUNNING, RUN_SECONDS],
-            args=[job.id, job.attempt, status.value, *flat(_texts(fields))],
+            args=[job.id, job.attempt, status.value, *flatten(_texts(fields))],
         )
         return JobStatus(_owned(job, answer))
 

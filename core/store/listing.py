@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from core.jobs.job import JobStatus
 from core.runtime.redis import needs_redis
-from core.store.records import JOB_KEY, JOBS_QUEUED, listed_key, pairs, script
+from core.store.keys import JOB_PREFIX, JOBS_QUEUED, owned_key
+from core.store.scripts import pairs, script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -53,7 +54,7 @@ class Listing:
             limit: how many at most.
             behind: the job behind which to begin; it need not be there any more.
         """
-        keys = [listed_key(status, owner) for status in sorted(set(statuses))]
-        found = self._list(keys=[JOBS_QUEUED, *keys], args=[behind or "", limit + 1, JOB_KEY])
+        keys = [owned_key(status, owner) for status in sorted(set(statuses))]
+        found = self._list(keys=[JOBS_QUEUED, *keys], args=[behind or "", limit + 1, JOB_PREFIX])
         jobs = [(pairs(record), place) for record, place in found[:limit]]
         return Page(tuple(jobs), more=len(found) > limit)

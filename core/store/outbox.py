@@ -12,17 +12,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.jobs.job import Job
-from core.jobs.schema import Bystander
+from core.jobs.schema_version import Bystander
 from core.runtime.redis import needs_redis
-from core.store.records import job_key, pairs, read_job, script
+from core.store.keys import WEBHOOKS_DUE, job_key
+from core.store.scripts import pairs, script
+from core.store.serialization import read_job
 from core.webhooks.retries import Attempt, Verdict
 from core.webhooks.webhook import WebhookEvent, read_delivery_id
 
 if TYPE_CHECKING:
     from redis import Redis
-
-#: Sorted set: the deliveries to be made, by the time of the next attempt.
-WEBHOOKS_DUE = "easel:webhooks:due"
 
 #: A delivery is taken for so many times what an attempt may last: once from the
 #: announcement to the attempt, and once more for the attempt, whose name may resolve slowly.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.errors import JobNotFinished, StaleAttempt
+from core.errors import StaleAttempt
 from core.jobs.job import Job
 from core.runtime.redis import needs_redis
-from core.store.records import job_key, preview_key, script
+from core.store.keys import job_key, preview_key
+from core.store.scripts import script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -21,12 +22,6 @@ PREVIEW_SIDE = 512
 
 #: For how long the last preview stays of a job that ended without a result.
 KEPT_SECONDS = 3600
-
-
-class NoPreviewYet(JobNotFinished):
-    """There is no preview of the job yet. Ask again when `preview_version` is above 0."""
-
-    code = "no_preview_yet"
 
 
 class Previews:

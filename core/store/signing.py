@@ -1,78 +1,125 @@
-"""The secrets that webhooks are signed with."""
+"""Signed download links and webhook signatures, with their secrets in Redis."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import secrets
-from datetime import datetime
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from core.errors import InvalidSetting
+from core.errors import InvalidSetting, LinkExpired, LinkInvalid
 from core.runtime.redis import needs_redis
+from core.store.keys import LINK_KEY, WEBHOOK_SECRETS
 
 if TYPE_CHECKING:
     from redis import Redis
 
-#: What every secret starts with.
+#: The prefix of every webhook secret.
 PREFIX = "whsec_"
 
-#: Hash: the secret that was made for each caller.
-_SECRETS = "easel:webhooks:secrets"
-_BYTES = 32
+_SECRET_BYTES = 32
+
+
+class LinkSigner:
+    """Signs download links and checks their signatures.
+
+    A link gives access to one file of one job, without an API key, until it expires. All
+    api processes share one signing key.
+
+    Args:
+        redis: A client with ``decode_responses=True``. It stores the signing key, which is
+            generated on first use. Deleting the key invalidates all links.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def sign(self, path: str, seconds: int) -> str:
+        """Return the path as a signed link that is valid for ``seconds``."""
+        expires = int(time.time()) + seconds
+        return f"{path}?expires={expires}&signature={self._signature(path, expires)}"
+
+    def check(self, path: str, expires: int, signature: str) -> None:
+        """Check a signed link.
+
+        Raises:
+            LinkInvalid: The signature does not match the path and the expiry time.
+            LinkExpired: The link has expired.
+        """
+        expected = self._signature(path, expires)
+        if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
+            raise LinkInvalid
+        if expires <= time.time():
+            expired = datetime.fromtimestamp(expires, UTC)
+            raise LinkExpired(
+                f"the link expired at {expired:%Y-%m-%d %H:%M:%SZ}; ask for a new one"
+            )
+
+    def _signature(self, path: str, expires: int) -> str:
+        text = f"{path}\n{expires}".encode()
+        digest = hmac.digest(bytes.fromhex(self._key()), text, "sha256")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    @needs_redis
+    def _key(self) -> str:
+        self._redis.set(LINK_KEY, secrets.token_hex(32), nx=True)
+        return cast(str, self._redis.get(LINK_KEY))
 
 
 class WebhookSecrets:
-    """Knows which secrets sign the webhooks of a caller's jobs.
+    """The secrets that sign the webhooks of each caller.
 
-    One that the deployment sets signs for everybody. Else each caller has one of
-    their own: who can check a signature can also forge it, so it is not shared.
+    A deployment can set secrets that sign the webhooks of every caller. Otherwise each
+    caller has its own, because whoever can check a signature can also forge it.
 
     Args:
-        redis: keeps those that were made; a client with ``decode_responses=True``.
-        setting: ``EASEL_WEBHOOK_SECRET``.
+        redis: A client with ``decode_responses=True``. It stores the generated secrets.
+        setting: The value of ``EASEL_WEBHOOK_SECRET``.
 
     Raises:
-        InvalidSetting: the setting holds what is no secret.
+        InvalidSetting: The setting contains an invalid secret.
     """
 
     def __init__(self, redis: Redis, setting: str = "") -> None:
         self._redis = redis
-        self._set = tuple(setting.split())
-        for position, secret in enumerate(self._set, 1):
-            _check(secret, position)
+        self._configured = tuple(setting.split())
+        for position, secret in enumerate(self._configured, 1):
+            _check_secret(secret, position)
 
     @needs_redis
     def of(self, caller: str) -> tuple[str, ...]:
-        """The secrets, the newest first; made now if there is none."""
-        if self._set:
-            return self._set
-        made = PREFIX + base64.b64encode(secrets.token_bytes(_BYTES)).decode()
-        self._redis.hsetnx(_SECRETS, caller, made)
-        return (cast(str, self._redis.hget(_SECRETS, caller)),)
+        """Return the secrets of a caller, newest first; generate one if there is none."""
+        if self._configured:
+            return self._configured
+        generated = PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+        self._redis.hsetnx(WEBHOOK_SECRETS, caller, generated)
+        return (cast(str, self._redis.hget(WEBHOOK_SECRETS, caller)),)
 
 
-def sign(keys: tuple[str, ...], message_id: str, sent_at: datetime, body: str) -> str:
-    """The ``webhook-signature``: one for each secret.
+def sign_webhook(keys: tuple[str, ...], message_id: str, sent_at: datetime, body: str) -> str:
+    """Return the ``webhook-signature`` header, with one signature for each secret.
 
     Args:
-        keys: the secrets.
-        message_id: the ``webhook-id``.
-        sent_at: the ``webhook-timestamp``, in UTC.
-        body: what is sent.
+        keys: The secrets.
+        message_id: The ``webhook-id`` header.
+        sent_at: The ``webhook-timestamp`` header, in UTC.
+        body: The request body.
     """
-    from standardwebhooks import Webhook  # not needed by those who only ask for a secret
+    from standardwebhooks import Webhook  # the api only generates secrets and does not need it
 
     return " ".join(Webhook(key).sign(message_id, sent_at, body) for key in keys)
 
 
-def _check(secret: str, position: int) -> None:
+def _check_secret(secret: str, position: int) -> None:
     try:
         size = len(base64.b64decode(secret.removeprefix(PREFIX), validate=True))
     except binascii.Error:
         size = 0
     if not secret.startswith(PREFIX) or not 24 <= size <= 64:
         raise InvalidSetting(
-            f"secret {position} of EASEL_WEBHOOK_SECRET is none; expected {PREFIX} and 24 to 64 "
-            f"bytes in base64, as from: echo {PREFIX}$(openssl rand -base64 32)"
+            f"secret {position} of EASEL_WEBHOOK_SECRET is invalid; expected {PREFIX} followed by "
+            f"24 to 64 bytes in base64, for example from: echo {PREFIX}$(openssl rand -base64 32)"
         )

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from core.runtime.redis import needs_redis
-from core.store.outbox import WEBHOOKS_DUE
-from core.store.records import JOBS_QUEUED, JOBS_RUNNING
-from core.upkeep.epoch import SWEEPS
+from core.store.keys import COUNTS, JOBS_QUEUED, JOBS_RUNNING, SWEEPS, WEBHOOKS_DUE
 
 if TYPE_CHECKING:
     from redis import Redis
-
-_COUNTS = "easel:counts"
 
 #: The bounds of the histograms, in seconds, as ``core/store/lua/listed.lua`` has them.
 BOUNDS = ("0.1", "0.5", "1", "2", "5", "10", "20", "30", "60", "120", "300", "600", "1800", "3600")
@@ -75,7 +71,7 @@ class Census:
             pipeline.zrange(JOBS_QUEUED, 0, 0, withscores=True)
             pipeline.zcard(WEBHOOKS_DUE)
             pipeline.hget(SWEEPS, "unknown")
-            pipeline.hgetall(_COUNTS)
+            pipeline.hgetall(COUNTS)
             time, queued, running, oldest, waiting, unknown, counts = pipeline.execute()
         now = time[0] + time[1] / 1e6
         counted = cast(dict[str, str], counts)

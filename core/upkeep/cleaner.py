@@ -9,62 +9,39 @@ is, for a week, one from before this Redis knew of any: its record may be brough
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from core.blobs.blobs import Blobs
-from core.jobs.job import RETENTION, is_job_id
-from core.jobs.schema import Bystander, newer_schema, versioned
+from core.jobs.job import is_job_id
+from core.jobs.schema_version import Bystander
 from core.runtime.redis import needs_redis
 from core.store.holds import Holds
-from core.store.records import JOB_KEY, job_key, script
-from core.upkeep.epoch import Witness
+from core.store.keys import CLEANING, JOB_PREFIX, SWEEPS, job_key
+from core.store.scripts import script
+from core.upkeep.retention import (
+    DIGEST,
+    GRACE,
+    TOMBSTONE,
+    UNKNOWN_GRACE,
+    Survey,
+    explain_unknown,
+    survey,
+    vouched_since,
+)
 
 if TYPE_CHECKING:
     from redis import Redis
 
 _logger = logging.getLogger(__name__)
 
-#: For how long after its files a finished job's record still says that they have expired.
-TOMBSTONE = timedelta(days=7)
-
-#: A blob is younger than this while the record that will name it is being written.
-GRACE = timedelta(hours=1)
-
-#: For how long a blob is kept that was written before this Redis was told of any.
-UNKNOWN_GRACE = timedelta(days=7)
-
 #: How often one process of the whole deployment sweeps.
 PERIOD = timedelta(minutes=10)
 
-# There while a sweep runs, and until the next is due. Of each schema, so that those who
-# leave a record alone do not keep others from removing its files.
-_SWEEPING = versioned("easel:sweeping")
 _PAGE = 500
-_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What the records say of what is needed."""
-
-    #: The blobs that some record in its retention names, in whatever field.
-    needed: frozenset[str]
-    #: All jobs that have a record.
-    known: frozenset[str]
-    #: Those of them that have ended.
-    ended: frozenset[str]
-    #: The jobs whose records have had their time.
-    forgotten: tuple[str, ...]
-    #: Of the jobs with a record of a newer schema: that schema, by the job's id.
-    newer: Mapping[str, str]
-    #: When the first of the unfinished jobs was started; what it has written since
-    #: is named only when it ends, and it may have to wait for that.
-    working_since: float
 
 
 @dataclass(frozen=True)
@@ -76,53 +53,6 @@ class Swept:
     records: int
     #: How many blobs are left that no record explains.
     unknown: int = 0
-
-
-def survey(
-    records: Iterable[Mapping[str, str]], now: float, tombstone: timedelta = TOMBSTONE
-) -> Survey:
-    """Decide what is needed at the time ``now``.
-
-    Args:
-        records: every job's, as Redis has them.
-        now: in seconds, by the clock that the records' times are of.
-        tombstone: how long a record stays after its files.
-    """
-    needed: set[str] = set()
-    known = set()
-    ended = set()
-    forgotten = []
-    newer = {}
-    working_since = now
-    for record in records:
-        known.add(record.get("id", ""))
-        if schema := newer_schema(record):
-            newer[record.get("id", "")] = schema
-        # When what is newer expires, a newer version knows.
-        expires = None if schema else _expires(record)
-        if expires is None and "finished_at" not in record:
-            working_since = min(working_since, float(record.get("started_at", now)))
-        else:
-            ended.add(record.get("id", ""))
-        if expires is None or now < expires:
-            needed.update(*(_DIGEST.findall(value) for value in record.values()))
-        elif now >= expires + tombstone.total_seconds():
-            forgotten.append(record["id"])
-    return Survey(
-        frozenset(needed),
-        frozenset(known),
-        frozenset(ended),
-        tuple(forgotten),
-        newer,
-        working_since,
-    )
-
-
-def _expires(record: Mapping[str, str]) -> float | None:
-    if "finished_at" not in record:
-        return None
-    kept = record.get("retention_seconds", RETENTION.total_seconds())
-    return float(record["finished_at"]) + float(kept)
 
 
 class Cleaner:
@@ -156,7 +86,7 @@ class Cleaner:
     @needs_redis
     def sweep_if_due(self) -> Swept | None:
         """Sweep, unless some process has done so within ``PERIOD``."""
-        if not self._redis.set(_SWEEPING, 1, ex=PERIOD, nx=True):
+        if not self._redis.set(CLEANING, 1, ex=PERIOD, nx=True):
             return None
         swept = self.sweep()
         _logger.info("swept", extra=asdict(swept))
@@ -196,7 +126,7 @@ class Cleaner:
         return Swept(blobs, strays, len(found.forgotten), len(unknown))
 
     def _remove(self, digest: str, older_than: float, found: Survey) -> bool:
-        self._redis.expire(_SWEEPING, PERIOD)
+        self._redis.expire(CLEANING, PERIOD)
         return self._holds.remove(self._blobs, digest, older_than=older_than, ended=found.ended)
 
     def _unknown(self, strange: Mapping[str, float]) -> set[str]:
@@ -204,12 +134,12 @@ class Cleaner:
         young = {each for each, age in strange.items() if age < UNKNOWN_GRACE.total_seconds()}
         if young:
             for record in self._records():
-                young.difference_update(*(_DIGEST.findall(value) for value in record.values()))
+                young.difference_update(*(DIGEST.findall(value) for value in record.values()))
         return young
 
     def _records(self) -> Iterator[dict[str, str]]:
-        keys = self._redis.scan_iter(match=JOB_KEY + "*", count=_PAGE, _type="HASH")
-        jobs = (key for key in keys if is_job_id(key.removeprefix(JOB_KEY)))
+        keys = self._redis.scan_iter(match=JOB_PREFIX + "*", count=_PAGE, _type="HASH")
+        jobs = (key for key in keys if is_job_id(key.removeprefix(JOB_PREFIX)))
         while page := list(islice(jobs, _PAGE)):
             with self._redis.pipeline(transaction=False) as pipeline:
                 for key in page:
@@ -222,10 +152,29 @@ class Cleaner:
         return seconds + microseconds / 1e6
 
 
-def explain_unknown(count: int) -> str:
-    """What an operator should know of blobs that no record explains."""
-    return (
-        f"{count} blobs were written before this Redis knew of any, and no record names them: "
-        "has Redis lost its data, or do two deployments share a store? Bring the records back, "
-        f"or they are removed when they are {UNKNOWN_GRACE.days} days old"
-    )
+class Witness:
+    """Remembers the sweeps in the Redis that has the records, so that both are lost together.
+
+    Args:
+        redis: a client with ``decode_responses=True``.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    @needs_redis
+    def since(self, now: float) -> float:
+        """From when on the record of every blob that was written must have come to this Redis.
+
+        Args:
+            now: seconds since 1970 by the server's clock.
+        """
+        found = cast(dict[str, str], self._redis.hgetall(SWEEPS))
+        since = vouched_since(found, now)
+        self._redis.hset(SWEEPS, mapping={"since": since, "last": now})
+        return since
+
+    @needs_redis
+    def swept(self, now: float, unknown: int) -> None:
+        """Say that a sweep has ended, and how many blobs it left that no record explains."""
+        self._redis.hset(SWEEPS, mapping={"last": now, "unknown": unknown})

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from core.errors import WorkerLost
 from core.jobs.job import Failure, JobStatus
-from core.jobs.schema import SCHEMA, Bystander, newer_schema
+from core.jobs.schema_version import SCHEMA, Bystander, newer_schema
 from core.queue.app import JobQueue, Messages
 from core.runtime.redis import needs_redis
-from core.store.records import JOBS_QUEUED, JOBS_RUNNING, LAST_SWEEP, job_key, pairs, script
+from core.store.keys import JOBS_QUEUED, JOBS_RUNNING, LEASES_CHECKED, job_key
+from core.store.scripts import pairs, script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -95,7 +96,7 @@ class Reaper:
         lost = WorkerLost(f"{self._max_attempts} workers were lost while they ran the job")
         error = Failure(code=lost.code, message=str(lost), retryable=lost.retryable)
         reply = self._script(
-            keys=[JOBS_RUNNING, JOBS_QUEUED, LAST_SWEEP],
+            keys=[JOBS_RUNNING, JOBS_QUEUED, LEASES_CHECKED],
             args=[
                 job_key(""),
                 self._lease_seconds,

@@ -11,7 +11,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from core.store.workers import WorkerInfo, WorkerRegistry
+from core.jobs.workers import WorkerInfo
+from core.store.workers import WorkerRegistry
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -15,12 +15,13 @@ from redis import Redis
 
 from api.deps import Services
 from core.jobs.job import Failure, Inputs, Metrics, Picture
+from core.jobs.workers import WorkerInfo
 from core.params import StyleParams
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
 from core.store.outbox import Outbox
 from core.store.statistics import BOUNDS, Census
-from core.store.workers import WorkerInfo, WorkerRegistry
+from core.store.workers import WorkerRegistry
 from core.webhooks.retries import Attempt, Verdict
 from core.webhooks.webhook import DeliveryState, Webhook
 from tests.api.conftest import serving

@@ -21,9 +21,9 @@ from api.routes.listing import JobPage
 from api.routes.version import Version
 from core.errors import JobNotFound
 from core.jobs.job import JobStatus
+from core.jobs.workers import WorkerInfo
 from core.runtime.ticker import Ticker
 from core.store.api_keys import KeyStore
-from core.store.workers import WorkerInfo
 from core.webhooks.webhook import WebhookEvent
 from tests.api.conftest import serving
 from tests.api.intake.test_admission import limited

@@ -14,7 +14,8 @@ from core.errors import JobNotFound, ServiceUnavailable
 from core.jobs.job import RETENTION, Inputs, Job, Metrics, Picture
 from core.params import StyleParams
 from core.store.jobs import JobStore
-from core.upkeep.cleaner import GRACE, TOMBSTONE, UNKNOWN_GRACE, Cleaner
+from core.upkeep.cleaner import Cleaner
+from core.upkeep.retention import GRACE, TOMBSTONE, UNKNOWN_GRACE
 from tests.conftest import some_progress, vouch
 from tests.contract.stores import Backdoor
 

@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from core.store.records import JOBS_QUEUED, JOBS_RUNNING
+from core.store.keys import JOBS_QUEUED, JOBS_RUNNING
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"

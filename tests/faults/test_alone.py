@@ -8,7 +8,7 @@ import select
 import signal
 
 from core.queue.app import MESSAGE_LISTS, make_celery
-from core.store.records import script_text
+from core.store.scripts import script_text
 from tests.faults.cluster import LONG, Cluster
 from tests.faults.conftest import Row
 from tests.faults.gate import HANG

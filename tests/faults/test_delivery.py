@@ -9,7 +9,7 @@ import pytest
 
 from core.jobs.job import new_job_id
 from core.queue.app import MESSAGE_LISTS, STYLIZE_TASK, make_celery
-from core.store.records import JOBS_RUNNING, LAST_SWEEP
+from core.store.keys import JOBS_RUNNING, LEASES_CHECKED
 from tests.faults.cluster import LONG, Cluster, Running
 from tests.faults.conftest import Row
 
@@ -168,13 +168,13 @@ def test_a_jump_of_the_clock_disturbs_no_job(
     # All that the server has noted is as much older as its clock went forward.
     with cluster.redis.pipeline(transaction=True) as at_once:
         at_once.zincrby(JOBS_RUNNING, -jump, held.job_id)
-        at_once.incrbyfloat(LAST_SWEEP, -jump)
+        at_once.incrbyfloat(LEASES_CHECKED, -jump)
         noted = float(at_once.execute()[1])
 
     def swept_again() -> bool:
-        swept = cast(str, cluster.redis.get(LAST_SWEEP))
+        swept = cast(str, cluster.redis.get(LEASES_CHECKED))
         return abs(float(swept) - noted) > abs(jump) / 2
 
-    cluster.wait_for_key(LAST_SWEEP, swept_again)
+    cluster.wait_for_key(LEASES_CHECKED, swept_again)
     assert not cluster.log.since(held.mark, "lease ran out")
     cluster.assert_undisturbed(held, attempts=1)

@@ -30,7 +30,8 @@ from core.store.previews import Previews
 from core.store.signing import WebhookSecrets
 from core.store.statistics import Census
 from core.store.workers import WorkerRegistry
-from core.upkeep.cleaner import GRACE, TOMBSTONE, Cleaner
+from core.upkeep.cleaner import Cleaner
+from core.upkeep.retention import GRACE, TOMBSTONE
 from core.webhooks.addresses import AddressGuard, PromptGuard
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem

@@ -13,7 +13,7 @@ import pytest
 
 from api.deps import Services
 from core.jobs.job import Metrics, Picture
-from core.store.workers import WorkerInfo
+from core.jobs.workers import WorkerInfo
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import files, post

@@ -13,11 +13,11 @@ from redis import Redis
 
 from api.deps import Services
 from core.jobs.footprint import footprint
+from core.jobs.workers import WorkerInfo
 from core.params import StyleParams
 from core.params.choices import Precision
 from core.queue.app import JobQueue, make_celery
 from core.runtime.redis import connect
-from core.store.workers import WorkerInfo
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import CONTENT, STYLE, Files, claim, files

@@ -10,7 +10,8 @@ from redis import Redis
 
 from api.deps import Services
 from core.jobs.job import RETENTION, Job
-from core.upkeep.cleaner import TOMBSTONE, Cleaner
+from core.upkeep.cleaner import Cleaner
+from core.upkeep.retention import TOMBSTONE
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import STYLE, claim, finish
 

@@ -9,10 +9,11 @@ from redis import Redis
 
 from api.deps import Services
 from core.blobs.blobs import open_blobs
+from core.jobs.workers import WorkerInfo
 from core.queue.app import JobQueue, make_celery
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
-from core.store.workers import WorkerInfo, WorkerRegistry
+from core.store.workers import WorkerRegistry
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import post

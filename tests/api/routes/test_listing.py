@@ -13,7 +13,8 @@ from api.deps import Services
 from core.jobs.admission import Admission
 from core.jobs.job import RETENTION, Failure, Inputs, JobStatus, Metrics, Picture
 from core.params import StyleParams
-from core.upkeep.cleaner import TOMBSTONE, Cleaner
+from core.upkeep.cleaner import Cleaner
+from core.upkeep.retention import TOMBSTONE
 from tests.api.problems import assert_problem
 from tests.conftest import some_progress
 

@@ -10,8 +10,8 @@ from redis import Redis
 
 from api.deps import Services
 from core.jobs.job import Metrics, Picture
+from core.jobs.workers import WorkerInfo
 from core.queue.app import JobQueue
-from core.store.workers import WorkerInfo
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import claim, post
 from tests.conftest import some_progress

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from core.errors import InvalidRequest, QueueFull, TooManyJobs
 from core.jobs.admission import Admission, Load
 from core.jobs.footprint import footprint
+from core.jobs.workers import WorkerInfo
 from core.params import MIN_SIZE, StyleParams
 from core.params.choices import Optimizer, Precision
-from core.store.workers import WorkerInfo
 
 GIB = 2**30
 

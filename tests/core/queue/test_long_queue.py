@@ -14,7 +14,7 @@ from core.jobs.job import JobStatus
 from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
 from core.store.jobs import JobStore
-from core.store.records import JOBS_QUEUED, LAST_SWEEP, unfinished_key
+from core.store.keys import JOBS_QUEUED, LEASES_CHECKED, unfinished_key
 from core.store.statistics import Census
 from core.upkeep.reaper import Reaper
 from tests.core.store.test_jobs import INPUTS
@@ -52,7 +52,7 @@ def sweeper(redis: Redis, queue: JobQueue) -> Callable[[], None]:
     reaper = Reaper(redis, queue, lease_seconds=8, every_seconds=2, max_attempts=3)
 
     def sweep() -> None:
-        redis.set(LAST_SWEEP, redis.time()[0] - 2)
+        redis.set(LEASES_CHECKED, redis.time()[0] - 2)
         reaper.sweep()
 
     return sweep

@@ -11,14 +11,16 @@ import pytest
 from redis import Redis
 
 from core.blobs.blobs import Blobs
+from core.errors import NewerRecord
 from core.jobs.job import RETENTION, Job, Metrics
-from core.jobs.schema import NewerRecord, newer_schema, versioned
+from core.jobs.schema_version import newer_schema, versioned
 from core.queue.app import JobQueue, Messages, make_celery
 from core.store.jobs import JobStore
+from core.store.keys import LEASES_CHECKED
 from core.store.outbox import Outbox
-from core.store.records import LAST_SWEEP
-from core.upkeep.cleaner import TOMBSTONE, Cleaner
+from core.upkeep.cleaner import Cleaner
 from core.upkeep.reaper import Reaper
+from core.upkeep.retention import TOMBSTONE
 from tests.conftest import photo, some_progress, stored
 from tests.core.store import test_outbox
 from tests.core.store.test_jobs import RESULT, claimed, new_job
@@ -81,7 +83,7 @@ def test_a_newer_record_is_not_changed(
 ) -> None:
     job = new_job(store)
     before = age(redis, job, schema)
-    with pytest.raises(NewerRecord, match=f"schema {schema}, and this part of Easel knows"):
+    with pytest.raises(NewerRecord, match=f"schema version {schema}, and this process reads"):
         change(store, job)
     assert record(redis, job) == before
     assert store.queue_position(job.id) == 0
@@ -109,7 +111,7 @@ def test_the_reaper_leaves_newer_jobs_and_brings_back_the_others(
             redis.zincrby(name, LONG_AGO, job_id)
     leases = redis.zrange("easel:jobs:running", 0, -1, withscores=True)
     for _ in range(2):
-        redis.set(LAST_SWEEP, redis.time()[0] - 60)
+        redis.set(LEASES_CHECKED, redis.time()[0] - 60)
         with caplog.at_level(logging.WARNING):
             reaper.sweep()
     assert [record(redis, job) for job in newer] == before

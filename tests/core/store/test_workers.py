@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from redis import Redis
 
-from core.store.workers import FORGET_SECONDS, WorkerInfo, WorkerRegistry
+from core.jobs.workers import WorkerInfo
+from core.store.workers import FORGET_SECONDS, WorkerRegistry
 
 ONE = WorkerInfo(
     id="host:1",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.jobs.job import RETENTION
-from core.upkeep.cleaner import TOMBSTONE, survey
+from core.upkeep.retention import TOMBSTONE, survey
 
 DAY, WEEK = RETENTION.total_seconds(), TOMBSTONE.total_seconds()
 NOW = 1_800_000_000.0

@@ -13,5 +13,5 @@ end
 -- The error that a script gives instead of changing such a record.
 local function refusal(key)
   local schema = newer_schema(key)
-  return schema and redis.error_reply('NEWER ' .. schema)
+  return schema and redis.error_reply('NEWER ' .. schema .. ' ' .. SCHEMA)
 end

@@ -12,8 +12,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from core.errors import ServiceUnavailable
-
 _logger = logging.getLogger(__name__)
 
 #: Raised when an older reader would do wrong with what this version writes.
@@ -21,20 +19,6 @@ SCHEMA_VERSION = 1
 
 #: The field of a record, and the header of a message.
 SCHEMA = "schema"
-
-
-class NewerRecord(ServiceUnavailable):
-    """A newer Easel, which is just being rolled out, wrote the job. Try again shortly."""
-
-    code = "newer_record"
-
-    def __init__(self, schema: str) -> None:
-        super().__init__(
-            f"the job's record is of schema {schema}, and this part of Easel knows those up to "
-            f"{SCHEMA_VERSION}: a newer version is being rolled out, which can do it; try again"
-        )
-        #: Of the record, as it says itself.
-        self.schema = schema
 
 
 def newer_schema(fields: Mapping[str, Any]) -> str | None:

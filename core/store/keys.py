@@ -1,0 +1,82 @@
+"""Names of all Redis keys that hold jobs, workers and webhooks.
+
+The upper-case names are also available in the Lua scripts (``core.store.scripts``). The
+blob store has its own keys (``core.blobs.redis``).
+"""
+
+from __future__ import annotations
+
+from core.jobs.job import JobStatus
+from core.jobs.schema_version import versioned
+
+# Of one job. The job id follows each prefix.
+JOB_PREFIX = "easel:job:"  # hash: the job record
+EVENTS_PREFIX = "easel:events:"  # stream: the events of the job
+PREVIEW_PREFIX = "easel:preview:"  # string: the newest preview while the job runs
+
+# Indexes of jobs.
+JOBS_QUEUED = "easel:jobs:queued"  # sorted set: job id by creation time
+JOBS_RUNNING = "easel:jobs:running"  # sorted set: job id by expiry time of its lease
+OWNED_PREFIX = "easel:owned:"  # followed by `status:owner`; sorted set: job id, all scores 0
+UNFINISHED_PREFIX = "easel:unfinished:"  # followed by the caller; set: job ids queued or running
+IDEMPOTENCY_PREFIX = "easel:idempotency:"  # followed by a digest; hash: job, request
+
+ALL_EVENTS = "easel:events"  # stream: the events of all jobs, trimmed to the newest
+
+# Blobs that jobs hold.
+HELD = "easel:held"  # sorted set: `digest:job id`, all scores 0
+LEAVING_PREFIX = "easel:leaving:"  # followed by a digest; exists while the blob is being removed
+
+# Webhooks.
+WEBHOOKS_DUE = "easel:webhooks:due"  # sorted set: delivery id by the time of its next attempt
+WEBHOOKS_ACTIVE_PREFIX = (
+    "easel:webhooks:under-way:"  # followed by the caller; sorted set: delivery id by expiry time
+)
+WEBHOOK_SECRETS = "easel:webhooks:secrets"  # hash: the generated secret of each caller
+
+LINK_KEY = "easel:link-key"  # string: the key that signs download links
+API_KEYS = "easel:keys"  # hash: API key by its id
+
+# Workers.
+WORKERS_SEEN = "easel:workers:seen"  # sorted set: worker id by the time of its last heartbeat
+WORKERS_INFO = "easel:workers:info"  # hash: WorkerInfo by worker id
+
+# Statistics.
+COUNTS = "easel:counts"  # hash: counters and histogram buckets
+RUN_SECONDS = "easel:run-seconds"  # string: moving average of the run time of a job
+
+# Upkeep. The versioned names exist once for each schema version, so that a process that
+# leaves newer records alone does not keep newer processes from handling them.
+LEASES_CHECKED = versioned("easel:jobs:swept")  # string: time of the last check of the leases
+CLEANING = versioned("easel:sweeping")  # string: exists until the next cleaning is due
+SWEEPS = "easel:sweeps"  # hash: since, last, unknown; see core.upkeep.cleaner
+
+
+def job_key(job_id: str) -> str:
+    """Return the key of a job record."""
+    return JOB_PREFIX + job_id
+
+
+def events_key(job_id: str) -> str:
+    """Return the key of the event stream of a job."""
+    return EVENTS_PREFIX + job_id
+
+
+def preview_key(job_id: str) -> str:
+    """Return the key of the newest preview of a running job."""
+    return PREVIEW_PREFIX + job_id
+
+
+def owned_key(status: JobStatus, owner: str) -> str:
+    """Return the key of the index of an owner's jobs with that status."""
+    return f"{OWNED_PREFIX}{status.value}:{owner}"
+
+
+def unfinished_key(caller: str) -> str:
+    """Return the key of the index of a caller's queued and running jobs."""
+    return UNFINISHED_PREFIX + caller
+
+
+def idempotency_key(digest: str) -> str:
+    """Return the key that remembers which job an idempotency key created."""
+    return IDEMPOTENCY_PREFIX + digest
