@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: rolling serve test coverage check format lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet
+.PHONY: rolling serve test coverage check format lowest lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -21,11 +21,14 @@ coverage: .venv/installed
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report --skip-covered --show-missing --fail-under=95
 
+# make check also runs the fast tests of the structure of the code and of the docs: those named here
+# and every file named test_structure.py.
+STRUCTURE = tests/test_architecture.py tests/test_docs.py tests/test_supply.py $(shell find tests -name test_structure.py)
 check: .venv/installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/test_architecture.py
+	@$(BIN)/python -m pytest -q $(STRUCTURE)
 
 format: .venv/installed
 	@$(BIN)/ruff check --fix .
@@ -40,6 +43,18 @@ format: .venv/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# The quick tests with the lowest versions that pyproject.toml allows, in an environment of their
+# own. The first run downloads gigabytes.
+QUICK := tests/core tests/api tests/worker tests/cli
+lowest: .venv-lowest/installed
+	@OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -q $(QUICK)
+
+.venv-lowest/installed: pyproject.toml .venv/installed
+	@echo "Installing the lowest versions into .venv-lowest ..."
+	@$(BIN)/uv venv --quiet --clear --python 3.11 .venv-lowest
+	@$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[dev]'
 	@touch $@
 
 # Write the lock files anew from pyproject.toml. They name no index host.
@@ -114,4 +129,4 @@ vendor: .venv/installed
 	@$(BIN)/python -m tools.vendor
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-lowest
