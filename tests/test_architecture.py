@@ -99,7 +99,6 @@ FOR_NOW = {
     "core.nst.network -> core.nst",
     "core.nst.optimizers -> core.nst",
     "cycle",
-    "folder api/pages/static/js",
     "folder tests/faults",
     "folder worker",
     "class Limits",

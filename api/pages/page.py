@@ -16,7 +16,7 @@ from core.settings.model import Settings
 
 #: What the page's own addresses begin with in its source; the digest takes the place of the word.
 _CURRENT = "static/current/"
-_ABOUT = "{{about}}"
+_SERVER = "{{server}}"
 
 
 def page_route(assets: Assets, settings: Settings) -> Route:
@@ -31,11 +31,11 @@ def page_route(assets: Assets, settings: Settings) -> Route:
 
 def _page(settings: Settings, address: str) -> str:
     source = (STATIC / "index.html").read_text(encoding="utf-8")
-    about = escape(json.dumps(_about(settings)), quote=True)
-    return source.replace(_CURRENT, address).replace(_ABOUT, about)
+    server = escape(json.dumps(_server(settings)), quote=True)
+    return source.replace(_CURRENT, address).replace(_SERVER, server)
 
 
-def _about(settings: Settings) -> dict[str, object]:
+def _server(settings: Settings) -> dict[str, object]:
     """What the page says before anything is sent: this server's limits, and the presets."""
     return {
         "max_size": settings.max_size,

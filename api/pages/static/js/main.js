@@ -1,13 +1,13 @@
 // Which view is shown, and what concerns all of them.
 
-import { Draft } from "./draft.js";
-import { GalleryView } from "./gallery.js";
-import { JobView } from "./job.js";
-import { MakeView } from "./make.js";
+import { Draft } from "./form/draft.js";
+import { FormView } from "./form/view.js";
+import { JobView } from "./job/view.js";
+import { GalleryView } from "./pictures/gallery.js";
 
 const main = document.getElementById("main");
 const draft = new Draft();
-const make = new MakeView(draft);
+const make = new FormView(draft);
 let leave = () => {};
 let first = true;
 

@@ -1,6 +1,6 @@
 // The picture before and after, with a divider to move, and a closer look.
 
-import { h, newId } from "./dom.js";
+import { h, newId } from "../lib/dom.js";
 
 const ZOOMS = [["Fit", 0], ["100 %", 1], ["200 %", 2], ["400 %", 4]];
 

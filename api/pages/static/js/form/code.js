@@ -1,8 +1,8 @@
 // The current settings as a program: curl, Python or JavaScript.
 
-import { address } from "./api.js";
-import { h, newId, toast } from "./dom.js";
-import { currentKey } from "./key.js";
+import { address } from "../lib/api.js";
+import { h, newId, toast } from "../lib/dom.js";
+import { currentKey } from "../lib/key.js";
 
 const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 const literal = JSON.stringify;

@@ -1,6 +1,6 @@
 // Painting regions on the pictures, with a mouse, a finger, a pen or the keyboard.
 
-import { h, newId, say } from "./dom.js";
+import { h, newId, say } from "../lib/dom.js";
 import { LABELS, newLayer, paintDisc, paintLine, pixels, regionProblem, isPainted } from "./regions.js";
 
 const SHOWN = [0, 150];

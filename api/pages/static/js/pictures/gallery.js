@@ -1,10 +1,10 @@
 // One's own pictures, newest first.
 
-import { call, getBlob, getJson, Problem } from "./api.js";
-import { ask, h, icon, say } from "./dom.js";
-import { forget, recall, remember } from "./memory.js";
-import { thumbnail } from "./pictures.js";
-import { since, STATUS } from "./words.js";
+import { call, getBlob, getJson, Problem } from "../lib/api.js";
+import { ask, h, icon, say } from "../lib/dom.js";
+import { forget, recall, remember } from "../lib/storage.js";
+import { since, STATUS } from "../lib/words.js";
+import { thumbnail } from "./files.js";
 
 const PAGE = 24;
 const LOOK_AGAIN_MS = 4000;

@@ -1,8 +1,8 @@
 // The losses on a logarithmic axis. The library is fetched when a chart is first wanted.
 
-import { ASSETS } from "./about.js";
-import { h } from "./dom.js";
-import { number } from "./words.js";
+import { h } from "../lib/dom.js";
+import { ASSETS } from "../lib/server.js";
+import { number } from "../lib/words.js";
 
 const SERIES = ["total", "style", "content"];
 
@@ -63,7 +63,7 @@ export class LossChart {
     if (this.#loading) return undefined;
     this.#loading = true;
     document.head.append(h("link", { rel: "stylesheet", href: new URL("vendor/uPlot.min.css", ASSETS).href }));
-    const { default: UPlot } = await import("../vendor/uPlot.esm.js");
+    const { default: UPlot } = await import("../../vendor/uPlot.esm.js");
     const color = (name) => () => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const axis = { stroke: color("--muted"), font: "11px system-ui, sans-serif", grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
     const line = (name, width) => ({ stroke: color(`--loss-${name}`), width, spanGaps: true, points: { show: false } });

@@ -1,6 +1,6 @@
 // A job's events as they happen. EventSource cannot send a key, so this reads the stream itself.
 
-import { call, Problem } from "./api.js";
+import { call, Problem } from "../lib/api.js";
 
 /** Nothing heard for so long means that the connection is lost; a comment comes every 15 s. */
 const SILENCE_MS = 40_000;

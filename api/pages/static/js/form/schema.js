@@ -1,6 +1,6 @@
 // What a job can be asked for, as /openapi.json says it.
 
-import { getJson } from "./api.js";
+import { getJson } from "../lib/api.js";
 
 /** The fields of `POST /jobs` by name, with references resolved. */
 export async function loadFields() {

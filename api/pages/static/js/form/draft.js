@@ -1,8 +1,8 @@
 // The job that is being made: pictures, and what differs from the preset.
 
-import { about } from "./about.js";
+import { server } from "../lib/server.js";
+import { maskFiles, regionProblem } from "../pictures/regions.js";
 import { asList, asText, check, loadFields } from "./schema.js";
-import { maskFiles, regionProblem } from "./regions.js";
 
 /** These have controls of their own, or are no setting; every other field of the schema gets one in the drawer. */
 export const OWN_CONTROLS = ["preset", "size", "steps", "style_weight", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "validate_only"];
@@ -40,13 +40,13 @@ export class Draft extends EventTarget {
   /** The value that counts. */
   value(name) {
     if (name in this.explicit) return this.explicit[name];
-    if (name === "learning_rate" && this.explicit.optimizer in about.learning_rates) return about.learning_rates[this.explicit.optimizer];
+    if (name === "learning_rate" && this.explicit.optimizer in server.learning_rates) return server.learning_rates[this.explicit.optimizer];
     return this.inherited(name);
   }
 
   /** What it is if nobody says otherwise. */
   inherited(name) {
-    return about.presets[this.preset]?.[name] ?? this.fields[name]?.default ?? "";
+    return server.presets[this.preset]?.[name] ?? this.fields[name]?.default ?? "";
   }
 
   set(name, value) {
@@ -91,7 +91,7 @@ export class Draft extends EventTarget {
 
   /** Take over a finished job's parameters. */
   adopt(params) {
-    this.preset = params.preset in about.presets ? params.preset : "balanced";
+    this.preset = params.preset in server.presets ? params.preset : "balanced";
     this.explicit = {};
     this.files = {};
     for (const [name, value] of Object.entries(params)) {
@@ -113,14 +113,14 @@ export class Draft extends EventTarget {
       if (problem) found[name] = problem;
     }
     const size = Number(this.value("size"));
-    if (!found.size && size > about.max_size) found.size = `Expected at most ${about.max_size} on this server.`;
+    if (!found.size && size > server.max_size) found.size = `Expected at most ${server.max_size} on this server.`;
     if (!found.size && !found.style_scale) this.#checkShapes(size, found);
     this.#checkTogether(found);
     return found;
   }
 
   #checkShapes(size, found) {
-    const least = about.min_side;
+    const least = server.min_side;
     const tooThin = ({ width, height }, longer) => width && (Math.min(width, height) * longer) / Math.max(width, height) < least - 0.5;
     if (this.content && tooThin(this.content, size)) {
       found.content = `At size ${size} its shorter side would be under ${least} pixels. Crop it, or ask for a larger size.`;

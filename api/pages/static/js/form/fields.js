@@ -1,8 +1,8 @@
 // A control for every parameter, made from its schema, and what is wrong with it beside it.
 
-import { h, newId } from "./dom.js";
+import { h, newId } from "../lib/dom.js";
+import { label, number } from "../lib/words.js";
 import { asList, asText, isFile } from "./schema.js";
-import { label, number } from "./words.js";
 
 /** A field: its label, its control, what it means and what is wrong with it. */
 function frame(name, { title, hint, control, id, group = false, draft }) {

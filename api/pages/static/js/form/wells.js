@@ -1,8 +1,8 @@
 // Where pictures come in: dropped, pasted, chosen, photographed, or taken from the samples.
 
-import { h, icon, newId, say } from "./dom.js";
+import { h, icon, newId, say } from "../lib/dom.js";
+import { ACCEPT, BadPicture, readPicture, sampleFile, SAMPLES, sampleThumbnail } from "../pictures/files.js";
 import { MAX_STYLES } from "./draft.js";
-import { ACCEPT, BadPicture, readPicture, sampleFile, SAMPLES, sampleThumbnail } from "./pictures.js";
 
 const TITLES = { content: "Photograph", style: "Painting" };
 

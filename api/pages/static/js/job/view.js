@@ -1,17 +1,17 @@
 // One job: watched while it is painted, and kept when it is finished.
 
-import { call, getBlob, Problem } from "./api.js";
+import { showCode } from "../form/code.js";
+import { asText } from "../form/schema.js";
+import { call, getBlob, Problem } from "../lib/api.js";
+import { h, newId, say, toast } from "../lib/dom.js";
+import { recall, remember } from "../lib/storage.js";
+import { duration, label, STATUS } from "../lib/words.js";
+import { readPicture, thumbnail } from "../pictures/files.js";
+import { removeJob } from "../pictures/gallery.js";
 import { LossChart } from "./chart.js";
-import { showCode } from "./code.js";
-import { comparison } from "./compare.js";
-import { convert, FORMATS, save } from "./convert.js";
-import { h, newId, say, toast } from "./dom.js";
+import { comparison } from "./comparison.js";
+import { convert, FORMATS, save } from "./download.js";
 import { follow } from "./events.js";
-import { removeJob } from "./gallery.js";
-import { recall, remember } from "./memory.js";
-import { readPicture, thumbnail } from "./pictures.js";
-import { asText } from "./schema.js";
-import { duration, label, STATUS } from "./words.js";
 
 export class JobView {
   #left = new AbortController();

@@ -1,14 +1,14 @@
 // The first view: two pictures, a preset, a few sliders, and a button.
 
-import { about } from "./about.js";
-import { postForm, Problem } from "./api.js";
+import { postForm, Problem } from "../lib/api.js";
+import { h, newId, say } from "../lib/dom.js";
+import { server } from "../lib/server.js";
+import { remember } from "../lib/storage.js";
+import { thumbnail } from "../pictures/files.js";
+import { isPainted } from "../pictures/regions.js";
 import { showCode } from "./code.js";
-import { h, newId, say } from "./dom.js";
 import { OWN_CONTROLS } from "./draft.js";
 import { drawerField, showProblems, sliderField } from "./fields.js";
-import { remember } from "./memory.js";
-import { thumbnail } from "./pictures.js";
-import { isPainted } from "./regions.js";
 import { Wells } from "./wells.js";
 
 const PRESETS = {
@@ -22,13 +22,13 @@ const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1
 
 const SLIDERS = {
   style_weight: { title: "Balance", ends: ["Keep the photograph", "Paint it boldly"], values: [1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000] },
-  size: { title: "Size", ends: ["Small and quick", "Large and slow"], values: SIZES.filter((size) => size <= about.max_size) },
+  size: { title: "Size", ends: ["Small and quick", "Large and slow"], values: SIZES.filter((size) => size <= server.max_size) },
   steps: { title: "Steps", ends: ["A sketch", "Worked out"], values: [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 500, 700, 1000] },
   style_scale: { title: "Style scale", ends: ["Fine strokes", "Broad strokes"], values: [0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4] },
 };
 
 /** The view on a draft, which outlives it. */
-export class MakeView {
+export class FormView {
   #controls = [];
   #complaints = {};
   #refused = {};
@@ -53,7 +53,7 @@ export class MakeView {
     this.summary = h("p", { class: "problem summary", role: "alert", hidden: true });
     this.submit = h("button", { type: "submit", class: "button primary wide" }, "Paint");
     this.sending = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Sending the pictures" });
-    const sliders = Object.entries(SLIDERS).map(([name, about_]) => this.#keep(sliderField(name, about_, this.draft)));
+    const sliders = Object.entries(SLIDERS).map(([name, slider]) => this.#keep(sliderField(name, slider, this.draft)));
     const panel = h("div", { class: "panel" }, this.#presets(), h("div", { class: "sliders" }, sliders));
     const go = h("div", { class: "go" }, this.summary, this.submit, this.sending,
       h("button", { type: "button", class: "quiet", on: { click: () => showCode(this.draft.texts(), this.#fileNames()) } }, "Copy as code"));
@@ -69,7 +69,7 @@ export class MakeView {
 
   #presets() {
     const name = newId("preset");
-    const radios = Object.keys(about.presets).map((value) => h("input", { type: "radio", name, value, on: { change: () => this.draft.setPreset(value) } }));
+    const radios = Object.keys(server.presets).map((value) => h("input", { type: "radio", name, value, on: { change: () => this.draft.setPreset(value) } }));
     const hint = h("p", { class: "hint preset-hint" });
     this.#controls.push(() => {
       radios.forEach((radio) => { radio.checked = radio.value === this.draft.preset; });
@@ -107,7 +107,7 @@ export class MakeView {
   }
 
   async #paintRegions() {
-    const { paintRegions } = await import("./masks.js");
+    const { paintRegions } = await import("../pictures/painter.js");
     const regions = await paintRegions(this.draft);
     if (regions) this.draft.setRegions(isPainted(regions) ? regions : null);
   }

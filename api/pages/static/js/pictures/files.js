@@ -1,7 +1,7 @@
 // Picture files: looked into before anything is sent.
 
-import { about, ASSETS } from "./about.js";
-import { bytes } from "./words.js";
+import { ASSETS, server } from "../lib/server.js";
+import { bytes } from "../lib/words.js";
 
 export const ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/gif,image/avif,.jpg,.jpeg,.png,.webp,.tif,.tiff,.gif,.avif";
 
@@ -42,8 +42,8 @@ export class BadPicture extends Error {}
 export async function readPicture(file) {
   const named = `“${file.name}”`;
   if (!file.size) throw new BadPicture(`${named} is an empty file.`);
-  if (file.size > about.max_picture_bytes) {
-    throw new BadPicture(`${named} is ${bytes(file.size)}; at most ${bytes(about.max_picture_bytes)} are allowed. Choose a smaller file.`);
+  if (file.size > server.max_picture_bytes) {
+    throw new BadPicture(`${named} is ${bytes(file.size)}; at most ${bytes(server.max_picture_bytes)} are allowed. Choose a smaller file.`);
   }
   const kind = kindOf(new Uint8Array(await file.slice(0, 16).arrayBuffer()));
   if (!kind) throw new BadPicture(`${named} is not a picture that can be read. Choose ${KINDS}.`);
@@ -62,11 +62,11 @@ export async function readPicture(file) {
 function checkSides(named, width, height) {
   if (!width) return;
   const size = `${named} has ${width} × ${height} pixels`;
-  if (width * height > about.max_picture_pixels) {
-    throw new BadPicture(`${size}; at most ${Math.floor(about.max_picture_pixels / 1e5) / 10} million are allowed. Choose a smaller picture.`);
+  if (width * height > server.max_picture_pixels) {
+    throw new BadPicture(`${size}; at most ${Math.floor(server.max_picture_pixels / 1e5) / 10} million are allowed. Choose a smaller picture.`);
   }
-  if (Math.min(width, height) < about.min_side) {
-    throw new BadPicture(`${size}; each side must have at least ${about.min_side}. Choose a larger picture.`);
+  if (Math.min(width, height) < server.min_side) {
+    throw new BadPicture(`${size}; each side must have at least ${server.min_side}. Choose a larger picture.`);
   }
 }
 
