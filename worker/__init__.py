@@ -1,5 +1,5 @@
-"""The worker: takes a job from claim to final state.
+"""The worker: takes one job at a time from claim to final state.
 
-``celery -A worker.main worker`` starts one parent, which talks to Redis, and one
-spawned child, which holds the network and the device.
+``celery -A worker.main worker`` starts two processes: a parent, which receives messages, and
+a spawned child, which holds the network and the device.
 """

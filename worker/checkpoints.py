@@ -1,64 +1,84 @@
-"""The saved states of one run, from which another worker can go on."""
+"""Checkpoints: saved states of a run, from which another worker can resume it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 from core.blobs.blobs import Blobs
-from core.errors import ServiceUnavailable
-from core.nst import Step
+from core.errors import EaselError, ServiceUnavailable
+from core.nst import VGG19, Pictures, Step, stylize
+from core.params import StyleParams
 
 _logger = logging.getLogger(__name__)
 
-#: Saving may take this part of the time: a large picture is saved less often.
-_SHARE = 0.05
+#: The largest share of a run's time that saving may take. Large pictures are saved less often.
+_MAX_SHARE = 0.05
 
 
 class Checkpoints:
-    """Saves a run every few seconds, and removes what is no longer needed.
+    """Saves a run at intervals and deletes the checkpoints that are superseded.
 
     Args:
-        blobs: where they go.
-        every_seconds: from one to the next, unless saving is slow.
-        clock: monotonic seconds.
-        found: the one that the run goes on from.
+        blobs: Where checkpoints are stored.
+        interval_seconds: The time between two checkpoints; more where saving is slow.
+        clock: Returns monotonic seconds.
+        resumed: The digest of the checkpoint that the run resumes from, if any.
     """
 
     def __init__(
         self,
         blobs: Blobs,
-        every_seconds: float,
+        interval_seconds: float,
         clock: Callable[[], float],
-        found: str | None,
+        resumed: str | None,
     ) -> None:
         self._blobs = blobs
-        self._every_seconds = every_seconds
+        self._resumed = resumed
+        self._interval_seconds = interval_seconds
         self._clock = clock
-        self._kept = {found} if found else set()
-        self._due = clock() + every_seconds
+        self._stored = {resumed} if resumed else set()
+        self._due_at = clock() + interval_seconds
+
+    def resume(self, pictures: Pictures, params: StyleParams, network: VGG19) -> Iterator[Step]:
+        """Resume the run, or start it over if its checkpoint is unusable."""
+        if self._resumed is not None:
+            try:
+                # Pass the checkpoint without naming it: it is as large as the run itself, which
+                # releases it after reading it.
+                steps = stylize(pictures, params, network, resume=self._blobs.get(self._resumed))
+                first = next(steps)
+            except (EaselError, LookupError, TypeError, ValueError) as error:
+                # The checkpoint is damaged, or another version wrote it.
+                extra = {"reason": str(error)}
+                _logger.warning("checkpoint unusable; starting over", extra=extra)
+            else:
+                _logger.info("job resumed", extra={"step": first.step})
+                return chain([first], steps)
+        return stylize(pictures, params, network)
 
     def due(self) -> bool:
-        """Whether it is time for the next one."""
-        return self._clock() >= self._due
+        """Return whether the next checkpoint should be saved now."""
+        return self._clock() >= self._due_at
 
     def save(self, step: Step) -> str | None:
-        """Store the run's state; give its digest, or None where that failed."""
+        """Store the state of the run; return its digest, or None if it could not be stored."""
         started = self._clock()
         try:
             digest = self._blobs.put(step.checkpoint())
         except (OSError, ServiceUnavailable) as error:
-            # A run without a checkpoint is still a run.
+            # The run itself does not need the checkpoint.
             _logger.warning("checkpoint not saved", extra={"reason": str(error)})
             return None
         finally:
             now = self._clock()
-            self._due = now + max(self._every_seconds, (now - started) / _SHARE)
-        self._kept.add(digest)
+            self._due_at = now + max(self._interval_seconds, (now - started) / _MAX_SHARE)
+        self._stored.add(digest)
         return digest
 
     def keep_only(self, *digests: str | None) -> None:
-        """Remove all but these."""
-        for digest in self._kept - set(digests):
+        """Delete all checkpoints except these."""
+        for digest in self._stored - set(digests):
             self._blobs.delete(digest)
-            self._kept.discard(digest)
+            self._stored.discard(digest)

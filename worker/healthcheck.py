@@ -1,9 +1,12 @@
-"""``python -m worker.healthcheck``: whether a worker of this container lives. For its health check.
+"""``python -m worker.healthcheck``: the health check of a worker's container.
 
-A worker is two processes: the parent, and its child that holds the network. Both are
-looked for in ``/proc``. Redis is not asked: a container whose worker waits for Redis is
-well, and to restart it would help nobody. A job that stands still is the business of
-the watchdogs (``worker.watchdog`` and ``EASEL_STALL_SECONDS``).
+A worker consists of two processes: a parent, and a child that holds the network. The check
+looks for both in ``/proc``. It does not ask Redis: a worker that waits for Redis is healthy,
+and a restart would not help it. Jobs that stall are found elsewhere: by the lease
+(``EASEL_STALL_SECONDS``) and by the parent's watchdog.
+
+The child is recognised by the command line that billiard starts it with, which is private to
+billiard. Tried with billiard 4.3.2.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _APPLICATION = b"worker.main"
-_CHILD = b"spawn_main"  # of billiard.spawn; the parent has another child, which counts semaphores
+#: billiard.spawn starts the child by this function. The parent's other child, the semaphore
+#: tracker, is started by another.
+_CHILD = b"spawn_main"
 
 
 @dataclass(frozen=True)
@@ -26,27 +31,27 @@ class _Process:
 
 
 def is_alive(proc: Path) -> bool:
-    """Whether there is a parent of a worker that has its child.
+    """Return whether a worker's parent process runs and has its child.
 
     Args:
-        proc: ``/proc``.
+        proc: The ``/proc`` file system.
     """
-    processes = [each for each in _processes(proc) if not each.dead]
-    parents = {each.id for each in processes if _APPLICATION in each.arguments}
+    processes = [process for process in _processes(proc) if not process.dead]
+    parents = {process.id for process in processes if _APPLICATION in process.arguments}
     return any(
-        each.parent in parents and any(_CHILD in word for word in each.arguments)
-        for each in processes
+        process.parent in parents and any(_CHILD in word for word in process.arguments)
+        for process in processes
     )
 
 
 def _processes(proc: Path) -> Iterator[_Process]:
     for folder in proc.glob("[0-9]*"):
         try:
-            # "7 (a name) S 1 ...": the name may have spaces and parentheses of its own.
+            # "7 (a name) S 1 ...": the name may contain spaces and parentheses.
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
             arguments = tuple((folder / "cmdline").read_bytes().split(b"\0"))
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it has just ended
+            continue  # the process ended while we looked
         yield _Process(int(folder.name), int(parent), state in "ZX", arguments)
 
 

@@ -1,4 +1,4 @@
-"""Keeps a running job this worker's, and hears when it is called off."""
+"""The lease of a running job: renewed in a thread, which also learns of a cancellation."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from core.store.jobs import JobStore
 
 _logger = logging.getLogger(__name__)
 
-#: How often the lease is renewed, and with it progress is written and a
-#: cancellation heard: four times a second, however long a step takes.
+#: The time between two renewals. Each one also writes progress and reads whether the job was
+#: cancelled: four times a second, however long a step takes.
 RENEW_SECONDS = 0.25
 
-#: The exit status of a worker that gives itself up (EX_TEMPFAIL).
-GIVE_UP_STATUS = 75
+#: EX_TEMPFAIL: the supervisor of the process should start it again.
+_EXIT_STATUS = 75
 
 
 def exit_now() -> NoReturn:
-    """End this process, whatever its main thread hangs in."""
-    os._exit(GIVE_UP_STATUS)
+    """End this process immediately, even if its main thread hangs."""
+    os._exit(_EXIT_STATUS)
 
 
 class Lease:
-    """A thread that renews the lease of one job, from claim to final state.
+    """Holds the lease of one job from claim to final state.
 
-    The thread talks to Redis so that the optimiser need not: steps go on while
-    Redis is slow or away. A thread alone would also keep the job of an optimiser
-    that hangs for ever; so it ends the process when no step is made for long.
+    A thread talks to Redis, so that the optimiser continues while Redis is slow or
+    unreachable. The thread would also keep alive the job of an optimiser that hangs; therefore
+    it ends the process when no step has finished for too long.
 
     Args:
-        store: has the record.
-        job: as it was claimed.
-        stall_seconds: the longest that one step may take.
-        clock: monotonic seconds.
-        give_up: ends the process.
+        store: The job records.
+        job: The job as it was claimed.
+        stall_seconds: The longest that one step may take.
+        clock: Returns monotonic seconds.
+        give_up: Ends the process.
     """
 
     def __init__(
@@ -57,17 +57,17 @@ class Lease:
         self._stall_seconds = stall_seconds
         self._clock = clock
         self._give_up = give_up
-        self._stepped = clock()
+        self._last_step = clock()
         self._canceled = False
         self._lost: StaleAttempt | None = None
         self._progress: Progress | None = None
         self._checkpoint = job.checkpoint
-        #: The digests of which the record has one: the last that was written for
-        #: certain, and those that were sent since.
-        self._named = {job.checkpoint}
-        self._naming = threading.Lock()
+        #: The record names one of these: the last digest whose write was confirmed, or one
+        #: that was sent since.
+        self._recorded = {job.checkpoint}
+        self._checkpoint_lock = threading.Lock()
         self._written: tuple[Progress | None, str | None] = (None, job.checkpoint)
-        self._ticker = Ticker("lease", RENEW_SECONDS, self._tick)
+        self._ticker = Ticker("lease", RENEW_SECONDS, self._renew)
 
     def __enter__(self) -> Lease:
         self._ticker.start()
@@ -75,52 +75,53 @@ class Lease:
 
     def __exit__(self, *_: object) -> None:
         self._ticker.stop()
-        self._ticker.join(1.0)  # what it writes after that is refused
+        self._ticker.join(1.0)  # the store refuses what the thread writes later
 
-    def step_made(self) -> bool:
-        """Say that the optimiser is alive; hear whether it is to go on.
+    def step_finished(self) -> bool:
+        """Note that the optimiser is alive; return False if the job was cancelled.
 
         Raises:
-            StaleAttempt: the job is another attempt's now.
+            StaleAttempt: Another attempt owns the job.
         """
-        self._stepped = self._clock()
+        self._last_step = self._clock()
         if self._lost is not None:
             raise self._lost
         return not self._canceled
 
     def report(self, progress: Progress) -> None:
-        """Have the progress written with the next renewal."""
+        """Write the progress with the next renewal."""
         self._progress = progress
 
     def save(self, checkpoint: str) -> None:
-        """Have the checkpoint's digest written with the next renewal."""
-        with self._naming:
+        """Write the checkpoint's digest with the next renewal."""
+        with self._checkpoint_lock:
             self._checkpoint = checkpoint
 
     def checkpoints(self) -> set[str | None]:
-        """The digests that the record may name, now or after the next renewal."""
-        with self._naming:
-            return {*self._named, self._checkpoint}
+        """Return the digests that the record may name, now or after the next renewal."""
+        with self._checkpoint_lock:
+            return {*self._recorded, self._checkpoint}
 
-    def _tick(self) -> None:
-        if self._clock() - self._stepped > self._stall_seconds:
-            _logger.critical("no step in a long time; giving up", extra={"job_id": self._job.id})
+    def _renew(self) -> None:
+        if self._clock() - self._last_step > self._stall_seconds:
+            _logger.critical("optimiser stalled; exiting", extra={"job_id": self._job.id})
             self._give_up()
-        with self._naming:
-            wanted = (self._progress, self._checkpoint)
-            self._named.add(wanted[1])
+        with self._checkpoint_lock:
+            progress, checkpoint = self._progress, self._checkpoint
+            self._recorded.add(checkpoint)
+        written_progress, written_checkpoint = self._written
         fields: dict[str, Progress | str] = {}
-        if self._progress is not None and self._progress is not self._written[0]:
-            fields["progress"] = self._progress
-        if wanted[1] is not None and wanted[1] != self._written[1]:
-            fields["checkpoint"] = wanted[1]
+        if progress is not None and progress is not written_progress:
+            fields["progress"] = progress
+        if checkpoint is not None and checkpoint != written_checkpoint:
+            fields["checkpoint"] = checkpoint
         try:
             self._canceled = not self._store.renew(self._job, **fields)
         except StaleAttempt as error:
             self._lost = error
             self._ticker.stop()
             return
-        with self._naming:
-            self._written, self._named = wanted, {wanted[1]}
+        with self._checkpoint_lock:
+            self._written, self._recorded = (progress, checkpoint), {checkpoint}
         if "checkpoint" in fields:
             _logger.info("checkpoint saved", extra={"job_id": self._job.id})

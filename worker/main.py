@@ -17,7 +17,7 @@ configure_logging(_settings.log_level, part="worker")
 
 @setup_logging.connect
 def _keep_logging(**_: Any) -> None:
-    """Something listens to this signal, so Celery sets up no logging of its own."""
+    """Keep our logging: Celery configures its own only if nothing receives this signal."""
 
 
 app = make_celery(

@@ -1,4 +1,4 @@
-"""How much memory the device has, and how much of it is free."""
+"""Memory of the device and of this process."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ import torch
 
 _MEMINFO = Path("/proc/meminfo")
 _STATM = Path("/proc/self/statm")
-
-#: On Linux: a 5 written here sets the peak of this process back to what it has now.
-_CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
+
+#: Linux resets the peak of this process to its current memory when a 5 is written here.
+_CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
-class Memory:
-    """In bytes."""
+class DeviceMemory:
+    """The memory of a GPU, or of the host for the CPU, in bytes."""
 
     total: int
     available: int
 
-
-def memory_of(device: torch.device) -> Memory:
-    """The memory of a GPU, or this host's for the CPU."""
-    if device.type == "cuda":
-        available, total = torch.cuda.mem_get_info(device)
-        return Memory(total, available)
-    page = os.sysconf("SC_PAGE_SIZE")
-    total = os.sysconf("SC_PHYS_PAGES") * page
-    if _MEMINFO.exists():
-        return Memory(total, _available(_MEMINFO.read_text()))
-    return Memory(total, total)  # other systems do not say; what is free changes anyway
+    @classmethod
+    def of(cls, device: torch.device) -> DeviceMemory:
+        """Measure the memory of the device."""
+        if device.type == "cuda":
+            available, total = torch.cuda.mem_get_info(device)
+            return cls(total, available)
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if _MEMINFO.exists():
+            # What Linux can provide without swapping: free pages and caches.
+            return cls(total, _read_kib(_MEMINFO, "MemAvailable:"))
+        return cls(total, total)  # other systems do not tell
 
 
 class PeakMemory:
-    """The most memory in use from now on: a GPU's by torch, else this process's.
+    """The peak memory since construction: a GPU's according to torch, else this process's.
 
-    Where the peak of a process cannot be set back, it is that of its whole life.
+    Where the peak of a process cannot be reset, it is the peak since the process started.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -51,31 +51,34 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(device)
         else:
             with suppress(OSError):
-                _CLEAR.write_text("5")
+                _CLEAR_REFS.write_text("5")
 
     def peak(self) -> int:
-        """In bytes."""
+        """Return the peak in bytes."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
         if _STATUS.exists():
-            return _line(_STATUS.read_text(), "VmHWM:")
+            return _read_kib(_STATUS, "VmHWM:")
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def resident_bytes() -> int | None:
-    """What this process holds of the host's memory, where the system says."""
+    """Return the host memory that this process occupies, or None if the system does not tell."""
     if not _STATM.exists():
         return None
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _available(meminfo: str) -> int:
-    """What Linux could give without swapping: free pages and caches."""
-    return _line(meminfo, "MemAvailable:")
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether the error means that the GPU or the host ran out of memory."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    # For a full host, torch has no exception class of its own, only a message.
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
-def _line(text: str, name: str) -> int:
-    """The bytes that a line of /proc says, in kB."""
-    (line,) = (line for line in text.splitlines() if line.startswith(name))
+def _read_kib(file: Path, name: str) -> int:
+    """Return the value of one line of a ``/proc`` file, which is in KiB, in bytes."""
+    (line,) = (line for line in file.read_text().splitlines() if line.startswith(name))
     return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""The networks that this process has loaded: each once, and kept."""
+"""The networks that a process has loaded."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from core.nst import VGG19, fetch_weights, load_network
 from core.nst.network.devices import pick_dtype
 from core.params import Network
 from core.params.choices import Precision
-from core.pictures import decode as images
+from core.pictures.decode import decode
 
 
 class Networks:
-    """Loads a network when it is first asked for, fetching its weights if need be.
+    """Loads each network when it is first requested, fetching its weights if necessary.
 
     Args:
-        directory: the cache of weights.
-        device: where the networks go.
+        directory: The cache of weights.
+        device: The device that the networks run on.
     """
 
     def __init__(self, directory: Path, device: torch.device) -> None:
@@ -30,15 +30,15 @@ class Networks:
 
     @property
     def precision(self) -> Precision:
-        """What the features of a job that leaves it open are in, and so most of its memory."""
+        """The precision of the features with ``precision=auto``; it decides a job's memory."""
         float32 = pick_dtype(Precision.AUTO, self.device) is torch.float32
         return Precision.FLOAT32 if float32 else Precision.BFLOAT16
 
     def get(self, network: Network) -> VGG19:
-        """The network, ready to use.
+        """Return the network, ready to use.
 
         Raises:
-            WeightsUnavailable: its weights are neither cached nor to be fetched.
+            WeightsUnavailable: The weights are not cached and cannot be fetched.
         """
         if network not in self._loaded:
             fetch_weights(network, self._directory, calibration_pictures)
@@ -46,15 +46,15 @@ class Networks:
         return self._loaded[network]
 
     def names(self) -> tuple[str, ...]:
-        """The networks loaded so far."""
+        """Return the names of the networks loaded so far."""
         return tuple(network.value for network in self._loaded)
 
 
 def calibration_pictures() -> list[Image.Image]:
-    """The photographs that an unscaled network is normalised with."""
+    """Return the photographs by which the weights of a network are normalised."""
     photos = sorted(files("samples").joinpath("photos").iterdir(), key=lambda file: file.name)
     return [
-        images.decode(photo.read_bytes(), max_pixels=10_000_000).picture
+        decode(photo.read_bytes(), max_pixels=10_000_000).picture
         for photo in photos
         if photo.name.endswith(".jpg")
     ]

@@ -1,4 +1,4 @@
-"""The pictures of the next job, decoded while the one at hand is painted."""
+"""The pictures of a job, and of the next one while the current job still runs."""
 
 from __future__ import annotations
 
@@ -14,90 +14,92 @@ from core.queue.app import Messages
 from core.runtime.ticker import Ticker
 from core.store.jobs import JobStore
 
-#: How often to look at the queue.
-_LOOK_SECONDS = 0.25
+#: The time between two looks at the queue.
+_POLL_SECONDS = 0.25
 
-#: How many jobs' pictures are kept.
-_GUESSES = 2
+#: The number of jobs whose pictures are kept.
+_MAX_PREFETCHED = 2
 
 
 @dataclass(frozen=True)
-class Loader:
-    """Gives the pictures of a job."""
+class PictureLoader:
+    """Loads the pictures of a job from the blob store."""
 
     blobs: Blobs
-    #: The bound that uploads were accepted with.
+    #: The limit that uploads were accepted with.
     max_pixels: int
 
     def load(self, job: Job) -> Pictures:
-        """Fetch its files, and decode them.
+        """Fetch the job's files and decode them.
 
         Raises:
-            EaselError: one is not there, or cannot be read.
+            EaselError: A file is missing or cannot be decoded.
         """
         return Uploads.fetch(job.inputs, self.blobs.get).load(self.max_pixels)
 
 
-class Ahead:
-    """Guesses which job comes next, and decodes its pictures in a thread.
+class Prefetcher:
+    """Decodes the pictures of the job that probably comes next, in a thread.
 
-    A GPU would wait for that between two jobs. The guess is the first message in the queue,
-    and nothing is taken by it: where another worker is free sooner, the work was for nothing.
+    Without it, a GPU is idle between two jobs while pictures are decoded. The next job is
+    guessed from the first message in the queue, which stays there. If another worker takes that
+    job, the decoded pictures are dropped.
 
     Args:
-        messages: of the queue.
-        store: has the records.
-        loader: gives the pictures.
+        messages: The messages in the queue.
+        store: The job records.
+        loader: Loads the pictures of a job.
     """
 
-    def __init__(self, messages: Messages, store: JobStore, loader: Loader) -> None:
+    def __init__(self, messages: Messages, store: JobStore, loader: PictureLoader) -> None:
         self._messages = messages
         self._store = store
         self._loader = loader
-        #: By job, the last two: when the first message has come to this worker, the second is
-        #: guessed, maybe before the job of the first is begun.
-        self._guesses: dict[str, Future[Pictures]] = {}
-        self._ticker = Ticker("ahead", _LOOK_SECONDS, self.look)
+        #: By job id, the last two: once this worker has received the first message, the second
+        #: job is prefetched, possibly before the first job has started.
+        self._prefetched: dict[str, Future[Pictures]] = {}
+        self._ticker = Ticker("prefetch", _POLL_SECONDS, self.prefetch)
 
     def start(self) -> None:
-        """Begin to guess."""
+        """Start the thread."""
         self._ticker.start()
 
     def stop(self) -> None:
-        """Guess no more."""
+        """Stop prefetching."""
         self._ticker.stop()
 
-    def look(self) -> None:
-        """See what comes next, and decode its pictures unless that was done.
+    def prefetch(self) -> None:
+        """Decode the pictures of the next job, unless that has been done.
 
         Raises:
-            ServiceUnavailable: Redis or the pictures could not be reached.
+            ServiceUnavailable: Redis or the blob store could not be reached.
         """
         job_id = self._messages.next()
-        if job_id is None or job_id in self._guesses:
+        if job_id is None or job_id in self._prefetched:
             return
         try:
             job = self._store.get(job_id)
         except (JobNotFound, NewerRecord):
             return
-        guess = self._guesses[job_id] = Future[Pictures]()
-        for older in list(self._guesses)[:-_GUESSES]:
-            self._guesses.pop(older, None)  # unless its job was begun just now
+        future = self._prefetched[job_id] = Future[Pictures]()
+        for older in list(self._prefetched)[:-_MAX_PREFETCHED]:
+            self._prefetched.pop(older, None)  # its job may just have started
         try:
-            guess.set_result(self._loader.load(job))
+            future.set_result(self._loader.load(job))
         except EaselError as error:
-            guess.set_exception(error)
+            future.set_exception(error)
         finally:
-            if not guess.done():  # of whatever this thread ends: nobody may wait for it
-                guess.set_exception(RuntimeError("the pictures were not decoded ahead"))
+            # Even when any other error ends this thread, no job may wait for the pictures.
+            if not future.done():
+                future.set_exception(RuntimeError("the pictures were not prefetched"))
 
     def load(self, job: Job) -> Pictures:
-        """The pictures of a job: those at hand, or just being decoded, if it was guessed.
+        """Return the pictures of a job, waiting for them if they are being prefetched.
 
         Raises:
-            EaselError: as :meth:`Loader.load`.
+            EaselError: See :meth:`PictureLoader.load`.
         """
-        guess = self._guesses.pop(job.id, None)
-        if guess is None or guess.exception() is not None:
-            return self._loader.load(job)  # what is wrong may be right by now; or the job is told
-        return guess.result()
+        future = self._prefetched.pop(job.id, None)
+        if future is None or future.exception() is not None:
+            return self._loader.load(job)  # the error may have been temporary
+        return future.result()

@@ -1,4 +1,4 @@
-"""Small pictures of a run on its way."""
+"""Previews of a running job."""
 
 from __future__ import annotations
 
@@ -22,88 +22,103 @@ from core.store.previews import PREVIEW_SIDE, Previews
 
 _logger = logging.getLogger(__name__)
 
-#: From one preview to the next. Two seconds are promised; a step comes between.
+#: The time between two previews. The API promises two seconds; a step may come between.
 INTERVAL_SECONDS = 1.0
 
-#: Previews may take this part of the optimiser's time, if two seconds allow it.
-_SHARE = 0.01
-_LONGEST_SECONDS = 1.8
+#: The share of the run's time that previews may take, as far as the two seconds allow.
+_MAX_SHARE = 0.01
+_MAX_INTERVAL_SECONDS = 1.8
 
 _QUALITY = 85
 
 
-class Painter:
-    """Shows the picture every second or two while a job runs.
+class PreviewSender:
+    """Sends a preview every second or two while a job runs.
 
-    Making a picture small happens between two steps, on the device; the file is
-    written and sent by a thread, so that no step waits for Redis.
+    The picture is shrunk between two steps, on the device. A thread encodes and sends it, so
+    that no step waits for Redis.
 
     Args:
-        previews: where they go.
-        job: as it was claimed.
-        clock: monotonic seconds.
+        previews: Where previews are stored.
+        job: The job as it was claimed.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, previews: Previews, job: Job, clock: Callable[[], float]) -> None:
         self._previews = previews
         self._job = job
         self._clock = clock
-        self._due = clock()
+        self._due_at = clock()
         self._version = job.preview_version
-        self._small: queue.SimpleQueue[Tensor | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._send, name="previews", daemon=True)
+        self._shrunk: queue.SimpleQueue[Tensor | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._send_all, name="previews", daemon=True)
 
-    def __enter__(self) -> Painter:
+    def __enter__(self) -> PreviewSender:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._small.put(None)
-        self._thread.join(1.0)  # what it sends after that is refused
+        self._shrunk.put(None)
+        self._thread.join(1.0)  # the store refuses what the thread sends later
 
     def due(self) -> bool:
-        """Whether it is time for the next one."""
-        return self._clock() >= self._due
+        """Return whether the next preview should be sent now."""
+        return self._clock() >= self._due_at
 
-    def show(self, image: Tensor) -> None:
-        """Have the picture shown: shape (1, 3, height, width), RGB in [0, 1]."""
+    def send(self, image: Tensor) -> None:
+        """Send a preview of the picture.
+
+        Args:
+            image: RGB in [0, 1], of shape (1, 3, height, width).
+        """
         started = self._clock()
-        self._small.put(shrink(image))
-        now = self._clock()
-        wanted = max(INTERVAL_SECONDS, (now - started) / _SHARE)
-        self._due = started + min(wanted, _LONGEST_SECONDS)
+        self._shrunk.put(shrink(image))
+        elapsed = self._clock() - started
+        interval = max(INTERVAL_SECONDS, elapsed / _MAX_SHARE)
+        self._due_at = started + min(interval, _MAX_INTERVAL_SECONDS)
 
-    def _send(self) -> None:
-        while (small := self._small.get()) is not None:
+    def _send_all(self) -> None:
+        while (shrunk := self._shrunk.get()) is not None:
             self._version += 1
             try:
-                self._previews.put(self._job, self._version, to_jpeg(small).data)
+                self._previews.put(self._job, self._version, to_jpeg(shrunk).data)
             except ServiceUnavailable as error:
-                # A run without a preview is still a run.
-                _logger.warning("preview not shown", extra={"reason": str(error)})
+                # The run itself does not need the preview.
+                _logger.warning("preview not sent", extra={"reason": str(error)})
             except StaleAttempt:
-                return  # the lease says so too
+                return  # the lease reports it
 
 
 def shrink(image: Tensor) -> Tensor:
-    """The picture at a preview's size, as bytes: shape (height, width, 3), on its device."""
+    """Return the picture at the size of a preview, on its device.
+
+    Args:
+        image: RGB in [0, 1], of shape (1, 3, height, width).
+
+    Returns:
+        Unsigned bytes, of shape (height, width, 3).
+    """
     height, width = image.shape[-2:]
     longer = max(height, width)
     if longer > PREVIEW_SIDE:
         size = [max(1, round(side * PREVIEW_SIDE / longer)) for side in (height, width)]
         image = nn.interpolate(image.detach(), size, mode="bilinear", antialias=True)
-    levels = (image.detach()[0].clamp(0, 1) * 255).round().to(torch.uint8)
-    return levels.movedim(0, -1).contiguous()
+    pixels = (image.detach()[0].clamp(0, 1) * 255).round().to(torch.uint8)
+    return pixels.movedim(0, -1).contiguous()
 
 
-def to_jpeg(small: Tensor) -> Encoded:
-    """The file of a picture that :func:`shrink` has made."""
+def to_jpeg(shrunk: Tensor) -> Encoded:
+    """Encode a picture that :func:`shrink` returned."""
     buffer = io.BytesIO()
-    picture = Image.fromarray(np.asarray(small.cpu()))
+    picture = Image.fromarray(np.asarray(shrunk.cpu()))
     picture.save(buffer, "JPEG", quality=_QUALITY, icc_profile=srgb_profile())
     return Encoded(buffer.getvalue(), "image/jpeg")
 
 
 def thumbnail(image: Tensor) -> Encoded:
-    """The preview of a finished picture: shape (1, 3, height, width), RGB in [0, 1]."""
+    """Return the preview of a finished picture.
+
+    Args:
+        image: RGB in [0, 1], of shape (1, 3, height, width).
+    """
     return to_jpeg(shrink(image))

@@ -1,75 +1,137 @@
-"""How often progress is written, how far a run has come, and how long it will still take."""
+"""Progress of a run: when to report it, the fraction done, and the time left."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-#: At most four writes a second, however fast the steps are.
+from core.jobs.job import Loss, Progress
+from core.nst import Step
+from core.params import StyleParams
+
+#: At most four reports a second, however fast the steps are.
 INTERVAL_SECONDS = 0.25
 
-#: So much of the work must be done at a scale before its own pace is trusted.
-_TELLING = 0.01
+#: The part of the work that must be done at a scale before its own pace is used.
+_MIN_FRACTION = 0.01
 
 
 class Pace:
-    """Decides when a step is worth writing, and estimates the time left.
+    """Decides when progress is reported, and estimates the time left.
 
-    What comes before the first step, and the preparation of each scale, is not
-    extrapolated; and the pace of the scale at hand counts, because what is left is
-    at this scale and larger ones.
+    The time before the first step and the preparation of each scale are not extrapolated. The
+    estimate uses the pace of the current scale, because the work that is left is at this scale
+    and at larger ones.
 
     Args:
-        clock: monotonic seconds.
-        told: the fraction that an earlier attempt has told of.
+        clock: Returns monotonic seconds.
+        reported: The last fraction that an earlier attempt reported.
     """
 
-    def __init__(self, clock: Callable[[], float], told: float = 0.0) -> None:
+    def __init__(self, clock: Callable[[], float], reported: float = 0.0) -> None:
         self._clock = clock
-        self._told = told
+        self._reported = reported
         self._started = clock()
-        self._written: float | None = None
-        self._first: float | None = None
+        self._last_report: float | None = None
+        self._first_fraction: float | None = None
         self._scale: int | None = None
-        self._since = (0.0, 0.0)  # the time and the fraction at which the scale was first seen
-        self._seconds: float | None = None  # what the whole work would take at the last pace
+        #: The time and the fraction when the first step at this scale was seen.
+        self._scale_start = (0.0, 0.0)
+        #: What the whole work would take at the last known pace.
+        self._total_seconds: float | None = None
 
     def due(self) -> bool:
-        """Whether progress should be written now; if so, the next interval begins."""
+        """Return whether to report progress now; if so, start the next interval."""
         now = self._clock()
-        if self._written is not None and now - self._written < INTERVAL_SECONDS:
+        if self._last_report is not None and now - self._last_report < INTERVAL_SECONDS:
             return False
-        self._written = now
+        self._last_report = now
         return True
 
     def elapsed(self) -> float:
-        """Seconds since the run began."""
+        """Return the seconds since the run began."""
         return self._clock() - self._started
 
-    def told(self, done: float) -> float:
-        """The fraction to tell of when this part is done; it never falls.
+    def fraction(self, done: float) -> float:
+        """Return the fraction to report, which never falls.
 
-        An attempt that goes on behind what was told, because the last checkpoint is
-        older, or begins anew, has more to do for the rest of the way: then a part of
-        the work moves the fraction less.
-        """
-        if self._first is None:
-            self._first = done
-        begin = max(self._told, self._first)
-        if self._first >= 1:
-            return begin
-        return begin + (1 - begin) * (done - self._first) / (1 - self._first)
-
-    def eta(self, scale: int, done: float) -> float | None:
-        """Seconds left when this part is done; None until there is a pace.
+        An attempt may continue behind the reported fraction: its checkpoint is older, or it
+        starts over. Until its end, the reported fraction then rises more slowly than the
+        work done.
 
         Args:
-            scale: the number of the scale at hand.
-            done: the part of the whole work that is done, 0 to 1.
+            done: The fraction of the whole work that is done, 0 to 1.
+        """
+        if self._first_fraction is None:
+            self._first_fraction = done
+        first = self._first_fraction
+        start = max(self._reported, first)
+        if first >= 1:
+            return start
+        return start + (1 - start) * (done - first) / (1 - first)
+
+    def eta(self, scale: int, done: float) -> float | None:
+        """Return the estimated seconds left; None until the pace is known.
+
+        Args:
+            scale: The number of the current scale.
+            done: The fraction of the whole work that is done, 0 to 1.
         """
         now = self._clock()
         if scale != self._scale:
-            self._scale, self._since = scale, (now, done)
-        seconds, part = now - self._since[0], done - self._since[1]
-        if part > 0 and (part >= _TELLING or self._seconds is None):
-            self._seconds = seconds / part
-        return None if self._seconds is None else self._seconds * (1 - done)
+            self._scale, self._scale_start = scale, (now, done)
+        start_time, start_fraction = self._scale_start
+        fraction = done - start_fraction
+        if fraction > 0 and (fraction >= _MIN_FRACTION or self._total_seconds is None):
+            self._total_seconds = (now - start_time) / fraction
+        return None if self._total_seconds is None else self._total_seconds * (1 - done)
+
+
+def progress_of(
+    step: Step, params: StyleParams, fraction: float, eta_seconds: float | None
+) -> Progress:
+    """Return the progress to write into the job's record. Waits for the device.
+
+    The total loss uses the caller's weights at every scale. The optimiser weighs the content
+    more at small scales; its own total would drop abruptly at the last scale.
+
+    Args:
+        step: The last finished step.
+        params: The job's parameters.
+        fraction: The fraction to report, 0 to 1.
+        eta_seconds: The estimated seconds left, if known.
+    """
+    content, style, tv = (
+        float(term) for term in (step.loss.content, step.loss.style, step.loss.tv)
+    )
+    weighted = (params.content_weight * content, params.style_weight * style, params.tv_weight * tv)
+    return Progress(
+        step=step.step,
+        steps=step.steps,
+        fraction=round(fraction, 4),
+        scale=step.scale,
+        scales=step.scales,
+        width=step.width,
+        height=step.height,
+        loss=Loss(total=sum(weighted), content=content, style=style, tv=tv),
+        eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
+    )
+
+
+class Rate:
+    """The rate at which a count grows, between two updates.
+
+    Args:
+        clock: Returns monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._count = 0
+        self._updated = clock()
+
+    def update(self, count: int) -> float:
+        """Return the growth per second since the last update."""
+        now = self._clock()
+        rate = (count - self._count) / (now - self._updated) if now > self._updated else 0.0
+        self._count, self._updated = count, now
+        return round(rate, 3)

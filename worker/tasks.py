@@ -1,4 +1,4 @@
-"""The Celery side of a worker: what its parent and its child do when."""
+"""The Celery task, and what the parent and the child do when they start and stop."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from core.queue.app import STYLIZE_TASK
 from core.runtime.logs import configure_logging
 from core.runtime.tracing import start_tracing, stop_tracing
 from core.settings.model import Settings
-from worker.parent import INTERRUPT, WorkerParent
-from worker.signals import heed_once
+from worker.lease import exit_now
+from worker.parent import INTERRUPT, WorkerParent, handle_once
 
 if TYPE_CHECKING:
     from worker.process import WorkerProcess
 
 _logger = logging.getLogger(__name__)
 
-#: The one thing this process is: the parent, or its child.
+#: One of the two is set: this process is either the parent or its child.
 _parent: WorkerParent | None = None
 _process: WorkerProcess | None = None
 
@@ -41,8 +41,8 @@ def _start_parent(**_: Any) -> None:
 
 
 @worker_ready.connect
-def _stop_once(**_: Any) -> None:
-    heed_once(signal.SIGTERM)  # Celery has set its handler by now
+def _handle_sigterm_once(**_: Any) -> None:
+    handle_once(signal.SIGTERM)  # Celery has installed its handler by now
 
 
 @worker_shutting_down.connect
@@ -53,7 +53,7 @@ def _stop_parent(**_: Any) -> None:
 
 @worker_process_init.connect
 def _start_child(**_: Any) -> None:
-    from worker.process import WorkerProcess  # torch: in the child, not in its parent
+    from worker.process import WorkerProcess  # imports torch, which the parent does without
 
     global _process
     settings = Settings()
@@ -73,10 +73,11 @@ def _stop_child(**_: Any) -> None:
 
 @shared_task(name=STYLIZE_TASK)
 def stylize(job_id: str) -> None:
-    """Run the job of that id."""
+    """Run a job."""
     assert _process is not None, "worker_process_init has not run"
     try:
         _process.runner.run(job_id)
     except RedisUnavailable:
-        _logger.critical("patience with Redis has ended; giving up", extra={"job_id": job_id})
-        _process.give_up()
+        # The lease expires, and the reaper requeues the job. A new process starts afresh.
+        _logger.critical("Redis stayed unreachable; exiting", extra={"job_id": job_id})
+        exit_now()

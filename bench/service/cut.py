@@ -66,7 +66,7 @@ class Cut:
         """
         seconds = self._back.result()
         log, name = self._cluster.log, self.worker.name
-        refused = "job given up: another attempt has it"
+        refused = "job abandoned: another attempt owns it"
         assert log.since(self._mark, refused, process=name, job_id=self.job_id), "it was not fenced"
         assert not log.since(self._mark, "worker ready", process=name), "its child was started anew"
         return (

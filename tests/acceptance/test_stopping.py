@@ -46,7 +46,7 @@ def test_what_is_stopped_leaves_no_process_and_keeps_every_job(
     # Valkey, the api, the worker and its child
     assert len(psutil.Process(service.process.pid).children(recursive=True)) >= 4
     assert service.stop(signal.SIGINT) == 0
-    service.wait_for("job handed back: the worker stops", job_id=job["id"])
+    service.wait_for("job handed back: the worker is stopping", job_id=job["id"])
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", service.port)) != 0
 

@@ -21,12 +21,13 @@ from core.store.previews import Previews
 from tests.api.conftest import make_services, serving
 from tests.conftest import photo, random_weights
 from worker.networks import Networks
-from worker.runner import Limits, Runner
+from worker.prefetch import PictureLoader
+from worker.runner import RunLimits, Runner
 
 #: What the examples ask for: a job of a few steps for the tiny network.
 QUICK = {"size": "64", "steps": "3", "pyramid": "off", "network": Network.TORCHVISION.value}
 
-_LIMITS = Limits(max_pixels=1_000_000, checkpoint_seconds=60, stall_seconds=60)
+_LIMITS = RunLimits(checkpoint_seconds=60, stall_seconds=60)
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def easel(
         services.blobs,
         Previews(redis),
         Networks(folder, torch.device("cpu")),
+        PictureLoader(services.blobs, max_pixels=1_000_000).load,
         _LIMITS,
     )
     stop = threading.Event()

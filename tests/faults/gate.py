@@ -30,9 +30,9 @@ _LOOK_SECONDS = 0.01
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _watch_the_gate(**_: Any) -> None:
     from core.nst import stylize  # torch: in the child, not in its parent
-    from worker import runner
+    from worker import checkpoints
 
-    vars(runner)["stylize"] = _held(stylize, Path(os.environ["FAULT_GATE"]))
+    vars(checkpoints)["stylize"] = _held(stylize, Path(os.environ["FAULT_GATE"]))
     signal.signal(HANG, lambda *_: time.sleep(1e6))  # this is the fault
 
 

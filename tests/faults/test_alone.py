@@ -39,7 +39,9 @@ def test_a_half_open_connection_is_given_up_and_the_worker_takes_jobs_again(
         alone.log.wait("lease ran out", after=held.mark, job_id=held.job_id)
         row.strike()
         wire.open.set()
-        alone.log.wait("job given up: another attempt has it", after=held.mark, job_id=held.job_id)
+        alone.log.wait(
+            "job abandoned: another attempt owns it", after=held.mark, job_id=held.job_id
+        )
         alone.open_gate()
         assert alone.ended(held.job_id).status == "succeeded"
         row.recovered()
@@ -76,7 +78,7 @@ def test_an_optimiser_that_hangs_is_restarted_and_a_cancel_is_kept(
     with unstaffed.holding() as held:
         held.worker.child().send_signal(HANG)
         assert unstaffed.http.post(f"/jobs/{held.job_id}/cancel").json()["status"] == "running"
-        unstaffed.log.wait("no step in a long time; giving up", after=held.mark, job_id=held.job_id)
+        unstaffed.log.wait("optimiser stalled; exiting", after=held.mark, job_id=held.job_id)
         row.strike()
         ended = unstaffed.ended(held.job_id)
         row.recovered()
@@ -154,7 +156,7 @@ def test_a_result_whose_worker_died_before_it_was_told_is_found_again(
     alone.workers = []
     successor = alone.start_worker()
     alone.log.wait(
-        "result found: an earlier attempt had finished",
+        "result found: an earlier attempt had stored it",
         after=mark,
         process=successor.name,
         job_id=job_id,

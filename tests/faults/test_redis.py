@@ -58,7 +58,7 @@ def test_a_redis_that_forgets_everything_is_no_harm_to_later_jobs(
     with pytest.raises(JobNotFound):
         cluster.store.get(held.job_id)
     cluster.log.wait(
-        "job given up: another attempt has it",
+        "job abandoned: another attempt owns it",
         after=held.mark,
         process=held.worker.name,
         job_id=held.job_id,

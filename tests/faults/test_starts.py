@@ -79,7 +79,7 @@ def test_workers_that_are_started_and_stopped_all_the_time_lose_nothing(
             cluster.log.wait("job started", process=worker.name)
         worker.send(signal.SIGTERM)
         assert worker.popen.wait(PATIENCE_SECONDS) in (0, -signal.SIGTERM)
-    assert cluster.log.since(mark, "job handed back: the worker stops")
+    assert cluster.log.since(mark, "job handed back: the worker is stopping")
     cluster.settle(workers=1)
     assert cluster.result(job_ids[0]) == undisturbed
     for job_id in job_ids:

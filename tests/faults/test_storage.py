@@ -46,7 +46,8 @@ from tests.faults.storage import (
     forbidden,
 )
 from worker.networks import Networks
-from worker.runner import Limits, Runner
+from worker.prefetch import PictureLoader
+from worker.runner import RunLimits, Runner
 
 CONTENT, STYLE = png(photo(80, 60, seed=1)), png(photo(70, 90, seed=2))
 
@@ -77,9 +78,10 @@ def service(
     save_weights(random_weights(seed=0), tmp_path / Network.TORCHVISION.filename)
     vouch(redis)
     networks = Networks(tmp_path, torch.device("cpu"))
-    limits = Limits(settings.max_picture_pixels, checkpoint_seconds=60, stall_seconds=60)
+    load = PictureLoader(blobs, settings.max_picture_pixels).load
+    limits = RunLimits(checkpoint_seconds=60, stall_seconds=60)
     previews = Previews(redis)
-    runner = Runner(store, services.queue, blobs, previews, networks, limits)
+    runner = Runner(store, services.queue, blobs, previews, networks, load, limits)
     with serving(services) as client:
         yield Service(services, client, runner, redis)
 

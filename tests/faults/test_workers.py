@@ -61,7 +61,9 @@ def test_a_worker_told_to_stop_hands_its_job_back(
     row.strike()
     for _ in range(times):
         held.worker.send(signal.SIGTERM)
-    cluster.log.wait("job handed back: the worker stops", after=held.mark, process=held.worker.name)
+    cluster.log.wait(
+        "job handed back: the worker is stopping", after=held.mark, process=held.worker.name
+    )
     assert held.worker.popen.wait(PATIENCE_SECONDS) == 0
     row.recovered()
     assert cluster.running_on(held.job_id, after=held.mark, message="job resumed") != held.worker
@@ -88,7 +90,7 @@ def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(
     finally:
         frozen.send_to_all(signal.SIGCONT)
     cluster.log.wait(
-        "job given up: another attempt has it",
+        "job abandoned: another attempt owns it",
         after=held.mark,
         process=frozen.name,
         job_id=held.job_id,

@@ -9,7 +9,7 @@ import pytest
 from worker.healthcheck import is_alive
 
 PARENT = (1, 0, "S", "python -m celery --quiet -A worker.main worker")
-COUNTER = (8, 1, "S", "python -c from\xa0billiard.semaphore_tracker\xa0import\xa0main;main(5)")
+TRACKER = (8, 1, "S", "python -c from\xa0billiard.semaphore_tracker\xa0import\xa0main;main(5)")
 CHILD = (9, 1, "R", "python -c from\xa0billiard.spawn\xa0import\xa0spawn_main; --billiard-fork")
 CHECK = (30, 0, "R", "python -m worker.healthcheck")
 
@@ -17,7 +17,7 @@ Process = tuple[int, int, str, str]
 
 
 def write(proc: Path, *processes: Process) -> Path:
-    """A ``/proc`` with those processes: (id, parent, state, arguments)."""
+    """Write a ``/proc`` with these processes: (id, parent, state, arguments)."""
     (proc / "sys").mkdir()
     for number, parent, state, arguments in processes:
         folder = proc / str(number)
@@ -28,25 +28,25 @@ def write(proc: Path, *processes: Process) -> Path:
 
 
 def test_a_parent_with_its_child_is_alive(tmp_path: Path) -> None:
-    assert is_alive(write(tmp_path, PARENT, COUNTER, CHILD, CHECK))
+    assert is_alive(write(tmp_path, PARENT, TRACKER, CHILD, CHECK))
 
 
 @pytest.mark.parametrize(
     "processes",
     [
         (CHECK,),
-        (PARENT, COUNTER, CHECK),
-        (PARENT, COUNTER, (9, 1, "Z", ""), CHECK),
-        (PARENT, COUNTER, (9, 0, *CHILD[2:]), CHECK),
-        (COUNTER, CHILD, CHECK),
+        (PARENT, TRACKER, CHECK),
+        (PARENT, TRACKER, (9, 1, "Z", ""), CHECK),
+        (PARENT, TRACKER, (9, 0, *CHILD[2:]), CHECK),
+        (TRACKER, CHILD, CHECK),
     ],
     ids=["nothing", "no child", "a dead child", "the child of another", "no parent"],
 )
-def test_half_a_worker_is_not_alive(tmp_path: Path, processes: tuple[Process, ...]) -> None:
+def test_an_incomplete_worker_is_not_alive(tmp_path: Path, processes: tuple[Process, ...]) -> None:
     assert not is_alive(write(tmp_path, *processes))
 
 
-def test_a_process_that_ends_meanwhile_is_no_trouble(tmp_path: Path) -> None:
+def test_a_process_that_ends_during_the_check_is_skipped(tmp_path: Path) -> None:
     write(tmp_path, PARENT, CHILD)
     (tmp_path / "31").mkdir()
     assert is_alive(tmp_path)

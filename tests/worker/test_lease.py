@@ -1,4 +1,4 @@
-"""A thread keeps the job while the optimiser works."""
+"""A thread renews the lease of a job while the optimiser works."""
 
 from __future__ import annotations
 
@@ -10,135 +10,131 @@ from redis import Redis
 from core.errors import StaleAttempt
 from core.store.jobs import JobStore
 from tests.core.store.test_jobs import PROGRESS, claimed
+from tests.worker.conftest import Clock
 from worker.lease import Lease
 
 PATIENCE_SECONDS = 60
 
 
-def until(condition: threading.Event) -> None:
-    assert condition.wait(PATIENCE_SECONDS)
+def wait_for(event: threading.Event) -> None:
+    assert event.wait(PATIENCE_SECONDS)
 
 
-class Renewals(JobStore):
-    """A store that says when a lease was renewed."""
+class ObservedStore(JobStore):
+    """A store that counts the renewals of a lease."""
 
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis)
-        self.turn = threading.Semaphore(0)
+        self._renewals = threading.Semaphore(0)
 
     def renew(self, *args: object, **fields: object) -> bool:
         try:
             return super().renew(*args, **fields)  # type: ignore[arg-type]
         finally:
-            self.turn.release()
+            self._renewals.release()
 
-    def wait(self, turns: int = 2) -> None:
-        """Wait for as many; the second one began after this was called."""
-        for _ in range(turns):
-            assert self.turn.acquire(timeout=PATIENCE_SECONDS)
+    def wait_for_renewals(self, count: int = 2) -> None:
+        """Wait for renewals; by default for one that begins after this call."""
+        for _ in range(count):
+            assert self._renewals.acquire(timeout=PATIENCE_SECONDS)
 
 
-def make_steps(lease: Lease, renewals: Renewals) -> None:
-    """Until the lease says otherwise, or the test times out."""
-    while lease.step_made():
-        renewals.wait(1)
+def make_steps(lease: Lease, store: ObservedStore) -> None:
+    """Make steps until the lease stops them or the test times out."""
+    while lease.step_finished():
+        store.wait_for_renewals(1)
 
 
 @pytest.fixture
-def renewals(redis: Redis) -> Renewals:
-    return Renewals(redis)
+def observed(redis: Redis) -> ObservedStore:
+    return ObservedStore(redis)
 
 
-def test_the_lease_is_renewed_during_one_long_step(renewals: Renewals, redis: Redis) -> None:
-    job = claimed(renewals)
-    ends = []
-    with Lease(renewals, job, stall_seconds=60):
+def test_the_lease_is_renewed_during_one_long_step(observed: ObservedStore, redis: Redis) -> None:
+    job = claimed(observed)
+    expiry_times = []
+    with Lease(observed, job, stall_seconds=60):
         for _ in range(2):
-            renewals.wait()
-            ends.append(float(redis.zscore("easel:jobs:running", job.id) or 0))
-    assert ends[0] < ends[1]
+            observed.wait_for_renewals()
+            expiry_times.append(float(redis.zscore("easel:jobs:running", job.id) or 0))
+    assert expiry_times[0] < expiry_times[1]
 
 
-def test_progress_and_checkpoint_are_written_beside_the_work(renewals: Renewals) -> None:
-    job = claimed(renewals)
-    with Lease(renewals, job, stall_seconds=60) as lease:
+def test_a_renewal_writes_progress_and_checkpoint(observed: ObservedStore) -> None:
+    job = claimed(observed)
+    with Lease(observed, job, stall_seconds=60) as lease:
         lease.report(PROGRESS)
         lease.save("f" * 64)
         while None in lease.checkpoints():
-            renewals.wait(1)
+            observed.wait_for_renewals(1)
         assert lease.checkpoints() == {"f" * 64}
-    kept = renewals.get(job.id)
-    assert (kept.progress, kept.checkpoint) == (PROGRESS, "f" * 64)
+    record = observed.get(job.id)
+    assert (record.progress, record.checkpoint) == (PROGRESS, "f" * 64)
 
 
-class Answerless(JobStore):
-    """A store that has written the checkpoint, and whose answer is on its way."""
+class SlowStore(JobStore):
+    """A store that has written the checkpoint and not yet replied."""
 
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis)
-        self.written, self.answered = threading.Event(), threading.Event()
+        self.written, self.may_reply = threading.Event(), threading.Event()
 
     def renew(self, *args: object, **fields: object) -> bool:
-        answer = super().renew(*args, **fields)  # type: ignore[arg-type]
+        reply = super().renew(*args, **fields)  # type: ignore[arg-type]
         if "checkpoint" in fields:
             self.written.set()
-            until(self.answered)
-        return answer
+            wait_for(self.may_reply)
+        return reply
 
 
-def test_a_checkpoint_that_the_record_may_name_already_is_not_taken_for_an_old_one(
-    redis: Redis,
-) -> None:
-    store = Answerless(redis)
+def test_a_checkpoint_whose_write_is_not_confirmed_is_kept(redis: Redis) -> None:
+    store = SlowStore(redis)
     job = claimed(store)
     first, second = "1" * 64, "2" * 64
     with Lease(store, job, stall_seconds=60) as lease:
         lease.save(first)
-        until(store.written)
+        wait_for(store.written)
         lease.save(second)
         assert store.get(job.id).checkpoint == first
         assert lease.checkpoints() == {None, first, second}
-        store.answered.set()
+        store.may_reply.set()
 
 
-def test_a_cancellation_is_heard_at_the_step_it_came_in(renewals: Renewals) -> None:
-    job, other = claimed(renewals), claimed(renewals)
+def test_a_cancellation_stops_the_steps_of_this_job_only(observed: ObservedStore) -> None:
+    job, other_job = claimed(observed), claimed(observed)
     with (
-        Lease(renewals, job, stall_seconds=60) as lease,
-        Lease(renewals, other, stall_seconds=60) as others,
+        Lease(observed, job, stall_seconds=60) as lease,
+        Lease(observed, other_job, stall_seconds=60) as other_lease,
     ):
-        assert lease.step_made()
-        renewals.cancel(job.id)
-        make_steps(lease, renewals)
-        assert others.step_made()
+        assert lease.step_finished()
+        observed.cancel(job.id)
+        make_steps(lease, observed)
+        assert other_lease.step_finished()
 
 
-def test_a_lost_job_is_noticed_at_the_next_step(renewals: Renewals, redis: Redis) -> None:
-    job = claimed(renewals)
-    with Lease(renewals, job, stall_seconds=60) as lease:
+def test_a_lost_lease_is_noticed_at_the_next_step(observed: ObservedStore, redis: Redis) -> None:
+    job = claimed(observed)
+    with Lease(observed, job, stall_seconds=60) as lease:
         redis.hset(f"easel:job:{job.id}", "attempt", "2")
         with pytest.raises(StaleAttempt):
-            make_steps(lease, renewals)
+            make_steps(lease, observed)
 
 
-def test_an_optimiser_that_hangs_is_given_up(store: JobStore) -> None:
+def test_the_process_of_an_optimiser_that_hangs_is_ended(store: JobStore) -> None:
     job = claimed(store)
     gave_up = threading.Event()
     with Lease(store, job, stall_seconds=0.3, give_up=gave_up.set):
-        until(gave_up)
+        wait_for(gave_up)
 
 
-def test_an_optimiser_that_makes_steps_is_not_given_up(renewals: Renewals) -> None:
-    job = claimed(renewals)
+def test_the_process_of_an_optimiser_that_makes_steps_is_not_ended(
+    observed: ObservedStore, clock: Clock
+) -> None:
+    job = claimed(observed)
     gave_up = threading.Event()
-    now = 0.0
-
-    def clock() -> float:
-        return now
-
-    with Lease(renewals, job, 10, clock, gave_up.set) as lease:
+    with Lease(observed, job, 10, clock, gave_up.set) as lease:
         for _ in range(5):
-            now += 9
-            lease.step_made()
-            renewals.wait()
+            clock.now += 9
+            lease.step_finished()
+            observed.wait_for_renewals()
         assert not gave_up.is_set()

@@ -1,40 +1,30 @@
-"""The pictures of the next job, before it is begun."""
+"""The pictures of the next job are decoded before it starts."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import torch
 from redis import Redis
-from torch import Tensor
 
 from core.blobs.blobs import Blobs
 from core.errors import BlobNotFound
 from core.jobs.job import Inputs, Job, JobStatus
-from core.nst.weights.cache import save_weights
 from core.params import Network, StyleParams
-from core.queue.app import JobQueue, Messages, make_celery
+from core.queue.app import JobQueue, Messages
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from tests.conftest import photo, stored
 from worker.networks import Networks
-from worker.prefetch import Ahead, Loader
-from worker.runner import Limits, Runner
+from worker.prefetch import PictureLoader, Prefetcher
+from worker.runner import RunLimits, Runner
 
 PARAMS = StyleParams(size=64, steps=2, pyramid="off", network=Network.TORCHVISION)
-LIMITS = Limits(max_pixels=1_000_000, checkpoint_seconds=60, stall_seconds=60)
+MAX_PIXELS = 1_000_000
 
 
 @pytest.fixture
-def ahead(redis: Redis, store: JobStore, blobs: Blobs) -> Ahead:
-    return Ahead(Messages(redis), store, Loader(blobs, LIMITS.max_pixels))
-
-
-@pytest.fixture
-def queue(valkey_url: str) -> JobQueue:
-    return JobQueue(make_celery(valkey_url))
+def prefetcher(redis: Redis, store: JobStore, blobs: Blobs) -> Prefetcher:
+    return Prefetcher(Messages(redis), store, PictureLoader(blobs, MAX_PIXELS))
 
 
 def new_job(store: JobStore, blobs: Blobs, queue: JobQueue, seed: int) -> Job:
@@ -44,41 +34,46 @@ def new_job(store: JobStore, blobs: Blobs, queue: JobQueue, seed: int) -> Job:
     return job
 
 
-def remove_files(blobs: Blobs, job: Job) -> None:
-    for picture in job.inputs.pictures():
-        blobs.delete(picture.sha256)
+def remove_files(blobs: Blobs, *jobs: Job) -> None:
+    """Remove the uploads, so that only prefetched pictures can be loaded."""
+    for job in jobs:
+        for picture in job.inputs.pictures():
+            blobs.delete(picture.sha256)
 
 
-def test_the_next_job_runs_on_pictures_that_were_decoded_before(
-    ahead: Ahead,
+def receive_message(redis: Redis) -> None:
+    """Take the first message of the queue, as a worker does."""
+    assert redis.rpop("easel.jobs\x06\x169")
+
+
+def test_a_job_runs_with_the_prefetched_pictures(
+    prefetcher: Prefetcher,
     store: JobStore,
     blobs: Blobs,
     queue: JobQueue,
-    redis: Redis,
-    tmp_path: Path,
-    tiny_weights: dict[str, Tensor],
+    previews: Previews,
+    networks: Networks,
 ) -> None:
-    save_weights(tiny_weights, tmp_path / Network.TORCHVISION.filename)
-    networks = Networks(tmp_path, torch.device("cpu"))
-    runner = Runner(store, queue, blobs, Previews(redis), networks, LIMITS, pictures=ahead.load)
+    limits = RunLimits(checkpoint_seconds=60, stall_seconds=60)
+    runner = Runner(store, queue, blobs, previews, networks, prefetcher.load, limits)
     job = new_job(store, blobs, queue, seed=1)
-    ahead.look()
-    remove_files(blobs, job)  # or nobody could tell whether they were read again
+    prefetcher.prefetch()
+    remove_files(blobs, job)
     runner.run(job.id)
     assert store.get(job.id).status is JobStatus.SUCCEEDED
 
 
-def test_nothing_is_taken_from_the_queue_by_looking(
-    ahead: Ahead, store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+def test_prefetching_leaves_messages_and_jobs_as_they_are(
+    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
 ) -> None:
     jobs = [new_job(store, blobs, queue, seed) for seed in (1, 3)]
-    ahead.look()
-    ahead.look()
+    prefetcher.prefetch()
+    prefetcher.prefetch()
     assert Messages(redis).job_ids() == {job.id for job in jobs}
     assert {store.get(job.id).status for job in jobs} == {JobStatus.QUEUED}
 
 
-def test_what_was_begun_already_comes_before_what_is_new(
+def test_a_job_that_was_handed_back_comes_before_new_ones(
     store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
 ) -> None:
     messages = Messages(redis)
@@ -89,70 +84,74 @@ def test_what_was_begun_already_comes_before_what_is_new(
     assert messages.next() == second.id
 
 
-def test_a_wrong_guess_costs_nothing_but_the_guess(
-    ahead: Ahead, store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+def test_a_job_that_was_not_prefetched_is_loaded_when_it_starts(
+    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue
 ) -> None:
-    guessed, other = (new_job(store, blobs, queue, seed) for seed in (1, 3))
-    ahead.look()
-    pictures = ahead.load(other)
+    new_job(store, blobs, queue, seed=1)
+    other = new_job(store, blobs, queue, seed=3)
+    prefetcher.prefetch()
+    pictures = prefetcher.load(other)
     assert np.array_equal(np.asarray(pictures.content), np.asarray(photo(80, 60, seed=3)))
-    redis.rpop("easel.jobs\x06\x169")  # another worker takes the one that was guessed
-    ahead.look()  # the second
-    remove_files(blobs, guessed)
-    remove_files(blobs, other)
-    for job in (guessed, other):  # both are there: the first may have come to this worker
-        ahead.load(job)
+
+
+def test_prefetched_pictures_are_returned_once(
+    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue
+) -> None:
+    job = new_job(store, blobs, queue, seed=1)
+    prefetcher.prefetch()
+    remove_files(blobs, job)
+    prefetcher.load(job)
     with pytest.raises(BlobNotFound):
-        ahead.load(guessed)  # given once
+        prefetcher.load(job)
 
 
-def test_files_that_could_not_be_read_ahead_are_read_when_the_job_is_begun(
-    ahead: Ahead, store: JobStore, blobs: Blobs, queue: JobQueue
+def test_only_the_pictures_of_the_last_two_jobs_are_kept(
+    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+) -> None:
+    jobs = [new_job(store, blobs, queue, seed) for seed in (1, 3, 5)]
+    for _ in jobs:
+        prefetcher.prefetch()
+        receive_message(redis)
+    remove_files(blobs, *jobs)
+    with pytest.raises(BlobNotFound):
+        prefetcher.load(jobs[0])
+    for job in jobs[1:]:
+        prefetcher.load(job)
+
+
+def test_files_that_could_not_be_prefetched_are_loaded_when_the_job_starts(
+    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue
 ) -> None:
     job = new_job(store, blobs, queue, seed=1)
     data = blobs.get(job.inputs.content.sha256)
     blobs.delete(job.inputs.content.sha256)
-    ahead.look()
+    prefetcher.prefetch()
     blobs.put(data)
-    assert ahead.load(job).content.size == (80, 60)
+    assert prefetcher.load(job).content.size == (80, 60)
 
 
-def test_a_job_does_not_wait_for_a_guess_that_broke(
+def test_a_job_does_not_wait_for_a_prefetch_that_broke(
     store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
 ) -> None:
     class Breaking(Blobs):
-        """Its first file is more than there is memory for."""
+        """Blobs whose first file does not fit into memory."""
 
-        asked = 0
+        calls = 0
 
         def get(self, digest: str) -> bytes:
-            self.asked += 1
-            if self.asked == 1:
+            self.calls += 1
+            if self.calls == 1:
                 raise MemoryError
             return super().get(digest)
 
     job = new_job(store, blobs, queue, seed=1)
-    loader = Loader(Breaking(blobs._shelf), LIMITS.max_pixels)
-    ahead = Ahead(Messages(redis), store, loader)
+    loader = PictureLoader(Breaking(blobs._shelf), MAX_PIXELS)
+    prefetcher = Prefetcher(Messages(redis), store, loader)
     with pytest.raises(MemoryError):
-        ahead.look()
-    assert ahead.load(job).content.size == (80, 60)
+        prefetcher.prefetch()
+    assert prefetcher.load(job).content.size == (80, 60)
 
 
-def test_only_the_last_two_guesses_are_kept(
-    ahead: Ahead, store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
-) -> None:
-    jobs = [new_job(store, blobs, queue, seed) for seed in (1, 3, 5)]
-    for job in jobs:
-        ahead.look()
-        redis.rpop("easel.jobs\x06\x169")
-        remove_files(blobs, job)
-    with pytest.raises(BlobNotFound):
-        ahead.load(jobs[0])
-    for job in jobs[1:]:
-        ahead.load(job)
-
-
-def test_a_message_of_a_job_that_is_gone_is_no_guess(ahead: Ahead, queue: JobQueue) -> None:
+def test_a_message_of_a_deleted_job_is_skipped(prefetcher: Prefetcher, queue: JobQueue) -> None:
     queue.announce("0" * 32)
-    ahead.look()
+    prefetcher.prefetch()

@@ -1,22 +1,19 @@
-"""When progress is written, how far a run has come, and the time left."""
+"""When progress is reported, the reported fraction, the time left, and the step rate."""
 
 from __future__ import annotations
 
 import pytest
 
-from worker.progress import Pace
+from tests.worker.conftest import Clock
+from worker.progress import Pace, Rate
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def pace(clock: Clock) -> Pace:
+    return Pace(clock)
 
 
-def test_progress_is_due_at_most_four_times_a_second() -> None:
-    clock = Clock()
-    pace = Pace(clock)
+def test_progress_is_due_at_most_four_times_a_second(pace: Pace, clock: Clock) -> None:
     due = 0
     for _ in range(1000):  # ten seconds of steps of 10 ms
         clock.now += 0.01
@@ -24,53 +21,58 @@ def test_progress_is_due_at_most_four_times_a_second() -> None:
     assert 38 <= due <= 40
 
 
-def test_the_first_step_is_always_due_and_slow_steps_all_are() -> None:
-    clock = Clock()
-    pace = Pace(clock)
+def test_the_first_step_and_every_slow_step_are_due(pace: Pace, clock: Clock) -> None:
     for _ in range(5):
         assert pace.due()
         clock.now += 0.3
 
 
-def test_the_time_left_is_extrapolated_from_the_first_step_on() -> None:
-    clock = Clock()
-    pace = Pace(clock)
-    clock.now += 12  # pictures are read, the styles looked at
+def test_the_time_left_is_extrapolated_from_the_first_step(pace: Pace, clock: Clock) -> None:
+    clock.now += 12  # loading pictures and preparing the styles
     assert pace.eta(0, 0) is None
     clock.now += 30
     assert pace.eta(0, 0.25) == pytest.approx(90)
     assert pace.eta(0, 1) == 0
 
 
-def test_what_an_earlier_attempt_did_took_no_time_of_this_one() -> None:
-    clock = Clock()
-    pace = Pace(clock)
+def test_the_work_of_an_earlier_attempt_does_not_count_for_the_pace(
+    pace: Pace, clock: Clock
+) -> None:
     assert pace.eta(0, 0.5) is None
     clock.now += 10
     assert pace.eta(0, 0.75) == pytest.approx(10)
 
 
-def test_the_pace_of_a_larger_scale_replaces_that_of_the_one_before() -> None:
-    clock = Clock()
-    pace = Pace(clock)
+def test_the_pace_of_a_larger_scale_replaces_the_pace_before_it(pace: Pace, clock: Clock) -> None:
     pace.eta(0, 0)
     clock.now += 20
     assert pace.eta(0, 0.2) == pytest.approx(80)
-    clock.now += 5  # the larger scale is prepared
+    clock.now += 5  # preparing the larger scale
     assert pace.eta(1, 0.2) == pytest.approx(80)
     clock.now += 1
-    assert pace.eta(1, 0.205) == pytest.approx(79.5)  # too little to tell
+    assert pace.eta(1, 0.205) == pytest.approx(79.5)  # not enough work for a pace of its own
     clock.now += 9
     assert pace.eta(1, 0.4) == pytest.approx(30)
 
 
-@pytest.mark.parametrize(("told", "resumed"), [(0.5, 0.4), (0.5, 0.0), (0.4, 0.5), (0.0, 0.0)])
-def test_the_fraction_that_is_told_never_falls_and_ends_at_one(told: float, resumed: float) -> None:
-    pace = Pace(Clock(), told)
-    parts = [resumed + (1 - resumed) * part / 20 for part in range(21)]
-    shown = [pace.told(part) for part in parts]
-    assert shown[0] == max(told, resumed)
-    assert shown == sorted(shown)
-    assert shown[-1] == pytest.approx(1)
-    if told <= resumed:
-        assert shown == pytest.approx(parts)  # what is done, and nothing else
+@pytest.mark.parametrize(("reported", "resumed"), [(0.5, 0.4), (0.5, 0.0), (0.4, 0.5), (0.0, 0.0)])
+def test_the_reported_fraction_never_falls_and_ends_at_one(
+    clock: Clock, reported: float, resumed: float
+) -> None:
+    pace = Pace(clock, reported)
+    done = [resumed + (1 - resumed) * part / 20 for part in range(21)]
+    fractions = [pace.fraction(each) for each in done]
+    assert fractions[0] == max(reported, resumed)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+    if reported <= resumed:
+        assert fractions == pytest.approx(done)
+
+
+def test_the_rate_is_the_growth_since_the_last_update(clock: Clock) -> None:
+    rate = Rate(clock)
+    clock.now += 2
+    assert rate.update(20) == 10.0
+    clock.now += 4
+    assert rate.update(20) == 0.0
+    assert rate.update(25) == 0.0  # no time has passed
