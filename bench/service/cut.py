@@ -1,4 +1,4 @@
-"""Hosts for the soak's workers, one of which is cut off from everything for a while."""
+"""Hosts for the workers of the soak test, one of which is disconnected for a while."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from core.jobs.job import JobStatus
 from tests.faults.cluster import Cluster
 from tests.namespaces import Host, Network
 
-#: A worker that is plugged in again has so long to take a job; jobs wait meanwhile.
-_BACK_SECONDS = 120
+#: A reconnected worker must claim a job within this time. There are always queued jobs.
+_CLAIM_SECONDS = 120
 
 
 def spread(cluster: Cluster, network: Network, workers: int) -> None:
-    """Give every worker a host of its own, and nothing but the wire between it and Redis."""
+    """Give each worker a host of its own whose only connection is the one to Redis."""
     cluster.hosts = [network.host(f"worker{number}") for number in range(1, workers + 1)]
     cluster.addresses = [network.address]
     address = f"redis://{network.address}:{cluster.valkey_port}/0"
-    # Pictures too: a folder that both hosts can reach would be a second wire.
+    # Pictures are in Redis too: a folder that both hosts can reach would be a second connection.
     cluster.environment["EASEL_BLOBS"] = "redis://"
     cluster.for_workers["EASEL_REDIS_URL"] = address
 
 
 class Cut:
-    """One host, cut off while its worker has a job, and plugged in again.
+    """A network failure: the host of a running job is disconnected, and reconnected later.
 
     Args:
-        cluster: whose workers are spread over hosts, and have jobs to do.
-        seconds: for how long.
+        cluster: Its workers are on hosts of their own, and jobs are queued.
+        seconds: The length of the failure.
     """
 
     def __init__(self, cluster: Cluster, seconds: float) -> None:
         self._cluster = cluster
         self._seconds = seconds
-        line = self._held()
+        line = self._running_job()
         self.job_id: str = line["job_id"]
-        (self.worker,) = (each for each in cluster.workers if each.name == line["process"])
+        (self.worker,) = (w for w in cluster.workers if w.name == line["process"])
         assert self.worker.host is not None
         self._mark = cluster.log.mark()
         self.worker.host.cut_off()
         cluster.open_gate()
-        self._back: Future[float] = ThreadPoolExecutor(1).submit(self._wait, self.worker.host)
+        self._claimed: Future[float] = ThreadPoolExecutor(1).submit(self._wait, self.worker.host)
 
-    def _held(self) -> dict[str, Any]:
-        """The start of a job that is in mid-run, and does not end before the gate is open."""
+    def _running_job(self) -> dict[str, Any]:
+        """Stop a job in the middle of its run, and return the log line of its start."""
         while True:
             line = self._cluster.log.wait("job started", after=self._cluster.log.mark())
             self._cluster.shut_gate()
@@ -54,30 +54,30 @@ class Cut:
             self._cluster.open_gate()
 
     def over(self) -> bool:
-        """Whether the worker has taken a job since its host was plugged in again."""
-        return self._back.done()
+        """Return whether the worker has claimed a job since its host was reconnected."""
+        return self._claimed.done()
 
     def check(self) -> str:
-        """What became of the worker that was cut off.
+        """Describe what the disconnected worker did.
 
         Raises:
-            AssertionError: it did not give its job up, had to be started again, or took no
-                job when it could have.
+            AssertionError: The worker did not abandon its job, restarted, or did not claim
+                another job in time.
         """
-        seconds = self._back.result()
+        seconds = self._claimed.result()
         log, name = self._cluster.log, self.worker.name
         refused = "job abandoned: another attempt owns it"
-        assert log.since(self._mark, refused, process=name, job_id=self.job_id), "it was not fenced"
-        assert not log.since(self._mark, "worker ready", process=name), "its child was started anew"
+        assert log.since(self._mark, refused, process=name, job_id=self.job_id), "no fencing"
+        assert not log.since(self._mark, "worker ready", process=name), "its child restarted"
         return (
-            f"a host was cut off for {self._seconds:.0f} s; its worker gave its job up, "
-            f"and took the next {seconds:.1f} s after it was plugged in again"
+            f"a host was disconnected for {self._seconds:.0f} s; its worker abandoned its job, "
+            f"and claimed the next {seconds:.1f} s after it was reconnected"
         )
 
     def _wait(self, host: Host) -> float:
-        time.sleep(self._seconds)  # this is the fault, not a wait
+        time.sleep(self._seconds)  # the length of the failure
         host.join()
         joined, mark = time.monotonic(), self._cluster.log.mark()
         log = self._cluster.log
-        log.wait("job started", after=mark, within=_BACK_SECONDS, process=self.worker.name)
+        log.wait("job started", after=mark, within=_CLAIM_SECONDS, process=self.worker.name)
         return time.monotonic() - joined

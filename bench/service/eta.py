@@ -1,8 +1,8 @@
-"""How well the time left is told, on real runs.
+"""The accuracy of the estimated time left: ``python -m bench.service.eta --size 256``.
 
-``python -m bench.service.eta --size 256`` starts a Valkey, an api and a worker with the real
-network, posts a job, follows its events, and says how far each ``eta_seconds`` was from
-the time that then was left; and what a preview costs.
+It starts a Valkey, an API process and a worker with the real network, posts a job, follows its
+events, and prints how far each ``eta_seconds`` was from the time that was really left. It also
+prints what a preview costs.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from cli.valkey import free_port
 from worker.previews import INTERVAL_SECONDS, thumbnail
 
 
-class Told(NamedTuple):
-    """What one event said, and when."""
+class Estimate(NamedTuple):
+    """The content of one progress event, and when it arrived."""
 
     at: float
     fraction: float
@@ -33,15 +33,19 @@ class Told(NamedTuple):
     scale: int
 
 
-async def follow(port: int, fields: dict[str, Any]) -> tuple[list[Told], float, float]:
-    """Post a job and hear its progress; and when it was started and ended."""
+async def follow(port: int, fields: dict[str, Any]) -> tuple[list[Estimate], float, float]:
+    """Post a job, follow its events, and return the estimates, its start and its end.
+
+    Raises:
+        ConnectionError: The event stream ended before the job did.
+    """
     photo, painting = SAMPLES / "photos/cat.jpg", SAMPLES / "styles/woodblock.jpg"
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(post("/jobs", *form(fields, photo.read_bytes(), painting.read_bytes())))
     job_id = (await reader.readuntil(b'"status"')).decode().rpartition('{"id":"')[2][:36]
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
     writer.write(get(f"/jobs/{job_id}/events"))
-    told, started, name = [], 0.0, ""
+    estimates, started, name = [], 0.0, ""
     while line := (await reader.readline()).decode():
         now = time.monotonic()
         if line.startswith("event: "):
@@ -50,36 +54,36 @@ async def follow(port: int, fields: dict[str, Any]) -> tuple[list[Told], float, 
             started = now
         elif line.startswith("data: ") and name == "progress":
             progress = json.loads(line.removeprefix("data: "))["progress"]
-            said = (progress["fraction"], progress["eta_seconds"], progress["scale"])
-            told.append(Told(now, *said))
+            content = (progress["fraction"], progress["eta_seconds"], progress["scale"])
+            estimates.append(Estimate(now, *content))
         elif name in ("succeeded", "failed", "canceled"):
-            return told, started, now
-    raise ConnectionError("the events ended before the job")
+            return estimates, started, now
+    raise ConnectionError("the event stream ended before the job")
 
 
-def report(told: list[Told], started: float, ended: float) -> None:
-    """The error of the time left, as a part of it, in each tenth of the run.
+def report(estimates: list[Estimate], started: float, ended: float) -> None:
+    """Print the relative error of the time left in each tenth of the run.
 
-    Of less than a second that is left it is a part of that second.
+    When less than a second is left, the error is relative to one second.
     """
     run = ended - started
-    assert all(a.fraction <= b.fraction for a, b in pairwise(told)), "the fraction fell"
-    print(f"{run:.1f} s from start to end, {len(told)} times told")
-    print("| from this part of the run on | times told | worst error of the time left |")
+    assert all(a.fraction <= b.fraction for a, b in pairwise(estimates)), "the fraction decreased"
+    print(f"{run:.1f} s from start to end, {len(estimates)} estimates")
+    print("| from this part of the run on | estimates | worst error of the time left |")
     print("|---|---|---|")
     for tenth in range(10):
-        said = [each for each in told if tenth <= 10 * (each.at - started) / run < tenth + 1]
+        within = [e for e in estimates if tenth <= 10 * (e.at - started) / run < tenth + 1]
         errors = [
-            abs(each.eta - (ended - each.at)) / max(ended - each.at, 1.0)
-            for each in said
-            if each.eta is not None
+            abs(estimate.eta - (ended - estimate.at)) / max(ended - estimate.at, 1.0)
+            for estimate in within
+            if estimate.eta is not None
         ]
-        worst = f"{100 * max(errors):.0f} %" if errors else "nothing told"
-        print(f"| {tenth / 10:.1f} | {len(said)} | {worst} |")
+        worst = f"{100 * max(errors):.0f} %" if errors else "no estimate"
+        print(f"| {tenth / 10:.1f} | {len(within)} | {worst} |")
 
 
 def preview_cost(size: int) -> None:
-    """The part of the time that goes into previews, at their shortest interval."""
+    """Print the share of the time that previews take at their shortest interval."""
     image = torch.rand(1, 3, size, size)
     began = time.perf_counter()
     for _ in range(5):
@@ -93,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--preset", default="balanced")
-    parser.add_argument("--steps", type=int, help="at the full size; by the preset otherwise")
+    parser.add_argument("--steps", type=int, help="steps at full size; default: the preset's")
     options = parser.parse_args()
     fields = {"size": options.size, "preset": options.preset}
     if options.steps:

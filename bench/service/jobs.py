@@ -1,7 +1,7 @@
-"""A long queue, made quickly: copies of the record and the message of one job.
+"""Fills Redis with queued or finished jobs quickly, by copying the record of one job.
 
-The first job is written, and its message sent, as the api does it. The others are copies of
-what that left in Redis, each with an id of its own.
+The first job is created, and its message sent, as the API does it. The others are copies of the
+keys that it left in Redis, each with an id of its own.
 """
 
 from __future__ import annotations
@@ -22,27 +22,30 @@ from core.store.keys import JOBS_QUEUED, events_key, job_key, owned_key, unfinis
 
 _PAGE = 1000
 
-#: The caller of the copies. It is never at its limit.
+#: The caller of the copies, which never reaches its limit.
 _ADMISSION = Admission(caller="fleet", max_queue=10**9, max_jobs_per_caller=10**9)
 
 
 def fill(redis: Redis, url: str, params: StyleParams, inputs: Inputs, count: int) -> list[str]:
-    """Queue so many jobs, and announce them; give their ids.
+    """Queue jobs and send their messages.
 
     Args:
-        redis: a client with ``decode_responses=True``.
-        url: of the same database.
-        params: of each of them.
-        inputs: of each of them; their pictures are in the blob store.
-        count: how many, at least 1.
+        redis: A client with ``decode_responses=True``.
+        url: The URL of the same database.
+        params: The parameters of every job.
+        inputs: The inputs of every job. The pictures must be in the blob store.
+        count: The number of jobs, at least 1.
+
+    Returns:
+        The ids of the jobs in the order of the queue.
     """
     first = JobStore(redis).create(params, inputs, _ADMISSION)
     message = _message(url, first.id)
     now, _ = redis.time()
-    made = [new_job_id() for _ in range(count - 1)]
+    copied = [new_job_id() for _ in range(count - 1)]
     held = [picture.sha256 for picture in inputs.pictures()]
-    for start in range(0, len(made), _PAGE):
-        some = made[start : start + _PAGE]
+    for start in range(0, len(copied), _PAGE):
+        some = copied[start : start + _PAGE]
         with redis.pipeline(transaction=False) as pipeline:
             for job_id in some:
                 pipeline.copy(job_key(first.id), job_key(job_id))
@@ -55,13 +58,13 @@ def fill(redis: Redis, url: str, params: StyleParams, inputs: Inputs, count: int
             pipeline.zadd(JOBS_QUEUED, dict.fromkeys(some, now))
             pipeline.lpush(MESSAGE_LISTS[-1], *(_readdressed(message, each) for each in some))
             pipeline.execute()
-    # Last: a record that a worker has claimed by now is no longer that of a queued job.
+    # Its message comes last: once a worker claims the job, its record is no longer a queued one.
     redis.lpush(MESSAGE_LISTS[-1], message)
-    return [first.id, *made]
+    return [first.id, *copied]
 
 
 def _message(url: str, job_id: str) -> str:
-    """The message that the api would send: sent where no worker listens, and taken away."""
+    """Return the message that the API would send, taken from a database that no worker reads."""
     elsewhere = f"{url.rpartition('/')[0]}/15"
     JobQueue(make_celery(elsewhere)).announce(job_id)
     redis = connect(elsewhere, patience=0)
@@ -72,18 +75,18 @@ def _message(url: str, job_id: str) -> str:
 
 
 def _readdressed(message: str, job_id: str) -> str:
-    """The message that tells of another job."""
-    found = json.loads(message)
-    known = found["headers"]["id"]
-    body = base64.b64decode(found["body"]).decode().replace(known, job_id)
-    told = json.loads(message.replace(known, job_id))
-    told["body"] = base64.b64encode(body.encode()).decode()
-    told["properties"]["delivery_tag"] = str(uuid.uuid4())
-    return json.dumps(told)
+    """Return the message with the id of another job."""
+    original = json.loads(message)
+    original_id = original["headers"]["id"]
+    body = base64.b64decode(original["body"]).decode().replace(original_id, job_id)
+    copied = json.loads(message.replace(original_id, job_id))
+    copied["body"] = base64.b64encode(body.encode()).decode()
+    copied["properties"]["delivery_tag"] = str(uuid.uuid4())
+    return json.dumps(copied)
 
 
 def finished_job(store: JobStore) -> str:
-    """A job as most stored ones are."""
+    """Create a job, run it without an optimiser, and return its id."""
     picture = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
     job = store.claim(store.create(StyleParams(), Inputs(content=picture, styles=(picture,))).id)
     assert job is not None
@@ -98,15 +101,15 @@ def finished_job(store: JobStore) -> str:
 
 
 def copies(redis: Redis, original: str, count: int) -> list[str]:
-    """So many more jobs like that one."""
+    """Copy a finished job, and return the ids of the copies."""
     owned = owned_key(JobStatus.SUCCEEDED, "anonymous")
-    made = [new_job_id() for _ in range(count)]
+    copied = [new_job_id() for _ in range(count)]
     for start in range(0, count, 1000):
         with redis.pipeline(transaction=False) as pipeline:
-            for job_id in made[start : start + 1000]:
+            for job_id in copied[start : start + 1000]:
                 pipeline.copy(job_key(original), job_key(job_id))
                 pipeline.copy(events_key(original), events_key(job_id))
                 pipeline.hset(job_key(job_id), "id", job_id)
                 pipeline.zadd(owned, {job_id: 0})
             pipeline.execute()
-    return made
+    return copied

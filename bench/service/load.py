@@ -1,9 +1,9 @@
-"""100 rude clients: ``python -m bench.service.load --seed 1 --seconds 120``.
+"""A load test with 100 badly behaved clients: ``python -m bench.service.load --seed 1``.
 
-Each posts, polls, fetches, cancels, sends what is no picture, and hangs up in the
-middle of an upload, in an order that the seed picks. The api's memory must stay
-bounded, every accepted job must end, and no answer may be a 5xx but a 503 that
-says when to come again.
+Each client posts jobs, polls, downloads results, cancels, uploads files that are not pictures and
+closes the connection in the middle of an upload, in a random order that depends on the seed. The
+API's memory must stay bounded, every accepted job must end, and no answer may be a 5xx except
+503 with Retry-After.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE, Cluster
 _CLIENTS = 100
 _MIB = 2**20
 
-#: What uploads may take at a time: little, so that it matters.
+#: The limit of memory for uploads: low, so that the clients reach it.
 _HELD = 64 * _MIB
 _SETTINGS = {
     **QUICK,
@@ -36,17 +36,17 @@ _SETTINGS = {
     "EASEL_UPLOAD_SECONDS": "5",
 }
 
-#: What the api itself and its pictures in transit may take: see docs/operations.md.
+#: The memory of the API with the pictures that pass through it (docs/operations.md).
 _BOUND = 150 * _MIB + 2 * _HELD
 
 
 class Load:
-    """One run.
+    """One run of the load test.
 
     Args:
-        cluster: a service that is up.
-        seed: picks what each client does.
-        seconds: for how long.
+        cluster: A running service.
+        seed: Determines what each client does.
+        seconds: How long the clients send requests.
     """
 
     def __init__(self, cluster: Cluster, seed: int, seconds: float) -> None:
@@ -56,19 +56,22 @@ class Load:
         self._accepted: list[str] = []
         self._answers: Counter[str] = Counter()
         self._bad: list[str] = []
-        self._slowest_poll = 0.0
         self._polls: list[float] = []
         self._large = saved(photo(2400, 1800), "JPEG", quality=92)
         self._odd = [*(make() for make in REFUSED.values()), many_frames_gif(1000)]
         self._good = [CONTENT, STYLE, photograph("WEBP"), photograph("AVIF"), png(photo(300, 200))]
 
     async def run(self) -> None:
-        """Raise AssertionError unless the service behaved."""
+        """Run the clients.
+
+        Raises:
+            AssertionError: The API used too much memory or answered with an error of its own.
+        """
         address = str(self._cluster.http.base_url)
         async with httpx.AsyncClient(
             base_url=address,
             timeout=60,
-            # Connections are let go before the server does so, after five seconds.
+            # The server closes idle connections after five seconds; close them before it does.
             limits=httpx.Limits(max_connections=_CLIENTS, keepalive_expiry=2),
         ) as client:
             watch = asyncio.create_task(self._watch())
@@ -100,15 +103,15 @@ class Load:
         fields = {name: str(value) for name, value in {**SMALL, "steps": 3}.items()}
         try:
             answer = await client.post("/jobs", files=files, data=fields)
-        except (httpx.WriteError, httpx.ReadError):  # refused before all was read
-            self._answers["POST hung up on"] += 1
+        except (httpx.WriteError, httpx.ReadError):  # refused before the whole body was read
+            self._answers["POST refused early"] += 1
             return
         self._note(answer)
         if answer.status_code == 202:
             self._accepted.append(answer.json()["id"])
 
     async def _hang_up(self, client: httpx.AsyncClient) -> None:
-        """Send a part of an upload, and be gone."""
+        """Send part of an upload, then close the connection."""
         url = client.base_url
         _, writer = await asyncio.open_connection(url.host, url.port)
         writer.write(
@@ -136,8 +139,8 @@ class Load:
 
     def _note(self, answer: httpx.Response) -> None:
         self._answers[f"{answer.request.method} {answer.status_code}"] += 1
-        fine = answer.status_code == 503 and "retry-after" in answer.headers
-        if answer.status_code >= 500 and not fine:
+        overloaded = answer.status_code == 503 and "retry-after" in answer.headers
+        if answer.status_code >= 500 and not overloaded:
             self._bad.append(f"{answer.request.url}: {answer.status_code} {answer.text}")
 
     async def _watch(self) -> None:
@@ -160,33 +163,33 @@ class Load:
         polls = sorted(self._polls)
         print(f"answers: {dict(sorted(self._answers.items()))}")
         print(
-            f"the api took {self._first / _MIB:.0f} MiB before, {self._most / _MIB:.0f} at most, "
-            f"{self._last / _MIB:.0f} in the end; its decoders {self._most_decoding / _MIB:.0f}"
+            f"memory of the API: {self._first / _MIB:.0f} MiB at first, "
+            f"{self._most / _MIB:.0f} at most, {self._last / _MIB:.0f} at the end; "
+            f"of its decoders: {self._most_decoding / _MIB:.0f} at most"
         )
         print(f"polls: half within {polls[len(polls) // 2]:.2f} s, the slowest {polls[-1]:.2f} s")
 
     def check_jobs(self) -> None:
-        """Wait for every accepted job to end."""
-        ends = Counter(self._end_of(each) for each in self._accepted)
-        print(f"accepted jobs: {dict(ends)}")
+        """Wait for every accepted job to end, and print the final statuses."""
+        statuses = Counter(self._final_status(job_id) for job_id in self._accepted)
+        print(f"accepted jobs: {dict(statuses)}")
 
-    def _end_of(self, job_id: str) -> str:
+    def _final_status(self, job_id: str) -> str:
         job = self._cluster.store.get(job_id)
         job = job if job.status.done else self._cluster.ended(job_id, within=300)
         return job.status.value
 
 
 def main() -> None:
-    """Read the command line, and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=120)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="easel-load-") as folder:
         cluster = Cluster(Path(folder), **_SETTINGS)
         try:
             cluster.start(workers=1)
-            load = Load(cluster, given.seed, given.seconds)
+            load = Load(cluster, options.seed, options.seconds)
             asyncio.run(load.run())
             load.check_jobs()
             cluster.assert_sound([])

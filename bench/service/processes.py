@@ -1,4 +1,4 @@
-"""Processes to be measured, and the pictures that they are given."""
+"""Starts and stops the processes that are measured."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ SAMPLES = ROOT / "samples"
 
 @contextmanager
 def process(*command: str, **environment: str) -> Iterator[None]:
+    """Run ``python -m command`` with additional environment variables, and end it with SIGTERM."""
     started = subprocess.Popen(
         [sys.executable, "-m", *command],
         env={**os.environ, **environment},
@@ -31,6 +32,11 @@ def process(*command: str, **environment: str) -> Iterator[None]:
 
 
 def wait_for(url: str) -> None:
+    """Wait until a URL answers.
+
+    Raises:
+        TimeoutError: It did not answer within a minute.
+    """
     for _ in range(600):
         try:
             urllib.request.urlopen(url).close()
@@ -38,4 +44,4 @@ def wait_for(url: str) -> None:
             time.sleep(0.1)
         else:
             return
-    raise TimeoutError(url)
+    raise TimeoutError(f"{url} did not answer within 60 s")

@@ -1,8 +1,8 @@
-"""How many requests the api answers, and how soon.
+"""Requests per second and latency of the API: ``python -m bench.service.requests``.
 
-``python -m bench.service.requests`` starts a Valkey, one api process, and beside it a bare FastAPI
-route under the same uvicorn, and asks each of them from this process. ``--waiting`` adds
-clients that follow a running job while others poll it.
+It starts a Valkey, one API process and, as a baseline, a bare FastAPI route under the same
+uvicorn, and sends requests to both from this process. With ``--waiting`` it measures polls of a
+running job whose events other clients follow.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ bare = FastAPI()
 
 
 @bare.get("/")
-async def nothing() -> dict[str, str]:
-    """The least that a route can do."""
+async def do_nothing() -> dict[str, str]:
     return {"status": "ok"}
 
 
-class Rival:
-    """The bare route, which each row is measured beside, turn by turn.
+class Baseline:
+    """The bare route. Each row of the table is measured in turns with it.
 
-    A machine's pace changes within seconds, and with it whatever was measured before.
+    The speed of a shared machine changes within seconds, so a baseline that was measured earlier
+    would be worthless.
     """
 
     def __init__(self, port: int, seconds: float, turns: int) -> None:
@@ -49,8 +49,8 @@ class Rival:
         self._seconds = seconds
         self._turns = turns
 
-    def beside(self, name: str, port: int, requests: Callable[[], bytes]) -> None:
-        """Print a row: of all turns, the one of the median rate."""
+    def compare(self, name: str, port: int, requests: Callable[[], bytes]) -> None:
+        """Print a row with the turns of the median rate."""
         bare, loads = [], []
         for _ in range(self._turns):
             bare.append(self._load(self._port, lambda: get("/")))
@@ -58,7 +58,7 @@ class Rival:
         base, load = _median(bare), _median(loads)
         print(
             f"| {name} | {load.rate:.0f} | {base.rate:.0f} | {load.rate / base.rate:.2f} "
-            f"| {load.at(0.5):.1f} | {load.at(0.99):.1f} |"
+            f"| {load.quantile(0.5):.1f} | {load.quantile(0.99):.1f} |"
             + (f" {load.bad} refused" if load.bad else ""),
             flush=True,
         )
@@ -71,24 +71,32 @@ def _median(loads: list[Load]) -> Load:
     return sorted(loads, key=lambda load: load.rate)[len(loads) // 2]
 
 
-def measure(port: int, rival: Rival, redis: Redis, stored: list[int]) -> None:
+def measure(port: int, baseline: Baseline, redis: Redis, stored: list[int]) -> None:
+    """Print a table of requests per second.
+
+    Args:
+        port: The API's port.
+        baseline: What each row is compared with.
+        redis: A client of the API's Redis.
+        stored: The numbers of finished jobs to measure with, in ascending order.
+    """
     print("| request | per second | bare route | ratio | median ms | p99 ms |")
     print("|---|---|---|---|---|---|")
     original = finished_job(JobStore(redis))
     jobs = [original]
 
-    def one_of(path: str = "") -> bytes:
+    def random_job(path: str = "") -> bytes:
         return get(f"/jobs/{random.choice(jobs)}{path}")
 
     for count in stored:
         jobs += copies(redis, original, count - len(jobs))
-        rival.beside(f"GET a job, {count} stored", port, one_of)
-        rival.beside(f"GET a list of 20, {count} stored", port, lambda: get("/jobs"))
-    rival.beside("GET a finished job's events", port, lambda: one_of("/events"))
+        baseline.compare(f"GET a job, {count} stored", port, random_job)
+        baseline.compare(f"GET a list of 20, {count} stored", port, lambda: get("/jobs"))
+    baseline.compare("GET a finished job's events", port, lambda: random_job("/events"))
     buffer = io.BytesIO()
     Image.effect_noise((256, 192), 60).convert("RGB").save(buffer, "JPEG")
     request = post("/jobs", *form({"size": 256}, buffer.getvalue(), buffer.getvalue()))
-    rival.beside("POST a job, two JPEGs of 256 x 192", port, lambda: request)
+    baseline.compare("POST a job, two JPEGs of 256 x 192", port, lambda: request)
 
 
 async def _follow(port: int, job_id: str, events: list[int]) -> None:
@@ -100,7 +108,7 @@ async def _follow(port: int, job_id: str, events: list[int]) -> None:
 
 
 async def _poll(port: int, job_id: str, seconds: float) -> list[float]:
-    """Ten connections, each polling ten times a second."""
+    """Poll a job on ten connections, ten times a second on each, and return sorted latencies."""
     latencies = []
 
     async def one(offset: float) -> None:
@@ -108,19 +116,19 @@ async def _poll(port: int, job_id: str, seconds: float) -> list[float]:
         begin = time.perf_counter() + offset
         for turn in range(int(seconds * 10)):
             await asyncio.sleep(max(0.0, begin + turn / 10 - time.perf_counter()))
-            asked = time.perf_counter()
+            sent = time.perf_counter()
             writer.write(get(f"/jobs/{job_id}"))
             head = await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split()[0]))
-            latencies.append(time.perf_counter() - asked)
+            latencies.append(time.perf_counter() - sent)
         writer.close()
 
-    await asyncio.gather(*(one(each / 100) for each in range(10)))
+    await asyncio.gather(*(one(number / 100) for number in range(10)))
     return sorted(latencies)
 
 
 async def waiting(port: int, clients: int, seconds: float) -> None:
-    """Clients that follow a running job, while others poll it."""
+    """Print the latency of polls of a running job while other clients follow its events."""
     content, style = (
         (SAMPLES / name).read_bytes() for name in ("photos/cat.jpg", "styles/woodblock.jpg")
     )
@@ -130,27 +138,31 @@ async def waiting(port: int, clients: int, seconds: float) -> None:
     job_id = (await reader.readuntil(b'"status"')).decode().rpartition('{"id":"')[2][:36]
     events = [0]
     followers = [asyncio.create_task(_follow(port, job_id, events)) for _ in range(clients)]
-    while not events[0] >= 4 * clients:  # queued, started, and some progress
+    while events[0] < 4 * clients:  # queued, started, and some progress
         await asyncio.sleep(0.2)
     before = events[0]
     latencies = await _poll(port, job_id, seconds)
-    told = (events[0] - before) / seconds
-    for each in followers:
-        each.cancel()
+    events_per_second = (events[0] - before) / seconds
+    for follower in followers:
+        follower.cancel()
     load = Load(len(latencies) / seconds, latencies, 0)
     print(
-        f"\n{clients} clients follow a running job and are told {told:.0f} events a second; "
-        f"{load.rate:.0f} polls a second take {load.at(0.5):.1f} ms in the median, "
-        f"{load.at(0.99):.1f} ms at p99, {load.at(1):.1f} ms at most."
+        f"\n{clients} clients follow a running job and get {events_per_second:.0f} events a "
+        f"second; {load.rate:.0f} polls a second take {load.quantile(0.5):.1f} ms in the median, "
+        f"{load.quantile(0.99):.1f} ms at p99, {load.quantile(1):.1f} ms at most."
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2, help="for each turn")
-    parser.add_argument("--turns", type=int, default=7, help="for each row")
-    parser.add_argument("--stored", type=int, nargs="*", default=[10, 1000, 100_000])
-    parser.add_argument("--waiting", type=int, default=0, help="how many clients wait")
+    parser.add_argument("--seconds", type=float, default=2, help="length of a turn")
+    parser.add_argument("--turns", type=int, default=7, help="turns for each row")
+    parser.add_argument(
+        "--stored", type=int, nargs="*", default=[10, 1000, 100_000], help="numbers of stored jobs"
+    )
+    parser.add_argument(
+        "--waiting", type=int, default=0, help="number of clients that follow a running job"
+    )
     options = parser.parse_args()
     port, bare_port = free_port(), free_port()
     with tempfile.TemporaryDirectory() as folder, ValkeyServer(free_port()) as server:
@@ -181,8 +193,8 @@ def main() -> None:
                     asyncio.run(waiting(port, options.waiting, options.seconds))
             else:
                 redis = connect(url, patience=0)
-                rival = Rival(bare_port, options.seconds, options.turns)
-                measure(port, rival, redis, options.stored)
+                baseline = Baseline(bare_port, options.seconds, options.turns)
+                measure(port, baseline, redis, options.stored)
 
 
 if __name__ == "__main__":

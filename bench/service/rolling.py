@@ -1,11 +1,10 @@
-"""Everything is restarted, one after the other, under load: ``python -m bench.service.rolling``.
+"""A rolling restart or upgrade under load: ``python -m bench.service.rolling``.
 
-Two api replicas, two workers and Valkey are each sent SIGTERM in turn and started
-again, round after round, while jobs are posted without a pause. With ``--old FOLDER``
-the first round begins with the code in that folder, as ``git archive`` writes it, and
-each restart replaces it by this one: an upgrade. With ``--back`` the last round goes
-back to it. Every job that was accepted must end succeeded, at its first attempt, and
-no post may be done twice.
+Two API replicas, two workers and Valkey get SIGTERM in turn and are started again, for several
+rounds, while jobs are posted without a pause. With ``--old FOLDER`` the service starts from the
+code in that folder (as ``git archive`` writes it), and each restart replaces it with this code:
+an upgrade. With ``--back`` the last round downgrades again. Every accepted job must succeed, and
+no two idempotency keys may share a job.
 """
 
 from __future__ import annotations
@@ -26,31 +25,29 @@ from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE, Cluster
 from tests.faults.servers import ROOT, Server
 
 _WORKERS = 2
-#: So many jobs wait or run at any time.
+#: The number of unfinished jobs at any time.
 _IN_FLIGHT = 10
 
 
 class Poster(threading.Thread):
-    """Posts jobs as a careful client does: with a key, and at the other replica when one fails.
+    """Posts jobs with idempotency keys, and retries at the other replica.
 
     Args:
-        cluster: whose jobs they are.
-        addresses: of the replicas.
+        addresses: The base URLs of the replicas.
     """
 
-    def __init__(self, cluster: Cluster, addresses: list[str]) -> None:
+    def __init__(self, addresses: list[str]) -> None:
         super().__init__(daemon=True)
-        self._cluster = cluster
-        self._clients = itertools.cycle(httpx.Client(base_url=each) for each in addresses)
+        self._clients = itertools.cycle(httpx.Client(base_url=url) for url in addresses)
         self._over = threading.Event()
         self.accepted: list[str] = []
-        #: What was not accepted at once, by the reason.
-        self.turned_away: Counter[str] = Counter()
+        #: Requests that failed and were retried, by the reason.
+        self.retried: Counter[str] = Counter()
         self.longest_wait = 0.0
         self._ended = 0
 
     def run(self) -> None:
-        """Post until told to stop."""
+        """Post jobs until ``stop()``."""
         for number in itertools.count():
             self._make_room()
             if self._over.is_set():
@@ -60,12 +57,12 @@ class Poster(threading.Thread):
             self.longest_wait = max(self.longest_wait, time.monotonic() - began)
 
     def stop(self) -> None:
-        """Post no more."""
+        """Post no more jobs, and wait for the last request."""
         self._over.set()
         self.join()
 
     def _make_room(self) -> None:
-        """Wait until fewer than so many jobs are under way, by long polls at either replica."""
+        """Wait by long polls until fewer jobs than the limit are unfinished."""
         while len(self.accepted) - self._ended >= _IN_FLIGHT and not self._over.is_set():
             try:
                 answer = next(self._clients).get(
@@ -91,21 +88,21 @@ class Poster(threading.Thread):
                     timeout=60,
                 )
             except httpx.TransportError as error:
-                self.turned_away[type(error).__name__] += 1
+                self.retried[type(error).__name__] += 1
                 time.sleep(0.05)
                 continue
             if answer.status_code == 202:
                 return str(answer.json()["id"])
-            self.turned_away[str(answer.status_code)] += 1
+            self.retried[str(answer.status_code)] += 1
             time.sleep(float(answer.headers["retry-after"]))
 
 
 class Rolling:
-    """One run.
+    """One run of the test.
 
     Args:
-        cluster: nothing of it runs yet.
-        old: the code that it begins with.
+        cluster: A service that is not running yet.
+        old: The folder of the code that it starts with.
     """
 
     def __init__(self, cluster: Cluster, old: Path) -> None:
@@ -116,10 +113,10 @@ class Rolling:
         self._names = itertools.count()
 
     def run(self, rounds: int, *, back: bool) -> str:
-        """What was seen.
+        """Run the test, and describe the result.
 
         Raises:
-            AssertionError: something was lost.
+            AssertionError: A job did not succeed, or two idempotency keys share one.
         """
         cluster = self._cluster
         cluster.start_valkey()
@@ -127,11 +124,11 @@ class Rolling:
         try:
             apis = [self._start_api(port, self._old) for port in self._ports]
             workers = [self._start_worker(self._old) for _ in range(_WORKERS)]
-            poster = Poster(cluster, [f"http://127.0.0.1:{port}" for port in self._ports])
+            poster = Poster([f"http://127.0.0.1:{port}" for port in self._ports])
             poster.start()
             for number in range(rounds):
                 code = self._old if back and number == rounds - 1 else ROOT
-                workers = [self._replace(each, code) for each in workers]
+                workers = [self._replace(worker, code) for worker in workers]
                 for place, port in enumerate(self._ports):
                     apis[place].stop()
                     self._count("api", code)
@@ -169,35 +166,34 @@ class Rolling:
 
     def _count(self, part: str, code: Path) -> None:
         self._restarts[part] += 1
-        version = "this code" if code == ROOT else f"that of {code.name}"
-        print(f"{part} stopped; goes on with {version}", flush=True)
+        version = "this code" if code == ROOT else f"the code in {code.name}"
+        print(f"{part} stopped; starts again with {version}", flush=True)
 
     def _check(self, poster: Poster, seconds: float) -> str:
-        assert len(set(poster.accepted)) == len(poster.accepted), "a key was answered with two jobs"
+        assert len(set(poster.accepted)) == len(poster.accepted), "two keys have the same job"
         ended = [self._cluster.ended(job_id) for job_id in poster.accepted]
         lost = [job.id for job in ended if job.status != "succeeded"]
         assert not lost, f"{len(lost)} of {len(ended)} jobs did not succeed: {lost[:3]}"
         attempts = Counter(job.attempts for job in ended)
-        handed = sum(job.handed_back for job in ended)
+        handed_back = sum(job.handed_back for job in ended)
         return (
             f"restarted {dict(self._restarts)} in {seconds:.0f} s\n"
             f"{len(ended)} jobs accepted, {len(ended)} succeeded; "
-            f"attempts: {dict(sorted(attempts.items()))}; handed back by a worker: {handed}\n"
-            f"posts turned away and sent again: {dict(poster.turned_away)}; "
+            f"attempts: {dict(sorted(attempts.items()))}; handed back by a worker: {handed_back}\n"
+            f"requests retried: {dict(poster.retried)}; "
             f"longest wait for a 202: {poster.longest_wait:.1f} s"
         )
 
 
 def main() -> None:
-    """Read the command line, and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--old", type=Path, default=ROOT, help="begin with the code of this folder")
-    parser.add_argument("--back", action="store_true", help="go back to it in the last round")
-    given = parser.parse_args()
+    parser.add_argument("--old", type=Path, default=ROOT, help="start with the code in this folder")
+    parser.add_argument("--back", action="store_true", help="return to it in the last round")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="easel-rolling-") as folder:
         cluster = Cluster(Path(folder), **QUICK)
-        print(Rolling(cluster, given.old.resolve()).run(given.rounds, back=given.back))
+        print(Rolling(cluster, options.old.resolve()).run(options.rounds, back=options.back))
 
 
 if __name__ == "__main__":

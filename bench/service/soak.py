@@ -1,11 +1,10 @@
-"""A promise kept 200 times while everything dies: ``python -m bench.service.soak --seed 1``.
+"""A soak test: 200 jobs while every process is killed: ``python -m bench.service.soak --seed 1``.
 
-Jobs are posted as a patient client does. All the while workers, the api and
-Valkey are killed with SIGKILL, each as often as said, at moments that the seed
-picks; with ``--cut 60`` each worker has a host of its own, and one of them is cut
-off from everything for so many seconds. In the end every job must have succeeded
-with the picture that its record names, none twice, and nothing may be left in the
-queue or orphaned among the files.
+Jobs are posted by a client that retries. Meanwhile the workers, the API and Valkey are killed
+with SIGKILL at random moments that depend on the seed. With ``--cut 60`` each worker has a host
+of its own, and one of the hosts is disconnected for 60 seconds. In the end every job must have
+succeeded exactly once with the picture that its record names, and no message and no blob may be
+left over.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ from tests.faults.cluster import QUICK, Cluster
 from tests.namespaces import Network, why_not
 
 _WORKERS = 2
-#: So many jobs wait or run at any time.
+#: The number of unfinished jobs at any time.
 _IN_FLIGHT = 12
-#: The queue's own redelivery is quick here too, so that it takes part.
+#: The broker redelivers messages soon, so that this happens during the test too.
 _SETTINGS = {**QUICK, "EASEL_REDELIVERY_SECONDS": "5"}
 
 
 class Soak:
-    """One run.
+    """One run of the soak test.
 
     Args:
-        cluster: nothing of it runs yet.
-        seed: picks what is killed when, and what the jobs are.
-        jobs: how many are posted.
-        kills: how often each part is killed.
-        cut_seconds: how long one of the workers' hosts is cut off; 0 for not at all.
+        cluster: A service that is not running yet.
+        seed: Determines the jobs, and which process is killed when.
+        jobs: The number of jobs.
+        kills: How often each part of the service is killed.
+        cut_seconds: How long the host of a worker is disconnected; 0 for not at all.
     """
 
     def __init__(
@@ -65,10 +64,10 @@ class Soak:
         self._killed: Counter[str] = Counter()
 
     def run(self) -> dict[str, object]:
-        """What was seen.
+        """Run the test and return its figures.
 
         Raises:
-            AssertionError: the promise was not kept.
+            AssertionError: A job did not succeed, ended twice, or left something behind.
         """
         cluster = self._cluster
         cluster.start(_WORKERS)
@@ -91,30 +90,30 @@ class Soak:
         }
 
     def _work(self) -> list[Job]:
-        waiting: list[str] = []
+        unfinished: list[str] = []
         ended: list[Job] = []
         number = 0
         while number < self._jobs or (self._cut and not self._cut.over()):
             self._restart()
-            waiting.append(self._post())
+            unfinished.append(self._post())
             while self._plan and self._plan[0][0] <= number:
                 self._kill(self._plan.pop(0)[1])
             if number == self._cut_at:
                 self._cut = Cut(self._cluster, self._cut_seconds)
-            if len(waiting) >= _IN_FLIGHT:
-                ended.append(self._cluster.ended(waiting.pop(0), within=300))
+            if len(unfinished) >= _IN_FLIGHT:
+                ended.append(self._cluster.ended(unfinished.pop(0), within=300))
             number += 1
-        return ended + [self._cluster.ended(job_id, within=300) for job_id in waiting]
+        return ended + [self._cluster.ended(job_id, within=300) for job_id in unfinished]
 
     def _restart(self) -> None:
-        """Do what a supervisor does with a worker that has ended itself."""
-        for worker in [each for each in self._cluster.workers if not each.alive]:
+        """Restart workers that have exited, as a supervisor does."""
+        for worker in [worker for worker in self._cluster.workers if not worker.alive]:
             self._killed["worker, by itself"] += 1
             self._cluster.workers.remove(worker)
             self._cluster.start_worker()
 
     def _post(self) -> str:
-        """As a client that knows nothing of a job without a 202, and asks again."""
+        """Post a job, retrying until it is accepted, and return its id."""
         steps = self._random.randint(10, 150)
         while True:
             try:
@@ -133,7 +132,7 @@ class Soak:
             cluster.start_api()
         else:
             spared = self._cut.worker if self._cut and not self._cut.over() else None
-            victim = self._random.choice([each for each in cluster.workers if each is not spared])
+            victim = self._random.choice([w for w in cluster.workers if w is not spared])
             victim.kill()
             cluster.workers.remove(victim)
             cluster.start_worker()
@@ -143,15 +142,16 @@ class Soak:
         assert len({job.id for job in ended}) == len(ended) >= self._jobs
         for job in ended:
             assert job.status == "succeeded", job
-            cluster.result(job.id)  # whose hash is the record's
-            assert cluster.store.get(job.id) == job, "a final state has changed"
-            assert len(cluster.log.since(0, "job ended", job_id=job.id)) <= 1, "ended twice"
+            cluster.result(job.id)  # compares its digest with the record's
+            assert cluster.store.get(job.id) == job, f"{job.id} changed after it had ended"
+            endings = cluster.log.since(0, "job ended", job_id=job.id)
+            assert len(endings) <= 1, f"{job.id} ended twice"
         cluster.assert_sound([])
         cluster.wait_until_empty("unacked")
         return self._check_blobs()
 
     def _check_blobs(self) -> int:
-        """After a sweep there is just what the records name; how many that are."""
+        """Check that a sweep leaves exactly the blobs that records name; return their number."""
         cluster = self._cluster
         blobs = open_blobs(cluster.blobs_url)
         Cleaner(cluster.redis, blobs, grace=timedelta(0)).sweep()
@@ -159,39 +159,42 @@ class Soak:
             cluster.store.get(key.removeprefix(JOB_PREFIX))
             for key in cluster.redis.scan_iter(f"{JOB_PREFIX}*", _type="HASH")
         ]
-        named = {
+        referenced = {
             picture.sha256
             for job in jobs
             for picture in (*job.inputs.pictures(), job.result, job.preview)
             if picture is not None
         }
-        found = {digest for digest, _ in blobs.ages()}
-        assert found == named, f"orphaned: {found - named}; missing: {named - found}"
-        assert blobs.delete_strays(older_than=0) == 0, "the sweep has left strays"
-        return len(found)
+        stored = {digest for digest, _ in blobs.ages()}
+        assert stored == referenced, (
+            f"orphaned: {stored - referenced}; missing: {referenced - stored}"
+        )
+        assert blobs.delete_strays(older_than=0) == 0, "the sweep left unfinished files"
+        return len(stored)
 
 
 def main() -> None:
-    """Read the command line, and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=200)
-    parser.add_argument("--kills", type=int, default=10, help="of each part")
-    parser.add_argument("--cut", type=float, default=0, help="a worker's host, for so many seconds")
-    parser.add_argument("--record", type=Path, help="a file to add a line to, for docs/reliability")
-    given = parser.parse_args()
+    parser.add_argument("--kills", type=int, default=10, help="kills of each part")
+    parser.add_argument(
+        "--cut", type=float, default=0, help="disconnect a worker's host for this many seconds"
+    )
+    parser.add_argument("--record", type=Path, help="append the figures to this file")
+    options = parser.parse_args()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="easel-soak-"))
         cluster = Cluster(Path(folder), **_SETTINGS)
-        if given.cut:
+        if options.cut:
             if reason := why_not():
-                parser.error(f"--cut needs hosts of their own for the workers: {reason}")
+                parser.error(f"--cut needs network namespaces: {reason}")
             spread(cluster, stack.enter_context(Network()), _WORKERS)
-        seen = Soak(cluster, given.seed, given.jobs, given.kills, given.cut).run()
-    line = json.dumps(seen)
+        soak = Soak(cluster, options.seed, options.jobs, options.kills, options.cut)
+        line = json.dumps(soak.run())
     print(line)
-    if given.record is not None:
-        with given.record.open("a") as file:
+    if options.record is not None:
+        with options.record.open("a") as file:
             file.write(line + "\n")
 
 
