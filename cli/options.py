@@ -61,13 +61,13 @@ def format_of(output: Path) -> str:
         InvalidRequest: its ending is none that is known.
     """
     extension = output.suffix.lower().removeprefix(".")
-    known = {"jpg": "jpeg", "tif": "tiff", **{each.value: each.value for each in PictureFormat}}
+    known = PictureFormat.suffixes()
     if extension not in known:
         endings = ", ".join(f".{each}" for each in known)
         raise InvalidRequest(
             [FieldError("output", f"{output.name!r} has no known ending; use one of {endings}")]
         )
-    return known[extension]
+    return known[extension].value
 
 
 def check_writable(output: Path) -> None:

@@ -75,7 +75,7 @@ _MEANINGS = {
         "expected. `idempotency_key_reused`: the key stands for another request. Nothing was "
         "stored.",
         "invalid_request",
-        "size: '9' does not fit: input should be greater than or equal to 64",
+        "size: '9' is invalid: input should be greater than or equal to 64",
         bad_field="size",
     ),
     429: _Meaning(

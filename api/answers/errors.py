@@ -17,7 +17,7 @@ from api.answers.schemas import FieldProblem, Problem
 from api.asgi.methods import allowed_methods
 from core import errors
 from core.errors import NoPreviewYet
-from core.params.validation import misfit
+from core.params.validation import validation_message
 
 _logger = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def _field_error(detail: Mapping[str, Any]) -> errors.FieldError:
     # The place ends with the number of a list's entry, which nobody has asked for by name.
     name = ".".join(part for part in detail["loc"][1:] if isinstance(part, str))
     missing = detail["type"] == "missing"
-    return errors.FieldError(name, str(detail["msg"]) if missing else misfit(detail))
+    return errors.FieldError(name, str(detail["msg"]) if missing else validation_message(detail))
 
 
 def _on_unexpected(request: Request, error: Exception) -> JSONResponse:

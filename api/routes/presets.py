@@ -12,19 +12,12 @@ from api.callers.authentication import CallerDep
 from api.deps import ServicesDep
 from core.params import StyleParams
 from core.params.choices import PictureFormat, Preset
+from core.params.presets import DESCRIPTIONS
 from core.params.sizes import MIN_SIZE
 from core.pictures.decode import ACCEPTED_FORMATS
 from core.pictures.inputs import MAX_STYLES
 
 router = APIRouter(tags=["about"])
-
-#: What each is for, as ``core.params.choices`` says it.
-_FOR = {
-    Preset.FAST: "A first impression.",
-    Preset.BALANCED: "The default.",
-    Preset.FINE: "More steps, for a print.",
-    Preset.GATYS2015: "The paper's own recipe.",
-}
 
 
 class PresetView(BaseModel):
@@ -66,7 +59,9 @@ def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: AR
     return Offer(
         default=StyleParams().preset,
         presets=[
-            PresetView(name=preset, description=_FOR[preset], params=StyleParams(preset=preset))
+            PresetView(
+                name=preset, description=DESCRIPTIONS[preset], params=StyleParams(preset=preset)
+            )
             for preset in Preset
         ],
         limits=LimitsView(

@@ -21,6 +21,7 @@ from core.errors import (
     ResultExpired,
 )
 from core.jobs.job import Job, JobStatus, Picture
+from core.params import PictureFormat
 
 router = APIRouter(tags=["pictures"])
 _logger = logging.getLogger(__name__)
@@ -36,9 +37,7 @@ _TAG = {"description": "Changes with the picture.", "schema": {"type": "string"}
     responses={
         200: {
             "description": "The picture, whole: ranges are not served.",
-            "content": {
-                f"image/{extension}": _PICTURE for extension in ("png", "jpeg", "webp", "tiff")
-            },
+            "content": {each.media_type: _PICTURE for each in PictureFormat},
             "headers": {"ETag": _TAG},
         },
         304: {"description": "You have it already.", "headers": {"ETag": _TAG}},

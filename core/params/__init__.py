@@ -1,4 +1,4 @@
-"""Every parameter of a job: the model, its choices, its presets and its sizes."""
+"""The parameters of a job: the model, its choices, presets and sizes."""
 
 from core.params.choices import (
     LAYERS,
@@ -13,8 +13,9 @@ from core.params.choices import (
     Precision,
     Preset,
 )
-from core.params.model import StyleParams, parse_params
+from core.params.model import StyleParams
 from core.params.sizes import LEAST_POSITIONS, MAX_REGIONS, MIN_SIDE, MIN_SIZE, fit, size_at
+from core.params.validation import parse_params
 
 __all__ = [
     "LAYERS",

@@ -1,11 +1,16 @@
-"""The parameters that are chosen from a list, with what each choice means."""
+"""The parameters that are chosen from a list, and the meaning of each choice."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
-#: A convolution of VGG-19; its features are taken after the ReLU.
+_Choice = TypeVar("_Choice", bound=StrEnum)
+_Entry = TypeVar("_Entry")
+
+#: A convolution of VGG-19. Features are taken after its ReLU.
 Layer = Literal[
     "conv1_1", "conv1_2",
     "conv2_1", "conv2_2",
@@ -14,73 +19,89 @@ Layer = Literal[
     "conv5_1",
 ]  # fmt: skip
 
-#: The same, in the network's order.
+#: All layers, in the order of the network.
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 
-class Preset(StrEnum):
-    """Named sets of parameters, in ``core.params.presets``."""
+def complete_table(
+    choices: type[_Choice], table: Mapping[_Choice, _Entry]
+) -> dict[_Choice, _Entry]:
+    """Return the table as a dict, after checking that it has an entry for every choice.
 
-    FAST = "fast"  #: A first impression.
-    BALANCED = "balanced"  #: The default.
-    FINE = "fine"  #: More steps, for a print.
-    GATYS2015 = "gatys2015"  #: The paper's own recipe.
+    Call it where a module is imported: a choice that was added without an entry then fails at
+    import, and never in a running job.
+
+    Raises:
+        TypeError: choices have no entry.
+    """
+    if missing := [choice.name for choice in choices if choice not in table]:
+        raise TypeError(f"no entry for {', '.join(missing)} of {choices.__name__}; add one")
+    return dict(table)
+
+
+class Preset(StrEnum):
+    """A named set of parameters, defined in ``core.params.presets``."""
+
+    FAST = "fast"
+    BALANCED = "balanced"
+    FINE = "fine"
+    GATYS2015 = "gatys2015"
 
 
 class Optimizer(StrEnum):
-    """How the pixels change."""
+    """The algorithm that updates the pixels."""
 
-    ADAM = "adam"  #: Kingma and Ba.
+    ADAM = "adam"  #: Adam (Kingma and Ba).
     LBFGS = "lbfgs"  #: Limited-memory BFGS, as in the paper.
 
 
 class Init(StrEnum):
-    """What the optimiser starts from."""
+    """The image that the optimiser starts from."""
 
     CONTENT = "content"  #: The photograph.
     NOISE = "noise"  #: White noise, as in the paper.
-    STYLE = "style"  #: The first style picture, stretched to the result.
+    STYLE = "style"  #: The first style picture, stretched to the size of the result.
     IMAGE = "image"  #: An uploaded `init_image`.
 
 
 class Pooling(StrEnum):
-    """How the network's layers are pooled."""
+    """The pooling layers of the network."""
 
-    MAX = "max"  #: What the published weights are normalised for.
-    AVERAGE = "average"  #: The paper's preference, rescaled to the same mean activations.
+    MAX = "max"  #: Max pooling, for which the published weights are normalised.
+    AVERAGE = "average"  #: Average pooling, as in the paper, rescaled to equal mean activations.
 
 
 class Padding(StrEnum):
-    """What the network sees beyond the picture's border."""
+    """The padding of the network's convolutions."""
 
-    ZERO = "zero"  #: Nothing, as it was trained; leaves a thin line along the border.
-    REPLICATE = "replicate"  #: The border's own pixels; no line, but other losses.
+    ZERO = "zero"  #: Zeros, as in training. Leaves a thin line along the border of the result.
+    REPLICATE = "replicate"  #: The border pixels. Leaves no line, but changes the losses.
 
 
 class Network(StrEnum):
-    """Which VGG-19 looks at the pictures."""
+    """The VGG-19 that computes the features."""
 
-    NORMALIZED = "vgg19-normalized"  #: The paper's own.
-    TORCHVISION = "vgg19-torchvision"  #: Trained anew by torchvision, then normalised.
+    NORMALIZED = "vgg19-normalized"  #: The weights of the paper.
+    TORCHVISION = "vgg19-torchvision"  #: The weights of torchvision, normalised.
 
     @property
     def filename(self) -> str:
-        """The name of its weights in the cache."""
+        """The file name of the weights in the cache."""
         return f"{self.value}.safetensors"
 
 
 class Color(StrEnum):
-    """Whose colours the result has."""
+    """The source of the result's colours."""
 
-    STYLE = "style"  #: The painting's, as in the paper.
-    CONTENT = "content"  #: The photograph's: only the luminance is painted.
-    MATCH = "match"  #: The photograph's on the whole: the painting is recoloured first.
+    STYLE = "style"  #: The colours of the painting, as in the paper.
+    CONTENT = "content"  #: The colours of the photograph; only the luminance is stylised.
+    MATCH = "match"  #: The painting is first recoloured to the photograph's colour statistics.
 
 
 class Precision(StrEnum):
-    """What the network computes in."""
+    """The number format of the network."""
 
-    AUTO = "auto"  #: The fastest that the device has units for.
+    AUTO = "auto"  #: The fastest format that the device supports in hardware.
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     INT8 = "int8"  #: As bfloat16, but most convolutions on a CPU are in 8 bits.
@@ -93,3 +114,48 @@ class PictureFormat(StrEnum):
     JPEG = "jpeg"
     WEBP = "webp"
     TIFF = "tiff"
+
+    @property
+    def media_type(self) -> str:
+        """The media type, such as ``image/png``."""
+        return _FILE_TYPES[self].media_type
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the format stores transparency."""
+        return _FILE_TYPES[self].alpha
+
+    @property
+    def has_quality(self) -> bool:
+        """Whether the parameter ``quality`` applies."""
+        return _FILE_TYPES[self].quality
+
+    @classmethod
+    def suffixes(cls) -> dict[str, PictureFormat]:
+        """Map every file name suffix, without the full stop, to its format."""
+        return {
+            suffix: each for each, file_type in _FILE_TYPES.items() for suffix in file_type.suffixes
+        }
+
+
+@dataclass(frozen=True)
+class _FileType:
+    media_type: str
+    #: The file name suffixes, without the full stop.
+    suffixes: tuple[str, ...]
+    #: Whether it stores transparency.
+    alpha: bool
+    #: Whether the parameter `quality` applies.
+    quality: bool
+
+
+#: ``core.pictures.encode`` has the encoder of each format.
+_FILE_TYPES = complete_table(
+    PictureFormat,
+    {
+        PictureFormat.PNG: _FileType("image/png", ("png",), alpha=True, quality=False),
+        PictureFormat.JPEG: _FileType("image/jpeg", ("jpeg", "jpg"), alpha=False, quality=True),
+        PictureFormat.WEBP: _FileType("image/webp", ("webp",), alpha=True, quality=True),
+        PictureFormat.TIFF: _FileType("image/tiff", ("tiff", "tif"), alpha=True, quality=False),
+    },
+)

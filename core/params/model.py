@@ -1,8 +1,8 @@
-"""Every knob of a job: one frozen model.
+"""The parameters of a job, as one immutable Pydantic model.
 
 The form fields of ``POST /jobs``, the options of ``easel stylize`` and the
-arguments of ``core.nst.stylize`` all derive from :class:`StyleParams`, so names,
-defaults, bounds and error messages cannot differ between them.
+arguments of ``core.nst.stylize`` are all derived from :class:`StyleParams`, so they
+have the same names, defaults, bounds and error messages.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from core.errors import FieldError, InvalidRequest
 from core.params.choices import (
@@ -37,13 +35,13 @@ from core.params.choices import (
 )
 from core.params.presets import LEARNING_RATES, PRESETS
 from core.params.sizes import MIN_SIZE, fit
-from core.params.validation import misfit
 
 _BALANCED = PRESETS[Preset.BALANCED]
+_WITH_QUALITY = " and ".join(each.name for each in PictureFormat if each.has_quality)
 
 
 def _split(value: object) -> object:
-    """A list as a form or a command line writes it: with commas."""
+    """Split a comma-separated list, as forms and command lines have it."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
@@ -52,85 +50,93 @@ Weights = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], BeforeVal
 
 
 class StyleParams(BaseModel):
-    """What a job asks for. Losses are defined in ``core.nst.losses``."""
+    """The parameters of a job. The losses are defined in ``core.nst.losses``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     preset: Preset = Field(
-        Preset.BALANCED, description="A named set of the other parameters; one given wins."
+        Preset.BALANCED,
+        description="Named set of parameters; explicit parameters override it.",
     )
     size: int = Field(
         512, ge=MIN_SIZE, le=8192, description="Longer side of the result, in pixels."
     )
     steps: int = Field(
-        _BALANCED["steps"], ge=1, le=5000, description="Optimiser steps; up to 40 at small scales."
+        _BALANCED["steps"],
+        ge=1,
+        le=5000,
+        description="Optimiser steps; at most 40 on coarse scales.",
     )
     content_weight: float = Field(
-        1.0, ge=0, le=1e6, description="alpha: how strongly the photograph is kept."
+        1.0, ge=0, le=1e6, description="alpha: weight of the content loss."
     )
     style_weight: float = Field(
         _BALANCED["style_weight"],
         ge=0,
         le=1e9,
-        description="beta: how strongly the painting's style is taken.",
+        description="beta: weight of the style loss.",
     )
     tv_weight: float = Field(
-        _BALANCED["tv_weight"], ge=0, le=1e6, description="gamma: how strongly noise is smoothed."
+        _BALANCED["tv_weight"],
+        ge=0,
+        le=1e6,
+        description="gamma: weight of the total variation loss.",
     )
     style_blend: Weights = Field(
-        (), description="One weight per style picture, with commas; none means equal."
+        (), description="Comma-separated weights, one per style picture. Empty: equal weights."
     )
     style_scale: float = Field(
-        1.0, ge=0.1, le=4, description="Size of the style picture relative to the result."
+        1.0, ge=0.1, le=4, description="Size of the style pictures, relative to the result."
     )
     content_layers: Layers = Field(
-        ("conv4_2",), description="The layers that the content is compared at."
+        ("conv4_2",), description="Comma-separated layers of the content loss."
     )
     style_layers: Layers = Field(
         ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
-        description="The layers that the style is compared at.",
+        description="Comma-separated layers of the style loss.",
     )
     style_layer_weights: Weights = Field(
-        (), description="One weight per style layer, with commas; none means equal."
+        (), description="Comma-separated weights, one per style layer. Empty: equal weights."
     )
     optimizer: Optimizer = Field(
-        Optimizer(_BALANCED["optimizer"]), description="How the pixels change."
+        Optimizer(_BALANCED["optimizer"]), description="Algorithm that updates the pixels."
     )
     learning_rate: float = Field(
         LEARNING_RATES[Optimizer(_BALANCED["optimizer"])],
         gt=0,
         le=10,
-        description="The optimiser's step; for Adam in the range black 0 to white 1.",
+        description="Step size of the optimiser; for Adam, in units of pixel values from 0 to 1.",
     )
-    init: Init = Field(Init.CONTENT, description="What the optimiser starts from.")
+    init: Init = Field(Init.CONTENT, description="Image that the optimiser starts from.")
     pyramid: str = Field(
         _BALANCED["pyramid"],
         pattern=r"^(off|\d+:\d+(\.\d+)?)$",
-        description="Coarse to fine: the smallest scale's longer side and the ratio between "
-        "scales, such as 64:2; or off.",
+        description="Coarse-to-fine scales: the longer side of the smallest scale in pixels, and "
+        "the ratio between scales, such as 64:2. With off, there is one scale.",
     )
-    pooling: Pooling = Field(Pooling.MAX, description="How the network's layers are pooled.")
-    padding: Padding = Field(
-        Padding.ZERO, description="What the network sees beyond the picture's border."
-    )
-    network: Network = Field(Network.NORMALIZED, description="Which VGG-19 looks at the pictures.")
-    color: Color = Field(Color.STYLE, description="Whose colours the result has.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Chooses the noise of init=noise.")
-    precision: Precision = Field(Precision.AUTO, description="What the network computes in.")
+    pooling: Pooling = Field(Pooling.MAX, description="Pooling layers of the network.")
+    padding: Padding = Field(Padding.ZERO, description="Padding of the network's convolutions.")
+    network: Network = Field(Network.NORMALIZED, description="VGG-19 that computes the features.")
+    color: Color = Field(Color.STYLE, description="Source of the result's colours.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of the noise when init is noise.")
+    precision: Precision = Field(Precision.AUTO, description="Number format of the network.")
     format: PictureFormat = Field(PictureFormat.PNG, description="File format of the result.")
     quality: int = Field(
-        92, ge=1, le=100, description="Of a JPEG or WebP result; a WebP of 100 is lossless."
+        92,
+        ge=1,
+        le=100,
+        description=f"Quality of {_WITH_QUALITY} results; WEBP with 100 is lossless.",
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _resolve(cls, given: Any) -> Any:
-        """Fill in what the preset and the optimiser say about fields that are not given."""
-        if not isinstance(given, Mapping):
-            return given
-        preset = given.get("preset", Preset.BALANCED)
+    def _resolve(cls, fields: Any) -> Any:
+        """Fill in the defaults of the preset and of the optimiser."""
+        if not isinstance(fields, Mapping):
+            return fields
+        preset = fields.get("preset", Preset.BALANCED)
         known = preset in list(Preset)
-        resolved = {**(PRESETS[Preset(preset)] if known else {}), **given}
+        resolved = {**(PRESETS[Preset(preset)] if known else {}), **fields}
         optimizer = resolved.get("optimizer")
         if optimizer in list(Optimizer):
             resolved.setdefault("learning_rate", LEARNING_RATES[Optimizer(optimizer)])
@@ -142,14 +148,16 @@ class StyleParams(BaseModel):
         if pyramid != "off":
             smallest, ratio = pyramid.split(":")
             if not (int(smallest) >= 32 and 1.2 <= float(ratio) <= 8):
-                raise ValueError("expected a smallest scale of 32 or more, and a ratio of 1.2 to 8")
+                raise ValueError(
+                    "expected a smallest scale of at least 32, and a ratio from 1.2 to 8"
+                )
         return pyramid
 
     @field_validator("content_layers", "style_layers")
     @classmethod
     def _check_layers(cls, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         if len(set(layers)) != len(layers):
-            raise ValueError("a layer is named twice")
+            raise ValueError("a layer occurs twice; expected distinct layers")
         return layers
 
     @field_validator("style_layer_weights")
@@ -159,11 +167,11 @@ class StyleParams(BaseModel):
         if weights and len(weights) != len(layers):
             raise ValueError(f"expected {len(layers)} weights, one per style layer")
         if weights and not sum(weights):
-            raise ValueError("the weights add up to 0")
+            raise ValueError("the weights sum to 0; expected at least one above 0")
         return weights
 
     def layer_weights(self) -> dict[Layer, float]:
-        """w_l by style layer, adding up to 1."""
+        """Return w_l for each style layer. They sum to 1."""
         weights = self.style_layer_weights or (1.0,) * len(self.style_layers)
         total = sum(weights)
         return {
@@ -171,28 +179,31 @@ class StyleParams(BaseModel):
         }
 
     def blend_weights(self, styles: int) -> tuple[float, ...]:
-        """One weight per style picture, adding up to 1.
+        """Return one weight for each style picture. They sum to 1.
+
+        Args:
+            styles: the number of style pictures.
 
         Raises:
-            InvalidRequest: ``style_blend`` has another number of weights.
+            InvalidRequest: ``style_blend`` has a different number of weights, or they sum to 0.
         """
         weights = self.style_blend or (1.0,) * styles
         if len(weights) != styles or not sum(weights):
-            wrong = f"{len(weights)} weights that add up to {sum(weights):g}"
-            expected = f"one for each of the {styles} style pictures, above 0 in all"
+            wrong = f"{len(weights)} weights with the sum {sum(weights):g}"
+            expected = f"one for each of the {styles} style pictures, and a sum above 0"
             raise InvalidRequest([FieldError("style_blend", f"has {wrong}; expected {expected}")])
         return tuple(weight / sum(weights) for weight in weights)
 
     def at_size(self, size: int) -> StyleParams:
-        """The same for another size of the result, such as a smaller scale."""
+        """Return the same parameters for another size, such as a smaller scale."""
         return self.model_copy(update={"size": size})
 
     def scaled_size(self, size: tuple[int, int], field: str) -> tuple[int, int]:
-        """Width and height with the longer side at ``self.size``, proportions kept.
+        """Return width and height, scaled so that the longer side is ``self.size``.
 
         Args:
-            size: width and height of the picture as it came.
-            field: what to call the picture in the error.
+            size: width and height of the original picture, in pixels.
+            field: the form field of the picture, for the error.
 
         Raises:
             InvalidRequest: the shorter side would be below ``MIN_SIDE``.
@@ -200,26 +211,5 @@ class StyleParams(BaseModel):
         return fit(size, self.size, field)
 
     def style_size(self, size: tuple[int, int], field: str = "style") -> tuple[int, int]:
-        """Likewise for a style picture, whose longer side is ``style_scale`` times that."""
+        """Do the same for a style picture: its longer side is ``style_scale`` times as long."""
         return fit(size, max(1, round(self.size * self.style_scale)), field)
-
-
-def parse_params(fields: Mapping[str, object]) -> StyleParams:
-    """Read parameters from text fields, as a form or a command line gives them.
-
-    Raises:
-        InvalidRequest: naming every field that is unknown, or whose value does
-            not fit, with the value and what was expected.
-    """
-    try:
-        return StyleParams.model_validate(dict(fields))
-    except ValidationError as error:
-        raise InvalidRequest([_field_error(detail) for detail in error.errors()]) from None
-
-
-def _field_error(detail: ErrorDetails) -> FieldError:
-    name = str(detail["loc"][0])
-    if detail["type"] == "extra_forbidden":
-        known = ", ".join(StyleParams.model_fields)
-        return FieldError(name, f"is not a parameter; the parameters are {known}")
-    return FieldError(name, misfit(detail))

@@ -1,17 +1,18 @@
-"""Named sets of parameters. A field that is given explicitly wins over its preset."""
+"""The presets. A parameter that is set explicitly overrides its preset."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from core.params.choices import Optimizer, Preset
+from core.params.choices import Optimizer, Preset, complete_table
 
-#: Chosen by looking, of 5 to 10000, at two views of Tübingen, a cat and a portrait: at 40
-#: the portrait has lost its face to the painting, at 5 the painting's larger forms are few.
-#: Departure: the paper has 1000 to 10000, for sums instead of means.
+#: The ratio of style weight to content weight. Chosen by eye, from 5 to 10000, on two views of
+#: Tübingen, a cat and a portrait: at 40 the face of the portrait is lost, at 5 few of the
+#: painting's larger shapes appear.
+#: Departure: the paper has 1000 to 10000, for losses that are sums instead of means.
 _BALANCE = 20.0
 
-PRESETS: dict[Preset, dict[str, Any]] = {
+_PRESETS: dict[Preset, dict[str, Any]] = {
     Preset.FAST: {
         "steps": 30,
         "style_weight": _BALANCE,
@@ -20,7 +21,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "tv_weight": 0.0,
     },
     Preset.BALANCED: {
-        # So many that the loop everyone writes is overtaken: `make bench`.
+        # Enough steps to reach a lower loss than the usual training loop: see `make bench`.
         "steps": 90,
         "style_weight": _BALANCE,
         "pyramid": "64:2",
@@ -38,19 +39,34 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     # average pooling, one scale.
     Preset.GATYS2015: {
         "steps": 500,
-        # From noise the photograph is not there to be kept, but has to come: chosen by
-        # looking, of 10 to 1000.
+        # Lower, because the start is noise and the content has to appear first. Chosen by
+        # eye, from 10 to 1000.
         "style_weight": 10.0,
         "pyramid": "off",
         "optimizer": "lbfgs",
         "init": "noise",
         "pooling": "average",
-        # Departure: the paper has no such term. Average pooling does not see every other
-        # pixel, and without it noise stays there as a grid. Chosen by looking, of 0 to 100.
+        # Departure: the paper has no total variation loss. Average pooling does not see a
+        # pattern of alternating pixels, so without this term the noise stays as a grid.
+        # Chosen by eye, from 0 to 100.
         "tv_weight": 30.0,
     },
 }
 
-#: Adam's step is in the units of the picture; L-BFGS finds its own, times this. Rounding makes
-#: the loss look more curved than it is, and steps shorter than they may be (bench/README.md).
-LEARNING_RATES = {Optimizer.ADAM: 0.02, Optimizer.LBFGS: 1.2}
+PRESETS = complete_table(Preset, _PRESETS)
+
+#: For the API's list of presets.
+DESCRIPTIONS = complete_table(
+    Preset,
+    {
+        Preset.FAST: "A quick draft.",
+        Preset.BALANCED: "The default.",
+        Preset.FINE: "More steps, for prints.",
+        Preset.GATYS2015: "The recipe of the paper.",
+    },
+)
+
+#: The default learning rate of each optimiser. Adam's is in units of the picture. L-BFGS
+#: computes its own step size, and multiplies it by this: rounding makes the loss look more
+#: curved than it is, and the steps too short (bench/README.md).
+LEARNING_RATES = complete_table(Optimizer, {Optimizer.ADAM: 0.02, Optimizer.LBFGS: 1.2})

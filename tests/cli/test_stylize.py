@@ -64,8 +64,8 @@ def test_the_ending_of_the_output_is_its_format(content: Path, style: Path, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--size", "10"], "size: '10' does not fit"),
-        (["--steps", "many"], "steps: 'many' does not fit"),
+        (["--size", "10"], "size: '10' is invalid"),
+        (["--steps", "many"], "steps: 'many' is invalid"),
         (["--output", "out.bmp"], "output: 'out.bmp' has no known ending"),
         (["--output", "/nowhere/out.png"], "cannot be written"),
     ],

@@ -63,4 +63,4 @@ def test_the_page_says_what_was_wrong(page: Page, easel: Running, site: str) -> 
     page.get_by_label("Photograph").set_input_files(easel.content)
     page.get_by_label("Painting").set_input_files(easel.style)
     page.get_by_role("button", name="Paint", exact=True).click()
-    expect(page.locator("output")).to_contain_text("size: '1' does not fit", timeout=PATIENCE_MS)
+    expect(page.locator("output")).to_contain_text("size: '1' is invalid", timeout=PATIENCE_MS)

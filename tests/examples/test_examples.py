@@ -64,4 +64,4 @@ def test_the_python_script_paints(easel: Running, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"{painted}\n"), done.stderr
     assert is_painted(painted.read_bytes())
     refused = run(easel, sys.executable, script, easel.content, easel.style, painted, "size=1")
-    assert "size: '1' does not fit" in refused.stderr
+    assert "size: '1' is invalid" in refused.stderr

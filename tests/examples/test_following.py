@@ -109,4 +109,4 @@ def test_the_page_s_script_paints_and_its_address_needs_no_key(
     painted, refused = done.stdout.splitlines()
     answer = httpx.get(json.loads(painted)["address"])
     assert is_painted(answer.content)
-    assert "size: '1' does not fit" in refused
+    assert "size: '1' is invalid" in refused

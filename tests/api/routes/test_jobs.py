@@ -216,7 +216,7 @@ def test_a_bad_parameter_is_refused_by_name(
         (files(CONTENT, STYLE, b"hello"), "style", "not a picture"),
         (files(CONTENT[:2000]), "content", "cannot be read"),
         (files(CONTENT, png(photo(64, 8))), "style", "at least 16"),
-        (files(CONTENT, png(photo(2000, 40))), "style", "ask for a size of 800"),
+        (files(CONTENT, png(photo(2000, 40))), "style", "use a size of at least 800"),
         (files(png(photo(400, 300))[:1] * 200_001), "content", "at most 200000 are allowed"),
         ([*files(), ("init_image", ("x", b""))], "init_image", "empty file"),
         ([*files(), ("init_image", ("x", b"x"))], "init_image", "not a picture"),

@@ -1,4 +1,4 @@
-"""Parameters: defaults, bounds, messages, sizes."""
+"""Defaults, bounds, error messages and sizes of the parameters."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidRequest
-from core.params import MIN_SIDE, Preset, StyleParams, parse_params
+from core.params import MIN_SIDE, PictureFormat, Preset, StyleParams, parse_params
+from core.params.choices import complete_table
+from core.params.presets import PRESETS
 
 
-def test_the_defaults_are_the_documented_ones() -> None:
+def test_the_defaults_match_the_documentation() -> None:
     params = parse_params({})
     assert (params.size, params.content_weight, params.style_weight) == (512, 1, 20)
 
@@ -35,18 +37,20 @@ def test_text_fields_become_numbers() -> None:
         ("preset", "best", "'fast', 'balanced', 'fine' or 'gatys2015'"),
         ("optimizer", "sgd", "'adam' or 'lbfgs'"),
         ("style_layers", "conv1_1,relu4_2", "'conv1_1', 'conv1_2'"),
-        ("style_layers", "conv1_1,conv1_1", "named twice"),
+        ("style_layers", "conv1_1,conv1_1", "occurs twice"),
         ("style_layer_weights", "1,2", "expected 5 weights, one per style layer"),
-        ("style_layer_weights", "0,0,0,0,0", "add up to 0"),
+        ("style_layer_weights", "0,0,0,0,0", "sum to 0"),
         ("style_blend", "1,-1", "greater than or equal to 0"),
         ("pyramid", "128", "match pattern"),
-        ("pyramid", "16:2", "smallest scale of 32 or more"),
-        ("pyramid", "128:1.1", "ratio of 1.2 to 8"),
+        ("pyramid", "16:2", "smallest scale of at least 32"),
+        ("pyramid", "128:1.1", "ratio from 1.2 to 8"),
         ("color", "blue", "'style', 'content' or 'match'"),
         ("seed", "-1", "greater than or equal to 0"),
     ],
 )
-def test_a_bad_value_is_named_with_what_was_expected(field: str, value: str, expected: str) -> None:
+def test_an_error_has_the_invalid_value_and_what_was_expected(
+    field: str, value: str, expected: str
+) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_params({field: value})
     (error,) = caught.value.errors
@@ -55,7 +59,7 @@ def test_a_bad_value_is_named_with_what_was_expected(field: str, value: str, exp
     assert expected in error.message
 
 
-def test_a_preset_sets_other_fields_and_a_field_given_wins() -> None:
+def test_an_explicit_parameter_overrides_its_preset() -> None:
     paper = parse_params({"preset": "gatys2015"})
     assert (paper.init, paper.optimizer, paper.pooling, paper.pyramid) == (
         "noise",
@@ -68,19 +72,19 @@ def test_a_preset_sets_other_fields_and_a_field_given_wins() -> None:
 
 
 @pytest.mark.parametrize("preset", Preset)
-def test_resolved_parameters_read_back_as_themselves(preset: Preset) -> None:
-    # A record must mean the same when a later version has other presets.
+def test_resolved_parameters_survive_a_round_trip_through_json(preset: Preset) -> None:
+    # A record must keep its meaning when a later version changes the presets.
     params = StyleParams.model_validate({"preset": preset, "style_layers": "conv1_1,conv2_1"})
     assert StyleParams.model_validate_json(params.model_dump_json()) == params
 
 
-def test_the_learning_rate_is_the_optimisers_unless_given() -> None:
+def test_the_learning_rate_defaults_to_that_of_the_optimizer() -> None:
     assert parse_params({"optimizer": "adam"}).learning_rate == 0.02
     assert parse_params({"optimizer": "lbfgs"}).learning_rate == 1.2
     assert parse_params({"optimizer": "adam", "learning_rate": "0.1"}).learning_rate == 0.1
 
 
-def test_weights_are_shares() -> None:
+def test_weights_are_normalised_to_a_sum_of_one() -> None:
     params = parse_params({"style_layers": "conv1_1, conv2_1", "style_layer_weights": "1, 3"})
     assert params.layer_weights() == {"conv1_1": 0.25, "conv2_1": 0.75}
     assert parse_params({}).layer_weights()["conv5_1"] == pytest.approx(0.2)
@@ -89,24 +93,24 @@ def test_weights_are_shares() -> None:
 
 
 @pytest.mark.parametrize(("blend", "styles"), [("1,2", 3), ("0,0", 2), ("1", 2)])
-def test_a_blend_that_does_not_fit_the_styles_is_refused(blend: str, styles: int) -> None:
+def test_a_blend_needs_one_weight_per_style_and_a_positive_sum(blend: str, styles: int) -> None:
     with pytest.raises(InvalidRequest, match=f"style_blend: .* each of the {styles} style"):
         parse_params({"style_blend": blend}).blend_weights(styles)
 
 
-def test_an_unknown_field_is_refused_with_the_known_ones() -> None:
+def test_the_error_for_an_unknown_field_lists_the_parameters() -> None:
     with pytest.raises(InvalidRequest, match=r"colour: is not a parameter.*style_weight"):
         parse_params({"colour": "blue"})
 
 
-def test_every_bad_field_is_reported_at_once() -> None:
+def test_all_invalid_fields_are_reported_at_once() -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_params({"size": "1", "steps": "x", "zeal": "9"})
     assert {error.field for error in caught.value.errors} == {"size", "steps", "zeal"}
 
 
 @pytest.mark.parametrize(
-    ("size", "wanted", "scaled"),
+    ("size", "longer_side", "scaled"),
     [
         ((1024, 768), 512, (512, 384)),
         ((768, 1024), 512, (384, 512)),
@@ -115,29 +119,45 @@ def test_every_bad_field_is_reported_at_once() -> None:
         ((997, 331), 300, (300, 100)),
     ],
 )
-def test_the_longer_side_gets_the_size(
-    size: tuple[int, int], wanted: int, scaled: tuple[int, int]
+def test_the_longer_side_is_scaled_to_the_size(
+    size: tuple[int, int], longer_side: int, scaled: tuple[int, int]
 ) -> None:
-    assert StyleParams(size=wanted).scaled_size(size, "content") == scaled
+    assert StyleParams(size=longer_side).scaled_size(size, "content") == scaled
 
 
 @given(st.tuples(st.integers(16, 4000), st.integers(16, 4000)), st.integers(64, 2048))
-def test_scaling_keeps_the_proportions_to_half_a_pixel_or_says_which_size_would(
-    size: tuple[int, int], wanted: int
+def test_scaling_keeps_the_aspect_ratio_within_half_a_pixel(
+    size: tuple[int, int], longer_side: int
 ) -> None:
-    params = StyleParams(size=wanted)
+    params = StyleParams(size=longer_side)
     try:
         width, height = params.scaled_size(size, "content")
     except InvalidRequest:
-        assert min(size) * wanted / max(size) < MIN_SIDE
+        assert min(size) * longer_side / max(size) < MIN_SIDE
         return
-    assert max(width, height) == wanted
-    assert abs(width / wanted - size[0] / max(size)) <= 0.5 / wanted + 1e-12
-    assert abs(height / wanted - size[1] / max(size)) <= 0.5 / wanted + 1e-12
+    assert max(width, height) == longer_side
+    assert abs(width / longer_side - size[0] / max(size)) <= 0.5 / longer_side + 1e-12
+    assert abs(height / longer_side - size[1] / max(size)) <= 0.5 / longer_side + 1e-12
 
 
-def test_a_picture_too_thin_for_the_size_is_refused_with_a_size_that_would_do() -> None:
-    with pytest.raises(InvalidRequest, match=r"ask for a size of 1600") as caught:
+def test_the_error_for_a_too_narrow_picture_names_a_sufficient_size() -> None:
+    with pytest.raises(InvalidRequest, match=r"use a size of at least 1600") as caught:
         StyleParams(size=256).scaled_size((10_000, 100), "style")
     assert caught.value.errors[0].field == "style"
     assert StyleParams(size=1600).scaled_size((10_000, 100), "style") == (1600, 16)
+
+
+def test_a_table_without_an_entry_for_a_choice_fails_at_import() -> None:
+    with pytest.raises(TypeError, match="no entry for GATYS2015 of Preset; add one"):
+        complete_table(Preset, dict.fromkeys(list(Preset)[:-1], 0))
+
+
+@pytest.mark.parametrize("preset", Preset)
+def test_every_preset_has_valid_values_for_known_parameters(preset: Preset) -> None:
+    params = parse_params({"preset": preset})
+    assert {name: getattr(params, name) for name in PRESETS[preset]} == PRESETS[preset]
+
+
+def test_suffixes_identify_the_picture_format() -> None:
+    assert PictureFormat.suffixes()["jpg"] is PictureFormat.JPEG
+    assert {PictureFormat.suffixes()[each.value] for each in PictureFormat} == set(PictureFormat)

@@ -110,8 +110,8 @@ def test_files_that_fit_are_accepted(files: dict[str, Image.Image]) -> None:
         ),
         ({"init_image": b""}, "init_image", r"is not a picture that can be read \(0 bytes\)"),
         ({"init_image": Image.new("1", (400, 251))}, "init_image", "at most 100000"),
-        ({"style": [STYLE, photo(640, 20)]}, "style", "ask for a size of 512"),
-        ({"content": photo(640, 20)}, "content", "ask for a size of 512"),
+        ({"style": [STYLE, photo(640, 20)]}, "style", "use a size of at least 512"),
+        ({"content": photo(640, 20)}, "content", "use a size of at least 512"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
