@@ -1,4 +1,4 @@
-# Three commands to know: make serve, make test, make check.
+# The three main commands: make serve, make test, make check.
 PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,13 +8,13 @@ BIN := .venv/bin
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
 
-# One after the other. N=2 shares the files among two processes: quicker on four cores
-# or more. One thread each: two that wait for each other are slow on a busy machine.
+# Runs one test file after the other. N=2 runs them in two processes, which is faster with four
+# cores or more. Torch uses one thread: several threads are slow on a busy machine.
 N ?= 0
 test: .venv/installed
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(N) --dist loadfile --no-loadscope-reorder
 
-# How much of core/ is run, by branch, by all tests but those that break and cut things.
+# Branch coverage of core/ by all tests except the fault tests.
 coverage: .venv/installed
 	@$(BIN)/coverage erase
 	@COVERAGE_FILE=$(CURDIR)/.coverage OMP_NUM_THREADS=1 $(BIN)/coverage run -m pytest -q $(addprefix tests/,core worker cli contract api)
@@ -34,8 +34,8 @@ format: .venv/installed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# Everything goes into .venv, from lock files with hashes. uv installs the few
-# gigabytes of torch in seconds; it is itself installed by hash.
+# Installs everything into .venv, from lock files with hashes. uv, itself installed by hash,
+# installs the few gigabytes of torch in seconds.
 .venv/installed: pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@echo "Installing Easel into .venv (once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Easel needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 ...")'
@@ -57,7 +57,7 @@ lowest: .venv-lowest/installed
 	@$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[dev]'
 	@touch $@
 
-# Write the lock files anew from pyproject.toml. They name no index host.
+# Writes the lock files from pyproject.toml. They name no index host.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: .venv/installed
 	@echo "uv" | $(LOCK) - -o requirements/bootstrap.txt
@@ -66,52 +66,54 @@ lock: .venv/installed
 	@$(LOCK) pyproject.toml --extra worker -o requirements/worker.txt
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
 
-# Easel against the loop everyone writes: minutes at 256, a quarter of an hour at 512.
+# Compares Easel with the usual loop: minutes at 256, a quarter of an hour at 512.
 SIZES ?= 256 512
 bench: .venv/installed
 	@for size in $(SIZES); do $(BIN)/python -m bench.speed --size $$size || exit 1; done
 
-# The pictures of docs/, made anew.
+# Makes the pictures of docs/.
 figures: .venv/installed
 	@$(BIN)/python -m docs.figures
-# 200 jobs, while every part is killed ten times; make soak SEED=2 picks other moments.
+
+# Runs 200 jobs while every part is killed ten times. SEED=2 picks other moments.
 SEED ?= 1
 soak: .venv/installed
 	@$(BIN)/python -m bench.service.soak --seed $(SEED) --jobs 200
 
-# The same, with each worker on a host of its own, one of which is cut off for a
-# minute. Needs root, and iproute2.
+# The same with each worker on its own host, one of which is cut off for a minute. Requires
+# root and iproute2.
 soak-cut: .venv/installed
 	@$(BIN)/python -m bench.service.soak --seed $(SEED) --jobs 200 --cut 60
 
-# Everything is restarted in turn while jobs are posted; with OLD=folder, an upgrade.
+# Restarts all parts in turn while jobs are created. OLD=folder upgrades from the code there.
 rolling: .venv/installed
 	@$(BIN)/python -m bench.service.rolling $(if $(OLD),--old $(OLD) --back)
 
-# Break things, measure, and write the page of it.
+# Runs the fault tests, and writes docs/reliability.md from their measurements.
 reliability: .venv/installed
 	@rm -f .faults
 	@FAULT_REPORT=.faults $(BIN)/python -m pytest tests/faults
 	@$(BIN)/python -m tests.faults.report .faults docs/soaks.jsonl > docs/reliability.md
 
-# 20,000 damaged pictures; make fuzz SEED=2 damages them in other ways.
+# Decodes 20,000 damaged pictures. SEED=2 damages them in other ways.
 fuzz: .venv/installed
 	@$(BIN)/python -m tests.corpus.fuzz --files 20000 --seed $(SEED)
 
-# Known vulnerabilities in what is locked. Asks a service on the internet.
+# Checks the locked packages for known vulnerabilities, with a service on the internet.
 audit: .venv/installed
 	@$(BIN)/python -m pip_audit --strict --require-hashes --disable-pip --requirement requirements/dev.txt
 
-# 100 clients that post, poll and hang up at random, for two minutes.
+# Runs 100 clients that create jobs, poll and disconnect at random, for two minutes.
 load: .venv/installed
 	@$(BIN)/python -m bench.service.load --seed $(SEED) --seconds 120
 
-# Both images, built and run by Compose, and mistreated: needs a Docker engine and 12 GB.
-# The log goes into docs/docker.md.
+# Builds both images, runs them with Compose, and kills containers. Requires a Docker engine
+# and 12 GB. Put the log into docs/docker.md.
 compose-test: .venv/installed
 	@$(BIN)/python -m tools.compose_test
 
-# Workers that sleep instead of optimising: what Redis, api and queue can take, and docs/scale.md from it.
+# Measures Redis, API and queue with workers that sleep instead of optimising, and writes
+# docs/scale.md.
 fleet: .venv/installed
 	@$(BIN)/python -m bench.fleet
 	@$(BIN)/python -m bench.fleet.page
@@ -120,11 +122,11 @@ samples: .venv/installed
 	@$(BIN)/python -m samples.draw
 	@$(BIN)/python -m samples.small
 
-# The README's picture of the page; needs chromium.
+# Makes the README's picture of the page. Requires chromium.
 page-picture: .venv/installed
 	@$(BIN)/python -m tests.page.picture
 
-# The page's libraries, from the npm registry; needs npm.
+# Downloads the page's libraries from the npm registry. Requires npm.
 vendor: .venv/installed
 	@$(BIN)/python -m tools.vendor
 
