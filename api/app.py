@@ -17,7 +17,7 @@ from api.asgi.headers import REQUEST_ID, CommonHeaders
 from api.asgi.methods import HeadAndOptions
 from api.callers.rate_limits import RateLimiter
 from api.deps import Services
-from api.intake.examiner import Examiner
+from api.intake.upload_limits import PictureInspector
 from api.live.hub import Hub
 from api.live.polls import PollMiddleware
 from api.metrics import PrometheusMetrics
@@ -87,7 +87,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.state.hub = hub
     app.state.rate_limiter = rate_limiter
     app.state.metrics = metrics
-    app.state.examiner = Examiner(services)
+    app.state.inspector = PictureInspector(services)
     install_error_handlers(app)
     for part in (listing, jobs, events, result, preview, links, webhooks, presets, version):
         app.include_router(part.router)

@@ -59,7 +59,8 @@ RULES = _rows("""
     api.live: core.errors, core.runtime, core.jobs, core.store, api.answers, api.callers,
         fastapi, redis, starlette
     api.intake: core.errors, core.runtime, core.params, core.webhooks, core.jobs,
-        core.pictures, api.deps, api.callers, anyio, fastapi, pydantic, starlette
+        core.pictures, core.settings, api.asgi, api.deps, api.callers, api.live, anyio,
+        fastapi, pydantic, starlette
     api.routes: core.errors, core.params, core.webhooks, core.jobs, core.pictures, core.store,
         core.upkeep, api.asgi, api.answers, api.deps, api.callers, api.live, api.intake,
         fastapi, pydantic

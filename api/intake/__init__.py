@@ -1,1 +1,1 @@
-"""From a multipart form to an accepted job."""
+"""The way of a posted form to an accepted job. ``submission.submit`` shows it in one piece."""

@@ -1,43 +1,62 @@
-"""Turns a caller away before the upload is read, when there is no room for the job."""
+"""Admission: whether there is room for one more job, and what the job would take."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Header
+from pydantic import BaseModel, Field
 
-from api.callers.authentication import CallerDep
-from api.deps import ServicesDep
+from api.callers.authentication import Caller, CallerDep
+from api.deps import Services
 from core.jobs.admission import Admission
+from core.jobs.forecast import Forecast
 from core.jobs.idempotency import IdempotencyKey
+from core.params import StyleParams
 
 
 def _key(
     caller: CallerDep,
-    word: Annotated[
+    key: Annotated[
         str | None,
         Header(
             alias="Idempotency-Key",
             min_length=1,
             max_length=255,
             pattern="^[!-~]([ -~]*[!-~])?$",
-            description="A word of your own for this request, such as a UUID. When it is sent "
-            "again within 24 hours, it is answered with the job that it made the first time.",
+            description="A unique text for this request, such as a UUID. A request that is "
+            "repeated with the same key within 24 hours returns the job that the first one "
+            "created.",
         ),
     ] = None,
 ) -> IdempotencyKey | None:
-    """What the request is known by, if it is sent again."""
-    return None if word is None else IdempotencyKey.of(caller.name, word)
+    return None if key is None else IdempotencyKey.of(caller.name, key)
 
 
-#: The caller's word for the request.
+#: The idempotency key of the request, if it has one.
 KeyDep = Annotated[IdempotencyKey | None, Depends(_key)]
 
 
-def _admit(caller: CallerDep, key: KeyDep, services: ServicesDep) -> Admission:
-    """The terms for a job of this caller, if there is room for it now.
+class Admitted(NamedTuple):
+    """The terms of a request that may send its body."""
 
-    Whether there still is when the upload has come, ``JobStore.create`` decides.
+    admission: Admission
+    key: IdempotencyKey | None
+    #: Whether the key has a job already.
+    known: bool
+
+
+def admit(caller: Caller, key: IdempotencyKey | None, services: Services) -> Admitted:
+    """Check that there is room for a job of the caller, before the body is read.
+
+    A caller who would be refused thus uploads nothing. Whether there is still room after
+    the upload is checked when the record is written, atomically.
+
+    The key is looked up here because a replay needs no room: it is admitted even when the
+    queue is full.
+
+    Raises:
+        QueueFull, TooManyJobs: there is no room for another job.
     """
     settings = services.settings
     admission = Admission(
@@ -47,10 +66,49 @@ def _admit(caller: CallerDep, key: KeyDep, services: ServicesDep) -> Admission:
         max_jobs_per_caller=caller.max_jobs or settings.max_jobs_per_caller,
         workers=tuple(services.workers.live()),
     )
-    if key is None or services.store.recall(key) is None:  # it needs no room to be answered again
+    known = key is not None and services.store.recall(key) is not None
+    if not known:
         admission.check_load(services.store.load(admission.caller, admission.max_jobs_per_caller))
-    return admission
+    return Admitted(admission, key, known)
 
 
-#: Name it before the submission: dependencies are resolved in order.
-AdmissionDep = Annotated[Admission, Depends(_admit)]
+class Estimate(BaseModel):
+    """A job that would be accepted now, and what it would take."""
+
+    valid: bool = Field(True, description="Always true; an invalid request is a 422.")
+    params: StyleParams = Field(description="All parameters, with presets and defaults applied.")
+    memory_bytes: int = Field(description="The most memory that a worker needs on the CPU.")
+    queue_position: int = Field(description="The number of jobs that are queued before it.")
+    start_seconds: float | None = Field(
+        description="The expected time until a worker starts it; null if it is not known."
+    )
+    run_seconds: float | None = Field(
+        description="The average run time of recent jobs of any size; null before the first."
+    )
+
+
+def estimate(
+    params: StyleParams, pixels: int, admission: Admission, forecast: Forecast, services: Services
+) -> Estimate:
+    """Return the estimate for a valid request.
+
+    Args:
+        params: the parameters of the job.
+        pixels: the pixels of its largest picture at the requested size.
+        admission: the limits for the job, with the live workers.
+        forecast: when the workers become free.
+        services: to ask for the current load.
+
+    Raises:
+        InvalidRequest: no worker has enough memory for the job.
+    """
+    admission.check_memory(params, pixels)
+    load = services.store.load(admission.caller, admission.max_jobs_per_caller)
+    seconds = forecast.wait(load.queued)
+    return Estimate(
+        params=params,
+        memory_bytes=admission.memory_needed(params, pixels),
+        queue_position=load.queued,
+        start_seconds=None if seconds is None else round(seconds, 1),
+        run_seconds=None if load.run_seconds is None else round(load.run_seconds, 1),
+    )

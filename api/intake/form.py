@@ -1,63 +1,20 @@
-"""A multipart form becomes checked pictures and parameters."""
+"""The multipart form of a new job: read from the body, and parsed into a ``JobRequest``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from fastapi import Depends, HTTPException, Request
-from starlette.concurrency import run_in_threadpool
+from fastapi import HTTPException, Request
 from starlette.datastructures import FormData, UploadFile
 
-from api.deps import Services, ServicesDep
+from api.intake.upload_limits import file_error
 from core.errors import FieldError, InvalidRequest
 from core.params import StyleParams, parse_params
-from core.params.presets import PRESETS
-from core.pictures.inputs import (
-    FILE_FIELDS,
-    MAX_FILES,
-    MAX_STYLES,
-    Upload,
-    Uploads,
-    count_errors,
-    start_from,
-)
-from core.webhooks.webhook import (
-    EVENTS_FIELD,
-    MAX_URL,
-    URL_FIELD,
-    Webhook,
-    WebhookEvent,
-    read_webhook,
-)
-
-_DESCRIPTIONS = {
-    "content": "The photograph.",
-    "style": f"One to {MAX_STYLES} paintings.",
-    "init_image": "A picture to start from, stretched to the result's size.",
-    "content_mask": "Regions of the content: every colour is a label. As large as the content; "
-    "PNG, lossless WebP, TIFF or GIF.",
-    "style_mask": "Regions of the styles, one file for each style in the same order. A region of "
-    "the content takes its style from the regions of the same colour.",
-}
-
-_WEBHOOK_SCHEMA = {
-    URL_FIELD: {
-        "type": "string",
-        "format": "uri",
-        "maxLength": MAX_URL,
-        "description": "Where the job's events are posted to, signed as Standard Webhooks says.",
-        "examples": ["https://example.com/easel"],
-    },
-    EVENTS_FIELD: {
-        "type": "string",
-        "description": "Which events, with commas between. By default all: "
-        + ", ".join(event.value for event in WebhookEvent)
-        + ".",
-        "examples": ["job.succeeded,job.failed"],
-    },
-}
-
+from core.pictures.inputs import FILE_FIELDS, MAX_FILES, Upload, Uploads, start_from
+from core.settings.limits import Limits
+from core.webhooks.addresses import PromptGuard
+from core.webhooks.webhook import EVENTS_FIELD, URL_FIELD, Webhook, read_webhook
 
 #: The parameters that are lists.
 _LISTS = frozenset(
@@ -67,139 +24,118 @@ _LISTS = frozenset(
 )
 
 
+class Form(NamedTuple):
+    """The contents of a form, not yet parsed."""
+
+    files: dict[str, list[Upload]]
+    fields: dict[str, str]
+    #: Errors that were found while reading.
+    errors: list[FieldError]
+
+
 @dataclass(frozen=True)
-class Submission:
-    """What a caller posted: parameters that fit, and files that can be read."""
+class JobRequest:
+    """A parsed form: valid parameters, and files that are not decoded yet."""
 
     params: StyleParams
     uploads: Uploads
     webhook: Webhook | None = None
-    #: Of the largest picture, at the size asked for.
-    pixels: int = 0
-    #: Whether to say only what would become of it.
+    #: Whether to answer with an estimate instead of creating the job.
     validate_only: bool = False
 
 
-async def _read_submission(request: Request, services: ServicesDep) -> Submission:
+async def read_form(request: Request, limits: Limits) -> Form:
+    """Read the form in the body of a request.
+
+    Raises:
+        HTTPException: 400 if the body is malformed, 415 if it is not a form.
+        InvalidRequest: the request has query parameters.
+    """
     content_type = request.headers.get("content-type", "")
     if not content_type.lower().startswith("multipart/form-data"):
         raise HTTPException(
             415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
         )
     if request.query_params:
-        misplaced = "is in the address, where it would do nothing; send it as a field of the form"
-        raise InvalidRequest([FieldError(name, misplaced) for name in request.query_params])
-    settings = services.settings
+        message = "is a query parameter, which has no effect; send it as a field of the form"
+        raise InvalidRequest([FieldError(name, message) for name in request.query_params])
     async with request.form(
         max_files=MAX_FILES,
-        max_fields=settings.max_fields,
-        max_part_size=settings.max_field_bytes,
+        max_fields=limits.max_fields,
+        max_part_size=limits.max_field_bytes,
     ) as form:
-        files = {
-            field: [await _read_file(each, services) for each in form.getlist(field)]
-            for field in FILE_FIELDS
-        }
-        fields, repeated = _text_fields(form)
-    # In a thread: a webhook's host is resolved.
-    submission = await run_in_threadpool(_check_form, files, fields, repeated, services)
-    pixels = await request.app.state.examiner.check(submission.uploads, submission.params)
-    return replace(submission, pixels=pixels)
+        files, file_errors = await _files(form, limits)
+        fields, field_errors = _fields(form)
+    return Form(files, fields, [*field_errors, *file_errors])
 
 
-SubmissionDep = Annotated[Submission, Depends(_read_submission)]
+async def _files(
+    form: FormData, limits: Limits
+) -> tuple[dict[str, list[Upload]], list[FieldError]]:
+    files: dict[str, list[Upload]] = {field: [] for field in FILE_FIELDS}
+    errors = []
+    for field, uploads in files.items():
+        for part in form.getlist(field):
+            data = b""  # a refused file is counted, so that it is not reported as missing too
+            if error := file_error(part, limits):
+                errors.append(FieldError(field, error))
+            elif isinstance(part, UploadFile):
+                data = await part.read()
+            uploads.append(Upload(field, data))
+    return files, errors
 
 
-async def _read_file(part: UploadFile | str, services: Services) -> bytes | str:
-    """The bytes of a file, or what is wrong with it."""
-    if isinstance(part, str):
-        return "must be a file, not text; in curl, write an @ before its path"
-    if not part.size:
-        return "is an empty file"
-    if part.size > services.settings.max_picture_bytes:
-        limit = services.settings.max_picture_bytes
-        return f"is a file of {part.size} bytes; at most {limit} are allowed"
-    return await part.read()
+def _fields(form: FormData) -> tuple[dict[str, str], list[FieldError]]:
+    fields: dict[str, str] = {}
+    errors: list[FieldError] = []
+    for name in form:
+        if name in FILE_FIELDS:
+            continue
+        values = [_text(value) for value in form.getlist(name)]
+        # Generated clients repeat the field of a list; people separate its items by commas.
+        fields[name] = ",".join(values) if name in _LISTS else values[-1]
+        if len(values) > 1 and name not in _LISTS:
+            errors.append(FieldError(name, f"was sent {len(values)} times; send it once"))
+    return fields, errors
 
 
-def _text_fields(form: FormData) -> tuple[dict[str, str | UploadFile], list[str]]:
-    fields = {name: value for name, value in form.items() if name not in FILE_FIELDS}
-    repeated = [name for name in fields if len(form.getlist(name)) > 1]
-    for name in _LISTS.intersection(repeated):
-        # Clients made from the schema send a list so, and people write it with commas.
-        fields[name] = ",".join(str(each) for each in form.getlist(name))
-    return fields, [name for name in repeated if name not in _LISTS]
+def _text(value: str | UploadFile) -> str:
+    return value if isinstance(value, str) else f"<file {value.filename!r}>"
 
 
-def _check_form(
-    files: dict[str, list[bytes | str]],
-    fields: dict[str, str | UploadFile],
-    repeated: list[str],
-    services: Services,
-) -> Submission:
-    """Find all that is wrong with the form at once."""
-    errors = [FieldError(name, "was given more than once") for name in repeated]
-    errors += count_errors({field: len(each) for field, each in files.items()})
-    uploads: dict[str, list[Upload]] = {field: [] for field in files}
-    for field, each in ((field, each) for field, parts in files.items() for each in parts):
-        if isinstance(each, str):
-            errors.append(FieldError(field, each))
-        else:
-            uploads[field].append(Upload(field, each))
-    given = fields.pop("validate_only", "false")
-    validate_only = str(given).lower()  # generated Python clients send True and False
-    if validate_only not in ("true", "false"):
-        errors.append(FieldError("validate_only", f"{given!r} is neither true nor false"))
-    text = _only_text(fields)
-    url, events = text.pop(URL_FIELD, None), text.pop(EVENTS_FIELD, None)
-    webhook, wrong = read_webhook(url, events, services.guard)
-    errors += wrong
-    params = None
+def parse_form(form: Form, limits: Limits, guard: PromptGuard) -> JobRequest:
+    """Parse a form. Blocks while it resolves the host of a webhook.
+
+    Args:
+        form: the form.
+        limits: uses ``max_size``.
+        guard: decides whether webhooks may be sent to an address.
+
+    Raises:
+        InvalidRequest: with every error of the form at once.
+    """
+    errors, fields = list(form.errors), dict(form.fields)
+    uploads = params = None
     try:
-        params = parse_params({**start_from(files["init_image"]), **text})
+        uploads = Uploads.of(form.files)
     except InvalidRequest as invalid:
         errors += invalid.errors
-    if params is not None and params.size > services.settings.max_size:
-        limit = services.settings.max_size
-        errors.append(FieldError("size", f"{params.size} is more than this server's {limit}"))
-    if errors or params is None:
+    validate_only = fields.pop("validate_only", "false")
+    if validate_only.lower() not in ("true", "false"):  # Python clients send True and False
+        errors.append(
+            FieldError("validate_only", f"is {validate_only!r}; expected 'true' or 'false'")
+        )
+    webhook, webhook_errors = read_webhook(
+        fields.pop(URL_FIELD, None), fields.pop(EVENTS_FIELD, None), guard
+    )
+    errors += webhook_errors
+    try:
+        params = parse_params({**start_from(form.files["init_image"]), **fields})
+    except InvalidRequest as invalid:
+        errors += invalid.errors
+    if params is not None and params.size > limits.max_size:
+        message = f"is {params.size}; this server accepts at most {limits.max_size}"
+        errors.append(FieldError("size", message))
+    if errors or uploads is None or params is None:
         raise InvalidRequest(errors)
-    return Submission(params, Uploads.of(uploads), webhook, validate_only=validate_only == "true")
-
-
-def _only_text(fields: dict[str, str | UploadFile]) -> dict[str, str]:
-    return {
-        name: value if isinstance(value, str) else f"<file {value.filename!r}>"
-        for name, value in fields.items()
-    }
-
-
-#: What the preset or the optimiser says unless it is given. A client made from a schema sends
-#: every default that it finds there, and what is given wins over the preset.
-_RESOLVED = sorted({name for preset in PRESETS.values() for name in preset} | {"learning_rate"})
-
-
-def form_schema() -> dict[str, Any]:
-    """The OpenAPI request body: the files, and every parameter."""
-    schema = StyleParams.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    files = {field: _file_schema(field) for field in FILE_FIELDS}
-    schema["title"] = "JobRequest"
-    for name in _RESOLVED:
-        del schema["properties"][name]["default"]
-    options = {
-        "validate_only": {
-            "type": "boolean",
-            "default": False,
-            "description": "Check everything, create nothing, and answer 200 with an estimate.",
-        }
-    }
-    schema["properties"] = {**files, **schema["properties"], **_WEBHOOK_SCHEMA, **options}
-    schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
-    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
-
-
-def _file_schema(field: str) -> dict[str, Any]:
-    fewest, most = FILE_FIELDS[field]
-    file = {"type": "string", "format": "binary"}
-    several = {"type": "array", "items": file, "minItems": fewest, "maxItems": most}
-    return {**(file if most == 1 else several), "description": _DESCRIPTIONS[field]}
+    return JobRequest(params, uploads, webhook, validate_only.lower() == "true")

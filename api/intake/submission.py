@@ -1,100 +1,127 @@
-"""What was posted becomes a job, once."""
+"""The way of a request for a job, from its headers to the queue."""
 
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+
+from api.asgi.headers import request_id_of
+from api.callers.authentication import Caller
 from api.deps import Services
-from api.intake.form import Submission
-from core.errors import (
-    IdempotencyKeyReused,
-    RedisUnavailable,
-    ServiceUnavailable,
-    TooManyJobs,
-)
-from core.jobs.admission import Admission
+from api.intake.admission import Admitted, Estimate, admit, estimate
+from api.intake.form import JobRequest, parse_form, read_form
+from api.live.hub import Hub
+from core.errors import IdempotencyKeyReused, RedisUnavailable, ServiceUnavailable, TooManyJobs
 from core.jobs.idempotency import IdempotencyKey
-from core.jobs.job import Inputs, Job, new_job_id
+from core.jobs.job import Job, new_job_id
 from core.runtime.tracing import trace_fields
 
 _logger = logging.getLogger(__name__)
 
 
-def accept(
-    submission: Submission,
-    admission: Admission,
-    key: IdempotencyKey | None,
-    services: Services,
-    request_id: str,
-) -> tuple[Job, bool]:
-    """Make a job of the submission, unless one was made of it before.
+class Accepted(NamedTuple):
+    """A job that was accepted, and whether an earlier request with the same key created it."""
 
-    Returns:
-        The job, and whether it was there already.
+    job: Job
+    replayed: bool
+
+
+async def submit(
+    request: Request, caller: Caller, key: IdempotencyKey | None, services: Services, hub: Hub
+) -> Accepted | Estimate:
+    """Check a request for a job, then create the job or answer with an estimate.
+
+    Everything is checked before anything is stored, and the body is read only if there is
+    room for a job.
 
     Raises:
-        IdempotencyKeyReused: the key stands for another request.
-        InvalidRequest: no worker has the memory for it.
-        QueueFull, TooManyJobs: there is no room, by the terms of the admission.
-        ServiceUnavailable: a store is away; nothing is left of the job.
+        EaselError, HTTPException: the request is refused, and nothing is stored.
     """
-    inputs = submission.uploads.inputs
-    more = {}
-    if submission.webhook is not None:
-        more["webhook"] = submission.webhook.model_dump_json()
-    if key is not None:
-        key = key.for_request(submission.params, inputs, **more)
-        made = services.store.recall(key)
-        if made is not None:
-            return made, True
-    admission.check_memory(submission.params, submission.pixels)
+    admitted = await run_in_threadpool(admit, caller, key, services)
+    form = await read_form(request, services.settings)
+    job = await run_in_threadpool(parse_form, form, services.settings, services.guard)
+    pixels = await request.app.state.inspector.check(job.uploads, job.params)
+    if job.validate_only:
+        forecast = await hub.reader.forecast()
+        return await run_in_threadpool(
+            estimate, job.params, pixels, admitted.admission, forecast, services
+        )
+    return await run_in_threadpool(_accept, job, pixels, admitted, services, request_id_of(request))
+
+
+def _accept(
+    request: JobRequest, pixels: int, admitted: Admitted, services: Services, request_id: str
+) -> Accepted:
+    """Create the job of a checked request, unless its key has one already.
+
+    The key is looked up at most twice. A key that ``admit`` found unknown is only checked
+    again by the script that writes the record, which has to do it atomically. A known one is
+    recalled here, with the hash of the request, which also keeps the job from being discarded.
+
+    Raises:
+        IdempotencyKeyReused: the key was used for a different request.
+        InvalidRequest: no worker has enough memory for the job.
+        QueueFull, TooManyJobs: there is no room for another job.
+        ServiceUnavailable: a store or the broker is unavailable; the job is not kept.
+    """
+    inputs = request.uploads.inputs
+    fields = {}
+    if request.webhook is not None:
+        fields["webhook"] = request.webhook.model_dump_json()
+    key = admitted.key and admitted.key.for_request(request.params, inputs, **fields)
+    if key is not None and admitted.known:
+        earlier = services.store.recall(key)
+        if earlier is not None:
+            return Accepted(earlier, replayed=True)
+    admitted.admission.check_memory(request.params, pixels)
     job_id = new_job_id()
-    # What it needs is held, then written, then named in the record, then announced:
-    # each step needs the one before.
-    services.store.holds.hold(job_id, _digests(inputs))
+    digests = [picture.sha256 for picture in inputs.pictures()]
+    # Hold the blobs, write them, name them in the record, announce the job: each step
+    # relies on the one before it.
+    services.store.holds.hold(job_id, digests)
     try:
-        for upload in submission.uploads.files():
+        for upload in request.uploads.files():
             services.blobs.put(upload.data, upload.picture.sha256)
         job = services.store.create(
-            submission.params,
+            request.params,
             inputs,
-            admission,
+            admitted.admission,
             job_id=job_id,
             key=key,
             request_id=request_id,
-            **more,
+            **fields,
             **trace_fields(),
         )
     except RedisUnavailable:
-        raise  # the record may have been written; if not, a sweep removes the files
+        raise  # the record may have been written; if it was not, a sweep removes the blobs
     except (IdempotencyKeyReused, TooManyJobs, ServiceUnavailable):
-        services.store.holds.release(services.blobs, _digests(inputs), job_id=job_id)
+        services.store.holds.release(services.blobs, digests, job_id=job_id)
         raise
-    if job.id != job_id:  # the same request came twice at the same time, and the other was first
-        services.store.holds.release(services.blobs, _digests(inputs), job_id=job_id)
-        return job, True
+    if job.id != job_id:  # a concurrent request with the same key was faster
+        services.store.holds.release(services.blobs, digests, job_id=job_id)
+        return Accepted(job, replayed=True)
     _announce(job, services)
     _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
-    return job, False
-
-
-def _digests(inputs: Inputs) -> list[str]:
-    return [picture.sha256 for picture in inputs.pictures()]
+    return Accepted(job, replayed=False)
 
 
 def _announce(job: Job, services: Services) -> None:
+    """Send the job to the workers, or discard it if the broker is unavailable."""
     try:
         services.queue.announce(job.id)
     except ServiceUnavailable:
-        _take_back(job, services)
+        _discard(job, services)
         raise
 
 
-def _take_back(job: Job, services: Services) -> None:
-    """The caller will hear that the job was not accepted, so it should not run."""
+def _discard(job: Job, services: Services) -> None:
+    """Remove a job whose request fails, because it must not run."""
     try:
         services.store.holds.release(services.blobs, services.store.discard(job))
     except ServiceUnavailable as error:
         _logger.warning(
-            "job could not be taken back", extra={"job_id": job.id, "reason": str(error)}
+            "job could not be discarded", extra={"job_id": job.id, "reason": str(error)}
         )

@@ -13,13 +13,12 @@ from api.answers.conditional import etag_matches
 from api.answers.documents import Snapshot, snapshot_of
 from api.answers.error_docs import error_responses
 from api.answers.schemas import JobView
-from api.asgi.headers import request_id_of
+from api.callers.authentication import CallerDep
 from api.callers.visibility import JobDep
 from api.deps import ServicesDep
-from api.intake.admission import AdmissionDep, KeyDep
-from api.intake.estimates import Estimate, estimate
-from api.intake.form import SubmissionDep, form_schema
-from api.intake.submission import accept
+from api.intake.admission import Estimate, KeyDep
+from api.intake.form_schema import form_schema
+from api.intake.submission import submit
 from api.live.hub import Hub, HubDep, SnapshotDep, hub_of
 from api.live.polls import LONGEST_WAIT, job_response, preferred_wait, wait_until
 from core.errors import JobNotFound, ServiceUnavailable
@@ -45,9 +44,8 @@ _logger = logging.getLogger(__name__)
     openapi_extra={"requestBody": form_schema()},
 )
 async def create_job(
-    admission: AdmissionDep,
+    caller: CallerDep,
     key: KeyDep,
-    submission: SubmissionDep,
     services: ServicesDep,
     hub: HubDep,
     request: Request,
@@ -59,14 +57,10 @@ async def create_job(
 
     Everything that can be refused is refused here, and then nothing is stored.
     """
-    if submission.validate_only:
-        admission.check_memory(submission.params, submission.pixels)
-        forecast = await hub.reader.forecast()
-        found = await run_in_threadpool(estimate, submission, admission, forecast, services)
-        return JSONResponse(found.model_dump(mode="json"))
-    job, replayed = await run_in_threadpool(
-        accept, submission, admission, key, services, request_id_of(request)
-    )
+    answer = await submit(request, caller, key, services, hub)
+    if isinstance(answer, Estimate):
+        return JSONResponse(answer.model_dump(mode="json"))
+    job, replayed = answer
     seconds = preferred_wait(prefer)
     snapshot = await _accepted(job, hub, seconds or 0)
     response = job_response(snapshot, request, status=200 if seconds and snapshot.done else 202)

@@ -15,7 +15,7 @@ from redis import Redis
 from api.answers.schemas import JobView, Problem
 from api.deps import Services
 from api.examples import EXAMPLES
-from api.intake.estimates import Estimate
+from api.intake.admission import Estimate
 from api.routes.links import SignedLinks
 from api.routes.listing import JobPage
 from api.routes.version import Version

@@ -57,7 +57,7 @@ def test_a_newer_job_is_not_changed_and_the_caller_may_ask_again(
     ):
         assert_problem(answer, 503, "newer_record")
         assert int(answer.headers["retry-after"]) >= 1
-        assert "a newer version is being rolled out" in answer.json()["detail"]
+        assert "a newer version of Easel is being rolled out" in answer.json()["detail"]
     assert redis.hgetall(f"easel:job:{newer['id']}") == before
 
 

@@ -1,0 +1,68 @@
+"""The OpenAPI schema of the form of a new job: its files, parameters and options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.params import StyleParams
+from core.params.presets import PRESETS
+from core.pictures.inputs import FILE_FIELDS, MAX_STYLES
+from core.webhooks.webhook import EVENTS_FIELD, MAX_URL, URL_FIELD, WebhookEvent
+
+_FILE_DESCRIPTIONS = {
+    "content": "The photograph.",
+    "style": f"One to {MAX_STYLES} paintings.",
+    "init_image": "The picture to start from. It is resized to the size of the result.",
+    "content_mask": "The regions of the content picture; each colour is a label. Must have the "
+    "size of the content picture. PNG, lossless WebP, TIFF or GIF.",
+    "style_mask": "The regions of the style pictures, one file for each style in the same order. "
+    "A region of the content takes its style from the style regions of the same colour.",
+}
+
+_OPTIONS = {
+    URL_FIELD: {
+        "type": "string",
+        "format": "uri",
+        "maxLength": MAX_URL,
+        "description": "The URL that receives the job's events, signed as Standard Webhooks "
+        "specifies.",
+        "examples": ["https://example.com/easel"],
+    },
+    EVENTS_FIELD: {
+        "type": "string",
+        "description": "The events to send, separated by commas. All by default: "
+        + ", ".join(event.value for event in WebhookEvent)
+        + ".",
+        "examples": ["job.succeeded,job.failed"],
+    },
+    "validate_only": {
+        "type": "boolean",
+        "default": False,
+        "description": "Check the request without creating a job, and answer 200 with an estimate.",
+    },
+}
+
+#: Parameters whose default depends on the preset or the optimizer. The schema gives them no
+#: default: generated clients send every default of a schema, and a value that is sent takes
+#: precedence over the preset.
+_RESOLVED = sorted({name for preset in PRESETS.values() for name in preset} | {"learning_rate"})
+
+
+def form_schema() -> dict[str, Any]:
+    """Return the OpenAPI request body of a new job."""
+    schema = StyleParams.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    for name in _RESOLVED:
+        del schema["properties"][name]["default"]
+    schema["title"] = "JobRequest"
+    files = {field: _file_schema(field) for field in FILE_FIELDS}
+    schema["properties"] = {**files, **schema["properties"], **_OPTIONS}
+    schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def _file_schema(field: str) -> dict[str, Any]:
+    fewest, most = FILE_FIELDS[field]
+    file = {"type": "string", "format": "binary"}
+    several = {"type": "array", "items": file, "minItems": fewest, "maxItems": most}
+    return {**(file if most == 1 else several), "description": _FILE_DESCRIPTIONS[field]}
