@@ -1,7 +1,7 @@
-"""Make the pictures of ``docs/``: ``make figures``.
+"""The pictures of ``docs/``: ``make figures``.
 
-Each figure is a row of pictures that differ in one parameter. They are made from
-``samples/``, with everything else at its default, and written to ``docs/images/``.
+Each figure is a row of pictures that differ in one parameter. The pictures are made from
+``samples/`` with the preset ``fast`` and written to ``docs/images/``.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ SAMPLES = ROOT / "samples"
 IMAGES = ROOT / "docs" / "images"
 
 _SIZE = 256
-#: Between pictures.
+#: Pixels between two pictures.
 GAP = 6
 _CAPTION = 18
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A row of pictures."""
+    """A row of pictures that differ in one parameter."""
 
     name: str
-    #: The parameters of each picture; its caption says them.
+    #: The parameters of each picture, which its caption shows.
     variants: Sequence[Mapping[str, Any]]
     content: str = "cat"
     styles: Sequence[str] = ("embers",)
@@ -84,9 +84,9 @@ FIGURES = (
 )
 
 
-def paint(network: VGG19, figure: Figure, params: Mapping[str, Any]) -> Image.Image:
-    """One picture of a figure."""
-    return painted(
+def draw_variant(network: VGG19, figure: Figure, params: Mapping[str, Any]) -> Image.Image:
+    """Return one picture of a figure."""
+    return stylize_files(
         network,
         SAMPLES / "photos" / f"{figure.content}.jpg",
         [SAMPLES / "styles" / f"{name}.jpg" for name in figure.styles],
@@ -94,27 +94,27 @@ def paint(network: VGG19, figure: Figure, params: Mapping[str, Any]) -> Image.Im
     )
 
 
-def painted(
+def stylize_files(
     network: VGG19, content: Path, styles: Sequence[Path], params: Mapping[str, Any]
 ) -> Image.Image:
-    """The picture of a photograph and paintings."""
+    """Stylise a photograph with one or more paintings."""
     pictures = Pictures(read(content), [read(style) for style in styles])
-    return last(stylize(pictures, parse_params(params), network)).picture()
+    return last_step(stylize(pictures, parse_params(params), network)).picture()
 
 
-def last(steps: Iterable[Step]) -> Step:
-    """The last one, with none of the others kept: each has the optimiser's state."""
+def last_step(steps: Iterable[Step]) -> Step:
+    """Return the last step without keeping the others, which hold the optimiser's state."""
     (step,) = deque(steps, maxlen=1)
     return step
 
 
 def read(path: Path) -> Image.Image:
-    """A picture in RGB."""
+    """Read a picture in RGB."""
     return Image.open(path).convert("RGB")
 
 
-def masked(network: VGG19) -> Image.Image:
-    """A photograph, its mask, and the picture: the cup from one style, the rest from another."""
+def draw_masks(network: VGG19) -> Image.Image:
+    """Show a photograph, its mask, and the result: the cup in one style, the rest in another."""
     content = read(SAMPLES / "photos" / "coffee.jpg")
     mask = Image.new("RGB", content.size, "#0000ff")
     ImageDraw.Draw(mask).ellipse((70, 10, 430, 390), fill="#ff0000")
@@ -122,13 +122,13 @@ def masked(network: VGG19) -> Image.Image:
     flat = [Image.new("RGB", styles[0].size, name) for name in ("#0000ff", "#ff0000")]
     pictures = Pictures(content, styles, content_mask=mask, style_masks=flat)
     params = parse_params({"size": _SIZE, "preset": "fast"})
-    result = last(stylize(pictures, params, network)).picture()
+    result = last_step(stylize(pictures, params, network)).picture()
     small = [each.resize(result.size) for each in (content, mask)]
     return row([*small, result], ["content", "content_mask", "result"])
 
 
-def started(network: VGG19) -> Image.Image:
-    """A picture to start from, and the pictures that come of it and of the photograph."""
+def draw_init_image(network: VGG19) -> Image.Image:
+    """Show an initial picture, and the results from the content and from that picture."""
     content, own = (read(SAMPLES / "photos" / f"{name}.jpg") for name in ("cat", "rocket"))
     style = read(SAMPLES / "styles" / "embers.jpg")
     chosen = {"size": _SIZE, "preset": "fast", "pyramid": "off"}
@@ -136,35 +136,36 @@ def started(network: VGG19) -> Image.Image:
     for init, image in (("content", None), ("image", own)):
         pictures = Pictures(content, [style], init_image=image)
         params = parse_params({**chosen, "init": init})
-        results.append(last(stylize(pictures, params, network)).picture())
+        results.append(last_step(stylize(pictures, params, network)).picture())
     return row(
         [own.resize(results[0].size), *results], ["init_image", "init=content", "init=image"]
     )
 
 
-def sizes(network: VGG19) -> Image.Image:
-    """The same request at several sizes, all shown at one."""
+def draw_sizes(network: VGG19) -> Image.Image:
+    """Show the same request at several sizes, all resized to one."""
     paths = SAMPLES / "photos" / "cat.jpg", SAMPLES / "styles" / "embers.jpg"
-    asked = (256, 512, 1024)
+    requested = (256, 512, 1024)
     results = [
-        painted(network, paths[0], paths[1:], {"preset": "fast", "size": size}) for size in asked
+        stylize_files(network, paths[0], paths[1:], {"preset": "fast", "size": size})
+        for size in requested
     ]
     shown = [result.resize(results[1].size, Image.Resampling.LANCZOS) for result in results]
-    return row(shown, [f"size={size}" for size in asked])
+    return row(shown, [f"size={size}" for size in requested])
 
 
-def before_after(network: VGG19) -> Image.Image:
-    """The first picture of the README: all defaults."""
+def draw_before_after(network: VGG19) -> Image.Image:
+    """Make the first picture of the README, with all defaults."""
     paths = SAMPLES / "photos" / "cat.jpg", SAMPLES / "styles" / "embers.jpg"
     content, style = (read(path) for path in paths)
-    result = painted(network, paths[0], paths[1:], {})
+    result = stylize_files(network, paths[0], paths[1:], {})
     width = round(style.width * result.height / style.height)
     shown = [content.resize(result.size), style.resize((width, result.height)), result]
     return row(shown, ["photograph", "painting", "result"])
 
 
 def row(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
-    """Pictures side by side with their captions below."""
+    """Place pictures side by side, with captions below."""
     width = sum(picture.width + GAP for picture in pictures) - GAP
     height = max(picture.height for picture in pictures) + _CAPTION
     sheet = Image.new("RGB", (width, height), "white")
@@ -177,26 +178,26 @@ def row(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image
     return sheet
 
 
-def drawn(network: VGG19, figure: Figure) -> Image.Image:
-    """A figure with its captions."""
+def draw_figure(network: VGG19, figure: Figure) -> Image.Image:
+    """Make a figure with its captions."""
     captions = [", ".join(f"{k}={v}" for k, v in each.items()) for each in figure.variants]
-    return row([paint(network, figure, each) for each in figure.variants], captions)
+    return row([draw_variant(network, figure, each) for each in figure.variants], captions)
 
 
-#: What is to be drawn, by the name of its file.
+#: The function that makes each file, by the file's name.
 SHEETS: dict[str, Callable[[VGG19], Image.Image]] = {
-    **{figure.name: partial(drawn, figure=figure) for figure in FIGURES},
-    "masks": masked,
-    "init_image": started,
-    "size": sizes,
-    "before-after": before_after,
+    **{figure.name: partial(draw_figure, figure=figure) for figure in FIGURES},
+    "masks": draw_masks,
+    "init_image": draw_init_image,
+    "size": draw_sizes,
+    "before-after": draw_before_after,
 }
 
 
 def main() -> None:
-    """Read the command line, and make figures."""
+    """Make the figures that the command line names, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SHEETS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(SHEETS)}")
     names = parser.parse_args().names or list(SHEETS)
     network = load_network(Network.NORMALIZED, Settings().weights_dir, pick_device())
     IMAGES.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A receiver of Easel's webhooks: ``python -m docs.receiver whsec_...``, with FastAPI."""
+"""A receiver of Easel's webhooks with FastAPI: ``python -m docs.receiver whsec_...``."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 
 def receiver(secret: str) -> FastAPI:
-    """An application that takes webhooks at ``POST /easel``.
+    """Return an application that receives webhooks at ``POST /easel``.
 
     Args:
-        secret: what ``GET /webhooks/secret`` of the Easel server says.
+        secret: The secret from ``GET /webhooks/secret`` of the Easel server.
     """
     app = FastAPI()
     webhook = Webhook(secret)
-    seen: set[str] = set()  # in a real application: a unique column of its database
+    seen: set[str] = set()  # a real application uses a unique column of its database
 
     @app.post("/easel", status_code=204)
-    async def take(request: Request) -> None:
+    async def receive(request: Request) -> None:
         try:
-            # The body as it came: a JSON that was read and written again has another signature.
+            # Verify the raw body: JSON that was parsed and serialised again has another signature.
             event = webhook.verify(await request.body(), dict(request.headers))
         except WebhookVerificationError as error:
             raise HTTPException(401, str(error)) from error
         if request.headers["webhook-id"] in seen:
-            return  # told twice: the first answer was lost on its way
+            return  # a duplicate: the response to the first delivery was lost
         seen.add(request.headers["webhook-id"])
         job = event["data"]
         logging.info("%s: job %s, result at %s", event["type"], job["id"], job["links"]["result"])

@@ -1,8 +1,8 @@
-"""Make the pictures that everyone compares by: ``python -m docs.tubingen FOLDER``.
+"""The usual comparison pictures: ``python -m docs.tubingen FOLDER``.
 
-Tübingen as the Starry Night and as The Scream, by every preset. The folder has the
-three pictures, which are not Easel's to give away; the sheets, one for every size,
-go to ``docs/images/``.
+They show Tübingen as the Starry Night and as The Scream, with every preset. The folder
+must contain the three pictures, whose licences do not let Easel include them. One sheet
+for each size is written to ``docs/images/``.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from core.nst import load_network, pick_device
 from core.params import Network
 from core.params.choices import Preset
 from core.settings.model import Settings
-from docs.figures import GAP, IMAGES, painted, row
+from docs.figures import GAP, IMAGES, row, stylize_files
 
 _CONTENT = "tubingen.jpg"
 _STYLES = ("starry_night_google.jpg", "the_scream.jpg")
 _SIZES = (256, 512)
 
 
-def below(rows: list[Image.Image]) -> Image.Image:
-    """Rows of the same width, one below the other."""
+def column(rows: list[Image.Image]) -> Image.Image:
+    """Place rows of the same width below each other."""
     height = sum(each.height + GAP for each in rows) - GAP
     sheet = Image.new("RGB", (rows[0].width, height), "white")
     top = 0
@@ -35,24 +35,24 @@ def below(rows: list[Image.Image]) -> Image.Image:
 
 
 def main() -> None:
-    """Paint, and make the sheets."""
+    """Stylise the pictures and make the sheets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help=f"has {', '.join((_CONTENT, *_STYLES))}")
+    parser.add_argument("folder", type=Path, help=f"contains {', '.join((_CONTENT, *_STYLES))}")
     parser.add_argument("--sizes", type=int, nargs="+", default=_SIZES)
     parser.add_argument("--presets", type=Preset, nargs="+", default=list(Preset))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     network = load_network(Network.NORMALIZED, Settings().weights_dir, pick_device())
-    for size in given.sizes:
+    for size in arguments.sizes:
         rows = []
         for style in _STYLES:
-            paths = given.folder / _CONTENT, given.folder / style
+            paths = arguments.folder / _CONTENT, arguments.folder / style
             pictures = [
-                painted(network, paths[0], paths[1:], {"preset": preset, "size": size})
-                for preset in given.presets
+                stylize_files(network, paths[0], paths[1:], {"preset": preset, "size": size})
+                for preset in arguments.presets
             ]
-            captions = [f"{preset.value}, {Path(style).stem}" for preset in given.presets]
+            captions = [f"{preset.value}, {Path(style).stem}" for preset in arguments.presets]
             rows.append(row(pictures, captions))
-        below(rows).save(IMAGES / f"tubingen-{size}.jpg", quality=85)
+        column(rows).save(IMAGES / f"tubingen-{size}.jpg", quality=85)
 
 
 if __name__ == "__main__":
