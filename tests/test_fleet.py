@@ -30,11 +30,11 @@ def measured(**microseconds: float) -> dict[str, Any]:
     """Figures of a service in which only these calls cost anything."""
     names = [
         *("POST /jobs", "GET /jobs/{id}, queued", "GET /jobs, 20 of them", "claim", "end"),
-        *("renewal with progress", "preview", "an api that rests, a second"),
+        *("renewal with progress", "preview", "an idle API process, a second"),
     ]
     calls = {
         name: {**NOTHING, "microseconds": microseconds.get(name.split()[0], 0.0)}
-        for name in (*names, "an event, to each api that follows any")
+        for name in (*names, "an event, to each API process that follows any job")
     }
     processor = {"POST /jobs": 10.0, "GET /jobs/{id}, queued": 1.0, "GET /jobs, 20 of them": 1.0}
     return {

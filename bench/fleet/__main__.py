@@ -1,8 +1,8 @@
-"""How far one Redis and how many workers go: ``python -m bench.fleet [PART ...]``.
+"""The capacity of one Redis and of many workers: ``python -m bench.fleet [PART ...]``.
 
-The parts are ``workers``, ``lengths``, ``depths``, ``costs`` and ``saturation``; without any, all
+The parts are ``workers``, ``lengths``, ``depths``, ``costs`` and ``saturation``; by default all
 are measured. The figures are kept in ``docs/scale.json``, from which ``python -m bench.fleet.page``
-writes ``docs/scale.md``. The workers are the product's, except that their optimiser sleeps
+writes ``docs/scale.md``. The workers are the real ones, except that their optimiser sleeps
 (``bench/fleet/workers.py``).
 """
 
@@ -32,10 +32,9 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Measure the parts that are named, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and end what was started
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stops what was started
     figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     for name in parser.parse_args().parts or PARTS:
         figures[name] = PARTS[name]()

@@ -1,4 +1,4 @@
-"""What one call, and one step's progress, cost Redis and the api."""
+"""The cost of single calls and of a step's progress for Redis and the API."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def post_job(client: httpx.Client) -> str:
 
 
 def latencies(parts: Parts, job_id: str) -> dict[str, float]:
-    """The median milliseconds of some calls, for a service with a queue."""
+    """Return the median milliseconds of some requests to a service with queued jobs."""
     with _http(parts) as client:
         calls: dict[str, Callable[[], object]] = {
             "post_ms": lambda: post_job(client),
@@ -80,7 +80,7 @@ def _median(call: Callable[[], object]) -> float:
 
 
 def _each(redis: Redis, call: Callable[[], object], idle: Cost | None, times: int) -> Cost:
-    call()  # the scripts are there now, and the connections
+    call()  # loads the scripts and opens the connections
     with watching(redis) as spent:
         for _ in range(times):
             call()
@@ -88,7 +88,7 @@ def _each(redis: Redis, call: Callable[[], object], idle: Cost | None, times: in
 
 
 def costs() -> dict[str, Any]:
-    """Of the calls of the api and of a worker, and what is stored for a job."""
+    """Measure the calls of the API and of a worker, and the memory of a job."""
     with Parts() as parts:
         of_worker, memory = _of_worker(parts)
         parts.redis.flushall()
@@ -106,7 +106,7 @@ def costs() -> dict[str, Any]:
 
 
 def sweep_seconds(parts: Parts, records: int = 20_000) -> float:
-    """What the cleaner takes for each record that is kept."""
+    """Return the seconds that the cleaner takes for each record that it keeps."""
     copies(parts.redis, finished_job(JobStore(parts.redis)), records)
     cleaner = Cleaner(parts.redis, open_blobs((parts.folder / "blobs").as_uri()))
     began = time.monotonic()
@@ -118,24 +118,24 @@ def _of_worker(parts: Parts) -> tuple[dict[str, Cost], dict[str, float]]:
     redis, store, inputs = parts.redis, JobStore(parts.redis), parts.inputs()
     previews = Previews(redis)
     empty = stored(redis)
-    made = [store.create(StyleParams(size=512), inputs).id for _ in range(5 * _TIMES)]
+    created = [store.create(StyleParams(size=512), inputs).id for _ in range(5 * _TIMES)]
     queued = stored(redis)
-    to_claim, claimed = iter(made), []
+    to_claim, claimed = iter(created), []
 
     def claim() -> None:
         job = store.claim(next(to_claim))
         assert job is not None
         claimed.append(job)
 
-    found = {"claim": _each(redis, claim, None, len(made) - 1)}
+    costs = {"claim": _each(redis, claim, None, len(created) - 1)}
     running, turn = claimed[0], iter(range(1, 10**6))
-    found["renewal"] = _each(redis, lambda: store.renew(running), None, 300)
-    found["renewal with progress"] = _each(
+    costs["renewal"] = _each(redis, lambda: store.renew(running), None, 300)
+    costs["renewal with progress"] = _each(
         redis, lambda: store.renew(running, progress=progress_at(next(turn))), None, 300
     )
     jpeg = b"\xff" * _PREVIEW_BYTES
     version = iter(range(1, 10**6))
-    found["preview"] = _each(
+    costs["preview"] = _each(
         redis, lambda: previews.put(running, next(version), jpeg), None, _TIMES
     )
     ends = iter(claimed)
@@ -146,25 +146,25 @@ def _of_worker(parts: Parts) -> tuple[dict[str, Cost], dict[str, float]]:
         store.renew(job, **last, preview=_RESULT)
         store.succeed(job, _RESULT, progress_at(300), _METRICS, _RESULT)
 
-    found["end"] = _each(redis, finish, None, len(made) - 1)
+    costs["end"] = _each(redis, finish, None, len(created) - 1)
     ended = stored(redis)
-    redis.delete(*(events_key(job_id) for job_id in made))
+    redis.delete(*(events_key(job_id) for job_id in created))
     expired = stored(redis)
     memory: dict[str, float] = {
-        "queued_bytes": round((queued - empty) / len(made)),
-        "finished_bytes": round((ended - empty) / len(made)),
-        "expired_bytes": round((expired - empty) / len(made)),
+        "queued_bytes": round((queued - empty) / len(created)),
+        "finished_bytes": round((ended - empty) / len(created)),
+        "expired_bytes": round((expired - empty) / len(created)),
     }
-    return found, memory
+    return costs, memory
 
 
 def api_processor() -> float:
-    """The seconds that the api and its decoders have taken of the cores."""
+    """Return the processor time of the API and its decoders in seconds."""
     seconds = 0.0
     for child in psutil.Process().children():
         if child.cmdline()[-1:] == ["api"]:
-            for each in (child, *child.children(recursive=True)):
-                seconds += sum(each.cpu_times()[:2])
+            for process in (child, *child.children(recursive=True)):
+                seconds += sum(process.cpu_times()[:2])
     return seconds
 
 
@@ -181,28 +181,29 @@ def _of_api(parts: Parts) -> tuple[dict[str, Cost], dict[str, float]]:
             "GET /jobs, 20 of them": lambda: client.get("/jobs?limit=20"),
             "GET /metrics": lambda: client.get("/metrics"),
         }
-        found, milliseconds = {}, {}
+        costs, milliseconds = {}, {}
         for name, call in calls.items():
             before = api_processor()
-            found[name] = _each(redis, call, idle, _TIMES)
+            costs[name] = _each(redis, call, idle, _TIMES)
             milliseconds[name] = round(1000 * (api_processor() - before) / (_TIMES + 1), 2)
-        found["an api that rests, a second"] = idle
-        found["an event, to each api that follows any"] = _events(
+        costs["an idle API process, a second"] = idle
+        costs["an event, to each API process that follows any job"] = _events(
             parts, client, job_id, milliseconds
         )
-    return found, milliseconds
+    return costs, milliseconds
 
 
 def _events(
     parts: Parts, client: httpx.Client, job_id: str, milliseconds: dict[str, float]
 ) -> Cost:
-    """What a renewal with progress costs more while somebody follows a job.
+    """Measure the additional cost of a renewal with progress while a client follows a job.
 
     Args:
-        parts: with an api.
-        client: asks it.
-        job_id: a job that is queued.
-        milliseconds: gets what it costs the api, when another job is followed, and this one.
+        parts: A service with an API.
+        client: A client of the API.
+        job_id: A queued job.
+        milliseconds: Receives the processor time of the API for an event of another job than the
+            followed one, and for an event of the followed job.
     """
     store, turn = JobStore(parts.redis), iter(range(1, 10**6))
     job = store.claim(job_id)
@@ -210,20 +211,20 @@ def _events(
 
     def renew() -> None:
         store.renew(job, progress=progress_at(next(turn)))
-        time.sleep(0.005)  # events come one by one
+        time.sleep(0.005)  # so that events arrive one by one
 
-    def told() -> tuple[Cost, float]:
+    def measure() -> tuple[Cost, float]:
         before = api_processor()
         cost = _each(parts.redis, renew, None, 3 * _TIMES)
         return cost, 1000 * (api_processor() - before) / (3 * _TIMES)
 
-    alone, rest = told()
+    alone, rest = measure()
     for name, followed in (("event of another job", post_job(client)), ("event", job_id)):
         with client.stream("GET", f"/jobs/{followed}/events") as answer:
             reading = threading.Thread(target=_read_all, args=(answer,), daemon=True)
             reading.start()
             time.sleep(0.5)
-            cost, took = told()
+            cost, took = measure()
             milliseconds[name] = round(took - rest, 3)
             store.cancel(followed)
             if followed == job_id:

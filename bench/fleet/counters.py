@@ -1,4 +1,4 @@
-"""What something costs the Redis server, by what the server counts itself."""
+"""The cost of an operation for the Redis server, by the server's own counters."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from redis import Redis
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one call, one second, or a while."""
+    """The cost of one call, of one second, or of a period."""
 
-    #: Run by clients or by scripts.
+    #: Commands that clients or scripts ran.
     commands: float
-    #: Of the server's main thread, which is the one that saturates.
+    #: Processor time of the server's main thread, which is the one that saturates.
     microseconds: float
     bytes_in: float
     bytes_out: float
-    #: Appended to its file.
+    #: Bytes appended to the append-only file.
     bytes_logged: float
 
     def __sub__(self, other: Cost) -> Cost:
@@ -44,47 +44,47 @@ def _values(cost: Cost) -> list[float]:
 
 @dataclass
 class Spent:
-    """What was spent while it was looked at."""
+    """The cost of the period that ``watching`` measured."""
 
     seconds: float = 0
     cost: Cost = field(default_factory=lambda: Cost(0, 0, 0, 0, 0))
 
     def each(self, count: float, idle: Cost | None = None) -> Cost:
-        """Of one of so many, without what is spent in any case in a second."""
+        """Return the cost of one of ``count`` calls, less the cost of idle seconds."""
         cost = self.cost if idle is None else self.cost - idle * self.seconds
         return cost * (1 / count)
 
     @property
     def busy(self) -> float:
-        """The part of one core that the server's main thread took."""
+        """The share of one core that the server's main thread took, from 0 to 1."""
         return self.cost.microseconds / 1e6 / self.seconds
 
 
 def _now(redis: Redis) -> Cost:
-    found = redis.info("everything")
-    processor = found["used_cpu_user_main_thread"] + found["used_cpu_sys_main_thread"]
+    info = redis.info("everything")
+    processor = info["used_cpu_user_main_thread"] + info["used_cpu_sys_main_thread"]
     return Cost(
-        sum(stat["calls"] for name, stat in found.items() if name.startswith("cmdstat_")),
+        sum(stat["calls"] for name, stat in info.items() if name.startswith("cmdstat_")),
         processor * 1e6,
-        found["total_net_input_bytes"],
-        found["total_net_output_bytes"],
-        found.get("aof_current_size", 0),
+        info["total_net_input_bytes"],
+        info["total_net_output_bytes"],
+        info.get("aof_current_size", 0),
     )
 
 
 @contextmanager
 def watching(redis: Redis) -> Iterator[Spent]:
-    """Count what the server does meanwhile."""
+    """Measure what the server does within the block."""
     spent = Spent()
     first = _now(redis)
     began = time.monotonic()
     before = _now(redis)
     yield spent
     spent.seconds = time.monotonic() - began
-    spent.cost = _now(redis) - before - (before - first)  # the look itself costs something
+    spent.cost = _now(redis) - before - (before - first)  # less the cost of the INFO command
 
 
 def stored(redis: Redis) -> int:
-    """The bytes of memory that its data take, but for the stream of all events, which is short."""
+    """Return the memory of the data in bytes, except the stream of all events, which is short."""
     events: Any = redis.memory_usage("easel:events", samples=0)
     return int(redis.info("memory")["used_memory_dataset"]) - int(events or 0)

@@ -1,4 +1,4 @@
-"""``docs/scale.md``, from ``docs/scale.json``: ``python -m bench.fleet.page``."""
+"""Writes ``docs/scale.md`` from ``docs/scale.json``: ``python -m bench.fleet.page``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ _TEXT = Path(__file__).with_name("page.txt")
 
 _LENGTHS = (2, 5, 10, 20, 60)
 
-_UNMEASURED = "It was not measured: the machine was never free for it."
-
 _GB = 1e9
 _MB = 1e6
 
@@ -31,11 +29,11 @@ def _table(head: str, rows: Iterable[Iterable[object]]) -> str:
 
 
 def _workers(rows: list[dict[str, float]]) -> str:
-    """Throughput against the first row's, which is that of one worker."""
+    """Return the table of throughput, relative to the first row's single worker."""
     alone = rows[0]["jobs_per_second"] / rows[0]["workers"]
     return _table(
-        "workers | jobs | jobs a second | of linear | from one job to the next, ms | "
-        "Redis, of a core | cores busy | with other programs",
+        "workers | jobs | jobs a second | of linear | between jobs, ms | "
+        "Redis, of a core | cores busy | cores of other programs",
         (
             (
                 row["workers"],
@@ -53,56 +51,52 @@ def _workers(rows: list[dict[str, float]]) -> str:
 
 
 def _overhead(rows: list[dict[str, float]]) -> list[float]:
-    """The seconds that each worker loses with each job, beside the seconds that it sleeps."""
+    """Return the seconds that a worker loses with each job, in addition to its sleep."""
     return [row["workers"] / row["jobs_per_second"] - row["job_seconds"] for row in rows]
 
 
-def _even_from(rows: list[dict[str, float]], part: float) -> float:
-    """How long a job must be for the last row to be such a part of linear."""
+def _linear_from(rows: list[dict[str, float]], part: float) -> float:
+    """Return the length of a job from which the last row reaches this part of linear."""
     alone, *_, most = _overhead(rows)
     return (part * most - alone) / (1 - part)
 
 
-def _queue_calls(found: Mapping[str, Any]) -> str:
-    """The milliseconds of the server that the calls take, before and after."""
+def _queue_calls(figures: Mapping[str, Any]) -> str:
+    """Return the table of the server's milliseconds for each call, earlier and now."""
     names = {
-        "load": "to see whether there is room",
-        "create": "to write a job, and see that again",
-        "claim": "to claim a job",
-        "list": "to list 20 jobs",
+        "load": "read the load, for admission",
+        "create": "create a job, with admission",
+        "claim": "claim a job",
+        "list": "list 20 jobs",
         "census": "what /metrics reads",
-        "sweep": "to look for lost jobs and messages; with what the process itself takes",
+        "sweep": "look for lost jobs and messages (with the time of the process itself)",
     }
     rows = [
         (
             text,
             *(
-                found[when][count][name][0 if name == "sweep" else 1]
+                figures[when][count][name][0 if name == "sweep" else 1]
                 for when in ("before", "after")
                 for count in ("1000", "100000")
             ),
         )
         for name, text in names.items()
     ]
-    return _table("ms | 1000 queued, before | 100,000, before | 1000, now | 100,000, now", rows)
+    return _table("ms | 1000 queued, earlier | 100,000, earlier | 1000, now | 100,000, now", rows)
 
 
-def _waits(found: Mapping[str, float] | None) -> str:
-    if found is None:
-        return ""
+def _waits(figures: Mapping[str, float]) -> str:
     return (
-        "A job that is posted when workers are idle is started after "
-        f"{1000 * found['median']:.0f} ms in the median of ten."
+        "A job that is posted while workers are idle starts after "
+        f"{1000 * figures['median']:.0f} ms in the median of ten."
     )
 
 
 def _lengths(figures: Mapping[str, Any]) -> str:
-    if "lengths" not in figures:
-        return _UNMEASURED
     rows: list[dict[str, float]] = figures["lengths"]["rows"]
     return _table(
-        "seconds a job sleeps | jobs a second | of the most there could be | cores busy | "
-        "with other programs",
+        "seconds a job sleeps | jobs a second | of the possible maximum | cores busy | "
+        "cores of other programs",
         (
             (
                 row["job_seconds"],
@@ -117,12 +111,10 @@ def _lengths(figures: Mapping[str, Any]) -> str:
 
 
 def _depths(figures: Mapping[str, Any]) -> str:
-    if "depths" not in figures:
-        return _UNMEASURED
     rows: list[dict[str, float]] = figures["depths"]["rows"]
     return _table(
-        "queued | from one job to the next, ms | at most | POST, ms | GET | list | /metrics | "
-        "Redis holds, MB",
+        "queued | between jobs, ms | at most | POST, ms | GET | list | /metrics | "
+        "memory of Redis, MB",
         (
             (
                 f"{row['queued']:,}",
@@ -137,13 +129,13 @@ def _depths(figures: Mapping[str, Any]) -> str:
 
 
 def _calls(figures: Mapping[str, Any]) -> str:
-    found = {
+    costs = {
         **figures["costs"]["calls"],
-        "a worker that rests, a second": figures["workers"]["idle_worker_second"],
+        "an idle worker, a second": figures["workers"]["idle_worker_second"],
     }
     return _table(
-        "one | commands | µs of Redis | bytes to it | from it | to its log",
-        ((name, *(round(value) for value in cost.values())) for name, cost in found.items()),
+        "call | commands | µs of Redis | bytes to Redis | from Redis | to its log",
+        ((name, *(round(value) for value in cost.values())) for name, cost in costs.items()),
     )
 
 
@@ -166,14 +158,14 @@ def _fleets(figures: Mapping[str, Any], demand: Demand) -> str:
             )
         )
     return _table(
-        "seconds a picture | workers | api processes | Redis, of a core | its memory | "
+        "seconds a picture | workers | API processes | Redis, of a core | its memory | "
         "its log | its network, in / out | checkpoints | clients, in / out",
         rows,
     )
 
 
 def page(figures: Mapping[str, Any]) -> str:
-    """The text, with what was measured and what follows from it."""
+    """Return the page: its template filled with the figures and what follows from them."""
     demand, cost = Demand(), figures["costs"]
     busy = figures["saturation"]
     rare = Demand(checkpoint_seconds=60)
@@ -187,11 +179,11 @@ def page(figures: Mapping[str, Any]) -> str:
         lengths=_lengths(figures),
         lost=f"{1000 * _overhead(figures['workers']['rows'])[-1]:.0f}",
         lost_alone=f"{1000 * _overhead(figures['workers']['rows'])[0]:.0f}",
-        even=f"{_even_from(figures['workers']['rows'], 0.95):.1f}",
+        even=f"{_linear_from(figures['workers']['rows'], 0.95):.1f}",
         queue_calls=_queue_calls(figures["queue_calls"]),
         depths=_depths(figures),
         calls=_calls(figures),
-        processor=_table("one | ms of an api's core", cost["api_processor_ms"].items()),
+        processor=_table("call | ms of a core", cost["api_processor_ms"].items()),
         following=f"{1000 * busy['following_ms']:.0f}",
         always=busy["always"]["renewals_per_second"],
         always_busy=f"{100 * busy['always']['redis_busy']:.0f}",

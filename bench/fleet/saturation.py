@@ -1,4 +1,4 @@
-"""How many renewals one Redis takes, when nothing else is the limit."""
+"""The number of lease renewals a second at which one Redis saturates."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from core.store.jobs import JobStore
 from core.store.keys import JOBS_RUNNING, job_key
 from core.store.scripts import script_text
 
-#: So many renewals a connection sends at a time.
+#: The number of renewals that a connection sends at a time.
 _JOBS = 16
 
 
 def saturation() -> dict[str, Any]:
-    """Renewals with progress, as fast as one server takes them."""
+    """Measure renewals with progress, as fast as one server can handle them."""
     rates = {fsync: _saturated(fsync) for fsync in ("always", "everysec")}
     return {**rates, "following_ms": following_ms()}
 
@@ -35,10 +35,10 @@ def _saturated(fsync: str, seconds: float = 6.0, connections: int = 16) -> dict[
         inputs = parts.inputs()
 
         def running() -> list[Job]:
-            made = [store.create(StyleParams(), inputs).id for _ in range(_JOBS)]
-            return [job for job in map(store.claim, made) if job is not None]
+            ids = [store.create(StyleParams(), inputs).id for _ in range(_JOBS)]
+            return [job for job in map(store.claim, ids) if job is not None]
 
-        # Each connection has jobs of its own, so that each renewal tells something new.
+        # Each connection has jobs of its own, so that each renewal changes the progress.
         texts = [
             [b"".join(_command(sha, job, number) for job in jobs) for number in (1, 2)]
             for jobs in (running() for _ in range(connections))
@@ -47,7 +47,7 @@ def _saturated(fsync: str, seconds: float = 6.0, connections: int = 16) -> dict[
         end = time.monotonic() + seconds
         with watching(parts.redis) as spent:
             threads = [
-                threading.Thread(target=_push, args=(parts.port, each, end, done)) for each in texts
+                threading.Thread(target=_push, args=(parts.port, text, end, done)) for text in texts
             ]
             for thread in threads:
                 thread.start()
@@ -64,12 +64,12 @@ def _command(sha: str, job: Job, step: int) -> bytes:
     progress = progress_at(step).model_dump_json()
     words = ["EVALSHA", sha, "2", job_key(job.id), JOBS_RUNNING, job.id, str(job.attempt), "8"]
     parts = [word.encode() for word in [*words, "progress", progress]]
-    written = [b"$%d\r\n%s\r\n" % (len(part), part) for part in parts]
-    return b"*%d\r\n%s" % (len(parts), b"".join(written))
+    encoded = [b"$%d\r\n%s\r\n" % (len(part), part) for part in parts]
+    return b"*%d\r\n%s" % (len(parts), b"".join(encoded))
 
 
 def _push(port: int, texts: list[bytes], end: float, done: list[int]) -> None:
-    """Send the commands again and again; each is answered ``$5 go_on``."""
+    """Send the commands repeatedly. The reply to each is ``$5 go_on``."""
     size = len(b"$5\r\ngo_on\r\n") * _JOBS
     with socket.create_connection(("127.0.0.1", port)) as connection:
         turn = 0
@@ -82,7 +82,10 @@ def _push(port: int, texts: list[bytes], end: float, done: list[int]) -> None:
 
 
 def following_ms(seconds: float = 4.0, rate: int = 500) -> float:
-    """What an event of another job costs an api that follows one, when many come."""
+    """Return the milliseconds of processor time that each event of another job costs the API.
+
+    The API process follows one job while many events of another arrive.
+    """
     with Parts() as parts:
         parts.start_api()
         redis, address = parts.redis, f"http://127.0.0.1:{parts.api_port}"
@@ -95,13 +98,13 @@ def following_ms(seconds: float = 4.0, rate: int = 500) -> float:
             with client.stream("GET", f"/jobs/{followed}/events") as answer:
                 next(answer.iter_lines())
                 time.sleep(0.5)
-                before, told = api_processor(), 0
+                before, sent = api_processor(), 0
                 end = time.monotonic() + seconds
                 while time.monotonic() < end:
                     with redis.pipeline(transaction=False) as pipeline:
                         for _ in range(rate // 100):
                             pipeline.xadd("easel:events", entry[0][1], maxlen=2000)
                         pipeline.execute()
-                    told += rate // 100
+                    sent += rate // 100
                     time.sleep(0.01)
-                return round(1000 * (api_processor() - before) / told, 3)
+                return round(1000 * (api_processor() - before) / sent, 3)

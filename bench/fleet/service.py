@@ -1,4 +1,4 @@
-"""The processes that are measured: a Valkey, an api, workers whose optimiser sleeps."""
+"""The measured processes: a Valkey, an API process, and workers whose optimiser sleeps."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _PATIENCE_SECONDS = 60
 
 
 class Parts:
-    """A service on this machine; what is stored lies in a folder that goes with it.
+    """A service on this machine, whose data are in a temporary folder.
 
     Args:
-        fsync: when the server writes to the disk: ``always``, as `easel serve` has it, or
+        fsync: When Valkey writes to the disk: ``always``, as ``easel serve`` does, or
             ``everysec``.
     """
 
@@ -70,22 +70,22 @@ class Parts:
         wait_for(f"http://127.0.0.1:{self.api_port}/healthz")
 
     def have_workers(self, count: int) -> None:
-        """Have so many, which may not be fewer than before."""
+        """Start workers until there are ``count``, which must not be lower than before."""
         if self._workers is None:
             self._workers = self._ends.enter_context(_workers(self._environment))
         assert self._workers.stdin is not None
         print(count, file=self._workers.stdin, flush=True)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while self.redis.zcard(WORKERS_SEEN) < count or self._waiting() < count:
-            assert time.monotonic() < deadline, f"{self._waiting()} of {count} workers wait"
+            assert time.monotonic() < deadline, f"{self._waiting()} of {count} workers are ready"
             time.sleep(0.1)
 
     def _waiting(self) -> int:
-        """How many workers wait for a message."""
+        """Return how many workers wait for a message."""
         return int(self.redis.info("clients")["blocked_clients"])
 
     def inputs(self) -> Inputs:
-        """The pictures of a job."""
+        """Store the pictures of a job."""
         data = SAMPLE.read_bytes()
         digest = open_blobs((self.folder / "blobs").as_uri()).put(data)
         picture = Picture(sha256=digest, media_type="image/jpeg", size_bytes=len(data))

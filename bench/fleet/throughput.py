@@ -22,26 +22,26 @@ from core.store.jobs import JobStore
 
 _ROUNDS = 3
 
-#: No more workers are started after so many seconds.
-_BEGIN_WITHIN = 60
+#: Seconds after which no larger number of workers is tried.
+_START_WITHIN = 60
 
 
 def jobs_of(parts: Parts, count: int, seconds: float) -> list[str]:
-    """Queue jobs of that length."""
+    """Queue jobs that each take this many seconds, and return their ids."""
     params = StyleParams(size=512, steps=round(seconds / STEP_SECONDS))
     return fill(parts.redis, parts.url, params, parts.inputs(), count)
 
 
 def ended(parts: Parts, count: int, within: float = 60) -> None:
-    """Wait until so many jobs of all have succeeded."""
+    """Wait until this many jobs have succeeded."""
     deadline = time.monotonic() + within
     while int(parts.redis.hget("easel:counts", "finished:succeeded") or 0) < count:
-        assert time.monotonic() < deadline, "the jobs do not end"
+        assert time.monotonic() < deadline, f"{count} jobs did not succeed within {within:.0f} s"
         time.sleep(0.1)
 
 
 def gaps(jobs: list[Job]) -> list[float]:
-    """The seconds from a worker's end of a job to its start of the next one, sorted."""
+    """Return the seconds between the end of a job and the worker's next start, sorted."""
     by_worker: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     for job in jobs:
         if job.metrics and job.started_at and job.finished_at:
@@ -53,20 +53,20 @@ def gaps(jobs: list[Job]) -> list[float]:
     )
 
 
-def processor() -> float:
-    """The seconds that this process and all under it have taken of the cores."""
+def processor_seconds() -> float:
+    """Return the processor time of this process and its descendants."""
     me = psutil.Process()
-    return sum(sum(each.cpu_times()[:2]) for each in (me, *me.children(recursive=True)))
+    return sum(sum(process.cpu_times()[:2]) for process in (me, *me.children(recursive=True)))
 
 
 def run_jobs(parts: Parts, workers: int, seconds: float) -> dict[str, float]:
-    """Give each worker three jobs; how many a second ended, and what that took."""
+    """Run three jobs for each worker, and return the throughput and its cost."""
     parts.redis.delete("easel:counts")
     with watching(parts.redis) as spent:
         ids = jobs_of(parts, workers * _ROUNDS, seconds)
-        machine, ours = sum(psutil.cpu_times()[:3]), processor()
+        machine, ours = sum(psutil.cpu_times()[:3]), processor_seconds()
         ended(parts, len(ids))
-        machine, ours = sum(psutil.cpu_times()[:3]) - machine, processor() - ours
+        machine, ours = sum(psutil.cpu_times()[:3]) - machine, processor_seconds() - ours
     store = JobStore(parts.redis)
     jobs = [store.get(job_id) for job_id in ids]
     first = min(job.started_at for job in jobs if job.started_at)
@@ -86,12 +86,12 @@ def run_jobs(parts: Parts, workers: int, seconds: float) -> dict[str, float]:
 
 
 def by_workers() -> dict[str, Any]:
-    """The same work for each worker, with more and more of them; then one job at a time."""
+    """Measure a growing number of workers with the same work each, then single jobs."""
     rows: list[dict[str, float]] = []
     began = time.monotonic()
     with Parts() as parts:
         for workers in (1, 8, 32, 64):
-            if rows and time.monotonic() - began > _BEGIN_WITHIN:
+            if rows and time.monotonic() - began > _START_WITHIN:
                 break  # on a slow machine 64 workers take minutes to start
             parts.have_workers(workers)
             rows.append(run_jobs(parts, workers, 3.0))
@@ -115,7 +115,7 @@ def by_workers() -> dict[str, Any]:
 
 
 def by_length() -> dict[str, Any]:
-    """32 workers with shorter and shorter jobs, until this machine's cores are the limit."""
+    """Measure 32 workers with ever shorter jobs, until this machine's cores are the limit."""
     with Parts() as parts:
         parts.have_workers(32)
         rows = [run_jobs(parts, 32, seconds) for seconds in (4.0, 2.0, 1.0, 0.5, 0.25)]
@@ -123,7 +123,7 @@ def by_length() -> dict[str, Any]:
 
 
 def by_depth() -> dict[str, Any]:
-    """Eight workers in front of longer and longer queues."""
+    """Measure eight workers with ever longer queues."""
     rows = []
     for count in (10, 1000, 10_000, 100_000):
         with Parts() as parts:
@@ -134,9 +134,8 @@ def by_depth() -> dict[str, Any]:
             counted = int(parts.redis.hget("easel:counts", "finished:succeeded") or 0)
             ended(parts, min(count, counted + 40))
             store = JobStore(parts.redis)
-            jobs = [job for each in ids[:500] if (job := store.get(each)).finished_at]
-            late = [job for job in jobs if job.finished_at and job.finished_at > before]
-            between = gaps(late)
+            jobs = map(store.get, ids[:500])
+            between = gaps([job for job in jobs if job.finished_at and job.finished_at > before])
             rows.append(
                 {
                     "queued": count,

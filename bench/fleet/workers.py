@@ -2,15 +2,15 @@
 
 It reads the number of workers from its standard input, a line for each change.
 
-All else is the product: Celery's consumer and its child, claim, lease, progress,
-previews, files, the reaper. What stands in:
+Everything else is the real code: Celery's consumer and its child process, claims, leases,
+progress, previews, files, the reaper. The replacements:
 
-- ``core.nst``: a step is a sleep of ``STEP_SECONDS``, a job has as many as it asks for,
-  and its checkpoints are a few bytes;
-- torch, which the worker's other modules import by name: nothing of it is called;
-- making the preview and the result: each is the same file every time, of usual size;
-- the processes are forked from one that has imported everything, not started and
-  spawned one by one, so that 64 of them fit into the memory and are there in seconds.
+- ``core.nst``: a step sleeps for ``STEP_SECONDS``, a job has the number of steps in its
+  parameters, and its checkpoints are a few bytes;
+- torch, which other modules of the worker import by name: nothing of it is called;
+- encoding of the preview and the result: the file is the same every time, of the usual size;
+- processes are forked from one that has imported everything, instead of being spawned one by
+  one, so that 64 of them fit into memory and start within seconds.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ STEP_SECONDS = 0.05
 
 _PICTURE = ROOT / "samples" / "styles" / "woodblock.jpg"
 
-
-#: What a worker would import by itself: once, for all of them.
+#: Imported once for all workers, before they are forked.
 _IMPORTED = (
     *("celery.apps.worker", "celery.bin.celery", "redis"),
     *("celery.worker.consumer", "core.blobs.file", "worker.process", "worker.tasks"),
@@ -47,7 +46,7 @@ _IMPORTED = (
 
 
 class Device:
-    """Where a stand-in computes."""
+    """The replacement of ``torch.device``."""
 
     type = "cpu"
 
@@ -57,7 +56,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Step:
-    """What the runner asks of a step."""
+    """The replacement of ``core.nst.Step``."""
 
     step: int
     steps: int
@@ -76,7 +75,7 @@ class Step:
         return self.step / self.steps
 
     def pixels(self) -> None:
-        """No pixels."""
+        """Return nothing: the encoders are replaced too."""
 
     def checkpoint(self) -> bytes:
         return b"a checkpoint"
@@ -85,7 +84,7 @@ class Step:
 def sleep_through(
     _pictures: object, params: StyleParams, _network: object, **_: object
 ) -> Iterator[Step]:
-    """The steps of a job, each in its time whatever the one before took."""
+    """Yield the steps of a job on a fixed schedule, however long the consumer takes."""
     began = time.monotonic()
     for step in range(1, (params.steps or 1) + 1):
         time.sleep(max(0.0, began + step * STEP_SECONDS - time.monotonic()))
@@ -99,7 +98,7 @@ def _module(name: str, **contents: Any) -> ModuleType:
 
 
 def install() -> None:
-    """Put the stand-ins where the worker looks for the optimiser."""
+    """Install the replacements as the modules that the worker imports."""
     functional = _module("torch.nn.functional")
     nn = _module("torch.nn", functional=functional)
     known = {"device": Device, "OutOfMemoryError": MemoryError, "float32": "float32"}
@@ -132,7 +131,7 @@ def install() -> None:
 
 
 def _own(picture: Encoded) -> Encoded:
-    """A file that no other job has."""
+    """Return a file with a digest of its own."""
     return Encoded(picture.data + os.urandom(16), picture.media_type)
 
 
@@ -144,7 +143,7 @@ def _work(number: int) -> None:
 
 
 def main() -> None:
-    """Have as many workers as each line of the input says, and end them with it."""
+    """Start workers until there are as many as the last line says; kill them at its end."""
     install()
     for name in _IMPORTED:
         import_module(name)
@@ -152,7 +151,7 @@ def main() -> None:
 
     app.conf.worker_pool_start_method = "fork"
     app.finalize()
-    # A child of billiard's closes every file that there could be.
+    # A child process of billiard closes every possible file descriptor, which takes long for many.
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
     workers: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
