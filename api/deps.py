@@ -16,7 +16,7 @@ from core.store.jobs import JobStore
 from core.store.signing import WebhookSecrets
 from core.store.statistics import Census
 from core.store.workers import WorkerRegistry
-from core.webhooks.addresses import PromptGuard
+from core.webhooks.addresses import AddressGuard
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Services:
     census: Census
     webhooks: WebhookSecrets
     #: Knows where webhooks are not sent.
-    guard: PromptGuard
+    guard: AddressGuard
     keyring: KeyRing
     sandbox: Sandbox
 

@@ -23,13 +23,17 @@ from core.store.statistics import Census
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.reaper import Reaper
-from core.webhooks.addresses import AddressGuard, PromptGuard
+from core.webhooks.addresses import AddressGuard, TimedResolver
 
 #: How often each api asks whether a sweep is due; one of them will be the one to do it.
 _ASK_SECONDS = 60
 
 #: A second on the processor lasts so many at most; the machine is too busy otherwise.
 _BUSY = 4
+
+#: The longest wait for the name of a webhook's host, while a job is submitted.
+_RESOLVE_SECONDS = 2.0
+_RESOLVER_THREADS = 4
 
 
 def build() -> FastAPI:
@@ -66,7 +70,10 @@ def build() -> FastAPI:
             workers=WorkerRegistry(redis),
             census=Census(redis),
             webhooks=WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
-            guard=PromptGuard(AddressGuard(settings.webhook_allowed_networks)),
+            guard=AddressGuard(
+                settings.webhook_allowed_networks,
+                TimedResolver(_RESOLVE_SECONDS, threads=_RESOLVER_THREADS),
+            ),
             keyring=KeyRing(KeyStore(redis)),
             sandbox=sandbox,
         ),

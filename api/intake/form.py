@@ -13,8 +13,8 @@ from core.errors import FieldError, InvalidRequest
 from core.params import StyleParams, parse_params
 from core.pictures.inputs import FILE_FIELDS, MAX_FILES, Upload, Uploads, start_from
 from core.settings.limits import Limits
-from core.webhooks.addresses import PromptGuard
-from core.webhooks.webhook import EVENTS_FIELD, URL_FIELD, Webhook, read_webhook
+from core.webhooks.addresses import AddressGuard
+from core.webhooks.webhook import EVENTS_FIELD, URL_FIELD, Webhook, parse_webhook
 
 #: The parameters that are lists.
 _LISTS = frozenset(
@@ -103,7 +103,7 @@ def _text(value: str | UploadFile) -> str:
     return value if isinstance(value, str) else f"<file {value.filename!r}>"
 
 
-def parse_form(form: Form, limits: Limits, guard: PromptGuard) -> JobRequest:
+def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
     """Parse a form. Blocks while it resolves the host of a webhook.
 
     Args:
@@ -125,7 +125,7 @@ def parse_form(form: Form, limits: Limits, guard: PromptGuard) -> JobRequest:
         errors.append(
             FieldError("validate_only", f"is {validate_only!r}; expected 'true' or 'false'")
         )
-    webhook, webhook_errors = read_webhook(
+    webhook, webhook_errors = parse_webhook(
         fields.pop(URL_FIELD, None), fields.pop(EVENTS_FIELD, None), guard
     )
     errors += webhook_errors

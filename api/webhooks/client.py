@@ -15,7 +15,7 @@ from core.errors import AddressRefused, NameNotResolved
 from core.jobs.job import Job, JobStatus
 from core.store.signing import WebhookSecrets, sign_webhook
 from core.webhooks.addresses import AddressGuard
-from core.webhooks.retries import Attempt, read_retry_after
+from core.webhooks.retries import Attempt, parse_retry_after
 from core.webhooks.webhook import Target, WebhookEvent, delivery_id, parse_url
 
 _CONNECT_SECONDS = 5.0
@@ -138,7 +138,7 @@ class WebhookClient:
             return Attempt(
                 status=answer.status,
                 error=None if 200 <= answer.status < 300 else "http_status",
-                retry_after=read_retry_after(after.decode("latin-1")),
+                retry_after=parse_retry_after(after.decode("latin-1")),
             )
 
 

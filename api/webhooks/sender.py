@@ -15,9 +15,8 @@ from core.runtime.tracing import job_span
 from core.settings.model import Settings
 from core.store.outbox import Outbox, Taken
 from core.store.signing import WebhookSecrets
-from core.webhooks.addresses import AddressGuard
-from core.webhooks.resolver import TimedResolver
-from core.webhooks.retries import judge
+from core.webhooks.addresses import AddressGuard, TimedResolver
+from core.webhooks.retries import decide
 from core.webhooks.webhook import parse_url
 
 _logger = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ class Sender:
             ),
         ):
             attempt = self._messenger.attempt(begun.job, begun.event)
-            verdict = judge(attempt, begun.attempts, self._delays)
+            verdict = decide(attempt, begun.attempts, self._delays)
             self._outbox.settle(begun, attempt, verdict)
             _logger.info(
                 "webhook sent" if attempt.delivered else "webhook not delivered",

@@ -17,8 +17,8 @@ from core.runtime.redis import needs_redis
 from core.store.keys import WEBHOOKS_DUE, job_key
 from core.store.scripts import pairs, script
 from core.store.serialization import read_job
-from core.webhooks.retries import Attempt, Verdict
-from core.webhooks.webhook import WebhookEvent, read_delivery_id
+from core.webhooks.retries import Attempt, Decision
+from core.webhooks.webhook import WebhookEvent, parse_delivery_id
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -93,7 +93,7 @@ class Outbox:
         Raises:
             NewerRecord: the job is left alone.
         """
-        job_id, event = read_delivery_id(taken.id)
+        job_id, event = parse_delivery_id(taken.id)
         reply = self._begin(
             keys=[job_key(job_id), WEBHOOKS_DUE],
             args=[
@@ -107,7 +107,7 @@ class Outbox:
         return Begun(Taken(taken.id, stamp), read_job(record), event)
 
     @needs_redis
-    def settle(self, begun: Begun, attempt: Attempt, verdict: Verdict) -> bool:
+    def settle(self, begun: Begun, attempt: Attempt, verdict: Decision) -> bool:
         """Write what came of an attempt; give whether it still was the one that counts."""
         delay = "" if verdict.delay is None else f"{verdict.delay.total_seconds():.3f}"
         return bool(

@@ -1,1 +1,1 @@
-"""Webhooks: the subscription, its deliveries, allowed addresses and retries."""
+"""Webhooks: the URL and events of a job, its deliveries, permitted addresses and retries."""

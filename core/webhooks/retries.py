@@ -1,4 +1,4 @@
-"""When a webhook that was not delivered is tried again."""
+"""The retry schedule of webhook deliveries."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from email.utils import parsedate_to_datetime
 
 from core.webhooks.webhook import DeliveryState
 
-#: After the first attempt, and so on: what Standard Webhooks suggests, three days in all.
+#: The delays after the first attempt, the second, and so on: three days in total, as Standard
+#: Webhooks recommends.
 DELAYS = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 )
 
-#: A part of each delay, at random, so that a receiver that was away is not met by all at once.
+#: The largest random addition to a delay, as a fraction of it. It spreads the retries to a
+#: receiver that was unavailable.
 _JITTER = 0.1
 
 _LONGEST_RETRY_AFTER = timedelta(hours=24)
 
-#: The answers whose ``Retry-After`` counts.
+#: The statuses whose ``Retry-After`` header is respected.
 _BUSY = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """How one attempt went."""
+    """The result of one delivery attempt."""
 
     status: int | None = None
     error: str | None = None
@@ -35,40 +37,40 @@ class Attempt:
 
     @property
     def delivered(self) -> bool:
-        """Whether the receiver has it."""
+        """Whether the receiver accepted the event."""
         return self.status is not None and 200 <= self.status < 300
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What becomes of a delivery after an attempt; the delay is None when nothing follows."""
+class Decision:
+    """The next state of a delivery, and the delay of the next attempt, if there is one."""
 
     state: DeliveryState
     delay: timedelta | None = None
 
 
-def judge(attempt: Attempt, made: int, delays: Sequence[timedelta]) -> Verdict:
-    """Decide what follows an attempt.
+def decide(attempt: Attempt, attempts: int, delays: Sequence[timedelta]) -> Decision:
+    """Decide whether and when a delivery is retried after an attempt.
 
     Args:
-        attempt: the one that was made now.
-        made: how many have been made with it.
-        delays: after the first, the second, and so on.
+        attempt: the result of the last attempt.
+        attempts: the number of attempts made, including the last one.
+        delays: the delays after the first attempt, the second, and so on.
     """
     if attempt.delivered:
-        return Verdict(DeliveryState.DELIVERED)
+        return Decision(DeliveryState.DELIVERED)
     if attempt.status == 410:
-        return Verdict(DeliveryState.STOPPED)
-    if made > len(delays):
-        return Verdict(DeliveryState.FAILED)
-    delay = delays[made - 1]
+        return Decision(DeliveryState.STOPPED)
+    if attempts > len(delays):
+        return Decision(DeliveryState.FAILED)
+    delay = delays[attempts - 1]
     if attempt.status in _BUSY and attempt.retry_after is not None:
         delay = max(delay, min(attempt.retry_after, _LONGEST_RETRY_AFTER))
-    return Verdict(DeliveryState.PENDING, delay * (1 + random.random() * _JITTER))  # noqa: S311
+    return Decision(DeliveryState.PENDING, delay * (1 + random.random() * _JITTER))  # noqa: S311
 
 
-def read_retry_after(value: str, now: datetime | None = None) -> timedelta | None:
-    """The wait that a ``Retry-After`` header asks for, in seconds or as a date."""
+def parse_retry_after(value: str, now: datetime | None = None) -> timedelta | None:
+    """Parse a ``Retry-After`` header, in seconds or as a date. Return None if it is invalid."""
     if value.strip().isdecimal():
         return timedelta(seconds=min(int(value[:12]), 10**9))
     try:

@@ -1,4 +1,4 @@
-"""Webhooks: what a caller can ask to be told, and how a delivery stands."""
+"""A job's webhook: its URL and events, and the state of its deliveries."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import AddressRefused, FieldError
-from core.webhooks.addresses import PromptGuard, read_host
+from core.webhooks.addresses import AddressGuard, parse_host
 
 #: The form fields of a webhook.
 URL_FIELD, EVENTS_FIELD = "webhook_url", "webhook_events"
 
-#: The longest URL that is taken.
+#: The longest URL, in characters.
 MAX_URL = 2048
-_URL_CHARACTERS = re.compile(r"[!#-;=?-\[\]_a-z~%]*", re.IGNORECASE)  # RFC 3986's, and no other
+_URL_CHARACTERS = re.compile(r"[!#-;=?-\[\]_a-z~%]*", re.IGNORECASE)  # those of RFC 3986
 _PORTS = {"http": 80, "https": 443}
 
 
 class WebhookEvent(StrEnum):
-    """What a webhook tells of."""
+    """An event of a job that a webhook can report."""
 
-    STARTED = "job.started"  #: A worker has begun the job; told once, whatever happens then.
+    STARTED = "job.started"  #: A worker has started the job. Sent once, even if the job is retried.
     SUCCEEDED = "job.succeeded"
     FAILED = "job.failed"
     CANCELED = "job.canceled"
 
     @property
     def word(self) -> str:
-        """The event without its noun."""
+        """The event without its prefix ``job.``."""
         return self.value.removeprefix("job.")
 
 
@@ -40,30 +40,30 @@ class _Frozen(BaseModel):
 
 
 class Webhook(_Frozen):
-    """Where a job's events go, and which."""
+    """The URL that a job's events are sent to, and which events are sent."""
 
     url: str
     events: tuple[WebhookEvent, ...] = tuple(WebhookEvent)
 
 
 class DeliveryState(StrEnum):
-    """How the delivery of an event stands. The last three are final."""
+    """The state of a delivery. All states but ``PENDING`` are final."""
 
-    PENDING = "pending"  #: Not delivered yet; `next_attempt_at` says when it is tried.
-    DELIVERED = "delivered"  #: The receiver has answered with a 2xx.
-    FAILED = "failed"  #: All attempts were made, and none was answered with a 2xx.
-    STOPPED = "stopped"  #: The receiver has answered 410: it wants no more of this job.
+    PENDING = "pending"  #: Not delivered yet. The next attempt is at `next_attempt_at`.
+    DELIVERED = "delivered"  #: The receiver answered with a 2xx status.
+    FAILED = "failed"  #: All attempts were made, and none was answered with a 2xx status.
+    STOPPED = "stopped"  #: The receiver answered 410, which stops all events of the job.
 
 
 class Delivery(_Frozen):
-    """One event on its way to the receiver."""
+    """The delivery of one event to the receiver."""
 
     state: DeliveryState = DeliveryState.PENDING
-    #: How many attempts have been made.
+    #: Number of attempts made.
     attempts: int = 0
-    #: The HTTP status of the last answer; None when there was none.
+    #: HTTP status of the last response; None if there was none.
     last_status: int | None = None
-    #: Why the last attempt failed, in a word: `http_status`, `timeout`, `unreachable`,
+    #: Why the last attempt failed: `http_status`, `timeout`, `unreachable`,
     #: `tls`, `address_refused`, `name_not_known`, `bad_answer`.
     last_error: str | None = None
     last_attempt_at: datetime | None = None
@@ -71,7 +71,7 @@ class Delivery(_Frozen):
 
 
 class Target(_Frozen):
-    """A URL in its parts, as they are checked and as they are connected to."""
+    """A parsed webhook URL. The same parts are checked and connected to."""
 
     scheme: str
     host: str
@@ -87,29 +87,29 @@ class Target(_Frozen):
 
 
 def parse_url(url: str) -> Target:
-    """Take a webhook's URL apart.
+    """Parse the URL of a webhook.
 
     Raises:
-        ValueError: it is none that Easel sends to, and why.
+        ValueError: webhooks cannot be sent to the URL. The message is the reason.
     """
     if len(url) > MAX_URL:
         raise ValueError(f"has {len(url)} characters; at most {MAX_URL} are allowed")
     if not _URL_CHARACTERS.fullmatch(url):
-        raise ValueError("has characters that a URL cannot have; write them in their %-form")
+        raise ValueError("has characters that a URL cannot have; percent-encode them")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"is no URL: {error}") from None
+        raise ValueError(f"is not a URL: {error}") from None
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("is no http or https URL, as in https://example.com/easel")
+        raise ValueError("is not an http or https URL, such as https://example.com/easel")
     if "@" in parts.netloc:
-        raise ValueError("has a user name in it; put what you need to know into the path or query")
+        raise ValueError("has a user name; use the path or the query for credentials")
     if "#" in url:
-        raise ValueError("has a fragment, which is never sent; leave out what begins at the #")
+        raise ValueError("has a fragment, which is never sent; remove the # and what follows")
     if port is not None and port not in (80, 443) and port < 1024:
-        raise ValueError(f"has port {port}; use 80, 443, or one from 1024 on")
-    read_host(parts.hostname)
+        raise ValueError(f"has port {port}; expected 80, 443, or a port from 1024 on")
+    parse_host(parts.hostname)
     path = parts.path or "/"
     return Target(
         scheme=parts.scheme,
@@ -119,15 +119,15 @@ def parse_url(url: str) -> Target:
     )
 
 
-def read_webhook(
-    url: str | None, events: str | None, guard: PromptGuard
+def parse_webhook(
+    url: str | None, events: str | None, guard: AddressGuard
 ) -> tuple[Webhook | None, list[FieldError]]:
-    """What the form's fields ask for, or what is wrong with them.
+    """Return the webhook of a form, or the errors of its fields.
 
     Args:
-        url: the field ``webhook_url``; None where it is not there.
-        events: the field ``webhook_events``, names with commas between.
-        guard: knows where nothing is sent.
+        url: the field ``webhook_url``, or None.
+        events: the field ``webhook_events``, comma-separated names, or None.
+        guard: checks the host of the URL.
     """
     errors = []
     chosen = tuple(WebhookEvent)
@@ -136,11 +136,11 @@ def read_webhook(
         known = {event.value: event for event in WebhookEvent}
         if unknown := [name for name in names if name not in known]:
             offered = ", ".join(known)
-            message = f"{', '.join(map(repr, unknown))} is no event; expected some of {offered}"
+            message = f"unknown events {', '.join(map(repr, unknown))}; expected some of {offered}"
             errors.append(FieldError(EVENTS_FIELD, message))
         chosen = tuple(event for name, event in known.items() if name in names)
         if url is None:
-            message = f"is of use only with a {URL_FIELD}; add one, or leave it out"
+            message = f"requires a {URL_FIELD}; add one, or leave out {EVENTS_FIELD}"
             errors.append(FieldError(EVENTS_FIELD, message))
     if url is None:
         return None, errors
@@ -152,15 +152,15 @@ def read_webhook(
 
 
 def delivery_id(job_id: str, event: WebhookEvent) -> str:
-    """The ``webhook-id``: the same at every attempt to tell of this event."""
+    """Return the ``webhook-id`` of an event, which is the same for all attempts."""
     return f"{job_id}-{event.word}"
 
 
-def read_delivery_id(text: str) -> tuple[str, WebhookEvent]:
-    """The job and the event of a ``webhook-id``.
+def parse_delivery_id(text: str) -> tuple[str, WebhookEvent]:
+    """Return the job id and the event of a ``webhook-id``.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a ``webhook-id``.
     """
     job_id, _, word = text.rpartition("-")
     return job_id, WebhookEvent(f"job.{word}")

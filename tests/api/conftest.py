@@ -23,7 +23,7 @@ from core.store.jobs import JobStore
 from core.store.signing import WebhookSecrets
 from core.store.statistics import Census
 from core.store.workers import WorkerRegistry
-from core.webhooks.addresses import AddressGuard, PromptGuard
+from core.webhooks.addresses import AddressGuard
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def make_services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Service
         workers=WorkerRegistry(redis),
         census=Census(redis),
         webhooks=WebhookSecrets(redis),
-        guard=PromptGuard(AddressGuard(resolver=_no_names)),
+        guard=AddressGuard(resolver=_no_names),
         keyring=KeyRing(KeyStore(redis)),
         sandbox=sandbox,
     )

@@ -22,7 +22,7 @@ from core.store.jobs import JobStore
 from core.store.outbox import Outbox
 from core.store.statistics import BOUNDS, Census
 from core.store.workers import WorkerRegistry
-from core.webhooks.retries import Attempt, Verdict
+from core.webhooks.retries import Attempt, Decision
 from core.webhooks.webhook import DeliveryState, Webhook
 from tests.api.conftest import serving
 from tests.api.webhooks.test_webhooks import replaced
@@ -107,8 +107,8 @@ def test_webhooks_are_counted_by_what_became_of_them(
     assert value(scrape(client), "easel_webhooks_waiting") == 1
     outbox = Outbox(redis, _NO_TIME)
     for attempt, verdict in (
-        (Attempt(500), Verdict(DeliveryState.PENDING, _NO_TIME)),
-        (Attempt(200), Verdict(DeliveryState.DELIVERED)),
+        (Attempt(500), Decision(DeliveryState.PENDING, _NO_TIME)),
+        (Attempt(200), Decision(DeliveryState.DELIVERED)),
     ):
         (taken,) = outbox.take()
         begun = outbox.begin(taken, 10)

@@ -32,7 +32,7 @@ from core.store.statistics import Census
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.retention import GRACE, TOMBSTONE
-from core.webhooks.addresses import AddressGuard, PromptGuard
+from core.webhooks.addresses import AddressGuard
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png, random_weights, some_progress, vouch
@@ -71,7 +71,7 @@ def service(
         workers=WorkerRegistry(redis),
         census=Census(redis),
         webhooks=WebhookSecrets(redis),
-        guard=PromptGuard(AddressGuard()),
+        guard=AddressGuard(),
         keyring=KeyRing(KeyStore(redis)),
         sandbox=sandbox,
     )
@@ -293,7 +293,7 @@ def test_s7_uploads_whose_api_was_killed_before_the_record_are_swept(
 
 _WRITE_FOR_EVER = """
 import itertools, sys
-from core.webhooks.addresses import AddressGuard, PromptGuard
+from core.webhooks.addresses import AddressGuard
 from core.blobs.blobs import open_blobs
 blobs = open_blobs(sys.argv[1])
 for number in itertools.count():

@@ -24,8 +24,7 @@ from core.jobs.job import Inputs, Job, Metrics, Picture
 from core.params import StyleParams
 from core.store.jobs import JobStore
 from core.store.signing import WebhookSecrets
-from core.webhooks.addresses import AddressGuard, Network
-from core.webhooks.resolver import Resolver
+from core.webhooks.addresses import AddressGuard, Network, Resolver
 from core.webhooks.retries import Attempt
 from core.webhooks.webhook import Webhook, WebhookEvent
 from tests.conftest import some_progress

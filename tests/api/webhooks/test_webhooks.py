@@ -22,7 +22,7 @@ from core.queue.app import WebhookQueue, make_celery
 from core.settings.model import Settings
 from core.store.jobs import JobStore
 from core.store.outbox import Outbox
-from core.webhooks.addresses import AddressGuard, PromptGuard
+from core.webhooks.addresses import AddressGuard
 from tests.api.conftest import serving
 from tests.conftest import photo, png, some_progress
 from tests.receiver import PATIENCE_SECONDS, Receiver
@@ -45,7 +45,7 @@ def post(client: httpx.Client, **fields: str) -> httpx.Response:
         ),
         ({"webhook_url": "http://0x7f.1/"}, "webhook_url", "four decimal numbers"),
         ({"webhook_url": "http://inside.example/"}, "webhook_url", "inside.example"),
-        ({"webhook_events": "job.failed"}, "webhook_events", "only with a webhook_url"),
+        ({"webhook_events": "job.failed"}, "webhook_events", "requires a webhook_url"),
         (
             {"webhook_url": "http://8.8.8.8/", "webhook_events": "all"},
             "webhook_events",
@@ -56,7 +56,7 @@ def post(client: httpx.Client, **fields: str) -> httpx.Response:
 def test_a_webhook_that_cannot_be_is_refused_at_once(
     services: Services, redis: Redis, fields: dict[str, str], field: str, reason: str
 ) -> None:
-    guard = PromptGuard(AddressGuard(resolver=lambda _: ["10.0.0.1"]))
+    guard = AddressGuard(resolver=lambda _: ["10.0.0.1"])
     with serving(replaced(services, guard=guard)) as client:
         answer = post(client, **fields)
     assert answer.status_code == 422
@@ -115,7 +115,7 @@ def dispatcher(quick: Settings, redis: Redis) -> Iterator[Callable[[], Dispatche
 
 @pytest.fixture
 def local(services: Services, quick: Settings) -> Iterator[httpx.Client]:
-    guard = PromptGuard(AddressGuard(quick.webhook_allowed_networks))
+    guard = AddressGuard(quick.webhook_allowed_networks)
     with serving(replaced(services, guard=guard)) as client:
         yield client
 

@@ -16,7 +16,7 @@ from core.queue.app import JobQueue, make_celery
 from core.store.jobs import JobStore
 from core.store.outbox import Begun, Outbox, Taken
 from core.upkeep.reaper import Reaper
-from core.webhooks.retries import Attempt, Verdict
+from core.webhooks.retries import Attempt, Decision
 from core.webhooks.webhook import DeliveryState, Webhook, WebhookEvent
 from tests.conftest import some_progress
 
@@ -24,8 +24,8 @@ PICTURE = Picture(sha256="0" * 64, media_type="image/png", size_bytes=1)
 INPUTS = Inputs(content=PICTURE, styles=(PICTURE,))
 HOOK = Webhook(url="https://h.example/")
 BROKEN = Failure(code="broken", message="it broke", retryable=False)
-WELL = Attempt(status=200), Verdict(DeliveryState.DELIVERED)
-ILL = Attempt(status=500, error="http_status"), Verdict(DeliveryState.PENDING, timedelta())
+WELL = Attempt(status=200), Decision(DeliveryState.DELIVERED)
+ILL = Attempt(status=500, error="http_status"), Decision(DeliveryState.PENDING, timedelta())
 MOST = 10
 
 
@@ -191,7 +191,7 @@ def test_an_attempt_that_always_kills_the_sender_ends(store: JobStore, hasty: Ou
 def test_a_receiver_that_wants_no_more_is_told_no_more(store: JobStore, hasty: Outbox) -> None:
     job = claimed(store)
     begun = begin(hasty)
-    hasty.settle(begun, Attempt(status=410), Verdict(DeliveryState.STOPPED))
+    hasty.settle(begun, Attempt(status=410), Decision(DeliveryState.STOPPED))
     succeed(store, job)
     assert hasty.take() == []
     assert set(store.get(job.id).deliveries) == {"job.started"}
@@ -205,7 +205,7 @@ def test_a_receiver_that_wants_no_more_is_spared_what_was_waiting(
     started, _ = hasty.take()
     begun = hasty.begin(started, MOST)
     assert begun is not None
-    hasty.settle(begun, Attempt(status=410), Verdict(DeliveryState.STOPPED))
+    hasty.settle(begun, Attempt(status=410), Decision(DeliveryState.STOPPED))
     assert {each.state for each in store.get(job.id).deliveries.values()} == {"stopped"}
     assert hasty.waiting() == 0
 

@@ -1,4 +1,4 @@
-"""What a caller can ask to be told, and where."""
+"""URLs and events of webhooks, delivery ids and retries."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.jobs.job import new_job_id
-from core.webhooks.addresses import AddressGuard, PromptGuard
-from core.webhooks.retries import DELAYS, Attempt, judge, read_retry_after
+from core.webhooks.addresses import AddressGuard
+from core.webhooks.retries import DELAYS, Attempt, decide, parse_retry_after
 from core.webhooks.webhook import (
     Target,
     WebhookEvent,
     delivery_id,
+    parse_delivery_id,
     parse_url,
-    read_delivery_id,
-    read_webhook,
+    parse_webhook,
 )
 
-GUARD = PromptGuard(AddressGuard(resolver=lambda _: ["93.184.216.34"]))
+GUARD = AddressGuard(resolver=lambda _: ["93.184.216.34"])
 
 
 @pytest.mark.parametrize(
@@ -32,22 +32,24 @@ GUARD = PromptGuard(AddressGuard(resolver=lambda _: ["93.184.216.34"]))
         ("https://h.example/a@b%20", ("https", "h.example", 443, "/a@b%20"), "h.example"),
     ],
 )
-def test_a_url_is_taken_apart(url: str, target: tuple[object, ...], authority: str) -> None:
-    found = parse_url(url)
-    assert (found.scheme, found.host, found.port, found.path) == target
-    assert found.authority == authority
+def test_a_url_is_parsed_into_its_parts(
+    url: str, target: tuple[object, ...], authority: str
+) -> None:
+    parsed = parse_url(url)
+    assert (parsed.scheme, parsed.host, parsed.port, parsed.path) == target
+    assert parsed.authority == authority
 
 
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("", "no http or https URL"),
-        ("example.com/x", "no http or https URL"),
-        ("ftp://example.com", "no http or https URL"),
-        ("file:///etc/passwd", "no http or https URL"),
-        ("gopher://example.com:6379/_x", "no http or https URL"),
-        ("https://", "no http or https URL"),
-        ("https:example.com", "no http or https URL"),
+        ("", "not an http or https URL"),
+        ("example.com/x", "not an http or https URL"),
+        ("ftp://example.com", "not an http or https URL"),
+        ("file:///etc/passwd", "not an http or https URL"),
+        ("gopher://example.com:6379/_x", "not an http or https URL"),
+        ("https://", "not an http or https URL"),
+        ("https:example.com", "not an http or https URL"),
         ("https://user:pass@example.com", "user name"),
         ("https://example.com@10.0.0.1/", "user name"),
         ("https://example.com\\@10.0.0.1/", "characters"),
@@ -57,27 +59,27 @@ def test_a_url_is_taken_apart(url: str, target: tuple[object, ...], authority: s
         ("https://example.com/#top", "fragment"),
         ("https://example.com:25/", "port 25"),
         ("https://example.com:0/", "port 0"),
-        ("https://example.com:99999/", "no URL"),
-        ("https://example.com:x/", "no URL"),
-        ("https://[::1/", "no URL"),
+        ("https://example.com:99999/", "not a URL"),
+        ("https://example.com:x/", "not a URL"),
+        ("https://[::1/", "not a URL"),
         ("https://0x7f.1/", "four decimal numbers"),
         ("https://2130706433/", "four decimal numbers"),
-        ("https://127.0.0.1/", "no public address"),
-        ("https://[::ffff:127.0.0.1]/", "no public address"),
+        ("https://127.0.0.1/", "not a public address"),
+        ("https://[::ffff:127.0.0.1]/", "not a public address"),
         ("https://example.com/" + "a" * 2048, "2068 characters; at most 2048"),
     ],
 )
-def test_a_url_that_nothing_is_sent_to_is_refused_with_the_reason(url: str, reason: str) -> None:
-    webhook, (error,) = read_webhook(url, None, GUARD)
+def test_the_error_for_an_invalid_url_has_the_reason(url: str, reason: str) -> None:
+    webhook, (error,) = parse_webhook(url, None, GUARD)
     assert (webhook, error.field) == (None, "webhook_url")
     assert reason in error.message
 
 
 def test_events_are_chosen_by_name_and_all_by_default() -> None:
-    webhook, errors = read_webhook("https://h.example/", None, GUARD)
+    webhook, errors = parse_webhook("https://h.example/", None, GUARD)
     assert webhook is not None
     assert (webhook.events, errors) == (tuple(WebhookEvent), [])
-    webhook, _ = read_webhook("https://h.example/", "job.failed, job.succeeded", GUARD)
+    webhook, _ = parse_webhook("https://h.example/", "job.failed, job.succeeded", GUARD)
     assert webhook is not None
     assert webhook.events == (WebhookEvent.SUCCEEDED, WebhookEvent.FAILED)
 
@@ -85,30 +87,34 @@ def test_events_are_chosen_by_name_and_all_by_default() -> None:
 @pytest.mark.parametrize(
     ("url", "events", "reason"),
     [
-        ("https://h.example/", "job.done", "'job.done' is no event; expected some of job.started,"),
-        ("https://h.example/", "", "'' is no event"),
-        (None, "job.failed", "only with a webhook_url"),
+        (
+            "https://h.example/",
+            "job.done",
+            "unknown events 'job.done'; expected some of job.started,",
+        ),
+        ("https://h.example/", "", "unknown events ''"),
+        (None, "job.failed", "requires a webhook_url"),
     ],
 )
-def test_wrong_events_are_refused(url: str | None, events: str, reason: str) -> None:
-    webhook, (error,) = read_webhook(url, events, GUARD)
+def test_invalid_events_are_refused(url: str | None, events: str, reason: str) -> None:
+    webhook, (error,) = parse_webhook(url, events, GUARD)
     assert (webhook, error.field) == (None, "webhook_events")
     assert reason in error.message
 
 
-def test_without_the_fields_there_is_no_webhook() -> None:
-    assert read_webhook(None, None, GUARD) == (None, [])
+def test_a_form_without_the_fields_has_no_webhook() -> None:
+    assert parse_webhook(None, None, GUARD) == (None, [])
 
 
 @pytest.mark.parametrize("event", WebhookEvent)
-def test_the_id_of_a_delivery_says_what_it_is_of(event: WebhookEvent) -> None:
+def test_a_delivery_id_identifies_the_job_and_the_event(event: WebhookEvent) -> None:
     job_id = new_job_id()
-    assert read_delivery_id(delivery_id(job_id, event)) == (job_id, event)
+    assert parse_delivery_id(delivery_id(job_id, event)) == (job_id, event)
     assert "." not in delivery_id(job_id, event)  # the signature joins with full stops
 
 
 @pytest.mark.parametrize(
-    ("attempt", "made", "state", "least", "most"),
+    ("attempt", "attempts", "state", "least", "most"),
     [
         (Attempt(status=200), 1, "delivered", None, None),
         (Attempt(status=299), 9, "delivered", None, None),
@@ -123,16 +129,16 @@ def test_the_id_of_a_delivery_says_what_it_is_of(event: WebhookEvent) -> None:
         (Attempt(status=500, retry_after=timedelta(days=99)), 1, "pending", 5, 5.5),
     ],
 )
-def test_what_follows_an_attempt(
-    attempt: Attempt, made: int, state: str, least: float | None, most: float | None
+def test_an_attempt_decides_the_next_state_and_delay(
+    attempt: Attempt, attempts: int, state: str, least: float | None, most: float | None
 ) -> None:
-    verdict = judge(attempt, made, DELAYS)
-    assert verdict.state == state
+    decision = decide(attempt, attempts, DELAYS)
+    assert decision.state == state
     if least is None or most is None:
-        assert verdict.delay is None
+        assert decision.delay is None
     else:
-        assert verdict.delay is not None
-        assert least <= verdict.delay.total_seconds() <= most
+        assert decision.delay is not None
+        assert least <= decision.delay.total_seconds() <= most
 
 
 @pytest.mark.parametrize(
@@ -147,12 +153,12 @@ def test_what_follows_an_attempt(
         ("9" * 400, 10**9),
     ],
 )
-def test_a_retry_after_is_read_in_both_its_forms(value: str, seconds: float | None) -> None:
-    found = read_retry_after(value, datetime(2026, 11, 22, 12, tzinfo=UTC))
-    assert found == (None if seconds is None else timedelta(seconds=seconds))
+def test_retry_after_is_parsed_as_seconds_and_as_a_date(value: str, seconds: float | None) -> None:
+    delay = parse_retry_after(value, datetime(2026, 11, 22, 12, tzinfo=UTC))
+    assert delay == (None if seconds is None else timedelta(seconds=seconds))
 
 
-def test_a_target_is_compared_by_its_parts() -> None:
+def test_targets_with_equal_parts_are_equal() -> None:
     assert parse_url("http://h.example:80/") == Target(
         scheme="http", host="h.example", port=80, path="/"
     )
