@@ -1,1 +1,1 @@
-"""What is run by hand while developing."""
+"""Programs for developers: the test of the Compose files, vendored libraries, smaller images."""

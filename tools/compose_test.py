@@ -1,8 +1,7 @@
-"""``make compose-test``: build the images, run the whole service, and mistreat it.
+"""``make compose-test``: builds the images, runs the service with Compose, and kills its parts.
 
-It needs a Docker engine, a Compose of either version, and some gigabytes of disk; every
-container, network and volume that it makes it removes. What it printed last is in
-``docs/docker.md``.
+It needs a Docker engine, either version of Compose, and several gigabytes of disk. It removes
+every container, network and volume that it creates. ``docs/docker.md`` has its last output.
 """
 
 from __future__ import annotations
@@ -25,79 +24,79 @@ PORT = 18_000
 BASE = "python:3.13-slim-trixie"
 SAMPLES = ROOT / "samples"
 FORM = {"size": "128", "preset": "fast"}
-#: Longer than it takes a health check to fail three times.
+#: Longer than three failed health checks take.
 OUTAGE_SECONDS = 45.0
 
 Job = dict[str, Any]
-begun = time.monotonic()
+BEGAN = time.monotonic()
 
 
 def say(text: str) -> None:
-    """Print a line, with the time since the beginning."""
-    sys.stdout.write(f"{time.monotonic() - begun:6.1f} s  {text}\n")
+    """Print a line with the time since the start."""
+    sys.stdout.write(f"{time.monotonic() - BEGAN:6.1f} s  {text}\n")
     sys.stdout.flush()
 
 
-def expect(true: bool, what: str) -> None:
-    """See that something is so.
+def expect(condition: bool, description: str) -> None:
+    """Check a condition.
 
     Raises:
-        Failed: it is not.
+        Failed: The condition does not hold.
     """
-    if not true:
-        raise Failed(f"not so: {what}")
+    if not condition:
+        raise Failed(f"expected {description}")
 
 
 class Service:
-    """The api, as its clients see it."""
+    """A client of the API."""
 
     def __init__(self) -> None:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=30)
 
     def answers(self, path: str, status: int = 200) -> bool:
-        """Whether a path is answered with that status."""
+        """Return whether a GET request gets this status."""
         try:
             return self.http.get(path).status_code == status
         except httpx.TransportError:
             return False
 
     def workers(self) -> int:
-        """How many workers are alive."""
+        """Return the number of live workers."""
         return len(self.http.get("/readyz").json()["workers"])
 
     def post(self, photo: str = "cat", style: str = "woodblock") -> Job:
-        """Post a job of two pictures of ``samples/``."""
+        """Post a job with two pictures from ``samples/``."""
         files = {
             "content": (SAMPLES / "photos" / f"{photo}.jpg").read_bytes(),
             "style": (SAMPLES / "styles" / f"{style}.jpg").read_bytes(),
         }
         answer = self.http.post("/jobs", files=files, data=FORM)
-        expect(answer.status_code == 202, f"202 for a job: {answer.status_code} {answer.text}")
+        expect(answer.status_code == 202, f"202, not {answer.status_code}: {answer.text}")
         return dict(answer.json())
 
     def get(self, job: Job) -> Job:
-        """The job as it is now."""
+        """Return the current job document."""
         return dict(self.http.get(job["links"]["self"]).raise_for_status().json())
 
     def until_midway(self, job: Job) -> float:
-        """Wait until a third of a job is done, and say how much is."""
+        """Wait until more than a third of a job is done, and return the fraction."""
         fraction = 0.0
 
         def midway() -> bool:
             nonlocal fraction
             now = self.get(job)
-            expect(not now["done"], "a job still runs in its middle")
+            expect(not now["done"], "an unfinished job")
             fraction = float((now["progress"] or {"fraction": 0.0})["fraction"])
             return fraction > 0.33
 
-        until("a job is in its middle", midway)
+        until("a third of a job is done", midway)
         return fraction
 
     def result(self, job: Job) -> tuple[Job, bytes]:
-        """A job once it is done, and its picture."""
+        """Wait for a job to succeed, and return its document and its picture."""
         until("a job is done", lambda: bool(self.get(job)["done"]))
         done = self.get(job)
-        expect(done["status"] == "succeeded", f"the job succeeds: {done['error']}")
+        expect(done["status"] == "succeeded", f"a succeeded job, not {done['error']}")
         picture = self.http.get(done["links"]["result"]).raise_for_status().content
         with Image.open(io.BytesIO(picture)) as opened:
             opened.load()
@@ -106,7 +105,7 @@ class Service:
 
 
 def build(stack: Stack) -> None:
-    """Build both images, and say how large they are."""
+    """Build both images, and print their sizes."""
     for service in ("api", "worker"):
         started = time.monotonic()
         stack.compose("build", service)
@@ -114,14 +113,14 @@ def build(stack: Stack) -> None:
     base = _size(BASE)
     for image in ("easel-api", "easel-worker:cpu"):
         size = _size(image)
-        say(f"{image}: {size} MB, {size - base} MB of it above the base image here ({base} MB)")
+        say(f"{image}: {size} MB, {size - base} MB more than the base image ({base} MB)")
 
 
 def start(stack: Stack, service: Service) -> None:
-    """Bring everything up, and look at how the containers are held."""
+    """Start everything, and check how the containers are confined."""
     started = time.monotonic()
     stack.compose("up", "-d")
-    until("the api is ready", lambda: service.answers("/readyz"))
+    until("the API is ready", lambda: service.answers("/readyz"))
     say(f"up: ready {time.monotonic() - started:.1f} s after `up`, with one worker")
     for name in ("api", "worker"):
         container = stack.container(name)
@@ -132,60 +131,60 @@ def start(stack: Stack, service: Service) -> None:
             docker("exec", container, "python", "-c", code)
             raise AssertionError("a file was written")
         except Failed as refused:
-            expect("Read-only file system" in str(refused), f"nothing can be written: {refused}")
+            expect("Read-only file system" in str(refused), f"a read-only error: {refused}")
         uid = docker("exec", container, "python", "-c", "import os; print(os.getuid())").strip()
-        expect(uid == "10001", f"not root: {uid}")
-    say("api and worker: uid 10001, read-only root file system, no capabilities")
+        expect(uid == "10001", f"uid 10001, not {uid}")
+    say("API and worker: uid 10001, read-only root file system, no capabilities")
     stop_and_start_api(stack, service)
 
 
 def stop_and_start_api(stack: Stack, service: Service) -> None:
-    """Measure how long the api takes to answer, from the start of its container."""
+    """Measure the time from the start of the API's container to its first answer."""
     container, took = stack.container("api"), []
     for _ in range(5):
         docker("stop", container)
         started = time.monotonic()
         docker("start", container)
-        until("the api answers", lambda: service.answers("/healthz"), every_seconds=0.01)
+        until("the API answers", lambda: service.answers("/healthz"), every_seconds=0.01)
         took.append(time.monotonic() - started)
-    say(f"the api answers {statistics.median(took):.2f} s after `docker start` (median of 5)")
-    until("it is ready again", lambda: service.answers("/readyz"))
+    say(f"the API answers {statistics.median(took):.2f} s after `docker start` (median of 5)")
+    until("the API is ready again", lambda: service.answers("/readyz"))
 
 
 def kill_the_worker(stack: Stack, service: Service) -> None:
-    """A job, undisturbed; the same again, while the worker is killed."""
+    """Run a job, and repeat it while the worker is killed."""
     done, expected = service.result(service.post())
     say(f"a job at {FORM['size']} pixels: {done['metrics']['run_seconds']:.0f} s")
     job = service.post()
     fraction = service.until_midway(job)
     docker("kill", stack.container("worker"))
-    say(f"docker kill of the worker, {fraction:.0%} into the same job")
+    say(f"docker kill of the worker after {fraction:.0%} of the same job")
     stack.compose("up", "-d", "worker")
     done, picture = service.result(job)
     expect(done["metrics"]["attempts"] == 2, f"a second attempt: {done['metrics']}")
-    expect(picture == expected, "bit for bit the picture of the undisturbed job")
-    say("the worker is back, and the job done at its second attempt: the same picture, bit for bit")
+    expect(picture == expected, "exactly the picture of the first job")
+    say("the worker is up again, and the job succeeded at its second attempt: the same picture")
 
 
 def stop_the_worker(stack: Stack, service: Service) -> None:
-    """An order to stop is obeyed in time, and costs the job no attempt."""
+    """Check that a worker stops in time, and that this costs its job no attempt."""
     job = service.post()
     service.until_midway(job)
     container, started = stack.container("worker"), time.monotonic()
     stack.compose("stop", "worker")
     took = time.monotonic() - started
     status = stack.inspect(container)["State"]["ExitCode"]
-    expect(status == 0, f"the worker ends by itself: {status}")
-    back = service.get(job)
-    expect(back["status"] == "queued", f"the job is handed back: {back['status']}")
-    say(f"`stop` in mid-job: the worker ends by itself in {took:.1f} s, the job is queued again")
+    expect(status == 0, f"exit status 0 of the worker, not {status}")
+    handed_back = service.get(job)
+    expect(handed_back["status"] == "queued", f"a queued job, not {handed_back['status']}")
+    say(f"`stop` during a job: the worker exits within {took:.1f} s, the job is queued again")
     stack.compose("up", "-d", "worker")
     service.result(job)
-    say("`up`: the job goes on, and is done")
+    say("`up`: the job resumes and succeeds")
 
 
 def scale(stack: Stack, service: Service) -> None:
-    """Two workers, two jobs at once; one of the workers is killed."""
+    """Run two jobs on two workers, and kill one of the workers."""
     stack.compose("up", "-d", "--scale", "worker=2", "worker")
     until("there are two workers", lambda: service.workers() == 2)
     jobs = [service.post("cat", "mosaic"), service.post("rocket", "swirls")]
@@ -194,45 +193,45 @@ def scale(stack: Stack, service: Service) -> None:
     docker("kill", stack.containers("worker")[0])
     say("two workers run a job each; docker kill of one of them")
     attempts = sorted(service.result(job)[0]["metrics"]["attempts"] for job in jobs)
-    expect(attempts == [1, 2], f"one of them took over: {attempts}")
-    say("the other one ends both")
+    expect(attempts == [1, 2], f"one job with a second attempt: {attempts}")
+    say("the other worker completes both jobs")
 
 
 def without_valkey(stack: Stack, service: Service) -> None:
-    """While Valkey is away nothing restarts; what it had answered is still there."""
+    """Check that nothing restarts while Valkey is down, and that accepted jobs survive."""
     job = service.post()
     valkey, (api, worker) = stack.container("valkey"), map(stack.container, ("api", "worker"))
     until("both are healthy", lambda: _all_healthy(stack, api, worker), every_seconds=1)
     docker("kill", valkey)
-    say("docker kill of Valkey, right after a job was accepted; restart of the api")
+    say("docker kill of Valkey right after a job was accepted; restart of the API")
     docker("restart", api)
-    until("the api lives", lambda: service.answers("/healthz"))
+    until("the API answers", lambda: service.answers("/healthz"))
     expect(service.answers("/readyz", 503), "503 without Valkey")
     ends = time.monotonic() + OUTAGE_SECONDS
     while time.monotonic() < ends:
-        expect(stack.health(api) != "unhealthy", "the api is not called unhealthy")
-        expect(stack.health(worker) != "unhealthy", "the worker is not called unhealthy")
+        expect(stack.health(api) != "unhealthy", "an API that is not unhealthy")
+        expect(stack.health(worker) != "unhealthy", "a worker that is not unhealthy")
         time.sleep(1)
-    expect(_all_healthy(stack, api, worker), "both are healthy")
-    expect(_restarts(stack, api, worker) == [0, 0], "neither was restarted")
-    say(f"{OUTAGE_SECONDS:.0f} s without it: both healthy, none restarted; /readyz says 503")
+    expect(_all_healthy(stack, api, worker), "a healthy API and worker")
+    expect(_restarts(stack, api, worker) == [0, 0], "no restarts")
+    say(f"{OUTAGE_SECONDS:.0f} s without Valkey: both healthy, no restarts, /readyz answers 503")
     docker("start", valkey)
-    took = until("the api is ready", lambda: service.answers("/readyz"))
+    took = until("the API is ready", lambda: service.answers("/readyz"))
     service.result(job)
-    say(f"Valkey is back: ready in {took:.1f} s, and the job is done")
+    say(f"Valkey is up again: ready within {took:.1f} s, and the job succeeded")
 
 
-def make_a_key(stack: Stack, service: Service) -> None:
-    """Keys are made in the api's container."""
+def create_a_key(stack: Stack, service: Service) -> None:
+    """Create an API key in the API's container, and use it."""
     key = stack.compose("exec", "-T", "api", "easel", "keys", "create", "alice").strip()
     answer = service.http.get("/jobs", headers={"Authorization": f"Bearer {key}"})
-    told = f"alice has no jobs yet: {answer.status_code} {answer.text}"
-    expect(answer.status_code == 200 and not answer.json()["items"], told)
-    say("a key made with `exec api easel keys create` is good")
+    empty = answer.status_code == 200 and not answer.json()["items"]
+    expect(empty, f"an empty list of jobs, not {answer.status_code} {answer.text}")
+    say("a key from `exec api easel keys create` is valid")
 
 
 def take_down(stack: Stack) -> None:
-    """Remove everything."""
+    """Remove the containers, networks and volumes."""
     started = time.monotonic()
     stack.compose("down", "--volumes")
     say(f"down: {time.monotonic() - started:.1f} s")
@@ -240,7 +239,7 @@ def take_down(stack: Stack) -> None:
 
 @contextmanager
 def running(stack: Stack) -> Iterator[None]:
-    """See that nothing is left behind; if something fails, show the logs."""
+    """Take the stack down at the end of the block; after a failure, print its logs first."""
     try:
         yield
     except (Failed, httpx.HTTPError) as error:
@@ -252,9 +251,8 @@ def running(stack: Stack) -> Iterator[None]:
 
 
 def main() -> None:
-    """Do all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--no-build", action="store_true", help="use the images that are there")
+    parser.add_argument("--no-build", action="store_true", help="use the existing images")
     stack, service = Stack("easel-test", EASEL_PORT=str(PORT), EASEL_DEVICE="cpu"), Service()
     with running(stack):
         if not parser.parse_args().no_build:
@@ -264,8 +262,8 @@ def main() -> None:
         stop_the_worker(stack, service)
         scale(stack, service)
         without_valkey(stack, service)
-        make_a_key(stack, service)
-    say("all is well")
+        create_a_key(stack, service)
+    say("all checks passed")
 
 
 def _size(image: str) -> int:

@@ -1,10 +1,10 @@
-"""What a worker without a GPU does without: for ``Dockerfile.worker``, when ``DEVICE=cpu``.
+"""Removes what torch needs only with a GPU: for ``Dockerfile.worker`` with ``DEVICE=cpu``.
 
-The package index has torch for Linux with CUDA only, and torch is linked to most of the
-CUDA libraries: it does not load without them. What it loads only for a GPU can go, and
-is about half of everything. ``docs/docker.md`` has the numbers.
+The package index has torch for Linux only with CUDA, and torch is linked to most of the CUDA
+libraries: it does not load without them. The libraries that it loads only for a GPU can be
+removed; they are about half of the environment. ``docs/docker.md`` has the numbers.
 
-It uses the standard library alone, for it runs before anything is installed.
+This uses only the standard library, because it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: Packages that torch works without on a CPU.
+#: Packages that torch does not need on a CPU.
 PACKAGES = frozenset(
     {
         "triton",  # torch.compile, which Easel does not use
@@ -28,9 +28,9 @@ PACKAGES = frozenset(
     }
 )
 
-#: Files of the packages that stay, under ``site-packages``.
+#: Unneeded files of the other packages, in ``site-packages``.
 FILES = (
-    "nvidia/cudnn/lib/libcudnn_*",  # libcudnn.so.9 itself stays, and loads these by name
+    "nvidia/cudnn/lib/libcudnn_*",  # libcudnn.so.9 itself is needed, and loads these by name
     "nvidia/cu*/lib/libnvperf_*",
     "nvidia/cu*/lib/libcheckpoint*",
     "nvidia/cu*/lib/libpcsamplingutil*",
@@ -48,19 +48,19 @@ _LOADS = "import torch, torchvision; torch.rand(2, 2, requires_grad=True).square
 
 
 def without_cuda(lock: str) -> str:
-    """A lock file without those packages; what is left keeps its hashes."""
+    """Return the text of a lock file without those packages; the others keep their hashes."""
     blocks = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
     return "".join(block for block in blocks if _name(block) not in PACKAGES)
 
 
 def prune(environment: Path) -> int:
-    """Remove those files from a virtual environment, and see that torch still loads.
+    """Remove those files from a virtual environment, and check that torch still loads.
 
     Returns:
-        The bytes removed.
+        The number of bytes removed.
 
     Raises:
-        CalledProcessError: torch does not load any more.
+        CalledProcessError: torch no longer loads.
     """
     (packages,) = environment.glob("lib/python3*/site-packages")
     removed = 0

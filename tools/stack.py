@@ -1,4 +1,4 @@
-"""A stack of containers, run by whichever Compose there is."""
+"""A stack of containers, managed with Docker Compose."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 
-#: For whatever is waited for; machines may be slow.
+#: The timeout of ``until``; machines may be slow.
 PATIENCE_SECONDS = 600.0
 
 
 class Failed(Exception):
-    """Something is not as it should be."""
+    """A command or a check failed."""
 
 
-def until(what: str, question: Callable[[], bool], every_seconds: float = 0.2) -> float:
-    """Wait until something is so.
+def until(description: str, condition: Callable[[], bool], every_seconds: float = 0.2) -> float:
+    """Wait until a condition holds.
 
     Returns:
         The seconds that it took.
 
     Raises:
-        Failed: it never was.
+        Failed: The condition did not hold within ten minutes.
     """
-    begun = time.monotonic()
-    while not question():
-        if time.monotonic() - begun > PATIENCE_SECONDS:
-            raise Failed(f"after {PATIENCE_SECONDS:.0f} s still not: {what}")
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > PATIENCE_SECONDS:
+            raise Failed(f"not within {PATIENCE_SECONDS:.0f} s: {description}")
         time.sleep(every_seconds)
-    return time.monotonic() - begun
+    return time.monotonic() - began
 
 
 def docker(*arguments: str) -> str:
-    """What a docker command prints.
+    """Run a docker command, and return its output.
 
     Raises:
-        Failed: it could not do it.
+        Failed: The exit status was not 0.
     """
     return _run(["docker", *arguments])
 
 
 def compose_command() -> list[str]:
-    """``docker compose`` where there is one, or else ``docker-compose``."""
+    """Return ``docker compose`` where the plugin is installed, or else ``docker-compose``."""
     plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
     return ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]
 
 
 class Stack:
-    """One project of Compose.
+    """A Compose project.
 
     Args:
-        project: its name.
-        environment: what its files are filled in with.
+        project: The name of the project.
+        environment: Variables that the Compose files refer to.
     """
 
     def __init__(self, project: str, **environment: str) -> None:
@@ -65,30 +65,30 @@ class Stack:
         self._environment = {**os.environ, **environment}
 
     def compose(self, *arguments: str) -> str:
-        """What a command of Compose prints.
+        """Run a Compose command, and return its output.
 
         Raises:
-            Failed: it could not do it.
+            Failed: The exit status was not 0.
         """
         return _run([*self._command, *arguments], self._environment)
 
     def containers(self, service: str) -> list[str]:
-        """The ids of the running containers of a service."""
-        found = self.compose("ps", "-q", service).split()
-        return [each for each in found if self.inspect(each)["State"]["Running"]]
+        """Return the ids of the running containers of a service."""
+        ids = self.compose("ps", "-q", service).split()
+        return [container for container in ids if self.inspect(container)["State"]["Running"]]
 
     def container(self, service: str) -> str:
-        """The one running container of a service."""
-        (found,) = self.containers(service)
-        return found
+        """Return the id of the only running container of a service."""
+        (container,) = self.containers(service)
+        return container
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """All that the engine knows of a container."""
-        (found,) = json.loads(docker("inspect", container))
-        return dict(found)
+        """Return the output of ``docker inspect`` for a container."""
+        (description,) = json.loads(docker("inspect", container))
+        return dict(description)
 
     def health(self, container: str) -> str:
-        """``starting``, ``healthy`` or ``unhealthy``."""
+        """Return ``starting``, ``healthy`` or ``unhealthy``."""
         return str(self.inspect(container)["State"]["Health"]["Status"])
 
 

@@ -1,7 +1,7 @@
-"""``make vendor``: fetch the page's libraries with ``npm pack``, and write down what they are.
+"""``make vendor``: fetches the page's JavaScript libraries with ``npm pack``.
 
-The versions are set here; npm takes them from whatever registry it is set up for, and
-checks their integrity. The files are committed, so that nothing but Python serves the page.
+The versions are set here. npm downloads them from the registry that it is configured for, and
+checks their integrity. The files are committed, so that serving the page needs no npm.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-#: A larger file is kept compressed, as it is sent.
+#: Larger files are stored compressed, as they are sent.
 _LARGE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
 class Library:
-    """A package of the npm registry, and the files of it that are kept."""
+    """A package of the npm registry, and which of its files to keep."""
 
     name: str
     version: str
@@ -54,7 +54,7 @@ LIBRARIES = (
     Library(
         name="axe-core",
         version="4.14.1",
-        purpose="looks for what keeps people from using the page; for the tests only",
+        purpose="checks the accessibility of the page, in the tests only",
         files=("axe.min.js", "LICENSE"),
         folder=ROOT / "tests" / "page" / "vendor",
     ),
@@ -62,7 +62,7 @@ LIBRARIES = (
 
 
 def fetch(library: Library) -> list[str]:
-    """Put the library's files into its folder; gives the rows that tell of them."""
+    """Write the library's files into its folder, and return their rows for the README."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", "--json", f"{library.name}@{library.version}"]
         packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
@@ -75,7 +75,7 @@ def fetch(library: Library) -> list[str]:
 
 def _filename(answer: str) -> str:
     packed = json.loads(answer)
-    # npm 11 answers with a list, later ones with an object by package.
+    # npm 11 prints a list, later versions an object with a key for each package.
     first = packed[0] if isinstance(packed, list) else next(iter(packed.values()))
     return str(first["filename"])
 
@@ -91,15 +91,15 @@ def _keep(library: Library, package: Path, name: str, licence: str) -> str:
 
 
 def main() -> None:
-    """Fetch every library, and write the README of each folder."""
+    """Fetch every library, and write a README into each folder."""
     for library in LIBRARIES:
         library.folder.mkdir(parents=True, exist_ok=True)
         rows = fetch(library)
         lines = [
-            "# Libraries of others",
+            "# Third-party libraries",
             "",
             f"{library.name} {library.purpose}.",
-            "Fetched by `make vendor` (`tools/vendor.py`), unchanged but that `.gz` is compressed.",
+            "Fetched by `make vendor` (`tools/vendor.py`), unchanged; `.gz` files are compressed.",
             "",
             "| File | Package of the npm registry | Licence | SHA-256 |",
             "|---|---|---|---|",
