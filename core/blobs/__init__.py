@@ -1,1 +1,1 @@
-"""Stored bytes, addressed by their SHA-256, in files, Redis or S3."""
+"""Binary data, addressed by its SHA-256 and stored in files, Redis or S3."""

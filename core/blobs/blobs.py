@@ -1,8 +1,8 @@
-"""Stored bytes, addressed by their SHA-256: one store, kept on one of three shelves.
+"""The blob store, which keeps binary data addressed by its SHA-256.
 
-What every store has in common is here: the hash is the address and is checked
-when the bytes are read, and whatever the shelf cannot do is a 503. A shelf
-(``core.blobs.file``, ``core.blobs.redis``, ``core.blobs.s3``) only moves bytes.
+This module has what all backends share: it computes and checks the digests, and
+turns failures of the backend into ServiceUnavailable. The backends only move bytes:
+``core.blobs.file``, ``core.blobs.redis`` and ``core.blobs.s3``.
 """
 
 from __future__ import annotations
@@ -17,148 +17,150 @@ from urllib.parse import unquote, urlsplit
 from core.errors import BlobCorrupt, BlobNotFound, InvalidSetting, ServiceUnavailable
 
 
-class Shelf(Protocol):
-    """Where the bytes are. A blob is whole or not there, whatever is killed when."""
+class BlobBackend(Protocol):
+    """Storage for blobs. Writes are atomic: a blob is complete or absent at any time."""
 
     @property
     def name(self) -> str:
-        """How an error calls it; no password is in it."""
+        """The URL of the storage without credentials, for error messages."""
 
     @property
     def failures(self) -> tuple[type[Exception], ...]:
-        """What it raises when it is away, full or forbidden."""
+        """The exceptions raised when the storage is unavailable, full or not permitted."""
 
     def write(self, digest: str, data: bytes) -> None:
-        """Keep the bytes durably. Written again, they are as new: their age is 0."""
+        """Store the bytes durably. Writing a blob again resets its age to 0."""
 
     def read(self, digest: str) -> bytes | None:
-        """The bytes, or None."""
-
-    def exists(self, digest: str) -> bool:
-        """Whether there is such a blob."""
+        """Return the bytes, or None if there is no such blob."""
 
     def remove(self, digest: str, older_than: float) -> bool:
-        """Remove a blob of at least that age in seconds; whether one was."""
+        """Remove a blob if its age in seconds is at least ``older_than``; return whether it was."""
 
     def ages(self) -> Iterator[tuple[str, float]]:
-        """Every blob, and the seconds since it was last written."""
+        """Yield the digest of every blob, and the seconds since it was last written."""
 
     def remove_strays(self, older_than: float) -> int:
-        """Remove what writers that were killed have left; how many."""
+        """Remove partial writes of at least that age in seconds; return their number."""
 
     def check(self) -> None:
-        """Fail unless a blob could be written now."""
+        """Raise one of ``failures`` unless a blob could be written now."""
 
 
 class Blobs:
-    """A store of blobs.
+    """A blob store.
 
     Args:
-        shelf: where they are.
+        backend: stores the bytes.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, backend: BlobBackend) -> None:
+        self._backend = backend
 
     def put(self, data: bytes, digest: str | None = None) -> str:
-        """Store the bytes durably; give back their SHA-256, by which they are read.
+        """Store the bytes durably, and return their SHA-256, the key to read them.
 
-        Bytes that are there already are written again: that mends a damaged blob,
-        and makes an old one young, so that no sweep takes it.
+        A blob that exists already is written again. This repairs a damaged blob, and resets
+        the age, so that a concurrent sweep does not remove the blob.
 
         Args:
             data: the bytes.
             digest: their SHA-256, if the caller has computed it already.
 
         Raises:
-            ServiceUnavailable: the store is away, full or not to be written.
+            ServiceUnavailable: the store is unavailable, full or read-only.
         """
         digest = digest or hashlib.sha256(data).hexdigest()
         with self._outages("written"):
-            self._shelf.write(digest, data)
+            self._backend.write(digest, data)
         return digest
 
     def get(self, digest: str) -> bytes:
-        """The bytes of a blob.
+        """Return the bytes of a blob.
 
         Raises:
-            BlobNotFound: it was never stored, or has been removed.
-            BlobCorrupt: what is stored is not what was put there.
-            ServiceUnavailable: the store is away.
+            BlobNotFound: the blob was never stored, or was removed.
+            BlobCorrupt: the stored bytes do not have this digest.
+            ServiceUnavailable: the store is unavailable.
         """
         with self._outages("read"):
-            data = self._shelf.read(digest)
+            data = self._backend.read(digest)
         if data is None:
-            raise BlobNotFound(f"no blob {digest} in {self._shelf.name}")
-        found = hashlib.sha256(data).hexdigest()
-        if found != digest:
+            raise BlobNotFound(f"no blob {digest} in {self._backend.name}")
+        actual = hashlib.sha256(data).hexdigest()
+        if actual != digest:
             raise BlobCorrupt(
-                f"blob {digest} in {self._shelf.name} is damaged: its {len(data)} bytes "
-                f"have the hash {found}; put the same bytes again to mend it"
+                f"blob {digest} in {self._backend.name} is damaged: its {len(data)} bytes "
+                f"have the hash {actual}; store the original bytes again to repair it"
             )
         return data
 
-    def exists(self, digest: str) -> bool:
-        """Whether there is such a blob, whole or damaged."""
-        with self._outages("read"):
-            return self._shelf.exists(digest)
-
     def delete(self, digest: str, *, older_than: float = 0.0) -> bool:
-        """Remove a blob, unless it was put within so many seconds; whether one was removed."""
+        """Remove a blob, unless it was put less than ``older_than`` seconds ago.
+
+        Returns:
+            Whether a blob was removed.
+        """
         with self._outages("written"):
-            return self._shelf.remove(digest, older_than)
+            return self._backend.remove(digest, older_than)
 
     def ages(self) -> Iterator[tuple[str, float]]:
-        """The digest of every blob, and the seconds since it was last put."""
+        """Yield the digest of every blob, and the seconds since it was last put."""
         with self._outages("read"):
-            yield from self._shelf.ages()
+            yield from self._backend.ages()
 
     def delete_strays(self, *, older_than: float) -> int:
-        """Remove unfinished writes of that age: their writers were killed."""
+        """Remove the partial writes of killed writers.
+
+        Args:
+            older_than: the least age, in seconds.
+
+        Returns:
+            The number of partial writes removed.
+        """
         with self._outages("written"):
-            return self._shelf.remove_strays(older_than)
+            return self._backend.remove_strays(older_than)
 
     def check(self) -> None:
         """Raise ServiceUnavailable unless a blob could be stored now."""
         with self._outages("written"):
-            self._shelf.check()
+            self._backend.check()
 
     @contextmanager
-    def _outages(self, done: str) -> Iterator[None]:
-        """The one place where a store's trouble becomes an error of ours."""
+    def _outages(self, operation: str) -> Iterator[None]:
         try:
             yield
-        except self._shelf.failures as error:
+        except self._backend.failures as error:
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ServiceUnavailable(
-                f"the blob store {self._shelf.name} cannot be {done}: {reason}"
+                f"the blob store {self._backend.name} cannot be {operation}: {reason}"
             ) from error
 
 
 def open_blobs(url: str, *, s3_endpoint: str | None = None, patience: int = 2) -> Blobs:
-    """The blob store of an address.
+    """Open the blob store at a URL.
 
     Args:
         url: ``file:///path``, ``redis://host:port/db`` or ``s3://bucket/prefix``.
-        s3_endpoint: of an S3-compatible store that is not Amazon's.
-        patience: how often a call over the network is tried again.
+        s3_endpoint: the endpoint of an S3-compatible store; None for Amazon S3.
+        patience: how many times a failed network call is retried.
 
     Raises:
-        InvalidSetting: the address is none of these.
+        InvalidSetting: the URL has none of these forms.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path:
-        from core.blobs.file import FileShelf
+        from core.blobs.file import FileBackend
 
-        return Blobs(FileShelf(Path(unquote(parts.path))))
+        return Blobs(FileBackend(Path(unquote(parts.path))))
     if parts.scheme in ("redis", "rediss", "unix"):
-        from core.blobs.redis import RedisShelf
+        from core.blobs.redis import RedisBackend
 
-        return Blobs(RedisShelf(url, patience))
+        return Blobs(RedisBackend(url, patience))
     if parts.scheme == "s3" and parts.netloc:
-        from core.blobs.s3 import BucketShelf
+        from core.blobs.s3 import S3Backend
 
-        return Blobs(BucketShelf(parts.netloc, parts.path.strip("/"), s3_endpoint, patience))
+        return Blobs(S3Backend(parts.netloc, parts.path.strip("/"), s3_endpoint, patience))
     raise InvalidSetting(
         f"EASEL_BLOBS is {url!r}; expected file:///path, redis://host:port/db or s3://bucket/prefix"
     )

@@ -1,4 +1,4 @@
-"""Blobs as files of a folder."""
+"""A blob backend that stores files in a directory."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from pathlib import Path
 _INCOMING = ".incoming-"
 
 
-class FileShelf:
-    """A folder of files named by their digest, on a local or a shared disk.
+class FileBackend:
+    """A directory of files named by their digest, on a local or a shared disk.
 
-    A file is written under another name, flushed to the disk, and renamed. Renames
-    and removals exclude each other by a lock on the folder, so that a blob that is
-    put again is never removed as an old one.
+    A file is written under a temporary name, flushed to disk, and renamed. A lock on the
+    directory makes renames and removals exclude each other, so that a blob that is being
+    put again is never removed because of its old age.
+
+    Args:
+        root: the directory. It is created by the first write.
     """
 
     failures = (OSError,)
@@ -28,7 +31,7 @@ class FileShelf:
         self._root = root
 
     def write(self, digest: str, data: bytes) -> None:
-        """Keep the bytes durably."""
+        """Store the bytes durably."""
         path = self._path(digest)
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_INCOMING)
@@ -43,25 +46,17 @@ class FileShelf:
             os.unlink(temporary)
             raise
         _sync(path.parent)
-        _sync(self._root)  # the folder itself may be new
+        _sync(self._root)  # the subdirectory may be new
 
     def read(self, digest: str) -> bytes | None:
-        """The bytes, or None."""
+        """Return the bytes, or None if there is no such blob."""
         try:
             return self._path(digest).read_bytes()
         except FileNotFoundError:
             return None
 
-    def exists(self, digest: str) -> bool:
-        """Whether there is such a file."""
-        try:
-            self._path(digest).stat()
-        except FileNotFoundError:
-            return False
-        return True
-
     def remove(self, digest: str, older_than: float) -> bool:
-        """Remove a file of at least that age; whether one was."""
+        """Remove a file of at least that age in seconds; return whether it was removed."""
         path = self._path(digest)
         try:
             with self._locked(fcntl.LOCK_EX):
@@ -70,20 +65,20 @@ class FileShelf:
             return False
 
     def ages(self) -> Iterator[tuple[str, float]]:
-        """Every blob, and the seconds since it was last written."""
+        """Yield the digest of every blob, and the seconds since it was last written."""
         now = time.time()
         for path in self._files():
-            with suppress(FileNotFoundError):  # it was removed since
+            with suppress(FileNotFoundError):  # it was removed in the meantime
                 if not path.name.startswith(_INCOMING):
                     yield path.name, now - path.stat().st_mtime
 
     def remove_strays(self, older_than: float) -> int:
-        """Remove temporary files of that age; how many."""
+        """Remove temporary files of at least that age in seconds; return their number."""
         strays = (path for path in self._files() if path.name.startswith(_INCOMING))
         return sum(_remove_if_older(path, older_than) for path in strays)
 
     def check(self) -> None:
-        """Fail unless a file could be written now."""
+        """Raise OSError unless a file could be written now."""
         self._root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=self._root) as file:
             file.write(b"?")
@@ -92,17 +87,17 @@ class FileShelf:
         return self._root / digest[:2] / digest
 
     def _files(self) -> Iterator[Path]:
-        """All files. Unlike a glob, this says when the folder cannot be read."""
+        """Yield all files. Unlike a glob, this raises if the directory cannot be read."""
         with suppress(FileNotFoundError):  # nothing has been written yet
-            for folder in os.listdir(self._root):
-                for name in os.listdir(self._root / folder):
-                    yield self._root / folder / name
+            for directory in os.listdir(self._root):
+                for name in os.listdir(self._root / directory):
+                    yield self._root / directory / name
 
     @contextmanager
-    def _locked(self, how: int) -> Iterator[None]:
+    def _locked(self, operation: int) -> Iterator[None]:
         descriptor = os.open(self._root, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, how)
+            fcntl.flock(descriptor, operation)
             yield
         finally:
             os.close(descriptor)
@@ -116,9 +111,9 @@ def _remove_if_older(path: Path, seconds: float) -> bool:
     return False
 
 
-def _sync(folder: Path) -> None:
-    """Make a rename inside the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(directory: Path) -> None:
+    """Flush the directory to disk, so that a rename in it survives a power failure."""
+    descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,4 +1,4 @@
-"""Blobs in Redis: nothing more to run, for as many pictures as fit into its memory."""
+"""A blob backend in Redis: no further service, but all pictures must fit into its memory."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _WRITTEN = "easel:blobs:written"  # sorted set: digest by the time it was last w
 _PROBE = "easel:blobs:probe"
 
 
-class RedisShelf:
-    """A key for each blob. How durable a write is, the server's `appendfsync` says.
+class RedisBackend:
+    """One key for each blob. The server's `appendfsync` setting decides how durable writes are.
 
     Args:
-        url: of the server.
-        patience: how often a call is tried again while the server is away.
+        url: the URL of the server.
+        patience: how many times a call is retried while the server is unavailable.
     """
 
     def __init__(self, url: str, patience: int) -> None:
@@ -33,34 +33,30 @@ class RedisShelf:
         self._remove = self._redis.register_script(scripts.joinpath("remove.lua").read_text())
 
     def write(self, digest: str, data: bytes) -> None:
-        """Keep the bytes."""
+        """Store the bytes."""
         self._write(keys=[_key(digest), _WRITTEN], args=[digest, data])
 
     def read(self, digest: str) -> bytes | None:
-        """The bytes, or None."""
+        """Return the bytes, or None if there is no such blob."""
         return cast("bytes | None", self._redis.get(_key(digest)))
 
-    def exists(self, digest: str) -> bool:
-        """Whether there is such a key."""
-        return bool(self._redis.exists(_key(digest)))
-
     def remove(self, digest: str, older_than: float) -> bool:
-        """Remove a key of at least that age; whether one was."""
+        """Remove a blob of at least that age in seconds; return whether it was removed."""
         return bool(self._remove(keys=[_key(digest), _WRITTEN], args=[digest, older_than]))
 
     def ages(self) -> Iterator[tuple[str, float]]:
-        """Every blob, and the seconds since it was last written, by the server's clock."""
+        """Yield the digest of every blob, and its age in seconds by the server's clock."""
         seconds, microseconds = self._redis.time()
         now = seconds + microseconds / 1e6
         for digest, written in self._redis.zscan_iter(_WRITTEN, count=1000):
             yield digest.decode(), now - written
 
-    def remove_strays(self, older_than: float) -> int:  # noqa: ARG002 - a Shelf has it
-        """There are none: a script runs whole or not at all."""
+    def remove_strays(self, older_than: float) -> int:  # noqa: ARG002 - part of BlobBackend
+        """Return 0: scripts are atomic, so there are no partial writes."""
         return 0
 
     def check(self) -> None:
-        """Fail unless a key could be written now: a full server refuses."""
+        """Raise RedisError unless a key could be written now. A full server refuses."""
         self._redis.set(_PROBE, b"?", ex=60)
 
 

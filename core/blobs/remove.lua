@@ -1,7 +1,7 @@
--- Remove a blob that was not written lately.
--- KEYS  1 blob, 2 times of writing
--- ARGV  1 digest, 2 the least age in seconds
--- Gives how many were removed.
+-- Remove a blob of at least the given age.
+-- KEYS  1 blob, 2 sorted set of write times
+-- ARGV  1 digest, 2 least age in seconds
+-- Returns the number of blobs removed.
 local time = redis.call('TIME')
 local written = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if written and time[1] + time[2] / 1e6 - written < tonumber(ARGV[2]) then

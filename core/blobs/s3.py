@@ -1,4 +1,4 @@
-"""Blobs in a bucket of Amazon S3, or of anything that speaks its protocol."""
+"""A blob backend in a bucket of Amazon S3 or an S3-compatible store."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 
-class BucketShelf:
-    """An object for each blob. Keys and region come from the usual AWS_ variables.
+class S3Backend:
+    """One object for each blob. Credentials and region come from the usual AWS_ variables.
 
-    A removal looks at the object's age and then removes it, which S3 cannot do in
-    one go. That nobody puts the same bytes between the two, ``core.store.holds`` sees to.
+    S3 cannot check the age of an object and remove it atomically, so a removal takes two
+    requests. ``core.store.holds`` prevents that a blob is put between them.
 
     Args:
-        bucket: its name; it must exist.
-        prefix: what the names of all objects start with. One deployment, one prefix.
-        endpoint: where it is, if not at Amazon.
-        patience: how often a request is tried again.
+        bucket: the name of an existing bucket.
+        prefix: the prefix of all object names. Each deployment needs its own.
+        endpoint: the URL of an S3-compatible store; None for Amazon S3.
+        patience: how many times a failed request is retried.
+
+    Raises:
+        InvalidSetting: credentials, region or endpoint are missing or invalid.
     """
 
     def __init__(self, bucket: str, prefix: str, endpoint: str | None, patience: int) -> None:
@@ -33,12 +36,12 @@ class BucketShelf:
         self.name = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
         self.failures = (BaseError, OSError)
         self._obstore = obstore
-        elsewhere: S3Config = {"endpoint": endpoint} if endpoint else {}
+        config: S3Config = {"endpoint": endpoint} if endpoint else {}
         try:
             self._store = S3Store(
                 bucket,
                 prefix=prefix or None,
-                config=elsewhere,
+                config=config,
                 client_options={
                     "allow_http": endpoint is not None and endpoint.startswith("http://"),
                     "connect_timeout": timedelta(seconds=5),
@@ -53,26 +56,22 @@ class BucketShelf:
             reason = str(error).splitlines()[0]
             raise InvalidSetting(
                 f"{self.name} cannot be used: {reason}; set AWS_ACCESS_KEY_ID, "
-                "AWS_SECRET_ACCESS_KEY and AWS_REGION, and EASEL_S3_ENDPOINT if it is not Amazon's"
+                "AWS_SECRET_ACCESS_KEY and AWS_REGION, and EASEL_S3_ENDPOINT unless it is Amazon S3"
             ) from error
 
     def write(self, digest: str, data: bytes) -> None:
-        """Keep the bytes: in one request, so that nothing is ever left half done."""
+        """Store the bytes, in a single request, so that no partial uploads remain."""
         self._obstore.put(self._store, digest, data, use_multipart=False)
 
     def read(self, digest: str) -> bytes | None:
-        """The bytes, or None."""
+        """Return the bytes, or None if there is no such blob."""
         try:
             return bytes(self._obstore.get(self._store, digest).bytes())
         except FileNotFoundError:
             return None
 
-    def exists(self, digest: str) -> bool:
-        """Whether there is such an object."""
-        return self._age(digest) is not None
-
     def remove(self, digest: str, older_than: float) -> bool:
-        """Remove an object of at least that age; whether one was."""
+        """Remove an object of at least that age in seconds; return whether it was removed."""
         age = self._age(digest)
         if age is None or age < older_than:
             return False
@@ -80,18 +79,18 @@ class BucketShelf:
         return True
 
     def ages(self) -> Iterator[tuple[str, float]]:
-        """Every blob, and the seconds since it was last written."""
+        """Yield the digest of every blob, and the seconds since it was last written."""
         now = datetime.now(UTC)
         for page in self._obstore.list(self._store):
             for each in page:
                 yield each["path"], (now - each["last_modified"]).total_seconds()
 
-    def remove_strays(self, older_than: float) -> int:  # noqa: ARG002 - a Shelf has it
-        """There are none: an object appears whole."""
+    def remove_strays(self, older_than: float) -> int:  # noqa: ARG002 - part of BlobBackend
+        """Return 0: S3 writes objects atomically."""
         return 0
 
     def check(self) -> None:
-        """Fail unless the bucket answers."""
+        """Raise an error unless the bucket can be listed."""
         next(iter(self._obstore.list(self._store, chunk_size=1)), None)
 
     def _age(self, digest: str) -> float | None:

@@ -1,5 +1,5 @@
--- Store a blob, and note when.
--- KEYS  1 blob, 2 times of writing
+-- Store a blob and the time of the write.
+-- KEYS  1 blob, 2 sorted set of write times
 -- ARGV  1 digest, 2 bytes
 local time = redis.call('TIME')
 redis.call('SET', KEYS[1], ARGV[2])

@@ -145,7 +145,7 @@ def test_a_job_does_not_wait_for_a_prefetch_that_broke(
             return super().get(digest)
 
     job = new_job(store, blobs, queue, seed=1)
-    loader = PictureLoader(Breaking(blobs._shelf), MAX_PIXELS)
+    loader = PictureLoader(Breaking(blobs._backend), MAX_PIXELS)
     prefetcher = Prefetcher(Messages(redis), store, loader)
     with pytest.raises(MemoryError):
         prefetcher.prefetch()

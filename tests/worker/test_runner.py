@@ -393,7 +393,7 @@ def test_a_job_that_is_deleted_while_its_result_is_stored_leaves_nothing(
                 delete(store, blobs, job)
             return digest
 
-    make_runner(blobs=Deleting(blobs._shelf)).run(job.id)
+    make_runner(blobs=Deleting(blobs._backend)).run(job.id)
     with pytest.raises(JobNotFound):
         store.get(job.id)
     assert digests(blobs) == {picture.sha256 for picture in other.inputs.pictures()}

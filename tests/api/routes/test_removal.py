@@ -108,7 +108,7 @@ def test_an_upload_that_comes_during_the_removal_is_not_lost(
         blobs.put(OTHER)
         uploaded.set()
 
-    slow = SlowBlobs(blobs._shelf)
+    slow = SlowBlobs(blobs._backend)
     threads = [threading.Thread(target=holds.release, args=(slow, [digest]))]
     threads[0].start()
     assert looked.wait(60)

@@ -1,4 +1,4 @@
-"""What only the blob store of files promises."""
+"""The blob backend of files: failed writes, stray files and concurrent removals."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from core.blobs.blobs import Blobs
 from core.errors import ServiceUnavailable
 
 
-def kept(tmp_path: Path) -> list[Path]:
+def files_in(tmp_path: Path) -> list[Path]:
     return [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_a_write_that_fails_leaves_nothing_behind(
+def test_a_failed_write_leaves_no_file(
     blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_space(_: int) -> None:
@@ -27,12 +27,10 @@ def test_a_write_that_fails_leaves_nothing_behind(
     monkeypatch.setattr("os.fsync", no_space)
     with pytest.raises(ServiceUnavailable, match="No space left"):
         blobs.put(b"picture")
-    assert kept(tmp_path) == []
+    assert files_in(tmp_path) == []
 
 
-def test_an_unfinished_write_is_no_blob_and_goes_when_it_is_old(
-    blobs: Blobs, tmp_path: Path
-) -> None:
+def test_a_partial_write_is_not_a_blob_and_is_removed_by_age(blobs: Blobs, tmp_path: Path) -> None:
     blob = next(tmp_path.rglob(blobs.put(b"picture")))
     stray = blob.with_name(".incoming-x")
     stray.write_bytes(b"pic")
@@ -41,28 +39,28 @@ def test_an_unfinished_write_is_no_blob_and_goes_when_it_is_old(
     an_hour_ago = time.time() - 3600
     os.utime(stray, (an_hour_ago, an_hour_ago))
     assert blobs.delete_strays(older_than=60) == 1
-    assert kept(tmp_path) == [blob]
+    assert files_in(tmp_path) == [blob]
 
 
-def test_a_removal_waits_for_a_rename_under_way_and_then_looks_at_the_age(
+def test_a_removal_waits_for_a_concurrent_rename_before_it_checks_the_age(
     blobs: Blobs, tmp_path: Path
 ) -> None:
     digest = blobs.put(b"picture")
     blob = next(tmp_path.rglob(digest))
     os.utime(blob, (0, 0))
-    folder = os.open(blob.parent.parent, os.O_RDONLY)
-    fcntl.flock(folder, fcntl.LOCK_SH)  # as a writer does
+    directory = os.open(blob.parent.parent, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_SH)  # as a writer does
     with ThreadPoolExecutor() as pool:
         removal = pool.submit(blobs.delete, digest, older_than=60)
-        while not (removal.done() or _somebody_waits_for(folder)):
+        while not (removal.done() or _has_waiting_lock(directory)):
             os.sched_yield()
         blob.touch()  # the writer has renamed the new file over the old one
-        os.close(folder)
+        os.close(directory)
         assert removal.result() is False
     assert blobs.get(digest) == b"picture"
 
 
-def _somebody_waits_for(descriptor: int) -> bool:
+def _has_waiting_lock(descriptor: int) -> bool:
     inode = os.fstat(descriptor).st_ino
     waiting = [line for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
     return any(line.split()[6].endswith(f":{inode}") for line in waiting)
