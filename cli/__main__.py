@@ -1,4 +1,4 @@
-"""``python -m cli``: the same as ``easel``."""
+"""``python -m cli``: the same command as ``easel``."""
 
 from cli.main import main
 

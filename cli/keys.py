@@ -1,4 +1,4 @@
-"""``easel keys``: who may use the service."""
+"""``easel keys``: create, list and revoke API keys."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.store.api_keys import ApiKey, KeyStore
 
-#: How often the server of a command's own is asked whether it is up.
-_PATIENCE = 120
+#: How often a call is retried while a server that this command has started comes up.
+_RETRIES = 120
 
 _COUNT = click.IntRange(min=1)
 
 
 @click.group()
 def keys() -> None:
-    """API keys. Once there is one, every request needs one."""
+    """Manage API keys. Once a key exists, every request needs one."""
 
 
 @keys.command()
 @click.argument("name")
-@click.option("--rate", type=_COUNT, help="The most requests a minute. [default: the server's]")
-@click.option("--max-jobs", type=_COUNT, help="The most unfinished jobs. [default: the server's]")
+@click.option("--rate", type=_COUNT, help="Requests per minute. [default: the server's limit]")
+@click.option("--max-jobs", type=_COUNT, help="Unfinished jobs. [default: the server's limit]")
 def create(name: str, rate: int | None, max_jobs: int | None) -> None:
-    """Make a key for NAME, and show it: it cannot be shown again.
+    """Create a key for NAME and print it. It cannot be printed again.
 
-    Whoever has a key sees the jobs of its NAME and no others. A second key of the
-    same NAME is how to change it: make one, hand it over, revoke the first by its id.
+    A key gives access to the jobs of its NAME only. To rotate a key, create a second one for
+    the same NAME, hand it over, and revoke the first by its id.
     """
-    with _opened() as store:
+    with _key_store() as store:
         key, text = store.create(name, rate, max_jobs)
-    click.echo(f"Key {key.id} of {key.name}; it is not shown again:", err=True)
+    click.echo(f"Key {key.id} for {key.name}. It cannot be printed again:", err=True)
     click.echo(text)
 
 
 @keys.command("list")
 def list_keys() -> None:
-    """Show what is known of every key; the keys themselves are not kept."""
-    with _opened() as store:
-        found = store.all()
-    table = Table("id", "name", "made", "requests a minute", "jobs", "revoked", box=None)
-    for key in found:
+    """List all keys. The keys themselves are not stored, only their hashes."""
+    with _key_store() as store:
+        stored = store.all()
+    headings = ("id", "name", "created", "requests per minute", "unfinished jobs", "revoked")
+    table = Table(*headings, box=None)
+    for key in stored:
         table.add_row(*_row(key))
     Console(width=None if Console().is_terminal else 120).print(table)
 
@@ -57,13 +58,13 @@ def list_keys() -> None:
 @keys.command()
 @click.argument("key")
 def revoke(key: str) -> None:
-    """Have KEY, an id or a name, refused from now on: within a second, everywhere."""
-    with _opened() as store:
+    """Revoke KEY, given by id or name. Every API process refuses it within a second."""
+    with _key_store() as store:
         revoked = store.revoke(key)
     for each in revoked:
         click.echo(f"revoked {each.id} of {each.name}")
     if not revoked:
-        click.echo("revoked before", err=True)
+        click.echo("already revoked", err=True)
 
 
 def _row(key: ApiKey) -> tuple[str, ...]:
@@ -72,30 +73,33 @@ def _row(key: ApiKey) -> tuple[str, ...]:
         key.id,
         key.name,
         f"{key.created_at:%Y-%m-%d %H:%M}",
-        *("the server's" if limit is None else str(limit) for limit in limits),
+        *("default" if limit is None else str(limit) for limit in limits),
         f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "",
     )
 
 
 @contextmanager
-def _opened() -> Iterator[KeyStore]:
-    """The keys, wherever they are: on the server of ``EASEL_REDIS_URL``, or of ``easel serve``."""
+def _key_store() -> Iterator[KeyStore]:
+    """Open the keys of the server at ``EASEL_REDIS_URL``, or else of ``easel serve``.
+
+    If ``easel serve`` is not running, its Valkey server is started for the length of the block.
+    """
     settings = Settings()
     if "redis_url" in settings.model_fields_set:
-        yield _store(settings.redis_url)
+        yield _connect(settings.redis_url)
         return
     try:
         valkey = EmbeddedValkey(settings.data_dir)
     except DataDirectoryInUse:
-        yield _store(running_url(settings.data_dir))
+        yield _connect(running_url(settings.data_dir))
         return
     program = valkey.program()
     with subprocess.Popen(program.command, pass_fds=program.descriptors) as server:
         try:
-            yield _store(valkey.url)
+            yield _connect(valkey.url)
         finally:
-            server.terminate()  # it writes everything down first
+            server.terminate()  # it writes all data to disk first
 
 
-def _store(redis_url: str) -> KeyStore:
-    return KeyStore(connect(redis_url, patience=_PATIENCE))
+def _connect(redis_url: str) -> KeyStore:
+    return KeyStore(connect(redis_url, patience=_RETRIES))

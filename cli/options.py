@@ -1,8 +1,15 @@
-"""What ``easel stylize`` and ``easel submit`` take alike: pictures, parameters, an output."""
+"""The arguments that ``easel stylize`` and ``easel submit`` share.
+
+The options for parameters derive from :class:`core.params.StyleParams`, and the known file
+extensions from :class:`core.params.PictureFormat`.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,71 +18,107 @@ import click
 from core.errors import FieldError, InvalidRequest
 from core.params import PictureFormat, StyleParams
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_Function = Callable[..., None]
+_Decorator = Callable[[_Function], _Function]
 
-_OPTIONS = (
-    click.argument("content", type=FILE),
-    click.argument("style", type=FILE, nargs=-1, required=True),
-    click.option(
-        "-o",
-        "--output",
-        type=click.Path(dir_okay=False, path_type=Path),
-        required=True,
-        help="Where the result goes: a .png, .jpg, .webp or .tif file.",
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+#: The pictures of a job, by form field.
+_PICTURES: dict[str, _Decorator] = {
+    "content": click.argument("content", type=_FILE),
+    "style": click.argument("style", type=_FILE, nargs=-1, required=True),
+    "init_image": click.option(
+        "--init-image", type=_FILE, help="A picture that the optimiser starts from."
     ),
-    click.option("--init-image", type=FILE, help="A picture to start from."),
-    click.option("--content-mask", type=FILE, help="Regions of CONTENT: every colour is a label."),
-    click.option(
+    "content_mask": click.option(
+        "--content-mask", type=_FILE, help="The regions of CONTENT: each colour is a label."
+    ),
+    "style_mask": click.option(
         "--style-mask",
-        type=FILE,
+        type=_FILE,
         multiple=True,
-        help="Regions of a STYLE; once for each, in order.",
+        help="The regions of a STYLE. Repeat the option for each STYLE, in order.",
     ),
+}
+
+_EXTENSIONS = ", ".join(f".{suffix}" for suffix in PictureFormat.suffixes())
+
+_OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help=f"The file to write. Its extension is the format: {_EXTENSIONS}.",
 )
 
-
-def picture_options(function: Any) -> Any:
-    """Give a command's function the pictures and the place for the result."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+#: The parameters with an option of their own. The format is the extension of the output.
+_PARAMETERS = [name for name in StyleParams.model_fields if name != "format"]
 
 
-def parameter_options(command: click.Command) -> click.Command:
-    """An option for every parameter but the format, which the file's name gives."""
-    for name, field in StyleParams.model_fields.items():
-        if name != "format":
-            default = field.default
-            if isinstance(default, tuple):
-                default = ",".join(default) or "equal"
-            help_text = f"{field.description} [default: {default}]"
-            flag = f"--{name.replace('_', '-')}"
-            command.params.append(click.Option([flag, name], help=help_text, metavar="VALUE"))
+@dataclass(frozen=True)
+class JobArguments:
+    """The job that a command line describes."""
+
+    #: The picture files, by form field.
+    files: dict[str, tuple[Path, ...]]
+    #: The format, and the parameters that were given, as text.
+    parameters: dict[str, str]
+    output: Path
+
+
+def takes_job(function: _Function) -> _Function:
+    """Add the pictures, the parameters and the output of a job to a command.
+
+    The command's function receives them as a :class:`JobArguments` in its first argument.
+
+    Raises:
+        InvalidRequest: When the command is called with an output that has an unknown extension
+            or cannot be written.
+    """
+
+    @wraps(function)
+    def run(output: Path, **values: Any) -> None:
+        files = {field: _paths(values.pop(field)) for field in _PICTURES}
+        texts = {name: values.pop(name) for name in _PARAMETERS}
+        parameters = {name: text for name, text in texts.items() if text is not None}
+        parameters["format"] = _format_of(output)
+        _check_writable(output)
+        function(JobArguments(files, parameters, output), **values)
+
+    command: _Function = run
+    options: list[_Decorator] = [*_PICTURES.values(), _OUTPUT]
+    options += map(_parameter_option, _PARAMETERS)
+    for option in reversed(options):
+        command = option(command)
     return command
 
 
-def format_of(output: Path) -> str:
-    """The format that a file's name asks for.
+def _parameter_option(name: str) -> _Decorator:
+    field = StyleParams.model_fields[name]
+    default = field.default
+    if isinstance(default, tuple):
+        default = ",".join(default) or "equal"
+    flag = f"--{name.replace('_', '-')}"
+    help_text = f"{field.description} [default: {default}]"
+    return click.option(flag, name, help=help_text, metavar="VALUE")
 
-    Raises:
-        InvalidRequest: its ending is none that is known.
-    """
+
+def _paths(value: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:
+    if value is None:
+        return ()
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _format_of(output: Path) -> str:
     extension = output.suffix.lower().removeprefix(".")
-    known = PictureFormat.suffixes()
-    if extension not in known:
-        endings = ", ".join(f".{each}" for each in known)
-        raise InvalidRequest(
-            [FieldError("output", f"{output.name!r} has no known ending; use one of {endings}")]
-        )
-    return known[extension].value
+    formats = PictureFormat.suffixes()
+    if extension not in formats:
+        message = f"{output.name!r} has an unknown extension; expected one of {_EXTENSIONS}"
+        raise InvalidRequest([FieldError("output", message)])
+    return formats[extension].value
 
 
-def check_writable(output: Path) -> None:
-    """See that the result can be written; better now than after the work.
-
-    Raises:
-        InvalidRequest: it cannot.
-    """
+def _check_writable(output: Path) -> None:
     target = output if output.exists() else output.parent
     if not os.access(target, os.W_OK):
         raise InvalidRequest([FieldError("output", f"{output} cannot be written")])

@@ -1,4 +1,4 @@
-"""``easel serve``: the whole service on one machine, with nothing installed beforehand."""
+"""``easel serve``: run the whole service on one machine, without any other installation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.store.api_keys import any_key_made
 
-_ASK_AGAIN_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 @click.command()
@@ -35,10 +35,10 @@ _ASK_AGAIN_SECONDS = 0.25
     help="The port to listen on. [default: EASEL_PORT, or 8000]",
 )
 def serve(host: str | None, port: int | None) -> None:
-    """Run the api, one worker and, unless EASEL_REDIS_URL is set, a Valkey server."""
-    given = {"host": host, "port": port}
+    """Run the API, one worker and, unless EASEL_REDIS_URL is set, a Valkey server."""
+    options = {"host": host, "port": port}
     settings = Settings().model_copy(
-        update={name: value for name, value in given.items() if value is not None}
+        update={name: value for name, value in options.items() if value is not None}
     )
     configure_logging(settings.log_level, part="serve")
     _check_address(settings)
@@ -62,7 +62,8 @@ async def _serve(settings: Settings) -> None:
     finally:
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
-        # The store stops last: the others still write to it.
+        # The first is the Valkey server, if there is one. It stops last, because the others
+        # still write to it.
         for group in (running[1:], running[:1]):
             await asyncio.gather(*(supervised.stop() for supervised in group))
 
@@ -73,7 +74,7 @@ async def _start(settings: Settings, running: list[Supervised]) -> None:
         valkey = EmbeddedValkey(settings.data_dir)
         environment["EASEL_REDIS_URL"] = valkey.url
         await _run(valkey.program(), running)
-        await _until(partial(_answers, valkey.url))
+        await _until(partial(_is_up, valkey.url))
     redis_url = environment.get("EASEL_REDIS_URL", settings.redis_url)
     settings.check_exposure(partial(any_key_made, redis_url))
     for program in (_api(environment), _worker(environment, settings.grace_seconds)):
@@ -84,9 +85,9 @@ async def _start(settings: Settings, running: list[Supervised]) -> None:
     click.echo(f"Try: {_example(address)}")
 
 
-async def _until(question: Callable[[], bool]) -> None:
-    while not await asyncio.to_thread(question):
-        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+async def _until(condition: Callable[[], bool]) -> None:
+    while not await asyncio.to_thread(condition):
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _run(program: Program, running: list[Supervised]) -> None:
@@ -108,21 +109,21 @@ def _api(environment: dict[str, str]) -> Program:
 
 
 def _worker(environment: dict[str, str], grace_seconds: float) -> Program:
-    # Workers need not know each other; to ask for neighbours takes a second.
+    # Workers do not need to know each other, and mingling takes a second at startup.
     options = ("--without-mingle", "--without-gossip")
     command = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.main", "worker", *options]
     return Program("worker", command, environment, grace_seconds=grace_seconds)
 
 
 def _fetch_weights(settings: Settings) -> None:
-    """In a process of its own, so that this one stays small: it would keep torch for good."""
+    """Fetch the weights in another process: this one would keep torch in memory."""
     if (settings.weights_dir / StyleParams().network.filename).exists():
-        return  # without the seconds that importing torch takes
+        return  # saves the seconds that importing torch takes
     environment = {**os.environ, "EASEL_WEIGHTS_DIR": str(settings.weights_dir)}
     command = [sys.executable, "-m", "cli", "weights", "fetch"]
     fetched = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
     if fetched.returncode != 0:
-        raise SystemExit(fetched.returncode)  # it has said why
+        raise SystemExit(fetched.returncode)  # it has printed the error
 
 
 def _check_address(settings: Settings) -> None:
@@ -135,7 +136,7 @@ def _check_address(settings: Settings) -> None:
         ) from error
 
 
-def _answers(redis_url: str) -> bool:
+def _is_up(redis_url: str) -> bool:
     try:
         return bool(connect(redis_url, patience=0).ping())
     except RedisError:
@@ -144,7 +145,7 @@ def _answers(redis_url: str) -> bool:
 
 def _is_ready(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/readyz", timeout=5):  # noqa: S310 - our own
+        with urllib.request.urlopen(f"{address}/readyz", timeout=5):  # noqa: S310 - our own address
             return True
     except OSError:
         return False

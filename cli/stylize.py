@@ -1,16 +1,15 @@
-"""``easel stylize``: the optimiser without a server."""
+"""``easel stylize``: run the optimiser without a server."""
 
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.options import check_writable, format_of, parameter_options, picture_options
+from cli.options import JobArguments, takes_job
 from cli.weights import fetch_with_progress
 from core.params import StyleParams, parse_params
 from core.pictures.bundle import Pictures
@@ -23,41 +22,27 @@ if TYPE_CHECKING:
     from core.pictures.encode import Encoded
 
 
-@parameter_options
 @click.command()
-@picture_options
-def stylize(
-    content: Path,
-    style: tuple[Path, ...],
-    output: Path,
-    init_image: Path | None,
-    content_mask: Path | None,
-    style_mask: tuple[Path, ...],
-    **options: str | None,
-) -> None:
-    """Paint the picture CONTENT in the style of STYLE (one or more pictures)."""
-    given = {name: value for name, value in options.items() if value is not None}
-    params = parse_params({**start_from(init_image), **given, "format": format_of(output)})
+@takes_job
+def stylize(job: JobArguments) -> None:
+    """Paint the picture CONTENT in the style of one or more pictures STYLE."""
+    params = parse_params({**start_from(job.files["init_image"]), **job.parameters})
     settings = Settings()
     uploads = Uploads.of(
         {
-            "content": _read(content),
-            "style": _read(*style),
-            "init_image": _read(init_image),
-            "content_mask": _read(content_mask),
-            "style_mask": _read(*style_mask),
+            field: [Upload(str(path), path.read_bytes()) for path in paths]
+            for field, paths in job.files.items()
         }
     )
     uploads.check(params, partial(examine, max_pixels=settings.max_picture_pixels))
-    pictures = uploads.load(settings.max_picture_pixels)
-    check_writable(output)
-    file = _paint(pictures, params, settings)
-    output.write_bytes(file.data)
-    click.echo(output)
+    file = _paint(uploads.load(settings.max_picture_pixels), params, settings)
+    job.output.write_bytes(file.data)
+    click.echo(job.output)
 
 
 def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encoded:
-    from core import nst  # torch; not paid by the other commands
+    # Imports torch, which the other commands do without.
+    from core import nst
     from core.pictures.encode import encode
 
     keep_freed_memory()
@@ -75,7 +60,3 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encod
         for step in nst.stylize(pictures, params, network):
             bar.update(task, completed=step.step, total=step.steps, loss=float(step.loss.total))
     return encode(step.pixels(), pictures.alpha, params.format, params.quality)
-
-
-def _read(*paths: Path | None) -> list[Upload]:
-    return [Upload(str(path), path.read_bytes()) for path in paths if path is not None]

@@ -1,4 +1,4 @@
-"""``easel submit``: a job for a server, from the post to the picture."""
+"""``easel submit``: post a job to a server, wait for it, and save the result."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from cli.options import check_writable, format_of, parameter_options, picture_options
-from cli.remote import Job, Remote
+from cli.client import Client, JobDocument
+from cli.options import JobArguments, takes_job
 from core.errors import EaselError, Interrupted, JobFailed
 
 
-@parameter_options
 @click.command()
-@picture_options
 @click.option(
     "--server",
     envvar="EASEL_SERVER",
@@ -27,115 +25,101 @@ from core.errors import EaselError, Interrupted, JobFailed
     show_default=True,
     help="The address of the server. [env: EASEL_SERVER]",
 )
-@click.option("--api-key", envvar="EASEL_API_KEY", help="Who you are. [env: EASEL_API_KEY]")
+@click.option("--api-key", envvar="EASEL_API_KEY", help="Your API key. [env: EASEL_API_KEY]")
 @click.option(
     "--patience",
     type=click.FloatRange(min=0),
     default=60.0,
     show_default=True,
-    help="For how many seconds at a stretch the server may be away or busy.",
+    help="How many seconds to keep retrying while the server is unreachable or busy.",
 )
-def submit(
-    content: Path,
-    style: tuple[Path, ...],
-    output: Path,
-    init_image: Path | None,
-    content_mask: Path | None,
-    style_mask: tuple[Path, ...],
-    server: str,
-    api_key: str | None,
-    patience: float,
-    **options: str | None,
-) -> None:
-    """Have a server paint the picture CONTENT in the style of STYLE (one or more pictures).
+@takes_job
+def submit(job: JobArguments, server: str, api_key: str | None, patience: float) -> None:
+    """Have a server paint the picture CONTENT in the style of one or more pictures STYLE.
 
-    Ctrl-C calls the job off. Exit status: 1 refused, 2 wrong usage, 3 the job failed or was
-    called off, 5 the server is away, 130 Ctrl-C.
+    Ctrl-C cancels the job. Exit status: 1 the request was refused, 2 wrong usage, 3 the job
+    failed or was cancelled, 5 the server is unreachable, 130 Ctrl-C.
     """
-    fields = {name: value for name, value in options.items() if value is not None}
-    fields["format"] = format_of(output)
-    check_writable(output)
-    given = {
-        "content": (content,),
-        "style": style,
-        "init_image": (init_image,),
-        "content_mask": (content_mask,),
-        "style_mask": style_mask,
-    }
-    files = [(name, path) for name, paths in given.items() for path in paths if path is not None]
-    remote = Remote(server, api_key, patience)
+    client = Client(server, api_key, patience)
     key = str(uuid4())
     try:
-        job = remote.submit(files, fields, key)
+        document = client.submit(job.files, job.parameters, key)
     except KeyboardInterrupt:
-        # It may have been taken: sent again, it is found, or made to be called off.
-        job = remote.submit(files, fields, key)
-        raise Interrupted(f"job {job['id']} is {_call_off(remote, job)}") from None
+        # The server may have accepted the job. The same key finds that job, or makes one.
+        raise _cancel(client, client.submit(job.files, job.parameters, key)) from None
     try:
-        job = _watch(remote, job)
-        if job["status"] != "succeeded":
-            raise JobFailed(_reason(job))
-        _save(remote.result(job), output)
+        document = _watch(client, document)
+        if document["status"] != "succeeded":
+            raise JobFailed(_reason(document))
+        _save(client.result(document), job.output)
     except KeyboardInterrupt:
-        raise Interrupted(f"job {job['id']} is {_call_off(remote, job)}") from None
-    click.echo(output)
+        raise _cancel(client, document) from None
+    click.echo(job.output)
 
 
-def _watch(remote: Remote, job: Job) -> Job:
-    """Show how the job goes on, until it is done."""
+def _watch(client: Client, job: JobDocument) -> JobDocument:
+    """Show the job's progress; return the job once it is done."""
+    latest = job
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rest]}"),
+        TextColumn("{task.fields[details]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=1.0, rest="")
-        for now in chain([job], remote.follow(job)):
-            bar.update(task, description=_title(now), completed=_fraction(now), rest=_rest(now))
-            job = now
-    return job
+        task = bar.add_task("", total=1.0, details="")
+        for latest in chain([job], client.follow(job)):
+            bar.update(
+                task,
+                description=_title(latest),
+                completed=_fraction(latest),
+                details=_details(latest),
+            )
+    return latest
 
 
-def _title(job: Job) -> str:
+def _title(job: JobDocument) -> str:
     position = job["queue_position"]
     if job["status"] == "queued" and position:
-        return f"queued, {position} before it"
+        return f"queued behind {position} job{'s' * (position > 1)}"
     progress = job["progress"]
     if job["status"] == "running" and progress:
         return f"{progress['width']}x{progress['height']}"
     return str(job["status"])
 
 
-def _fraction(job: Job) -> float:
+def _fraction(job: JobDocument) -> float:
     return float((job["progress"] or {}).get("fraction", 0.0))
 
 
-def _rest(job: Job) -> str:
+def _details(job: JobDocument) -> str:
     progress = job["progress"]
     if not progress:
         return ""
-    left = progress["eta_seconds"]
-    return f"loss {progress['loss']['total']:.4g}" + (f", {left:.0f} s left" if left else "")
+    seconds = progress["eta_seconds"]
+    return f"loss {progress['loss']['total']:.4g}" + (f", {seconds:.0f} s left" if seconds else "")
 
 
-def _reason(job: Job) -> str:
+def _reason(job: JobDocument) -> str:
     error = job["error"]
     if error:
-        return f"job {job['id']} has failed: {error['message']} ({error['code']})"
+        return f"job {job['id']} failed: {error['message']} ({error['code']})"
     return f"job {job['id']} was {job['status']}"
 
 
-def _call_off(remote: Remote, job: Job) -> str:
+def _cancel(client: Client, job: JobDocument) -> Interrupted:
+    """Cancel the job and return the error that ends the command."""
     try:
-        status = remote.cancel(job)["status"]
+        status = client.cancel(job)["status"]
     except EaselError as error:
-        return f"not called off: {error}"
-    return "called off" if status in ("canceled", "running") else str(status)
+        return Interrupted(f"job {job['id']} could not be cancelled: {error}")
+    if status in ("canceled", "running"):  # a running job ends at its next step
+        return Interrupted(f"job {job['id']} was cancelled")
+    return Interrupted(f"job {job['id']} was not cancelled: it has {status}")
 
 
 def _save(data: bytes, output: Path) -> None:
-    """The whole file appears at once, or none."""
+    """Write the file atomically: it appears as a whole or not at all."""
     folder = output.absolute().parent
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".easel-", delete=False) as file:
         try:

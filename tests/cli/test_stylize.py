@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from core.params import StyleParams
+from tests.cli.conftest import easel
 from tests.conftest import photo
-
-
-def easel(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -35,7 +26,9 @@ def style(tmp_path: Path) -> Path:
     return tmp_path / "style.png"
 
 
-def test_it_paints_a_picture_and_says_where(content: Path, style: Path, tmp_path: Path) -> None:
+def test_the_picture_is_saved_and_its_path_printed(
+    content: Path, style: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "out.png"
     done = easel("stylize", content, style, "-o", output, "--size", 64, "--steps", 5)
     assert done.returncode == 0, done.stderr
@@ -53,7 +46,9 @@ def test_the_same_command_gives_the_same_bytes(content: Path, style: Path, tmp_p
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
-def test_the_ending_of_the_output_is_its_format(content: Path, style: Path, tmp_path: Path) -> None:
+def test_the_extension_of_the_output_is_its_format(
+    content: Path, style: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "out.jpg"
     easel("stylize", content, style, "-o", output, "--size", 64, "--steps", 1)
     with Image.open(io.BytesIO(output.read_bytes())) as picture:
@@ -66,11 +61,11 @@ def test_the_ending_of_the_output_is_its_format(content: Path, style: Path, tmp_
     [
         (["--size", "10"], "size: '10' is invalid"),
         (["--steps", "many"], "steps: 'many' is invalid"),
-        (["--output", "out.bmp"], "output: 'out.bmp' has no known ending"),
+        (["--output", "out.bmp"], "output: 'out.bmp' has an unknown extension"),
         (["--output", "/nowhere/out.png"], "cannot be written"),
     ],
 )
-def test_a_wrong_option_is_one_line_that_names_it(
+def test_an_invalid_option_is_reported_by_name_in_one_line(
     content: Path, style: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     done = easel("stylize", content, style, "-o", tmp_path / "out.png", *arguments)
@@ -80,7 +75,7 @@ def test_a_wrong_option_is_one_line_that_names_it(
 
 
 def test_the_result_keeps_the_alpha_of_the_content(style: Path, tmp_path: Path) -> None:
-    content, output = tmp_path / "cut-out.png", tmp_path / "out.tif"
+    content, output = tmp_path / "translucent.png", tmp_path / "out.tif"
     picture = photo(80, 60)
     picture.putalpha(Image.new("L", (80, 60), 90))
     picture.save(content)
@@ -91,7 +86,7 @@ def test_the_result_keeps_the_alpha_of_the_content(style: Path, tmp_path: Path) 
         assert opened.getchannel("A").getextrema() == (90, 90)
 
 
-def test_masks_that_do_not_fit_are_refused_as_the_server_does(
+def test_masks_that_do_not_fit_are_refused_as_by_the_server(
     content: Path, style: Path, tmp_path: Path
 ) -> None:
     arguments = ("stylize", content, style, "-o", tmp_path / "out.png")
@@ -104,7 +99,7 @@ def test_masks_that_do_not_fit_are_refused_as_the_server_does(
     assert "mask.png: is 60x60 pixels upright" in done.stderr
 
 
-def test_a_file_that_is_no_picture_is_named(style: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_picture_is_reported_by_name(style: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.png"
     text.write_text("hello")
     done = easel("stylize", text, style, "-o", tmp_path / "out.png")
@@ -112,7 +107,13 @@ def test_a_file_that_is_no_picture_is_named(style: Path, tmp_path: Path) -> None
     assert "text.png: is not a picture" in done.stderr
 
 
-def test_the_help_lists_every_parameter_with_its_default() -> None:
-    done = easel("stylize", "--help")
-    assert "--style-weight" in done.stdout
-    assert "[default: 20.0]" in done.stdout
+@pytest.mark.parametrize("command", ["stylize", "submit"])
+def test_every_parameter_is_an_option_but_the_format(command: str) -> None:
+    options = set(easel(command, "--help").stdout.split())
+    names = StyleParams.model_fields.keys() - {"format"}
+    assert {f"--{name.replace('_', '-')}" for name in names} <= options
+    assert "--format" not in options
+
+
+def test_the_help_shows_the_default_of_a_parameter() -> None:
+    assert "[default: 20.0]" in easel("stylize", "--help").stdout

@@ -1,4 +1,4 @@
-"""``easel submit`` against a real api, with a worker that the test plays."""
+"""``easel submit`` against a real API; the test itself plays the worker."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
-from cli.remote import Remote
+from cli.client import Client
 from core.jobs.job import Failure, Job, Metrics, Picture
 from core.store.jobs import JobStore
 from tests.api.conftest import services, serving, settings  # noqa: F401 - fixtures
+from tests.cli.conftest import PATIENCE_SECONDS
 from tests.conftest import photo, png, some_progress
 from tests.faults.proxy import Wire
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_SECONDS = 60
 
 
 class Submission:
@@ -52,14 +52,14 @@ class Submission:
         )
         self.running.append(self)
 
-    def ended(self) -> tuple[int, str, str]:
-        """Its exit status and what it has printed."""
+    def finish(self) -> tuple[int, str, str]:
+        """Wait for its end; return its exit status, standard output and standard error."""
         out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
         return self.process.returncode, out, err
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_running() -> Iterator[None]:
+def _end_all_submissions() -> Iterator[None]:
     yield
     while Submission.running:
         process = Submission.running.pop().process
@@ -74,7 +74,7 @@ def client(services: Services) -> Iterator[httpx.Client]:  # noqa: F811 - a fixt
 
 
 def claimed(redis: Redis, store: JobStore) -> Job:
-    """The job that is posted, taken as a worker takes it."""
+    """Wait until a job is posted, and claim it as a worker does."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         for job_id in redis.zrange("easel:jobs:queued", 0, -1):
@@ -92,7 +92,7 @@ def succeed(job: Job, services: Services, data: bytes) -> None:  # noqa: F811
     )
 
 
-def test_the_picture_is_saved_and_its_place_printed(
+def test_the_picture_is_saved_and_its_path_printed(
     client: httpx.Client,
     services: Services,  # noqa: F811
     redis: Redis,
@@ -103,9 +103,9 @@ def test_the_picture_is_saved_and_its_place_printed(
     assert (job.params.size, job.params.steps, job.params.format) == (64, 7, "png")
     services.store.renew(job, progress=some_progress(3, 7))
     succeed(job, services, b"a picture")
-    status, out, err = submission.ended()
+    status, out, err = submission.finish()
     assert (status, out) == (0, "out.png\n")
-    assert "succeeded" in err  # the bar told how it went
+    assert "succeeded" in err
     assert "100%" in err
     assert submission.output.read_bytes() == b"a picture"
     assert stat.S_IMODE(submission.output.stat().st_mode) & 0o400
@@ -113,7 +113,7 @@ def test_the_picture_is_saved_and_its_place_printed(
 
 
 @pytest.mark.parametrize("watching", [True, False])
-def test_ctrl_c_calls_the_job_off(
+def test_ctrl_c_cancels_the_job(
     client: httpx.Client,
     services: Services,  # noqa: F811
     redis: Redis,
@@ -123,19 +123,19 @@ def test_ctrl_c_calls_the_job_off(
 ) -> None:
     submission = Submission(tmp_path, str(client.base_url))
     job = claimed(redis, services.store)
-    if watching:  # it has the answer to its post once it asks how the job goes on
+    if watching:  # once it reads the job, it has received the response to its post
         end = time.monotonic() + PATIENCE_SECONDS
         while 'route="/jobs/{job_id}' not in client.get("/metrics").text:
             assert time.monotonic() < end
             time.sleep(0.05)
     submission.process.send_signal(signal.SIGINT)
-    status, _, err = submission.ended()
-    assert (status, f"job {job.id} is called off" in err) == (130, True), err
-    assert not services.store.renew(job), "the worker was not told"
+    status, _, err = submission.finish()
+    assert (status, f"job {job.id} was cancelled" in err) == (130, True), err
+    assert not services.store.renew(job), "the worker does not see the cancellation"
     assert not submission.output.exists()
 
 
-def test_a_dropped_connection_is_taken_up_again(
+def test_a_dropped_connection_is_retried_without_a_second_job(
     client: httpx.Client,
     services: Services,  # noqa: F811
     redis: Redis,
@@ -145,18 +145,17 @@ def test_a_dropped_connection_is_taken_up_again(
     assert port is not None
     wire = Wire(port)
     submission = Submission(tmp_path, f"http://127.0.0.1:{wire.port}")
-    job = claimed(redis, services.store)  # its answer may be on its way
-    number = wire.port
+    job = claimed(redis, services.store)  # the response may still be on its way
     wire.close()
-    again = Wire(port, number)
+    reopened = Wire(port, wire.port)
     succeed(job, services, b"a picture")
-    assert submission.ended()[0] == 0
-    again.close()
+    assert submission.finish()[0] == 0
+    reopened.close()
     assert submission.output.read_bytes() == b"a picture"
-    assert len(redis.keys("easel:job:*")) == 1, "one job, however often it was posted"
+    assert len(redis.keys("easel:job:*")) == 1, "a retry created a second job"
 
 
-def test_a_job_that_fails_says_why(
+def test_a_job_that_fails_is_reported_with_its_error(
     client: httpx.Client,
     services: Services,  # noqa: F811
     redis: Redis,
@@ -165,17 +164,17 @@ def test_a_job_that_fails_says_why(
     submission = Submission(tmp_path, str(client.base_url))
     job = claimed(redis, services.store)
     services.store.fail(job, Failure(code="broken", message="it broke", retryable=False))
-    status, out, err = submission.ended()
+    status, out, err = submission.finish()
     assert (status, out) == (3, "")
-    assert f"easel: job {job.id} has failed: it broke (broken)" in err
+    assert f"easel: job {job.id} failed: it broke (broken)" in err
     assert not submission.output.exists()
 
 
-def test_what_the_server_refuses_is_told_field_by_field(
+def test_a_refused_request_is_reported_field_by_field(
     client: httpx.Client, redis: Redis, tmp_path: Path
 ) -> None:
     submission = Submission(tmp_path, str(client.base_url), "--steps", "-3", "--optimizer", "sgd")
-    status, _, err = submission.ended()
+    status, _, err = submission.finish()
     assert status == 1
     assert "\n  steps: " in err
     assert "\n  optimizer: " in err
@@ -183,21 +182,25 @@ def test_what_the_server_refuses_is_told_field_by_field(
     assert redis.keys("easel:job:*") == []
 
 
-def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_reported(tmp_path: Path) -> None:
     submission = Submission(tmp_path, "http://127.0.0.1:1", "--patience", "1")
-    status, _, err = submission.ended()
+    status, _, err = submission.finish()
     assert status == 5
     assert "http://127.0.0.1:1 cannot be reached" in err
     assert "Traceback" not in err
 
 
-def test_an_output_that_cannot_be_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+def test_an_unknown_extension_is_refused_before_anything_is_sent(
+    tmp_path: Path,
+) -> None:
     submission = Submission(tmp_path, "http://127.0.0.1:1", output="out.bmp")
-    status, _, err = submission.ended()
-    assert (status, "use one of .jpg, .tif, .png, .jpeg, .webp, .tiff" in err) == (1, True), err
+    status, _, err = submission.finish()
+    assert (status, "expected one of .jpg, .tif, .png, .jpeg, .webp, .tiff" in err) == (1, True), (
+        err
+    )
 
 
-def test_comments_that_keep_the_connection_alive_are_no_events() -> None:
+def test_keep_alive_comments_in_the_event_stream_are_skipped() -> None:
     class Events(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
@@ -213,10 +216,10 @@ def test_comments_that_keep_the_connection_alive_are_no_events() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Events) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        remote = Remote(f"http://127.0.0.1:{server.server_address[1]}", None, patience=60)
+        client = Client(f"http://127.0.0.1:{server.server_address[1]}", None, patience=60)
         links = {"self": "/jobs/some", "events": "/jobs/some/events"}
-        seen = [job["done"] for job in remote.follow({"done": False, "links": links})]
-        remote.close()
+        done = [job["done"] for job in client.follow({"done": False, "links": links})]
+        client.close()
         server.shutdown()
         thread.join()
-    assert seen == [False, True]
+    assert done == [False, True]

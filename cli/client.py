@@ -1,0 +1,156 @@
+"""A client of the HTTP API that retries while the server is unreachable or busy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+from httpx_sse import SSEError, connect_sse
+
+from core.errors import EaselError, ServerRefused, ServerUnreachable
+
+#: A job as the API returns it.
+JobDocument = dict[str, Any]
+
+#: The server sends a comment on an event stream every 15 seconds.
+_READ_TIMEOUT_SECONDS = 45.0
+_FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS = 0.5, 5.0
+_RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
+
+
+class Client:
+    """A client of one server.
+
+    Args:
+        server: The address of the server.
+        api_key: The caller's API key; None if the server needs none.
+        patience: For how many seconds a failing call is retried.
+    """
+
+    def __init__(self, server: str, api_key: str | None, patience: float) -> None:
+        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        timeout = httpx.Timeout(_READ_TIMEOUT_SECONDS, connect=10)
+        self._server = server.rstrip("/")
+        self._http = httpx.Client(base_url=self._server, headers=headers, timeout=timeout)
+        self._patience = patience
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def submit(
+        self, files: Mapping[str, tuple[Path, ...]], fields: Mapping[str, str], key: str
+    ) -> JobDocument:
+        """Post a job. Retries create no second job.
+
+        Args:
+            files: The files by form field.
+            fields: The parameters.
+            key: The idempotency key.
+        """
+        parts = [
+            (field, (path.name, path.read_bytes()))
+            for field, paths in files.items()
+            for path in paths
+        ]
+        headers = {"Idempotency-Key": key}
+        return self._job(self._call("POST", "/jobs", files=parts, data=fields, headers=headers))
+
+    def follow(self, job: JobDocument) -> Iterator[JobDocument]:
+        """Yield the job after every change, until it is done."""
+        url = job["links"].get("events", f"{job['links']['self']}/events")
+        last_event_id, backoff = "", _Backoff(self._patience)
+        while not job["done"]:
+            try:
+                for event_id, changed_job in self._events(url, last_event_id):
+                    last_event_id, job = event_id, changed_job
+                    backoff = _Backoff(self._patience)
+                    yield job
+            except (httpx.TransportError, SSEError) as error:
+                backoff.wait(self._unreachable(error))
+            else:
+                if not job["done"]:  # the server is stopping, or has no event stream
+                    time.sleep(_FIRST_DELAY_SECONDS)
+                    job = self.get(job)
+                    yield job
+
+    def _events(self, url: str, last_event_id: str) -> Iterator[tuple[str, JobDocument]]:
+        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+        with connect_sse(self._http, "GET", url, headers=headers) as source:
+            if source.response.status_code != 200:
+                return  # the stream has ended, or the server has none: read the job instead
+            for event in source.iter_sse():
+                last_event_id = event.id or last_event_id
+                if event.data:  # httpx-sse yields an empty event for a comment after an event
+                    yield last_event_id, event.json()
+
+    def get(self, job: JobDocument) -> JobDocument:
+        """Return the current state of the job."""
+        return self._job(self._call("GET", job["links"]["self"]))
+
+    def result(self, job: JobDocument) -> bytes:
+        """Return the file of the job's result."""
+        return self._call("GET", job["links"]["result"]).content
+
+    def cancel(self, job: JobDocument) -> JobDocument:
+        """Cancel the job and return its state."""
+        return self._job(self._call("POST", job["links"]["cancel"]))
+
+    def _call(self, method: str, url: str, **options: Any) -> httpx.Response:
+        backoff = _Backoff(self._patience)
+        while True:
+            try:
+                response = self._http.request(method, url, **options)
+            except httpx.TransportError as error:
+                backoff.wait(self._unreachable(error))
+                continue
+            if response.status_code < 400:
+                return response
+            refusal = _refusal(response)
+            if response.status_code not in _RETRYABLE_STATUSES:
+                raise refusal
+            backoff.wait(refusal, response.headers.get("retry-after", ""))
+
+    def _unreachable(self, error: Exception) -> ServerUnreachable:
+        reason = str(error) or type(error).__name__
+        return ServerUnreachable(f"{self._server} cannot be reached: {reason}")
+
+    def _job(self, response: httpx.Response) -> JobDocument:
+        try:
+            job = response.json()
+            job["links"]["self"]
+        except (ValueError, KeyError, TypeError):
+            raise ServerRefused(f"the server at {self._server} is not an Easel API") from None
+        else:
+            return dict(job)
+
+
+class _Backoff:
+    """Exponential delays between retries, until the patience has run out."""
+
+    def __init__(self, patience: float) -> None:
+        self._deadline = time.monotonic() + patience
+        self._delay = _FIRST_DELAY_SECONDS
+
+    def wait(self, error: EaselError, retry_after: str = "") -> None:
+        """Wait before the next try, or raise the error if the patience has run out."""
+        delay = float(retry_after) if retry_after.isdecimal() else self._delay
+        if time.monotonic() + delay > self._deadline:
+            raise error
+        time.sleep(delay)
+        self._delay = min(self._delay * 2, _MAX_DELAY_SECONDS)
+
+
+def _refusal(response: httpx.Response) -> ServerRefused:
+    """Return the error for a problem document, with one line for each invalid field."""
+    try:
+        problem = response.json()
+        invalid = [f"  {each['field']}: {each['message']}" for each in problem.get("errors") or ()]
+        text = problem["title"] if invalid else problem["detail"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        status = f"{response.status_code} {response.reason_phrase}"
+        return ServerRefused(f"the server responded with {status}")
+    return ServerRefused("\n".join([f"{text} ({problem.get('code')})", *invalid]))
