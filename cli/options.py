@@ -48,10 +48,10 @@ _OUTPUT = click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    help=f"The file to write. Its extension is the format: {_EXTENSIONS}.",
+    help=f"The file to write. Its extension selects the format: {_EXTENSIONS}.",
 )
 
-#: The parameters with an option of their own. The format is the extension of the output.
+#: The parameters with an option of their own. The extension of the output selects the format.
 _PARAMETERS = [name for name in StyleParams.model_fields if name != "format"]
 
 
