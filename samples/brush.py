@@ -1,4 +1,4 @@
-"""Tools shared by the drawn pictures: noise, colour ramps, oil strokes and raking light."""
+"""Tools for drawing the style pictures: noise, colour ramps, oil strokes and raking light."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 Size = tuple[int, int]
 
+#: The size of a finished picture, and the size it is drawn at for antialiasing.
+FINISHED: Size = (640, 512)
+DRAWN: Size = (FINISHED[0] * 2, FINISHED[1] * 2)
+
 PATH_STEPS = 10
 LIGHT = (-0.6, -0.8)  # the raking light falls from the upper left
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One pass of the brush: how densely it is set down, and how wide and long its strokes are."""
+    """One pass of the brush: the spacing, width and length of its strokes, in pixels."""
 
     spacing: float
     width: float
@@ -29,7 +33,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the brush is to paint: a colour and a direction for every pixel."""
+    """The colour and the stroke direction of every pixel."""
 
     colours: Floats
     angles: Floats
@@ -41,13 +45,13 @@ class Scene:
 
 
 def grid(size: Size) -> tuple[Floats, Floats]:
-    """The x and the y of every pixel."""
+    """Return the x and the y of every pixel."""
     ys, xs = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float64)
     return xs, ys
 
 
 def ramp(stops: Sequence[str], where: Floats) -> Floats:
-    """Colours along evenly spaced hex stops; `where` runs from 0 (first) to 1 (last)."""
+    """Interpolate evenly spaced hex colours; `where` runs from 0 (first) to 1 (last)."""
     table = np.array([ImageColor.getrgb(stop)[:3] for stop in stops], dtype=np.float64)
     positions = np.linspace(0.0, 1.0, len(stops))
     return np.stack([np.interp(where, positions, table[:, band]) for band in range(3)], axis=-1)
@@ -72,7 +76,7 @@ def resize(values: Floats, size: Size) -> Floats:
 
 
 def noise(rng: np.random.Generator, size: Size, cell: Size, octaves: int = 1) -> Floats:
-    """Smooth fractal noise of mean 0 and deviation 1; `cell` is the size of its largest blobs."""
+    """Return smooth fractal noise of mean 0 and deviation 1; `cell` is its coarsest scale."""
     total = np.zeros((size[1], size[0]))
     for octave in range(octaves):
         columns = max(2, round(size[0] * 2**octave / cell[0]) + 1)
@@ -83,12 +87,12 @@ def noise(rng: np.random.Generator, size: Size, cell: Size, octaves: int = 1) ->
 
 
 def sample(values: Floats, points: Floats) -> Floats:
-    """Look a map up at (x, y) points, clamped to its borders."""
+    """Look up a map at (x, y) points, clamped to its borders."""
     height, width = values.shape[:2]
     xs = np.clip(points[..., 0], 0, width - 1).astype(np.intp)
     ys = np.clip(points[..., 1], 0, height - 1).astype(np.intp)
-    found: Floats = values[ys, xs]
-    return found
+    looked_up: Floats = values[ys, xs]
+    return looked_up
 
 
 def advance(angles: Floats, points: Floats, step: Floats | float) -> Floats:
@@ -98,7 +102,7 @@ def advance(angles: Floats, points: Floats, step: Floats | float) -> Floats:
 
 
 def streaks(rng: np.random.Generator, angles: Floats, grain: int, reach: float) -> Floats:
-    """Noise smeared along the direction field, so that it shows the flow; mean 0, deviation 1."""
+    """Return noise smeared along the direction field; mean 0, deviation 1."""
     height, width = angles.shape
     small = (width // 4, height // 4)
     source = noise(rng, (width, height), (grain, grain), octaves=2)
@@ -114,7 +118,7 @@ def streaks(rng: np.random.Generator, angles: Floats, grain: int, reach: float) 
 
 
 def jittered_starts(rng: np.random.Generator, size: Size, spacing: float) -> Floats:
-    """Shuffled points that cover the canvas evenly, but not regularly."""
+    """Return shuffled points that cover the canvas evenly but irregularly."""
     xs = np.arange(-spacing, size[0] + spacing, spacing)
     ys = np.arange(-spacing, size[1] + spacing, spacing)
     points = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
@@ -123,8 +127,17 @@ def jittered_starts(rng: np.random.Generator, size: Size, spacing: float) -> Flo
     return points
 
 
+def ridge(xs: Floats, base: float, swing: float, length: float, phase: float) -> Floats:
+    """Return the outline of a hill, the sum of two sines, by x."""
+    return (
+        base
+        + swing * np.sin(xs / length + phase)
+        + 0.35 * swing * np.sin(2.3 * xs / length + 2 * phase)
+    )
+
+
 class Canvas:
-    """Oil paint: what colour lies where, and how thick."""
+    """A canvas with oil paint: the colour and the thickness at every pixel."""
 
     def __init__(self, rng: np.random.Generator, ground: Floats) -> None:
         self._rng = rng
@@ -134,7 +147,7 @@ class Canvas:
         self._relief_pen = ImageDraw.Draw(self._relief)
 
     def cover(self, scene: Scene, layer: Layer, where: Mask | None = None) -> None:
-        """Set strokes down over the scene, or over the masked part of it."""
+        """Paint strokes over the scene, or over the masked part of it."""
         starts = jittered_starts(self._rng, scene.size, layer.spacing)
         if where is not None:
             starts = starts[sample(where.astype(np.float64), starts) > 0.5]
@@ -146,13 +159,13 @@ class Canvas:
             self._stroke(path, float(width), colour)
 
     def finish(self, depth: float) -> Image.Image:
-        """The painting under raking light."""
+        """Return the painting under raking light."""
         relief = self._relief.filter(ImageFilter.GaussianBlur(1.1))
         height = np.asarray(relief, dtype=np.float64) / 255.0
         return lit(np.asarray(self._paint, dtype=np.float64), height, depth)
 
     def _trace(self, angles: Floats, starts: Floats, lengths: Floats) -> Floats:
-        """Follow the field from every start; strokes × points × 2."""
+        """Follow the field from every start. The shape is strokes x points x 2."""
         points = [starts]
         step = (lengths / PATH_STEPS)[:, None]
         for _ in range(PATH_STEPS):
@@ -160,13 +173,13 @@ class Canvas:
         return np.stack(points, axis=1)
 
     def _load(self, colours: Floats) -> Floats:
-        """Vary the light and the hue from stroke to stroke, as a hand mixing paint does."""
+        """Vary the light and the hue from stroke to stroke, like hand-mixed paint."""
         light = self._rng.normal(1.0, 0.10, (len(colours), 1))
         hue = self._rng.normal(0.0, 7.0, colours.shape)
         return np.clip(colours * light + hue, 0, 255)
 
     def _stroke(self, path: Floats, width: float, colour: Floats) -> None:
-        """One stroke: parallel bristles, each with its own load of paint and its own ends."""
+        """Paint a stroke of parallel bristles, each with its own shade and its own ends."""
         tangent = np.gradient(path, axis=0)
         norm = np.hypot(tangent[:, 0], tangent[:, 1])[:, None] + 1e-9
         normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=-1) / norm

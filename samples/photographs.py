@@ -20,7 +20,7 @@ PHOTOGRAPHS: dict[str, Callable[[], NDArray[np.uint8]]] = {
 
 
 def extract(folder: Path) -> None:
-    """Write every photograph into a folder, at most `LONGER_SIDE` pixels long."""
+    """Write every photograph into a folder, with a longer side of at most `LONGER_SIDE`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, load in PHOTOGRAPHS.items():
         picture = Image.fromarray(load())

@@ -1,4 +1,4 @@
-"""Make the small versions of the samples, which the page shows to choose from."""
+"""Make thumbnails of the samples, from which users of the web page choose."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SIZE = (144, 112)
 
 
 def shrink(samples: Path) -> None:
-    """Write ``small/FOLDER-NAME.jpg`` for every sample, cropped to one shape."""
+    """Write ``small/FOLDER-NAME.jpg`` for every sample, cropped to the same shape."""
     small = samples / "small"
     small.mkdir(exist_ok=True)
     for path in sorted([*samples.glob("photos/*.jpg"), *samples.glob("styles/*.jpg")]):
