@@ -2,56 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from api.answers.documents import job_document
 from core.params import StyleParams
 
 _ID = "01a2034d-a0dd-75cf-ba55-f08cc12def8b"
 
-#: A job on its way.
-JOB: dict[str, Any] = {
+_RECORD = {
     "id": _ID,
     "status": "running",
-    "done": False,
-    "queue_position": None,
-    "estimated_start_at": None,
-    "params": StyleParams(size=256).model_dump(mode="json"),
-    "progress": {
-        "step": 40,
-        "steps": 100,
-        "fraction": 0.4,
-        "scale": 0,
-        "scales": 1,
-        "width": 256,
-        "height": 170,
-        "loss": {"total": 261.8, "content": 7.1, "style": 0.2547, "tv": 0.0187},
-        "eta_seconds": 16.2,
-        "preview_version": 5,
-    },
-    "error": None,
-    "created_at": "2026-11-22T12:49:08.830465Z",
-    "started_at": "2026-11-22T12:49:08.875748Z",
-    "finished_at": None,
-    "expires_at": None,
-    "metrics": {
-        "queued_seconds": 0.045,
-        "run_seconds": None,
-        "optimize_seconds": None,
-        "steps": None,
-        "device": None,
-        "peak_memory_bytes": None,
-        "attempts": 1,
-    },
-    "webhook": None,
-    "links": {
-        "self": f"/jobs/{_ID}",
-        "result": f"/jobs/{_ID}/result",
-        "preview": f"/jobs/{_ID}/preview",
-        "events": f"/jobs/{_ID}/events",
-        "cancel": f"/jobs/{_ID}/cancel",
-        "signed": f"/jobs/{_ID}/links",
-    },
+    "attempt": "1",
+    "params": StyleParams(size=256).model_dump_json(),
+    "progress": json.dumps(
+        {
+            "step": 40,
+            "steps": 100,
+            "fraction": 0.4,
+            "scale": 0,
+            "scales": 1,
+            "width": 256,
+            "height": 170,
+            "loss": {"total": 261.8, "content": 7.1, "style": 0.2547, "tv": 0.0187},
+            "eta_seconds": 16.2,
+        }
+    ),
+    "preview_version": "5",
+    "created_at": "1795351748.830465",
+    "started_at": "1795351748.875748",
 }
+
+#: A running job.
+JOB: dict[str, Any] = json.loads(job_document(_RECORD, position=None))
 
 _QUERY = "?expires=1795352948&signature=gq0lmcV8vb3Y0b0mJ7h2mC9z4cS1m0J8cJ1T5sXoUuA"
 

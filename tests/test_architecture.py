@@ -49,10 +49,10 @@ RULES = _rows("""
         core.nst.network, core.nst.optimizers, core.nst.weights, PIL, numpy, safetensors,
         torch
     api.metrics: core.errors, core.jobs, core.store, fastapi, prometheus_client, starlette
-    api.examples: core.params
     api.asgi: core.errors, core.runtime, core.settings, fastapi, starlette, uuid_utils
     api.answers: core.errors, core.params, core.webhooks, core.jobs, core.store, api.asgi,
         fastapi, pydantic, starlette
+    api.examples: core.params, api.answers
     api.deps: core.webhooks, core.pictures, core.blobs, core.store, core.queue, core.settings,
         fastapi
     api.callers: core.errors, core.jobs, core.store, api.deps, fastapi, limits, redis

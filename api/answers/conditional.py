@@ -1,4 +1,4 @@
-"""Requests that want an answer only if it is another than the one they have."""
+"""Conditional requests (``If-None-Match``)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from fastapi import Request, Response
 
 
 def etag_matches(request: Request, etag: str) -> bool:
-    """Whether the caller has what the tag stands for, by its ``If-None-Match``.
+    """Return whether the request's ``If-None-Match`` lists the tag.
 
     Args:
-        request: the caller's.
-        etag: in quotes; weak or strong, which makes no difference here (RFC 9110, 13.1.2).
+        request: the request.
+        etag: the tag in quotes. Weak and strong tags compare as equal (RFC 9110, 13.1.2).
     """
-    given = ",".join(request.headers.getlist("if-none-match"))
-    tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
+    header = ",".join(request.headers.getlist("if-none-match"))
+    tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def not_modified(headers: Mapping[str, str]) -> Response:
-    """A 304 with the headers that the whole answer would have."""
+    """Return a 304 with the headers of the full response."""
     return Response(status_code=304, headers=headers)

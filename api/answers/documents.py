@@ -1,8 +1,9 @@
-"""The Job as JSON, straight from its record.
+"""The Job as JSON, written directly from its record.
 
-A record holds its larger parts as JSON already. Reading them into models and writing
-them out again would cost more than the rest of the request, so the document is put
-together as text; ``api.answers.schemas.JobView`` says what is in it.
+A record holds its larger parts as JSON. Parsing them into models and serialising them again
+would cost more than the rest of a request, so the document is composed as text.
+``api.answers.schemas.JobView`` is its schema; ``tests/api/answers/test_structure.py`` checks
+that both have the same fields.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 from zlib import crc32
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from api.answers.schemas import webhook_view
 from core.jobs.events import BEGINNING, FINAL
@@ -22,8 +24,8 @@ from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
 _DELIVERIES = TypeAdapter(dict[WebhookEvent, Delivery])
 
-#: What a worker measures, of a job that has not ended.
-_NOT_MEASURED = ",".join(f'"{name}":null' for name in Metrics.model_fields)
+#: The worker's measurements of a job that has not ended.
+_NO_MEASUREMENTS = ",".join(f'"{name}":null' for name in Metrics.model_fields)
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,19 @@ class Snapshot:
     """A job as it was read at one moment."""
 
     record: Mapping[str, str]
-    #: How many jobs were before it; None unless it was queued.
+    #: The number of jobs ahead of it; None unless it is queued.
     position: int | None
-    #: When it will probably be started; None unless it was queued and somebody knows.
+    #: The estimated start time; None unless the job is queued and an estimate is known.
     starts_at: datetime | None = None
 
     @property
     def id(self) -> str:
-        """The job's."""
+        """The job's ID."""
         return self.record["id"]
 
     @property
     def owner(self) -> str:
-        """Whose job it is."""
+        """The name of the job's owner."""
         return self.record.get("owner", ANONYMOUS)
 
     @property
@@ -53,47 +55,38 @@ class Snapshot:
 
     @property
     def event(self) -> str:
-        """The id of its newest event."""
+        """The ID of the job's newest event."""
         return self.record.get("event", BEGINNING)
 
     @property
     def etag(self) -> str:
-        """Changes with whatever a caller may want to see; estimates do not count."""
-        place = "" if self.position is None else f".{self.position}"
-        told = (
+        """A weak entity tag. It changes with everything in the document except estimates."""
+        position = "" if self.position is None else f".{self.position}"
+        deliveries = (
             f".{crc32(self.record['deliveries'].encode())}" if "deliveries" in self.record else ""
         )
-        return f'W/"{self.event}{place}{told}"'
+        return f'W/"{self.event}{position}{deliveries}"'
 
     def document(self, server: str = "") -> str:
-        """The Job, with links to that server, or relative ones."""
+        """Return the Job as JSON. Its links are relative unless ``server`` is given."""
         return job_document(self.record, self.position, self.starts_at, server)
 
 
 def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
-    """A job that was read in another way."""
-    texts = {
-        "id": job.id,
-        "status": job.status.value,
-        "owner": job.owner,
-        "attempt": str(job.attempt),
-        "handed_back": str(job.handed_back),
-        "preview_version": str(job.preview_version),
-        "retention_seconds": str(job.retention_seconds),
-    }
-    times = {
-        name: f"{time.timestamp():.6f}"
-        for name in ("created_at", "started_at", "finished_at")
-        if (time := getattr(job, name)) is not None
-    }
-    parts = {
-        name: part.model_dump_json()
-        for name in ("params", "progress", "error", "metrics", "webhook")
-        if (part := getattr(job, name)) is not None
-    }
-    if job.deliveries:
-        parts["deliveries"] = _DELIVERIES.dump_json(dict(job.deliveries)).decode()
-    return Snapshot({**texts, **times, **parts}, position)
+    """Return a snapshot of a job that is available as a model."""
+    fields = ((name, getattr(job, name)) for name in Job.model_fields)
+    return Snapshot({name: _stored(value) for name, value in fields if value is not None}, position)
+
+
+def _stored(value: Any) -> str:
+    """Return a field of a job as its record stores it."""
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
+    if isinstance(value, datetime):
+        return f"{value.timestamp():.6f}"
+    if isinstance(value, Mapping):
+        return _DELIVERIES.dump_json(dict(value)).decode()
+    return str(value)
 
 
 def job_document(
@@ -102,13 +95,13 @@ def job_document(
     starts_at: datetime | None = None,
     server: str = "",
 ) -> str:
-    """The Job as JSON.
+    """Return the Job as JSON.
 
     Args:
-        record: the fields of its record.
-        position: how many jobs are before it; None unless it is queued.
-        starts_at: when it will probably be started.
-        server: what its links begin with; they are relative otherwise.
+        record: the fields of the job record.
+        position: the number of jobs ahead of it; None unless it is queued.
+        starts_at: the estimated start time.
+        server: the base URL of the links; they are relative if it is empty.
     """
     status = record["status"]
     url = f"{server}/jobs/{record['id']}"
@@ -139,8 +132,8 @@ def _webhook(record: Mapping[str, str]) -> str:
     if "webhook" not in record:
         return "null"
     webhook = Webhook.model_validate_json(record["webhook"])
-    told = _DELIVERIES.validate_json(record.get("deliveries", "{}"))
-    return webhook_view(record["id"], webhook, told).model_dump_json()
+    deliveries = _DELIVERIES.validate_json(record.get("deliveries", "{}"))
+    return webhook_view(record["id"], webhook, deliveries).model_dump_json()
 
 
 def _metrics(record: Mapping[str, str]) -> str:
@@ -148,12 +141,12 @@ def _metrics(record: Mapping[str, str]) -> str:
         float(record[name]) if name in record else None
         for name in ("created_at", "started_at", "finished_at")
     )
-    measured = record.get("metrics") if record["status"] in FINAL else None
+    measurements = record.get("metrics") if record["status"] in FINAL else None
     attempts = int(record.get("attempt", "0")) - int(record.get("handed_back", "0"))
     return (
         f'{{"queued_seconds":{_seconds(created, started)},'
         f'"run_seconds":{_seconds(started, finished)},'
-        f'{measured[1:-1] if measured else _NOT_MEASURED},"attempts":{attempts}}}'
+        f'{measurements[1:-1] if measurements else _NO_MEASUREMENTS},"attempts":{attempts}}}'
     )
 
 
@@ -162,21 +155,21 @@ def _seconds(since: float | None, until: float | None) -> str:
 
 
 def _time(record: Mapping[str, str], field: str) -> str:
-    return _moment(record[field]) if field in record else "null"
+    return _timestamp(record[field]) if field in record else "null"
 
 
-@lru_cache(maxsize=4096)  # whoever polls asks for the same times again
-def _moment(timestamp: str) -> str:
+@lru_cache(maxsize=4096)  # a client that polls a job needs the same times in every response
+def _timestamp(timestamp: str) -> str:
     return _quoted(datetime.fromtimestamp(float(timestamp), UTC))
 
 
 def _expiry(record: Mapping[str, str]) -> str:
     if "finished_at" not in record:
         return "null"
-    kept = float(record.get("retention_seconds", RETENTION.total_seconds()))
-    return _quoted(datetime.fromtimestamp(float(record["finished_at"]) + kept, UTC))
+    retention = float(record.get("retention_seconds", RETENTION.total_seconds()))
+    return _quoted(datetime.fromtimestamp(float(record["finished_at"]) + retention, UTC))
 
 
 def _quoted(time: datetime | None) -> str:
-    """RFC 3339 in UTC, as pydantic writes it too."""
+    """Return a time as JSON: RFC 3339 in UTC, as pydantic writes it."""
     return "null" if time is None else f'"{time.isoformat()[:-6]}Z"'

@@ -1,4 +1,4 @@
-"""Every error becomes HTTP here, and only here: RFC 9457 problem documents."""
+"""The HTTP form of every error: a status, and an RFC 9457 problem document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.params.validation import validation_message
 
 _logger = logging.getLogger(__name__)
 
-#: What each error means in HTTP; the nearest class in its ancestry counts.
+#: The status of each error class. A class that is not listed has the status of its parent.
 STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -38,7 +38,7 @@ STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.EaselError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
-#: The codes of what the framework refuses by itself.
+#: The codes of the errors that FastAPI and Starlette raise.
 _FRAMEWORK_CODES = {
     HTTPStatus.BAD_REQUEST: "malformed_request",
     HTTPStatus.NOT_FOUND: "not_found",
@@ -48,10 +48,10 @@ _FRAMEWORK_CODES = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
 }
 
-#: What a busy service answers, though nothing is wrong with it.
+#: Errors of a service that is busy but works as intended.
 _BUSY = (errors.QueueFull, errors.UploadsFull)
 
-#: How long a client should wait before it tries again, in seconds.
+#: The seconds after which a client should retry a 503 that does not say so itself.
 _RETRY_AFTER = "2"
 
 
@@ -64,7 +64,16 @@ def problem_response(
     fields: list[FieldProblem] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """The one shape that every error has."""
+    """Return a problem document, the format of every error.
+
+    Args:
+        request: the request that failed.
+        status: the HTTP status.
+        code: the stable code of the error.
+        detail: what went wrong, in a sentence.
+        fields: the invalid fields of the request, if any.
+        headers: additional headers.
+    """
     problem = Problem(
         type=f"urn:easel:problem:{code}",
         title=status.phrase,
@@ -74,33 +83,34 @@ def problem_response(
         code=code,
         errors=fields,
     )
-    answer_headers = dict(headers or {})
+    response_headers = dict(headers or {})
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        answer_headers.setdefault("Retry-After", _RETRY_AFTER)
+        response_headers.setdefault("Retry-After", _RETRY_AFTER)
     return JSONResponse(
         jsonable_encoder(problem, exclude_none=True),
         status_code=status,
-        headers=answer_headers,
+        headers=response_headers,
         media_type="application/problem+json",
     )
 
 
 def status_of(error: errors.EaselError) -> HTTPStatus:
-    """What an error of ours means in HTTP."""
+    """Return the HTTP status of an error."""
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
 
 
 def easel_problem(request: Request, error: errors.EaselError) -> JSONResponse:
-    """The answer to a request that ended in an error of ours."""
+    """Return the response to a request that raised an error."""
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        # A service that turns requests away because it is busy does what it should.
         busy = isinstance(error, _BUSY)
-        log, message = (_logger.info, "refused") if busy else (_logger.error, "request failed")
+        log, message = (
+            (_logger.info, "request refused") if busy else (_logger.error, "request failed")
+        )
         log(message, extra={"code": error.code, "reason": str(error)})
     fields = None
     if isinstance(error, errors.InvalidRequest):
-        fields = [FieldProblem(field=bad.field, message=bad.message) for bad in error.errors]
+        fields = [FieldProblem(field=each.field, message=each.message) for each in error.errors]
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.KeyRequired):
         headers["WWW-Authenticate"] = _challenge(error)
@@ -113,7 +123,7 @@ def _on_easel_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _challenge(error: errors.KeyRequired) -> str:
-    """How to come in, as RFC 6750 (section 3) says it."""
+    """Return the ``WWW-Authenticate`` challenge, as RFC 6750 (section 3) defines it."""
     reason = ', error="invalid_token"' if isinstance(error, errors.InvalidKey) else ""
     return f'Bearer realm="easel"{reason}'
 
@@ -126,18 +136,18 @@ def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     detail = str(error.detail)
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(allowed_methods(request.app.router.routes, request.scope))
-        detail = f"{request.method} is not for {request.url.path}; allowed are {headers['Allow']}"
+        detail = f"{request.url.path} does not support {request.method}; use {headers['Allow']}"
     return problem_response(request, status, code, detail, headers=headers)
 
 
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    bad = [_field_error(detail) for detail in error.errors()]
-    return easel_problem(request, errors.InvalidRequest(bad))
+    invalid = errors.InvalidRequest([_field_error(detail) for detail in error.errors()])
+    return easel_problem(request, invalid)
 
 
 def _field_error(detail: Mapping[str, Any]) -> errors.FieldError:
-    # The place ends with the number of a list's entry, which nobody has asked for by name.
+    # The location also contains the indexes of list items. They are not part of a field's name.
     name = ".".join(part for part in detail["loc"][1:] if isinstance(part, str))
     missing = detail["type"] == "missing"
     return errors.FieldError(name, str(detail["msg"]) if missing else validation_message(detail))
@@ -145,11 +155,11 @@ def _field_error(detail: Mapping[str, Any]) -> errors.FieldError:
 
 def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     _logger.error("unexpected error", exc_info=error)
-    return easel_problem(request, errors.EaselError("an unexpected error; it was logged"))
+    return easel_problem(request, errors.EaselError("an unexpected error occurred and was logged"))
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Make the app answer every error with a problem document."""
+    """Make the application answer every error with a problem document."""
     app.add_exception_handler(errors.EaselError, _on_easel_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)

@@ -1,4 +1,8 @@
-"""What the api answers with: the Job, and the problem."""
+"""The models of the responses: the Job, and the problem document.
+
+A new field of the job record that clients see goes into ``core.jobs.job``, into ``JobView``
+here, and into ``api.answers.documents``; ``make check`` fails if one of them is missing.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from core.webhooks.webhook import Delivery, Webhook, WebhookEvent, delivery_id
 
 
 class Links(BaseModel):
-    """Where to go from a job, relative to the server."""
+    """The URLs of a job, relative to the server."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -22,89 +26,97 @@ class Links(BaseModel):
     preview: str
     events: str
     cancel: str
-    signed: str = Field(description="Where to get links that need no API key.")
+    signed: str = Field(description="Returns signed links, which need no API key.")
 
 
 class MetricsView(BaseModel):
-    """What the job took."""
+    """What a job took: times, steps and memory."""
 
     queued_seconds: float | None = Field(description="From its creation to its first start.")
     run_seconds: float | None = Field(description="From its first start to its end.")
-    optimize_seconds: float | None = Field(description="What the last attempt took to paint.")
-    steps: int | None = Field(description="The steps of all scales.")
-    device: str | None = Field(description="What it was painted on.")
-    peak_memory_bytes: int | None = Field(
-        description="The most memory that the device had in use for it; on the CPU, the worker."
+    optimize_seconds: float | None = Field(
+        description="The duration of the optimisation in the last attempt."
     )
-    attempts: int = Field(description="How many workers began it; the last one ended it.")
+    steps: int | None = Field(description="The number of steps at all scales.")
+    device: str | None = Field(description="The device that ran the optimisation.")
+    peak_memory_bytes: int | None = Field(
+        description="The peak memory of the device during the job; on the CPU, of the worker."
+    )
+    attempts: int = Field(description="The number of attempts, including the last one.")
 
 
 class ProgressView(Progress):
-    """How far a job has come."""
+    """The progress of a job."""
 
-    preview_version: int = Field(description="Rises with every new preview; 0 before the first.")
+    preview_version: int = Field(
+        description="Increases with every new preview; 0 before the first."
+    )
 
 
 class DeliveryView(Delivery):
-    """One event, told or still to be told."""
+    """The delivery of one event to the job's webhook."""
 
-    id: str = Field(description="The `webhook-id`, the same at every attempt.")
+    id: str = Field(description="The `webhook-id`, the same for every attempt.")
     event: WebhookEvent
 
 
 class WebhookView(BaseModel):
-    """Whom the job's events are told, and how that stands. It goes on after the job is done."""
+    """The webhook of a job, and its deliveries. They continue after the job is done."""
 
     url: str
     events: tuple[WebhookEvent, ...]
-    deliveries: list[DeliveryView] = Field(description="Of the events that have happened.")
+    deliveries: list[DeliveryView] = Field(
+        description="The deliveries of the events that have occurred."
+    )
 
 
 def webhook_view(
-    job_id: str, webhook: Webhook, told: Mapping[WebhookEvent, Delivery]
+    job_id: str, webhook: Webhook, deliveries: Mapping[WebhookEvent, Delivery]
 ) -> WebhookView:
-    """The webhook as the api shows it."""
-    deliveries = [
+    """Return the webhook of a job as the API shows it."""
+    views = [
         DeliveryView(**delivery.model_dump(), id=delivery_id(job_id, event), event=event)
         for event in WebhookEvent
-        if (delivery := told.get(event))
+        if (delivery := deliveries.get(event))
     ]
-    return WebhookView(url=webhook.url, events=webhook.events, deliveries=deliveries)
+    return WebhookView(url=webhook.url, events=webhook.events, deliveries=views)
 
 
 class JobView(BaseModel):
-    """A job. Once `done` is true it never changes again, except that its files expire."""
+    """A job. Once `done` is true, it no longer changes, except that its files expire."""
 
     id: str
     status: JobStatus
     done: bool = Field(description="Whether the status is final.")
-    queue_position: int | None = Field(description="Jobs before this one, while it is queued.")
+    queue_position: int | None = Field(
+        description="The number of jobs ahead of this one while it is queued."
+    )
     estimated_start_at: datetime | None = Field(
-        description="When it will probably be started, while it is queued and that is known."
+        description="The estimated start time while the job is queued, if it is known."
     )
     params: StyleParams
     progress: ProgressView | None
     error: Failure | None
-    webhook: WebhookView | None = Field(description="Whom the job's events are told, if anybody.")
+    webhook: WebhookView | None = Field(description="The webhook of the job, if it has one.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: datetime | None = Field(
-        description="When its files are removed. The job itself can be asked for a week longer."
+        description="When the job's files are removed. The job itself is kept for another week."
     )
     metrics: MetricsView
     links: Links
 
 
 class FieldProblem(BaseModel):
-    """One bad field of a request."""
+    """An invalid field of a request."""
 
     field: str
     message: str
 
 
 class Problem(BaseModel):
-    """What went wrong, as RFC 9457 writes it, with a stable `code` for programs."""
+    """An error as an RFC 9457 problem document, with a stable `code` for programs."""
 
     type: str
     title: str
@@ -112,4 +124,4 @@ class Problem(BaseModel):
     detail: str
     instance: str
     code: str
-    errors: list[FieldProblem] | None = Field(None, description="The bad fields, if any.")
+    errors: list[FieldProblem] | None = Field(None, description="The invalid fields, if any.")

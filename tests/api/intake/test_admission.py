@@ -57,7 +57,7 @@ def test_a_full_queue_takes_no_more_until_a_job_is_claimed(
     caplog.set_level("INFO", "api.answers.errors")
     assert_refused(post(narrow, other), 503, "queue_full")
     (told,) = (record for record in caplog.records if record.name == "api.answers.errors")
-    assert (told.levelname, told.message) == ("INFO", "refused")
+    assert (told.levelname, told.message) == ("INFO", "request refused")
     assert stored(services) == before
     services.store.claim(first)
     assert post(narrow, other).status_code == 202
