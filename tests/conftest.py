@@ -1,4 +1,4 @@
-"""What the tests share: a real Valkey, a tiny network, and pictures."""
+"""Shared fixtures: a real Valkey server, a tiny network, and pictures."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from core.store.jobs import JobStore
 
 for _name in [name for name in os.environ if name.startswith("EASEL_")]:
     if _name != "EASEL_WEIGHTS_DIR":
-        del os.environ[_name]  # the tests set their own
+        del os.environ[_name]  # tests set their own
 
 
-#: What takes longest goes first, so that two processes end at the same time.
+#: The slowest come first, so that parallel processes finish at about the same time.
 _SLOW = ("test_workers.py", "test_alone.py", "test_serve.py", "faults", "acceptance", "cli")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files; within a file the tests stay as they are written."""
+    """Sort the files by their duration; the order within a file does not change."""
 
     def place(item: pytest.Item) -> int:
         folders_and_file = item.path.parts[-2:]
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name a job id alike in every process; each makes its own."""
+    """Replace a job id by a fixed name: parallel processes must collect the same test ids."""
     uuid = r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     is_id = isinstance(val, str) and re.fullmatch(uuid, val)
     return argname if is_id else None
@@ -53,15 +53,14 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
-    """A real Valkey server for the whole run."""
-    # Not the first free one above a fixed one, which two runs may find at the same time.
+    """The URL of a real Valkey server, shared by the whole run."""
     with ValkeyServer(free_port()) as server:
         yield server.connection_url + "/0"
 
 
 @pytest.fixture
 def redis(valkey_url: str) -> Iterator[Redis]:
-    """A client of the server, which is empty at first."""
+    """A client of the Valkey server, which is emptied first."""
     client = connect(valkey_url, patience=0)
     client.flushall()
     yield client
@@ -69,7 +68,7 @@ def redis(valkey_url: str) -> Iterator[Redis]:
 
 
 def vouch(redis: Redis) -> None:
-    """As if sweeps had been made of the store since long ago."""
+    """Make the store look as if the reaper had swept it regularly for a long time."""
     seconds, _ = redis.time()
     redis.hset("easel:sweeps", mapping={"since": 0, "last": seconds})
 
@@ -86,7 +85,7 @@ def blobs(tmp_path: Path) -> Blobs:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """Processes that decode, kept warm for the whole run."""
+    """Decoding processes, shared by the whole run."""
     sandbox = Sandbox(2, Bounds(memory_bytes=2**30, seconds=30, clock_seconds=120))
     yield sandbox
     sandbox.stop()
@@ -94,7 +93,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def tiny_weights() -> dict[str, Tensor]:
-    """Random weights for a VGG-19 with few filters, in float32."""
+    """Random float32 weights for a VGG-19 with few filters."""
     return random_weights(seed=0)
 
 
@@ -104,7 +103,7 @@ def tiny_network(tiny_weights: dict[str, Tensor]) -> VGG19:
 
 
 def random_weights(seed: int, filters: int = 4) -> dict[str, Tensor]:
-    """He-initialised weights: every layer has that many filters per block number."""
+    """Return He-initialised weights; a layer in block n has ``n * filters`` filters."""
     generator = torch.Generator().manual_seed(seed)
     weights = {}
     channels = 3
@@ -118,7 +117,7 @@ def random_weights(seed: int, filters: int = 4) -> dict[str, Tensor]:
 
 
 def photo(width: int, height: int, seed: int = 0) -> Image.Image:
-    """A picture with structure at several scales."""
+    """Return a random picture with structure at several scales."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
     fine = rng.normal(0, 12, (height, width, 3))
@@ -133,15 +132,21 @@ def png(picture: Image.Image) -> bytes:
 
 
 def stored(blobs: Blobs, picture: Image.Image) -> Picture:
-    """A picture in the blob store, as a job's record names it."""
+    """Put a picture into the blob store, and return its reference for a job record."""
     data = png(picture)
     return Picture(sha256=blobs.put(data), media_type="image/png", size_bytes=len(data))
 
 
 def some_progress(step: int = 1, steps: int = 1) -> Progress:
-    """What a runner might have written."""
+    """Return progress as the worker reports it."""
     loss = Loss(total=3.0, content=1.0, style=2.0, tv=0.5)
-    part = step / steps
     return Progress(
-        step=step, steps=steps, fraction=part, scale=0, scales=1, width=64, height=48, loss=loss
+        step=step,
+        steps=steps,
+        fraction=step / steps,
+        scale=0,
+        scales=1,
+        width=64,
+        height=48,
+        loss=loss,
     )

@@ -253,9 +253,10 @@ def running(stack: Stack) -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--no-build", action="store_true", help="use the existing images")
+    options = parser.parse_args()
     stack, service = Stack("easel-test", EASEL_PORT=str(PORT), EASEL_DEVICE="cpu"), Service()
     with running(stack):
-        if not parser.parse_args().no_build:
+        if not options.no_build:
             build(stack)
         start(stack, service)
         kill_the_worker(stack, service)

@@ -1,6 +1,6 @@
-"""What the files for Docker promise, as far as it shows without a Docker engine.
+"""The Dockerfiles and Compose files, as far as one can check them without a Docker engine.
 
-``make compose-test`` builds and runs them.
+``make compose-test`` builds the images and runs the service.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def load(name: str) -> dict[str, Any]:
 
 COMPOSE = load("docker-compose.yml")["services"]
 GPU = load("docker-compose.gpu.yml")["services"]
-HANDED_ON = {
+#: The variables that Compose passes on from the environment or ``.env``.
+PASSED_ON = {
     line
     for line in (ROOT / "deploy/compose/settings.env").read_text().splitlines()
     if not line.startswith("#")
@@ -38,32 +39,32 @@ def setting(name: str) -> str:
     return f"EASEL_{name.upper()}"
 
 
-def test_a_container_is_handed_every_setting_that_is_not_fixed() -> None:
+def test_a_container_gets_every_setting_that_is_not_fixed() -> None:
     in_images = {"EASEL_HOST", "EASEL_PORT", "EASEL_DATA_DIR", "EASEL_WEIGHTS_DIR"}
     only_for_serve = {"EASEL_GRACE_SECONDS"}
     fixed = {name for part in OWN for name in COMPOSE[part]["environment"]}
     known = {setting(name) for name in Settings.model_fields}
-    handed_on = {name for name in HANDED_ON if name.startswith("EASEL_")}
+    passed_on = {name for name in PASSED_ON if name.startswith("EASEL_")}
     settings = known - in_images - only_for_serve
-    assert handed_on | fixed == settings, "write its name into deploy/compose/settings.env"
-    assert not HANDED_ON & fixed
+    assert passed_on | fixed == settings, "add its name to deploy/compose/settings.env"
+    assert not PASSED_ON & fixed
 
 
-def test_the_example_of_an_env_file_names_only_what_is_read() -> None:
+def test_the_example_env_file_names_only_variables_that_compose_reads() -> None:
     named = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    files = "".join((ROOT / name).read_text() for name in ("docker-compose.yml",))
-    assert named <= HANDED_ON | set(re.findall(r"\$\{([A-Z_]+)", files))
-    assert set(re.findall(r"\$\{([A-Z_]+)", files)) <= named
+    substituted = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text()))
+    assert named <= PASSED_ON | substituted
+    assert substituted <= named
 
 
-def test_nothing_is_published_beyond_this_machine() -> None:
+def test_ports_are_published_on_the_loopback_interface_only() -> None:
     for name, service in {**COMPOSE, **GPU}.items():
         for port in service.get("ports", ()):
             assert port.startswith("127.0.0.1:"), name
 
 
 @pytest.mark.parametrize("name", COMPOSE)
-def test_every_container_is_held_tight(name: str) -> None:
+def test_every_container_has_no_capabilities_and_a_read_only_root(name: str) -> None:
     service = COMPOSE[name]
     assert service["read_only"] is (name != "grafana")
     assert service["cap_drop"] == ["ALL"]
@@ -71,16 +72,16 @@ def test_every_container_is_held_tight(name: str) -> None:
     assert service["restart"] == "unless-stopped"
 
 
-def test_valkey_writes_everything_down_and_evicts_nothing() -> None:
+def test_valkey_writes_every_command_to_disk_and_evicts_nothing() -> None:
     command = COMPOSE["valkey"]["command"]
-    given = dict(zip(command[1::2], command[2::2], strict=True))
-    assert (given["--appendonly"], given["--appendfsync"]) == ("yes", "always")
-    assert given["--maxmemory-policy"] == "noeviction"
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert (options["--appendonly"], options["--appendfsync"]) == ("yes", "always")
+    assert options["--maxmemory-policy"] == "noeviction"
     assert COMPOSE["valkey"]["volumes"] == ["valkey:/data"]
     assert COMPOSE["valkey"]["networks"] == ["store"]
 
 
-def test_every_worker_with_a_gpu_is_the_worker_but_for_its_gpu() -> None:
+def test_a_worker_with_a_gpu_differs_from_the_worker_only_in_the_gpu() -> None:
     base = COMPOSE["worker"]
     shared = {name: value for name, value in base.items() if name not in ("image", "build")}
     devices = []
@@ -102,7 +103,7 @@ def test_a_profile_for_n_gpus_starts_n_workers() -> None:
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
-def test_an_image_needs_neither_root_nor_a_shell_nor_buildkit(path: Path) -> None:
+def test_an_image_needs_no_root_no_shell_and_no_buildkit(path: Path) -> None:
     text = path.read_text()
     final = text[text.rindex("\nFROM ") :]
     assert re.search(r"^USER [1-9]\d+:[1-9]\d+$", final, re.MULTILINE)
@@ -116,8 +117,8 @@ def test_an_image_needs_neither_root_nor_a_shell_nor_buildkit(path: Path) -> Non
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
-def test_what_an_image_is_made_of_is_there_and_let_in(path: Path) -> None:
-    let_in = {
+def test_the_sources_of_an_image_exist_and_are_not_ignored(path: Path) -> None:
+    included = {
         line[1:]
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line.startswith("!")
@@ -125,10 +126,10 @@ def test_what_an_image_is_made_of_is_there_and_let_in(path: Path) -> None:
     sources = re.findall(r"^COPY (?!--)(.+) \S+$", path.read_text(), re.MULTILINE)
     for source in " ".join(sources).split():
         assert (ROOT / source).exists(), source
-        assert source in let_in or source.split("/")[0] in let_in, source
+        assert source in included or source.split("/")[0] in included, source
 
 
-def test_only_packages_with_a_hash_are_installed_from_the_index() -> None:
+def test_packages_from_the_index_are_installed_by_hash() -> None:
     for path in DOCKERFILES:
         text = re.sub(r"\\\n", " ", path.read_text())
         for command in re.findall(r"pip (?:install|wheel) [^&\n]*", text):
@@ -137,7 +138,7 @@ def test_only_packages_with_a_hash_are_installed_from_the_index() -> None:
                 assert "--offline" in command or "--no-index" in command, command
 
 
-def test_a_lock_without_cuda_has_all_else_with_its_hashes() -> None:
+def test_a_lock_file_without_cuda_keeps_all_other_packages_with_their_hashes() -> None:
     def names(lock: str) -> list[str]:
         return re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests are what the schemas allow, and promise what the docs say."""
+"""The Kubernetes manifests conform to the schemas and to the promises of the documentation."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = sorted(path.name for path in (FOLDER / "overlays").iterdir())
 
-#: The oldest that is promised, and the newest that the validator knows.
+#: The oldest supported version, and the newest that the validator knows.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 
-#: What only KEDA defines; there is no schema of it to be had as a package.
-_FOREIGN = {"ScaledObject", "TriggerAuthentication"}
+#: The kinds that KEDA defines. No package has their schemas.
+_OF_KEDA = {"ScaledObject", "TriggerAuthentication"}
 
 Resource = dict[str, Any]
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
 def rendered(request: pytest.FixtureRequest) -> list[Resource]:
-    """The resources of an overlay, as kustomize puts them together."""
+    """The resources of an overlay, as kustomize renders them."""
     if shutil.which("kubectl") is None:
-        pytest.skip("kubectl, which has kustomize in it, is not installed")
+        pytest.skip("needs kubectl, which contains kustomize")
     command = ["kubectl", "kustomize", str(FOLDER / "overlays" / request.param)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return [each for each in yaml.safe_load_all(text) if each]
+    return [resource for resource in yaml.safe_load_all(text) if resource]
 
 
 def resources() -> Iterator[tuple[str, Resource]]:
-    """What is written in the files: neither patches, nor what is kustomize's own."""
+    """Yield the resources in the files with their names, without patches and kustomizations."""
     for path in sorted(FOLDER.rglob("*.yaml")):
         patch = path.parent.name == "gpu" or path.name in ("keys.yaml", "replicas.yaml")
         if path.name != "kustomization.yaml" and not patch:
@@ -51,8 +51,8 @@ def resources() -> Iterator[tuple[str, Resource]]:
                 )
 
 
-def of_kind(found: list[Resource], *kinds: str) -> list[Resource]:
-    return [each for each in found if each["kind"] in kinds]
+def of_kind(resources: list[Resource], *kinds: str) -> list[Resource]:
+    return [resource for resource in resources if resource["kind"] in kinds]
 
 
 def validate(resource: Resource, versions: tuple[str, ...] = VERSIONS) -> None:
@@ -62,13 +62,13 @@ def validate(resource: Resource, versions: tuple[str, ...] = VERSIONS) -> None:
 
 @pytest.mark.parametrize(
     "resource",
-    [pytest.param(each, id=name) for name, each in resources() if each["kind"] not in _FOREIGN],
+    [pytest.param(each, id=name) for name, each in resources() if each["kind"] not in _OF_KEDA],
 )
-def test_what_is_written_is_what_the_schemas_allow(resource: Resource) -> None:
+def test_every_resource_conforms_to_its_schema(resource: Resource) -> None:
     validate(resource, VERSIONS[-1:])
 
 
-def test_what_the_schemas_do_not_allow_is_found() -> None:
+def test_an_unknown_field_is_refused_by_the_validator() -> None:
     deployment = dict(resources())["base/Deployment/easel-api"]
     deployment["spec"]["replica"] = 2
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -78,9 +78,9 @@ def test_what_the_schemas_do_not_allow_is_found() -> None:
 @pytest.mark.parametrize(
     "path", sorted(FOLDER.rglob("kustomization.yaml")), ids=lambda path: path.parent.name
 )
-def test_a_kustomization_names_files_that_are_there(path: Path) -> None:
+def test_a_kustomization_names_existing_files(path: Path) -> None:
     kustomization = yaml.safe_load(path.read_text())
-    named = [
+    names = [
         *kustomization.get("resources", ()),
         *kustomization.get("components", ()),
         *(patch["path"] for patch in kustomization.get("patches", ())),
@@ -90,18 +90,18 @@ def test_a_kustomization_names_files_that_are_there(path: Path) -> None:
             for env in each.get("envs", ())
         ),
     ]
-    assert named
-    for name in named:
+    assert names
+    for name in names:
         assert (path.parent / name).exists(), name
 
 
-def test_every_overlay_is_what_the_schemas_allow(rendered: list[Resource]) -> None:
+def test_every_rendered_overlay_conforms_to_the_schemas(rendered: list[Resource]) -> None:
     for resource in rendered:
-        if resource["kind"] not in _FOREIGN:
+        if resource["kind"] not in _OF_KEDA:
             validate(resource)
 
 
-def test_every_pod_keeps_to_the_restricted_standard(rendered: list[Resource]) -> None:
+def test_every_pod_conforms_to_the_restricted_security_standard(rendered: list[Resource]) -> None:
     for resource in of_kind(rendered, "Deployment", "StatefulSet"):
         pod = resource["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"]
@@ -116,17 +116,17 @@ def test_every_pod_keeps_to_the_restricted_standard(rendered: list[Resource]) ->
             }
 
 
-def test_every_pod_is_denied_what_no_policy_allows(rendered: list[Resource]) -> None:
+def test_every_pod_is_selected_by_the_policy_that_denies_all(rendered: list[Resource]) -> None:
     policies = of_kind(rendered, "NetworkPolicy")
-    (nobody,) = (each for each in policies if each["metadata"]["name"] == "easel-nobody")
-    assert nobody["spec"]["policyTypes"] == ["Ingress", "Egress"]
-    assert not {"ingress", "egress"} & nobody["spec"].keys()
-    labels = nobody["spec"]["podSelector"]["matchLabels"]
+    (deny_all,) = (each for each in policies if each["metadata"]["name"] == "easel-nobody")
+    assert deny_all["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert not {"ingress", "egress"} & deny_all["spec"].keys()
+    labels = deny_all["spec"]["podSelector"]["matchLabels"]
     for resource in of_kind(rendered, "Deployment", "StatefulSet"):
         assert labels.items() <= resource["spec"]["template"]["metadata"]["labels"].items()
 
 
-def test_every_selector_finds_its_pods(rendered: list[Resource]) -> None:
+def test_every_selector_selects_pods(rendered: list[Resource]) -> None:
     pods = [
         each["spec"]["template"]["metadata"]["labels"]
         for each in of_kind(rendered, "Deployment", "StatefulSet")
@@ -138,7 +138,7 @@ def test_every_selector_finds_its_pods(rendered: list[Resource]) -> None:
         assert any(labels.items() <= pod.items() for pod in pods), resource["metadata"]
 
 
-def test_no_secret_is_in_the_files(rendered: list[Resource]) -> None:
+def test_the_manifests_contain_no_secret(rendered: list[Resource]) -> None:
     assert of_kind(rendered, "Secret") == []
     for resource in of_kind(rendered, "Deployment", "StatefulSet"):
         for container in resource["spec"]["template"]["spec"]["containers"]:
@@ -147,7 +147,7 @@ def test_no_secret_is_in_the_files(rendered: list[Resource]) -> None:
                 assert secret == ("valueFrom" in variable)
 
 
-def test_no_probe_depends_on_what_a_restart_does_not_bring_back(rendered: list[Resource]) -> None:
+def test_no_probe_depends_on_another_service(rendered: list[Resource]) -> None:
     for resource in of_kind(rendered, "Deployment"):
         (container,) = resource["spec"]["template"]["spec"]["containers"]
         probes = json.dumps([value for name, value in container.items() if name.endswith("Probe")])
@@ -155,7 +155,9 @@ def test_no_probe_depends_on_what_a_restart_does_not_bring_back(rendered: list[R
         assert "readyz" not in probes
 
 
-def test_a_worker_has_longer_to_go_than_its_hook_waits(rendered: list[Resource]) -> None:
+def test_the_grace_period_of_a_worker_is_longer_than_its_pre_stop_hook(
+    rendered: list[Resource],
+) -> None:
     (worker,) = (
         each
         for each in of_kind(rendered, "Deployment")
@@ -167,25 +169,25 @@ def test_a_worker_has_longer_to_go_than_its_hook_waits(rendered: list[Resource])
     assert pod["terminationGracePeriodSeconds"] >= int(command[-1]) + 60
 
 
-def test_scaling_counts_the_sets_that_the_scripts_keep() -> None:
-    found = dict(resources())["keda/ScaledObject/easel-worker"]["spec"]
-    counted = {each["name"]: each["metadata"]["listName"] for each in found["triggers"]}
-    assert counted == {"queued": JOBS_QUEUED, "running": JOBS_RUNNING}
-    assert found["advanced"]["scalingModifiers"]["formula"] == "queued + running"
+def test_keda_scales_by_the_keys_of_the_store() -> None:
+    spec = dict(resources())["keda/ScaledObject/easel-worker"]["spec"]
+    keys = {trigger["name"]: trigger["metadata"]["listName"] for trigger in spec["triggers"]}
+    assert keys == {"queued": JOBS_QUEUED, "running": JOBS_RUNNING}
+    assert spec["advanced"]["scalingModifiers"]["formula"] == "queued + running"
 
 
-def test_the_ingress_leads_to_every_endpoint_but_those_that_tell_of_hosts() -> None:
+def test_the_ingress_routes_every_endpoint_except_metrics_and_readiness() -> None:
     route = re.compile(r'(?:@(?:router|app)\.\w+|\bRoute)\(\s*"(/[^"]*)"')
-    written = [route.findall(path.read_text()) for path in (ROOT / "api").rglob("*.py")]
-    endpoints = {path for found in written for path in found}
+    modules = [path.read_text() for path in (ROOT / "api").rglob("*.py")]
+    endpoints = {endpoint for text in modules for endpoint in route.findall(text)}
     assert {"/jobs", "/jobs/{job_id}/events", "/metrics", "/docs"} <= endpoints
     ingress = dict(resources())["ingress/Ingress/easel"]
     paths = ingress["spec"]["rules"][0]["http"]["paths"]
     exact = {each["path"] for each in paths if each["pathType"] == "Exact"}
     prefixes = {each["path"] for each in paths if each["pathType"] == "Prefix"}
-    led = {
+    routed = {
         path
         for path in endpoints
         if path in exact or any(f"{path}/".startswith(f"{prefix}/") for prefix in prefixes)
     }
-    assert endpoints - led == {"/metrics", "/readyz"}
+    assert endpoints - routed == {"/metrics", "/readyz"}

@@ -1,6 +1,6 @@
-"""Each image has all that its code imports: the lock files leave nothing out.
+"""The lock file of each image contains every package that its code imports.
 
-The tests run where everything is installed, and would not miss it.
+The other tests run where everything is installed, so they would not notice a missing one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
-#: Imports the modules where a package that is not locked is as if not installed.
+#: Imports modules while every package outside the lock file appears to be missing.
 _IMPORT = """
 import importlib, re, sys
 from importlib.abc import MetaPathFinder
@@ -55,7 +55,7 @@ for module in sys.argv[2:]:
         ("worker", ("worker.main", "worker.tasks", "core.queue.transport", "worker.process")),
     ],
 )
-def test_what_a_part_imports_is_locked_for_it(part: str, modules: tuple[str, ...]) -> None:
+def test_every_import_of_an_image_is_in_its_lock_file(part: str, modules: tuple[str, ...]) -> None:
     lock = (ROOT / "requirements" / f"{part}.txt").read_text()
     locked = re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)
     command = [sys.executable, "-c", _IMPORT, ",".join(["easel", *locked]), *modules]
