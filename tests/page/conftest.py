@@ -89,7 +89,7 @@ def opened(
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"http://127.0.0.1:{service.port}/")
-    page.get_by_role("heading", name="A photograph, painted").wait_for()
+    page.get_by_role("heading", name="Turn a photograph").wait_for()
     page.keyboard.press("Shift")  # whoever begins is given the drawer, which is made last
     page.get_by_label("Seed", exact=True).wait_for(state="attached")
     yield page

@@ -54,8 +54,8 @@ def choose_samples(page: Page) -> None:
 
 def start(page: Page, steps: int) -> str:
     """Post the job; gives its id."""
-    page.get_by_label("Size, exactly").fill("64")
-    page.get_by_label("Steps, exactly").fill(str(steps))
+    page.get_by_label("Size value").fill("64")
+    page.get_by_label("Steps value").fill(str(steps))
     page.get_by_role("button", name="Paint", exact=True).click()
     page.wait_for_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
     return page.url.rsplit("/", 1)[1]
@@ -113,8 +113,8 @@ def test_a_finished_picture_is_in_the_gallery_can_be_made_again_and_deleted(
     choose_samples(page)
     job = start(page, steps=7)
     heading(page, "Finished")
-    page.get_by_role("button", name="Again with these settings").click()
-    expect(page.get_by_label("Steps, exactly")).to_have_value("7")
+    page.get_by_role("button", name="Reuse settings").click()
+    expect(page.get_by_label("Steps value")).to_have_value("7")
     expect(page.locator(".tile img")).to_have_count(2)
     page.get_by_role("link", name="Your pictures").click()
     card = page.locator(f'.card:has(a[href="#/jobs/{job}"])')
@@ -133,7 +133,7 @@ def test_a_job_is_watched_found_again_after_a_reload_and_called_off(page: Page) 
     choose_samples(page)
     start(page, steps=5000)
     heading(page, "Painting")
-    expect(page.locator(".emerging img[alt='The picture so far']")).to_be_visible()
+    expect(page.locator(".progress-picture img[alt='Preview']")).to_be_visible()
     expect(page.get_by_text(re.compile(r"step \d+ of 5000"))).to_be_visible()
     expect(page.locator(".chart canvas")).to_be_visible()
     shot(page, "6-painting")
@@ -142,8 +142,8 @@ def test_a_job_is_watched_found_again_after_a_reload_and_called_off(page: Page) 
     heading(page, "Painting")
     expect(page.locator(".chart canvas")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    heading(page, "Called off")
-    shot(page, "7-called-off")
+    heading(page, "Cancelled")
+    shot(page, "7-cancelled")
     check_accessible(page)
 
 
@@ -155,13 +155,13 @@ def test_a_lost_connection_is_said_and_comes_back(
     heading(page, "Painting")
     page.route("**/events", lambda route: route.abort("connectionfailed"))
     os.kill(service.child("api"), signal.SIGKILL)
-    expect(page.get_by_text("The connection is lost")).to_be_visible()
+    expect(page.get_by_text("Connection lost")).to_be_visible()
     shot(page, "8-lost")
     check_accessible(page)
     page.unroute("**/events")
-    expect(page.get_by_text("The connection is lost")).to_be_hidden()
+    expect(page.get_by_text("Connection lost")).to_be_hidden()
     page.get_by_role("button", name="Cancel").click()
-    heading(page, "Called off")
+    heading(page, "Cancelled")
     assert all("Failed to load resource" in error for error in errors)
     errors.clear()
 
@@ -170,10 +170,10 @@ def test_a_lost_connection_is_said_and_comes_back(
     ("name", "data", "said"),
     [
         ("nothing.png", b"", "is an empty file"),
-        ("notes.txt", b"Some words.", "is not a picture that can be read"),
-        ("half.png", png(64, 64)[:90], "is broken and cannot be read"),
-        ("large.png", b"\x89PNG" + bytes(200_001), "at most 196 KB are allowed"),
-        ("tiny.png", png(8, 40), "each side must have at least 16"),
+        ("notes.txt", b"Some words.", "is not a supported picture"),
+        ("half.png", png(64, 64)[:90], "is damaged and cannot be read"),
+        ("large.png", b"\x89PNG" + bytes(200_001), "the limit is 196 KB"),
+        ("tiny.png", png(8, 40), "each side must have at least 16 pixels"),
     ],
     ids=["empty", "text", "half", "large", "tiny"],
 )
@@ -192,13 +192,13 @@ def test_what_does_not_fit_is_said_beside_its_field_before_it_is_sent(page: Page
     page.get_by_role("button", name="Paint", exact=True).click()
     is_said(page, "content", "Choose a photograph")
     is_said(page, "style", "Choose one to five paintings")
-    page.get_by_label("Size, exactly").fill("9")
+    page.get_by_label("Size value").fill("9")
     is_said(page, "size", "Expected a whole number from 64")
-    page.get_by_label("Size, exactly").fill("9000")
+    page.get_by_label("Size value").fill("9000")
     is_said(page, "size", "to 8192")
-    page.get_by_label("Size, exactly").fill("3000")
-    is_said(page, "size", "at most 2048 on this server")
-    page.get_by_label("Steps, exactly").fill("many")
+    page.get_by_label("Size value").fill("3000")
+    is_said(page, "size", "This server allows at most 2048")
+    page.get_by_label("Steps value").fill("many")
     is_said(page, "steps", "Expected a whole number")
     page.get_by_text("Advanced").click()
     page.get_by_label("Learning rate", exact=True).fill("0")
@@ -210,18 +210,18 @@ def test_what_does_not_fit_is_said_beside_its_field_before_it_is_sent(page: Page
     page.get_by_role("group", name="Content layers").get_by_label("conv4_2").uncheck()
     is_said(page, "content_layers", "Choose at least one")
     page.get_by_label("Start from", exact=True).select_option("image")
-    is_said(page, "init_image", "Choose the picture to start from")
+    is_said(page, "init_image", "Choose an initial image")
     page.get_by_role("button", name="Paint", exact=True).click()
     shot(page, "9-wrong")
     check_accessible(page)
     assert posts == []
-    page.get_by_role("button", name="Reset everything to the preset").click()
-    expect(page.get_by_label("Size, exactly")).to_have_value("512")
+    page.get_by_role("button", name="Reset to preset").click()
+    expect(page.get_by_label("Size value")).to_have_value("512")
 
 
 def test_six_paintings_are_one_too_many(page: Page) -> None:
     drop(page, '[data-field="style"]', *[(f"{n}.png", png(20, 20)) for n in range(6)])
-    is_said(page, "style", "5 paintings already")
+    is_said(page, "style", "at most 5 paintings")
     expect(page.locator('[data-field="style"] .tile')).to_have_count(5)
     shot(page, "10-five")
     check_accessible(page)
@@ -252,11 +252,11 @@ def test_several_paintings_are_blended_and_regions_painted(page: Page, service: 
         page.mouse.move(box["x"] + 100, box["y"] + box["height"] - 60, steps=5)
         page.mouse.up()
         if picture == "Photograph":
-            expect(page.locator(".painter")).to_contain_text("no painting has")
+            expect(page.locator(".painter")).to_contain_text("No painting has region 1")
     expect(page.locator(".painter")).to_contain_text("have the same regions")
     shot(page, "11-regions")
     check_accessible(page)
-    page.get_by_role("button", name="Use these regions").click()
+    page.get_by_role("button", name="Use regions").click()
     job = start(page, steps=3)
     heading(page, "Finished")
     assert service.http.get(f"/jobs/{job}").json()["params"]["style_blend"] == [1.0, 3.0]
@@ -272,7 +272,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(page: Page) -> None:
         raise AssertionError(f"{name} cannot be reached with the Tab key")
 
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the main part")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to main content")).to_be_focused()
     page.keyboard.press("Enter")
     to("Coffee")
     page.keyboard.press("Enter")
@@ -293,13 +293,13 @@ def test_everything_can_be_done_with_the_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Escape")
     to("Size", "slider")
     page.keyboard.press("Home")
-    expect(page.get_by_label("Size, exactly")).to_have_value("64")
+    expect(page.get_by_label("Size value")).to_have_value("64")
     to("Paint")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
     to("Cancel")
     page.keyboard.press("Enter")
-    heading(page, "Called off")
+    heading(page, "Cancelled")
 
 
 def test_the_page_fits_a_phone_in_the_dark(phone: Page) -> None:
@@ -330,7 +330,7 @@ def test_the_page_fits_a_phone_in_the_dark(phone: Page) -> None:
 def test_the_first_view_is_light(browser: Browser, service: Service) -> None:
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{service.port}/")
-    page.get_by_role("heading", name="A photograph, painted").wait_for()
+    page.get_by_role("heading", name="Turn a photograph").wait_for()
     page.wait_for_load_state("networkidle")
     sent = page.evaluate(
         """["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
@@ -349,8 +349,8 @@ def test_the_copied_program_makes_the_same_picture(
     if language == "JavaScript" and not _has_node():
         pytest.skip("there is no Node here, version 20 or later")
     choose_samples(page)
-    page.get_by_label("Size, exactly").fill("64")
-    page.get_by_label("Steps, exactly").fill("2")
+    page.get_by_label("Size value").fill("64")
+    page.get_by_label("Steps value").fill("2")
     page.get_by_role("button", name="Copy as code").click()
     page.get_by_role("radio", name=language).check()
     shot(page, f"16-code-{language}")
@@ -379,7 +379,7 @@ def _has_node() -> bool:
 
 def test_a_job_that_is_not_there_is_said(page: Page, errors: list[str]) -> None:
     page.goto(f"{page.url.split('#')[0]}#/jobs/01a2034d-a0dd-75cf-ba55-f08cc12def8b")
-    heading(page, "There is no such picture")
+    heading(page, "Picture not found")
     shot(page, "17-none")
     check_accessible(page)
     assert all("404" in error for error in errors)
@@ -398,23 +398,23 @@ def test_a_key_is_asked_for_once_and_kept(
         check=True,
     )
     choose_samples(page)
-    page.get_by_label("Size, exactly").fill("64")
-    page.get_by_label("Steps, exactly").fill("2")
-    asked = page.get_by_role("dialog", name="A key, please")
+    page.get_by_label("Size value").fill("64")
+    page.get_by_label("Steps value").fill("2")
+    asked = page.get_by_role("dialog", name="API key required")
     expect(page.get_by_role("button", name="Paint", exact=True)).to_be_enabled()
     while not asked.is_visible():  # the api hears of the first key within a second
         if "#/jobs/" not in page.url:
             page.get_by_role("button", name="Paint", exact=True).click()
         asked.or_(page.get_by_role("heading", name="Finished")).first.wait_for()
         if not asked.is_visible():
-            page.get_by_role("button", name="Again with these settings").click()
+            page.get_by_role("button", name="Reuse settings").click()
     shot(page, "18-key")
     check_accessible(page)
     asked.get_by_label("API key").fill("wrong")
-    asked.get_by_role("button", name="Use this key").click()
-    expect(asked.get_by_text("This key was not accepted")).to_be_visible()
+    asked.get_by_role("button", name="Use key").click()
+    expect(asked.get_by_text("The server did not accept this key")).to_be_visible()
     asked.get_by_label("API key").fill(made.stdout.strip())
-    asked.get_by_role("button", name="Use this key").click()
+    asked.get_by_role("button", name="Use key").click()
     heading(page, "Finished")
     expect(page.locator(".pair img").first).to_be_visible()
     page.reload()

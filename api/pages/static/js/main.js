@@ -1,4 +1,4 @@
-// Which view is shown, and what concerns all of them.
+// The router, and the events of the whole document.
 
 import { Draft } from "./form/draft.js";
 import { FormView } from "./form/view.js";
@@ -7,21 +7,21 @@ import { GalleryView } from "./pictures/gallery.js";
 
 const main = document.getElementById("main");
 const draft = new Draft();
-const make = new FormView(draft);
+const form = new FormView(draft);
 let leave = () => {};
 let first = true;
 
 function show() {
   leave();
   const [, place, id] = location.hash.split("/");
-  const view = place === "jobs" && id ? new JobView(id, draft) : place === "pictures" ? new GalleryView() : make;
+  const view = place === "jobs" && id ? new JobView(id, draft) : place === "pictures" ? new GalleryView() : form;
   leave = () => view.leave?.();
   main.replaceChildren(view.element);
   for (const link of document.querySelectorAll(".top nav a")) {
-    if (link.getAttribute("href") === (view === make ? "#/" : `#/${place}`)) link.setAttribute("aria-current", "page");
+    if (link.getAttribute("href") === (view === form ? "#/" : `#/${place}`)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (view === make) document.title = "Easel";
+  if (view === form) document.title = "Easel";
   if (!first) {
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
@@ -29,13 +29,13 @@ function show() {
   first = false;
 }
 
-/** Pictures that are dropped or pasted anywhere else go where one is missing. */
+/** Add pictures that were dropped or pasted outside the wells. */
 function receive(files) {
-  if (!files?.length || main.firstElementChild !== make.element) return;
-  make.wells.take(make.wells.emptiest(), files);
+  if (!files?.length || main.firstElementChild !== form.element) return;
+  form.wells.take(form.wells.nextField(), files);
 }
 
-/** The schema is not needed to see the page, but as soon as somebody begins to use it. */
+// The first view works without the schema, so it is fetched on the first interaction.
 for (const event of ["pointerdown", "keydown", "dragenter", "paste"]) {
   document.addEventListener(event, () => draft.load().catch((error) => console.info(error.message)), { once: true });
 }

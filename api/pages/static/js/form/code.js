@@ -1,4 +1,4 @@
-// The current settings as a program: curl, Python or JavaScript.
+// The current settings as a curl command, a Python program or a JavaScript program.
 
 import { address } from "../lib/api.js";
 import { h, newId, toast } from "../lib/dom.js";
@@ -7,8 +7,8 @@ import { currentKey } from "../lib/key.js";
 const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 const literal = JSON.stringify;
 
-/** Each takes the text fields, the files as `[field, name]`, the address, and whether a key is wanted. */
-export const LANGUAGES = {
+/** The code in each language, from the text fields, the files as `[field, name]`, the URL, and whether a key is needed. */
+const LANGUAGES = {
   curl(texts, files, url, key) {
     const lines = [
       ...(key ? ['-H "Authorization: Bearer $EASEL_API_KEY"'] : []),
@@ -38,7 +38,7 @@ export const LANGUAGES = {
 
   JavaScript(texts, files, url, key) {
     return [
-      "// Node 20 or later, in a file that ends in .mjs",
+      "// Node 20 or later, in a file with the suffix .mjs",
       'import { openAsBlob } from "node:fs";', 'import { writeFile } from "node:fs/promises";', "",
       key ? "const headers = { Authorization: `Bearer ${process.env.EASEL_API_KEY}` };" : "const headers = {};",
       "const form = new FormData();",
@@ -55,10 +55,10 @@ export const LANGUAGES = {
   },
 };
 
-/** A dialog with the program in each language. */
+/** Open a dialog with the code in each language. */
 export function showCode(texts, files) {
   const [title, name] = [newId("code"), newId("language")];
-  const code = h("pre", { tabIndex: 0, "aria-label": "The program" }, h("code", {}));
+  const code = h("pre", { tabIndex: 0, "aria-label": "Code" }, h("code", {}));
   const show = (language) => { code.firstChild.textContent = LANGUAGES[language](texts, files, address("jobs"), Boolean(currentKey())); };
   const radios = Object.keys(LANGUAGES).map((language, index) =>
     h("label", {}, h("input", { type: "radio", name, value: language, checked: !index, on: { change: () => show(language) } }), h("span", {}, language)));
@@ -69,12 +69,12 @@ export function showCode(texts, files) {
       copy.textContent = "Copied";
     } catch {
       getSelection().selectAllChildren(code);
-      toast("The browser does not let the page copy. The text is selected: copy it with the keyboard.");
+      toast("The browser blocked copying. The code is selected: copy it with the keyboard.");
     }
   } } }, "Copy");
   const dialog = h("dialog", { class: "dialog code", "aria-labelledby": title, on: { close: () => dialog.remove() } },
-    h("h2", { id: title }, "The same, as a program"),
-    h("fieldset", { class: "choice" }, h("legend", { class: "unseen" }, "Language"), h("div", { class: "segments" }, radios)), code,
+    h("h2", { id: title }, "Code for these settings"),
+    h("fieldset", { class: "choice" }, h("legend", { class: "visually-hidden" }, "Language"), h("div", { class: "segments" }, radios)), code,
     h("div", { class: "actions" }, h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Close"), copy));
   document.body.append(dialog);
   dialog.showModal();

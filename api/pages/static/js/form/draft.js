@@ -1,27 +1,27 @@
-// The job that is being made: pictures, and what differs from the preset.
+// The job being composed: its pictures, and the settings that differ from the preset.
 
 import { server } from "../lib/server.js";
 import { maskFiles, regionProblem } from "../pictures/regions.js";
 import { asList, asText, check, loadFields } from "./schema.js";
 
-/** These have controls of their own, or are no setting; every other field of the schema gets one in the drawer. */
+/** Fields with a control of their own, or that are not settings. The drawer has a control for every other field. */
 export const OWN_CONTROLS = ["preset", "size", "steps", "style_weight", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "validate_only"];
 
 export const MAX_STYLES = 5;
 
-/** Tells of every change with a `change` event. */
+/** Dispatches a `change` event on every change. */
 export class Draft extends EventTarget {
-  fields = {}; // the schema
+  fields = {}; // the schema of each field
   preset = "balanced";
-  explicit = {}; // values that win over the preset
-  files = {}; // other pictures by field, such as init_image
+  explicit = {}; // values that override the preset
+  files = {}; // further pictures by field, such as init_image
   content = null;
   styles = []; // {picture, weight}
   regions = null; // see regions.js
 
   #loading = null;
 
-  /** Fetch the schema, once: when somebody begins, not for the first view. */
+  /** Fetch the schema, once. The first view works without it. */
   load() {
     this.#loading ??= loadFields().then((fields) => {
       this.fields = fields;
@@ -37,7 +37,7 @@ export class Draft extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: what }));
   }
 
-  /** The value that counts. */
+  /** The effective value of a field. */
   value(name) {
     if (name in this.explicit) return this.explicit[name];
     if (name === "learning_rate" && this.explicit.optimizer in server.learning_rates) return server.learning_rates[this.explicit.optimizer];
@@ -89,7 +89,7 @@ export class Draft extends EventTarget {
     this.changed("pictures");
   }
 
-  /** Take over a finished job's parameters. */
+  /** Copy the parameters of a job. */
   adopt(params) {
     this.preset = params.preset in server.presets ? params.preset : "balanced";
     this.explicit = {};
@@ -98,50 +98,50 @@ export class Draft extends EventTarget {
       if (name === "preset" || name === "style_blend" || !(name in this.fields)) continue;
       if (value !== null && asText(value) !== asText(this.value(name))) this.explicit[name] = value;
     }
-    if (this.explicit.init === "image") delete this.explicit.init; // its picture is not there
+    if (this.explicit.init === "image") delete this.explicit.init; // the initial image is not available
     this.changed();
   }
 
-  /** What is wrong, by field: said before anything is sent. */
-  error_responses() {
-    const found = {};
-    if (!this.content) found.content = "Choose a photograph.";
-    if (!this.styles.length) found.style = "Choose one to five paintings, or take a sample.";
+  /** Return what is wrong, by field. */
+  problems() {
+    const problems = {};
+    if (!this.content) problems.content = "Choose a photograph.";
+    if (!this.styles.length) problems.style = "Choose one to five paintings, or use a sample.";
     for (const [name, value] of Object.entries(this.explicit)) {
       const schema = this.fields[name];
       const problem = schema && check(value, schema);
-      if (problem) found[name] = problem;
+      if (problem) problems[name] = problem;
     }
     const size = Number(this.value("size"));
-    if (!found.size && size > server.max_size) found.size = `Expected at most ${server.max_size} on this server.`;
-    if (!found.size && !found.style_scale) this.#checkShapes(size, found);
-    this.#checkTogether(found);
-    return found;
+    if (!problems.size && size > server.max_size) problems.size = `This server allows at most ${server.max_size}.`;
+    if (!problems.size && !problems.style_scale) this.#checkShapes(size, problems);
+    this.#checkTogether(problems);
+    return problems;
   }
 
-  #checkShapes(size, found) {
-    const least = server.min_side;
-    const tooThin = ({ width, height }, longer) => width && (Math.min(width, height) * longer) / Math.max(width, height) < least - 0.5;
+  #checkShapes(size, problems) {
+    const minimum = server.min_side;
+    const tooThin = ({ width, height }, longer) => width && (Math.min(width, height) * longer) / Math.max(width, height) < minimum - 0.5;
     if (this.content && tooThin(this.content, size)) {
-      found.content = `At size ${size} its shorter side would be under ${least} pixels. Crop it, or ask for a larger size.`;
+      problems.content = `At size ${size} the shorter side would be less than ${minimum} pixels. Crop the photograph or choose a larger size.`;
     }
     const thin = this.styles.find(({ picture }) => tooThin(picture, Math.max(1, Math.round(size * this.value("style_scale")))));
-    if (thin) found.style = `At this size the shorter side of “${thin.picture.name}” would be under ${least} pixels. Ask for a larger size or style scale.`;
+    if (thin) problems.style = `At this size the shorter side of “${thin.picture.name}” would be less than ${minimum} pixels. Choose a larger size or style scale.`;
   }
 
-  #checkTogether(found) {
+  #checkTogether(problems) {
     const layers = asList(this.value("style_layers")).length;
     const weights = asList(this.value("style_layer_weights"));
-    if (weights.length && weights.length !== layers) found.style_layer_weights ??= `Expected ${layers} weights, one for each style layer.`;
-    if (this.styles.length > 1 && this.styles.every(({ weight }) => weight === 0)) found.style = "Give at least one painting a weight above 0.";
-    if (this.value("init") === "image" && !this.files.init_image) found.init_image ??= "Choose the picture to start from, or another start.";
+    if (weights.length && weights.length !== layers) problems.style_layer_weights ??= `Expected ${layers} weights, one for each style layer.`;
+    if (this.styles.length > 1 && this.styles.every(({ weight }) => weight === 0)) problems.style = "Give at minimum one painting a weight above 0.";
+    if (this.value("init") === "image" && !this.files.init_image) problems.init_image ??= "Choose an initial image, or start from something else.";
     if (this.regions) {
       const problem = regionProblem(this.regions);
-      if (problem) found.content_mask = problem;
+      if (problem) problems.content_mask = problem;
     }
   }
 
-  /** The text fields that are sent: what differs from the defaults. */
+  /** The text fields to send: the values that differ from the defaults. */
   texts() {
     const texts = { preset: this.preset };
     for (const [name, value] of Object.entries(this.explicit)) {
@@ -153,7 +153,7 @@ export class Draft extends EventTarget {
     return texts;
   }
 
-  /** The files that are sent: `[field, File]`. */
+  /** The files to send: `[field, File]`. */
   async uploads() {
     const uploads = [];
     if (this.content) uploads.push(["content", this.content.file]);

@@ -1,10 +1,10 @@
-// A control for every parameter, made from its schema, and what is wrong with it beside it.
+// A control for each parameter, generated from its schema, with its problem beside it.
 
 import { h, newId } from "../lib/dom.js";
 import { label, number } from "../lib/words.js";
 import { asList, asText, isFile } from "./schema.js";
 
-/** A field: its label, its control, what it means and what is wrong with it. */
+/** Create a field: its label, control, hint and problem. */
 function frame(name, { title, hint, control, id, group = false, draft }) {
   const problem = h("p", { class: "problem", id: newId("problem"), hidden: true });
   const described = hint ? newId("hint") : null;
@@ -18,7 +18,7 @@ function frame(name, { title, hint, control, id, group = false, draft }) {
   return { field, refresh: () => { reset.hidden = !(name in draft.explicit); } };
 }
 
-/** The control for one field of the drawer, chosen by its schema; `refresh` shows the draft's value. */
+/** Create a field of the drawer, with a control chosen by its schema. `refresh` shows the draft's value. */
 export function drawerField(name, schema, draft) {
   const id = newId(name);
   const make = isFile(schema) ? fileControl : schema.items?.enum ? layersControl : schema.enum ? choiceControl : schema.type === "boolean" ? switchControl : textControl;
@@ -43,13 +43,13 @@ function textControl(name, schema, draft, id) {
   const control = h("input", {
     id, type: "text", inputmode: numeric ? "decimal" : null, autocomplete: "off", spellcheck: false,
     placeholder: schema.type === "array" ? "equal" : null,
-    on: { input: () => draft.set(name, typed(control.value, schema)) },
+    on: { input: () => draft.set(name, parseTyped(control.value, schema)) },
   });
   return { control, show: () => { if (document.activeElement !== control) control.value = asText(draft.value(name) ?? ""); } };
 }
 
-/** A number where it is one; otherwise the text as it is, which the check will refuse. */
-function typed(text, schema) {
+/** Parse a number; other text stays as it is, and fails validation. */
+function parseTyped(text, schema) {
   const value = text.trim();
   const numeric = schema.type === "number" || schema.type === "integer";
   return numeric && value !== "" && Number.isFinite(Number(value)) ? Number(value) : value;
@@ -81,11 +81,11 @@ function fileControl(name, schema, draft, id) {
   return { control, show: () => { if (!draft.files[name]) control.value = ""; } };
 }
 
-/** A slider over chosen values, plain words at its ends, and a box for any other number. */
+/** Create a slider over the given values, with a text box for any other value. */
 export function sliderField(name, { title, ends, values }, draft) {
   const id = newId(name);
-  const box = h("input", { type: "text", inputmode: "decimal", class: "exact", "aria-label": `${title}, exactly`, autocomplete: "off",
-    on: { input: () => draft.set(name, typed(box.value, { type: "number" })), blur: show } });
+  const box = h("input", { type: "text", inputmode: "decimal", class: "exact", "aria-label": `${title} value`, autocomplete: "off",
+    on: { input: () => draft.set(name, parseTyped(box.value, { type: "number" })), blur: show } });
   const control = h("input", { id, type: "range", min: "0", max: String(values.length - 1), step: "1",
     on: { input: () => { draft.set(name, values[control.valueAsNumber]); } } });
   const { field, refresh } = frame(name, { title, control, id, draft });
@@ -105,12 +105,12 @@ export function sliderField(name, { title, ends, values }, draft) {
 
 const number4 = (value) => (Math.abs(value) >= 1000 ? String(value) : number(value));
 
-/** Show what is wrong beside each field; gives the problems that belong to none. */
+/** Show each problem beside its field. Returns the problems that have no field on the page. */
 export function showProblems(root, problems) {
-  const left = { ...problems };
+  const others = { ...problems };
   for (const field of root.querySelectorAll("[data-field]")) {
     const text = problems[field.dataset.field] ?? "";
-    delete left[field.dataset.field];
+    delete others[field.dataset.field];
     const paragraph = field.querySelector(":scope > .problem");
     if (paragraph.textContent !== text) paragraph.textContent = text;
     paragraph.hidden = !text;
@@ -120,5 +120,5 @@ export function showProblems(root, problems) {
       else control.removeAttribute("aria-invalid");
     }
   }
-  return left;
+  return others;
 }

@@ -1,8 +1,8 @@
-// What a job can be asked for, as /openapi.json says it.
+// The parameters of a job, read from /openapi.json, and the validation of their values.
 
 import { getJson } from "../lib/api.js";
 
-/** The fields of `POST /jobs` by name, with references resolved. */
+/** Fetch the fields of `POST /jobs` by name, with references resolved. */
 export async function loadFields() {
   const document = await getJson("openapi.json");
   const body = document.paths["/jobs"].post.requestBody.content["multipart/form-data"].schema;
@@ -22,7 +22,7 @@ function resolve(schema, document) {
 
 export const isFile = (schema) => schema.format === "binary" || schema.items?.format === "binary";
 
-/** What is wrong with a value, or "". */
+/** Return what is wrong with a value, or "". */
 export function check(value, schema) {
   if (schema.type === "array") return checkList(value, schema);
   if (schema.enum) return schema.enum.includes(value) ? "" : `Expected one of ${schema.enum.join(", ")}.`;
@@ -33,11 +33,11 @@ export function check(value, schema) {
 
 function checkNumber(value, schema) {
   const range = rangeOf(schema);
-  const whole = schema.type === "integer";
+  const integer = schema.type === "integer";
   const number = typeof value === "number" ? value : Number(String(value).trim() || NaN);
-  const fits = Number.isFinite(number) && (!whole || Number.isInteger(number)) && number >= (schema.minimum ?? -Infinity) && number <= (schema.maximum ?? Infinity)
+  const valid = Number.isFinite(number) && (!integer || Number.isInteger(number)) && number >= (schema.minimum ?? -Infinity) && number <= (schema.maximum ?? Infinity)
     && number > (schema.exclusiveMinimum ?? -Infinity) && number < (schema.exclusiveMaximum ?? Infinity);
-  return fits ? "" : `Expected a ${whole ? "whole " : ""}number${range}.`;
+  return valid ? "" : `Expected a ${integer ? "whole " : ""}number${range}.`;
 }
 
 function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }) {
@@ -50,7 +50,7 @@ function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }) {
 }
 
 function checkText(value, schema) {
-  if (schema.pattern && !new RegExp(schema.pattern, "u").test(value)) return schema.description ?? "This does not fit.";
+  if (schema.pattern && !new RegExp(schema.pattern, "u").test(value)) return schema.description ?? "Invalid value.";
   if (schema.maxLength && value.length > schema.maxLength) return `Expected at most ${schema.maxLength} characters.`;
   if (schema.minLength && value.length < schema.minLength) return `Expected at least ${schema.minLength} characters.`;
   return "";
@@ -58,17 +58,17 @@ function checkText(value, schema) {
 
 function checkList(value, schema) {
   const list = asList(value);
-  const fewest = schema.minItems ?? schema.minLength ?? 0;
-  if (list.length < fewest) return `Choose at least ${fewest === 1 ? "one" : fewest}.`;
-  if (schema.maxItems && list.length > schema.maxItems) return `Expected at most ${schema.maxItems}.`;
+  const minimum = schema.minItems ?? schema.minLength ?? 0;
+  if (list.length < minimum) return `Choose at least ${minimum === 1 ? "one" : minimum}.`;
+  if (schema.maxItems && list.length > schema.maxItems) return `Choose at most ${schema.maxItems}.`;
   return list.map((item) => check(item, schema.items ?? {})).find(Boolean) ?? "";
 }
 
-/** A list as it is typed: with commas. */
+/** Parse a comma-separated list. */
 export function asList(value) {
   if (Array.isArray(value)) return value;
   return String(value).split(",").map((part) => part.trim()).filter(Boolean);
 }
 
-/** A value as a form has it. */
+/** Format a value as the text of a form field. */
 export const asText = (value) => (Array.isArray(value) ? value.join(",") : String(value));

@@ -1,7 +1,7 @@
-// The first view: two pictures, a preset, a few sliders, and a button.
+// The form: the pictures, the preset, the sliders, and all other settings in a drawer.
 
 import { postForm, Problem } from "../lib/api.js";
-import { h, newId, say } from "../lib/dom.js";
+import { announce, h, newId } from "../lib/dom.js";
 import { server } from "../lib/server.js";
 import { remember } from "../lib/storage.js";
 import { thumbnail } from "../pictures/files.js";
@@ -12,31 +12,31 @@ import { drawerField, showProblems, sliderField } from "./fields.js";
 import { Wells } from "./wells.js";
 
 const PRESETS = {
-  fast: ["Fast", "A first impression"],
+  fast: ["Fast", "For a first look"],
   balanced: ["Balanced", "For most pictures"],
-  fine: ["Fine", "More steps, for a print"],
-  gatys2015: ["Paper", "Gatys’s recipe of 2015"],
+  fine: ["Fine", "More steps, for prints"],
+  gatys2015: ["Paper", "The settings of Gatys et al., 2015"],
 };
 
 const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192];
 
 const SLIDERS = {
-  style_weight: { title: "Balance", ends: ["Keep the photograph", "Paint it boldly"], values: [1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000] },
-  size: { title: "Size", ends: ["Small and quick", "Large and slow"], values: SIZES.filter((size) => size <= server.max_size) },
-  steps: { title: "Steps", ends: ["A sketch", "Worked out"], values: [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 500, 700, 1000] },
+  style_weight: { title: "Style strength", ends: ["More photograph", "More style"], values: [1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000] },
+  size: { title: "Size", ends: ["Small, fast", "Large, slow"], values: SIZES.filter((size) => size <= server.max_size) },
+  steps: { title: "Steps", ends: ["Fast", "Detailed"], values: [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 500, 700, 1000] },
   style_scale: { title: "Style scale", ends: ["Fine strokes", "Broad strokes"], values: [0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4] },
 };
 
-/** The view on a draft, which outlives it. */
+/** The form for a draft. */
 export class FormView {
   #controls = [];
-  #complaints = {};
-  #refused = {};
-  #tried = false;
+  #pictureProblems = {};
+  #serverProblems = {};
+  #submitted = false;
 
   constructor(draft) {
     this.draft = draft;
-    this.wells = new Wells(draft, (field, text) => this.#complain(field, text));
+    this.wells = new Wells(draft, (field, text) => this.#report(field, text));
     this.element = this.#build();
     draft.addEventListener("change", ({ detail }) => {
       if (detail === "fields") this.#fillDrawer();
@@ -52,13 +52,13 @@ export class FormView {
     this.drawer = h("details", { class: "drawer" }, h("summary", {}, "Advanced", h("span", { class: "hint count" })), h("div", { class: "drawer-fields" }));
     this.summary = h("p", { class: "problem summary", role: "alert", hidden: true });
     this.submit = h("button", { type: "submit", class: "button primary wide" }, "Paint");
-    this.sending = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Sending the pictures" });
+    this.upload = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Uploading pictures" });
     const sliders = Object.entries(SLIDERS).map(([name, slider]) => this.#keep(sliderField(name, slider, this.draft)));
     const panel = h("div", { class: "panel" }, this.#presets(), h("div", { class: "sliders" }, sliders));
-    const go = h("div", { class: "go" }, this.summary, this.submit, this.sending,
+    const go = h("div", { class: "go" }, this.summary, this.submit, this.upload,
       h("button", { type: "button", class: "quiet", on: { click: () => showCode(this.draft.texts(), this.#fileNames()) } }, "Copy as code"));
-    return h("form", { class: "view make", novalidate: true, "aria-label": "Make a picture", on: { submit: (event) => this.#send(event) } },
-      h("h1", { class: "headline" }, "A photograph, painted like a painting."),
+    return h("form", { class: "view create", novalidate: true, "aria-label": "Create a picture", on: { submit: (event) => this.#send(event) } },
+      h("h1", { class: "headline" }, "Turn a photograph into a painting"),
       h("div", { class: "stage" }, this.wells.element, this.regions), panel, this.drawer, go);
   }
 
@@ -79,11 +79,11 @@ export class FormView {
       h("div", { class: "segments" }, radios.map((radio) => h("label", {}, radio, h("span", {}, PRESETS[radio.value]?.[0] ?? radio.value)))), hint, h("p", { class: "problem", hidden: true }));
   }
 
-  /** The drawer is whatever the schema has that has no control yet. */
+  /** Create a control for every field of the schema that has none yet. */
   #fillDrawer() {
     const names = Object.keys(this.draft.fields).filter((name) => !OWN_CONTROLS.includes(name));
     const fields = names.map((name) => this.#keep(drawerField(name, this.draft.fields[name], this.draft)));
-    const reset = h("button", { type: "button", class: "quiet", on: { click: () => this.draft.reset() } }, "Reset everything to the preset");
+    const reset = h("button", { type: "button", class: "quiet", on: { click: () => this.draft.reset() } }, "Reset to preset");
     this.drawer.querySelector(".drawer-fields").replaceChildren(...fields, reset);
   }
 
@@ -93,17 +93,17 @@ export class FormView {
     const changed = Object.keys(this.draft.explicit).filter((name) => !OWN_CONTROLS.includes(name)).length;
     this.drawer.querySelector(".count").textContent = changed ? `${changed} changed` : "";
     this.#showRegions();
-    this.#refused = {};
+    this.#serverProblems = {};
     this.#showProblems();
   }
 
   #showRegions() {
     const { content, styles, regions } = this.draft;
-    const able = Boolean(content?.width && styles.length && styles.every(({ picture }) => picture.width));
-    this.regions.querySelector("button").disabled = !able;
+    const ready = Boolean(content?.width && styles.length && styles.every(({ picture }) => picture.width));
+    this.regions.querySelector("button").disabled = !ready;
     this.regions.querySelector(".hint").textContent = regions ? "Each region takes its style from the same region of a painting."
-      : able ? "Optional: choose which part of a painting goes where." : "Optional, once both pictures are there.";
-    this.regions.querySelector("button").textContent = regions ? "Change regions" : "Paint regions";
+      : ready ? "Optional: choose which part of a painting styles which part of the photograph." : "Optional: add both pictures first.";
+    this.regions.querySelector("button").textContent = regions ? "Edit regions" : "Paint regions";
   }
 
   async #paintRegions() {
@@ -112,27 +112,27 @@ export class FormView {
     if (regions) this.draft.setRegions(isPainted(regions) ? regions : null);
   }
 
-  #complain(field, text) {
-    this.#complaints = { ...this.#complaints, [field]: text };
-    if (!text) delete this.#complaints[field];
+  #report(field, text) {
+    this.#pictureProblems = { ...this.#pictureProblems, [field]: text };
+    if (!text) delete this.#pictureProblems[field];
     this.#showProblems();
   }
 
-  /** Missing pictures are only missed once somebody has tried to send. */
+  /** Show all problems. Missing pictures are reported only after the first attempt to submit. */
   #showProblems() {
-    const found = this.draft.error_responses();
-    if (!this.#tried) {
-      if (!this.draft.content) delete found.content;
-      if (!this.draft.styles.length) delete found.style;
+    const invalid = this.draft.problems();
+    if (!this.#submitted) {
+      if (!this.draft.content) delete invalid.content;
+      if (!this.draft.styles.length) delete invalid.style;
     }
-    const problems = { ...found, ...this.#refused, ...this.#complaints };
-    const left = showProblems(this.element, problems);
+    const problems = { ...invalid, ...this.#serverProblems, ...this.#pictureProblems };
+    const others = showProblems(this.element, problems);
     if (Object.keys(problems).some((field) => this.drawer.querySelector(`[data-field="${field}"]`))) this.drawer.open = true;
-    this.#summarise(Object.entries(left).map(([field, text]) => (field ? `${field}: ${text}` : text)).join(" "));
+    this.#showSummary(Object.entries(others).map(([field, text]) => (field ? `${field}: ${text}` : text)).join(" "));
     return problems;
   }
 
-  #summarise(text) {
+  #showSummary(text) {
     if (this.summary.textContent !== text) this.summary.textContent = text;
     this.summary.hidden = !text;
   }
@@ -146,9 +146,9 @@ export class FormView {
 
   async #send(event) {
     event.preventDefault();
-    this.#tried = true;
-    this.#complaints = {};
-    this.#refused = {};
+    this.#submitted = true;
+    this.#pictureProblems = {};
+    this.#serverProblems = {};
     if (Object.keys(this.#showProblems()).length) {
       this.element.querySelector(".wrong input:not([disabled]), .wrong select, .wrong button")?.focus();
       return;
@@ -156,12 +156,12 @@ export class FormView {
     this.#busy(true);
     try {
       await this.draft.load();
-      const job = await postForm("jobs", await this.draft.form(), (part) => { this.sending.value = part; });
+      const job = await postForm("jobs", await this.draft.form(), (fraction) => { this.upload.value = fraction; });
       await this.#remember(job.id);
-      this.#tried = false;
+      this.#submitted = false;
       location.hash = `#/jobs/${job.id}`;
     } catch (error) {
-      this.#refuse(error);
+      this.#showError(error);
     } finally {
       this.#busy(false);
     }
@@ -169,29 +169,29 @@ export class FormView {
 
   #busy(busy) {
     this.submit.disabled = busy;
-    this.submit.textContent = busy ? "Sending…" : "Paint";
-    this.sending.hidden = !busy;
-    this.sending.value = 0;
-    if (busy) say("Sending the pictures.");
+    this.submit.textContent = busy ? "Uploading…" : "Paint";
+    this.upload.hidden = !busy;
+    this.upload.value = 0;
+    if (busy) announce("Uploading pictures.");
   }
 
-  /** The server's errors go to their fields. */
-  #refuse(error) {
-    const bad = error instanceof Problem ? error.errors : [];
-    for (const { field, message } of bad) {
+  /** Show the errors of the server beside their fields. */
+  #showError(error) {
+    const errors = error instanceof Problem ? error.errors : [];
+    for (const { field, message } of errors) {
       const name = field.split(".")[0];
       const owner = name === "style_mask" ? "content_mask" : name === "style_blend" ? "style" : name;
-      this.#refused[owner] = [this.#refused[owner], sentence(message)].filter(Boolean).join(" ");
+      this.#serverProblems[owner] = [this.#serverProblems[owner], sentence(message)].filter(Boolean).join(" ");
     }
-    if (!bad.length) {
+    if (!errors.length) {
       const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
-      this.#refused[""] = sentence(error.message) + wait;
+      this.#serverProblems[""] = sentence(error.message) + wait;
     }
     this.#showProblems();
     this.element.querySelector(".wrong input, .wrong select")?.focus();
   }
 
-  /** For before and after, and for doing it again after a reload. */
+  /** Store the pictures, for the comparison and for reusing the settings after a reload. */
   async #remember(id) {
     const { content, styles, regions } = this.draft;
     await remember(id, {

@@ -1,6 +1,6 @@
-// Where pictures come in: dropped, pasted, chosen, photographed, or taken from the samples.
+// The wells that take pictures: dropped, pasted, chosen, photographed, or samples.
 
-import { h, icon, newId, say } from "../lib/dom.js";
+import { announce, h, icon, newId } from "../lib/dom.js";
 import { ACCEPT, BadPicture, readPicture, sampleFile, SAMPLES, sampleThumbnail } from "../pictures/files.js";
 import { MAX_STYLES } from "./draft.js";
 
@@ -11,32 +11,32 @@ const INVITATIONS = {
   style: "Drop, paste or choose one to five paintings",
 };
 
-/** The wells for the photograph and for the paintings; `complain(field, text)` shows what is wrong. */
+/** The wells for the photograph and the paintings. `report(field, text)` shows a problem, or clears it. */
 export class Wells {
-  constructor(draft, complain) {
+  constructor(draft, report) {
     this.draft = draft;
-    this.complain = complain;
+    this.report = report;
     this.content = this.#well("content");
     this.style = this.#well("style");
     this.element = h("div", { class: "wells" }, this.content, this.style);
   }
 
-  /** Take in files; what is too many goes where there is room. */
+  /** Add files. Further files for the photograph are added as paintings. */
   async take(field, files) {
-    this.complain(field, "");
+    this.report(field, "");
     for (const [index, file] of [...files].entries()) {
       const target = field === "content" && index > 0 ? "style" : field;
       try {
         this.#place(target, await readPicture(file));
       } catch (error) {
         if (!(error instanceof BadPicture)) throw error;
-        this.complain(target, error.message);
+        this.report(target, error.message);
       }
     }
   }
 
-  /** Where a picture goes that was dropped or pasted nowhere in particular. */
-  emptiest() {
+  /** The field for a picture that was dropped or pasted outside the wells. */
+  nextField() {
     return this.draft.content ? "style" : "content";
   }
 
@@ -44,8 +44,8 @@ export class Wells {
     const { draft } = this;
     if (field === "content") draft.setContent(picture);
     else if (draft.styles.length < MAX_STYLES) draft.addStyle(picture);
-    else throw new BadPicture(`There are ${MAX_STYLES} paintings already, which is the most. Remove one first.`);
-    say(`${TITLES[field]} ${picture.name} is in place.`);
+    else throw new BadPicture(`A job takes at most ${MAX_STYLES} paintings. Remove one first.`);
+    announce(`${TITLES[field]} ${picture.name} added.`);
   }
 
   #well(field) {
@@ -69,14 +69,14 @@ export class Wells {
   #samples(field) {
     const buttons = SAMPLES[field].map((sample) => h("button", { type: "button", class: "sample", on: { click: () => this.#sample(field, sample) } },
       h("img", { src: sampleThumbnail(sample), alt: "", width: "72", height: "56" }), h("span", {}, sample.title)));
-    return h("div", { class: "samples", role: "group", "aria-label": `Sample ${TITLES[field].toLowerCase()}s` }, h("span", { class: "hint" }, "Or a sample"), h("div", { class: "sample-row" }, buttons));
+    return h("div", { class: "samples", role: "group", "aria-label": `Sample ${TITLES[field].toLowerCase()}s` }, h("span", { class: "hint" }, "Or use a sample"), h("div", { class: "sample-row" }, buttons));
   }
 
   async #sample(field, sample) {
     await this.take(field, [await sampleFile(sample)]);
   }
 
-  /** Show what the draft has. */
+  /** Show the pictures of the draft. */
   refresh() {
     this.#fill(this.content, "content", this.draft.content ? [{ picture: this.draft.content }] : []);
     this.#fill(this.style, "style", this.draft.styles);
@@ -97,8 +97,8 @@ export class Wells {
     const { picture } = item;
     const shown = picture.url
       ? h("img", { src: picture.url, alt: `${TITLES[field]}: ${picture.name}` })
-      : h("p", { class: "unshown" }, "The browser cannot show this file; the server can read it.");
-    const remove = h("button", { type: "button", class: "bare", "aria-label": `Remove ${picture.name}`, on: { click: () => this.#remove(field, item) } }, icon("close"));
+      : h("p", { class: "no-preview" }, "The browser cannot display this format, but the server can read it.");
+    const remove = h("button", { type: "button", class: "icon-button", "aria-label": `Remove ${picture.name}`, on: { click: () => this.#remove(field, item) } }, icon("close"));
     const caption = h("figcaption", {}, h("span", { class: "name" }, picture.name), picture.width ? h("span", { class: "hint" }, `${picture.width} × ${picture.height}`) : null, remove);
     return h("figure", { class: "tile" }, shown, caption, field === "style" && count > 1 && this.#weight(item));
   }
@@ -122,7 +122,7 @@ export class Wells {
     if (item.picture.url) URL.revokeObjectURL(item.picture.url);
     if (field === "content") this.draft.setContent(null);
     else this.draft.removeStyle(item);
-    say(`${item.picture.name} is removed.`);
+    announce(`${item.picture.name} removed.`);
     (field === "content" ? this.content : this.style).querySelector(".drop input")?.focus();
   }
 
@@ -139,7 +139,7 @@ export class Wells {
 
   #chooser(field, word, properties, drawing = null) {
     const id = newId("file");
-    const input = h("input", { id, type: "file", class: "unseen", ...properties, on: { change: () => this.take(field, input.files) } });
+    const input = h("input", { id, type: "file", class: "visually-hidden", ...properties, on: { change: () => this.take(field, input.files) } });
     return h("span", { class: "chooser" }, input, h("label", { for: id, class: "button", "aria-hidden": "true" }, drawing, word));
   }
 }

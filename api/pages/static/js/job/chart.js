@@ -1,4 +1,4 @@
-// The losses on a logarithmic axis. The library is fetched when a chart is first wanted.
+// A chart of the losses on a logarithmic axis. uPlot is fetched when the first chart is drawn.
 
 import { h } from "../lib/dom.js";
 import { ASSETS } from "../lib/server.js";
@@ -7,25 +7,25 @@ import { number } from "../lib/words.js";
 const SERIES = ["total", "style", "content"];
 
 const HEIGHT = 168;
-const MOST_DECADES = 6;
-const MOST_TICKS = 4;
+const MAX_DECADES = 6;
+const MAX_TICKS = 4;
 
-/** Whole decades around the losses; the content's first steps from nothing are left out. */
+/** The range of the axis: whole decades around the losses. The content loss starts near zero and may be cut off. */
 function decades(_, low, high) {
   const top = Math.ceil(Math.log10(high || 1));
   const bottom = Math.floor(Math.log10(low || high || 1));
-  return [10 ** Math.max(Math.min(bottom, top - 1), top - MOST_DECADES), 10 ** top];
+  return [10 ** Math.max(Math.min(bottom, top - 1), top - MAX_DECADES), 10 ** top];
 }
 
 function ticks(low, high) {
   const [first, last] = [Math.round(Math.log10(low)), Math.round(Math.log10(high))];
-  const stride = Math.ceil((last - first) / MOST_TICKS) || 1;
+  const stride = Math.ceil((last - first) / MAX_TICKS) || 1;
   return Array.from({ length: Math.floor((last - first) / stride) + 1 }, (__, index) => 10 ** (first + index * stride));
 }
 
 const power = (value) => (value >= 1e6 ? `${value / 1e6}M` : value >= 1e3 ? `${value / 1e3}k` : number(value));
 
-/** Each loss as it counts in the total; `add` takes a job's progress. */
+/** A chart of each loss times its weight. `add` appends the progress of a job. */
 export class LossChart {
   #points = [[], [], [], []];
   #plot = null;
@@ -34,7 +34,7 @@ export class LossChart {
   constructor({ content_weight: alpha, style_weight: beta }) {
     this.weights = { total: 1, content: alpha, style: beta };
     this.values = Object.fromEntries(SERIES.map((name) => [name, h("b", {}, "–")]));
-    this.canvas = h("div", { class: "plot", role: "img", "aria-label": "Losses, none yet" });
+    this.canvas = h("div", { class: "plot", role: "img", "aria-label": "Losses: no values yet" });
     const legend = SERIES.map((name) => h("li", { class: `series ${name}` }, h("i", { "aria-hidden": "true" }), name, " ", this.values[name]));
     this.element = h("section", { class: "chart", hidden: true, "aria-label": "Losses" }, h("ul", { class: "legend" }, legend), this.canvas);
   }
@@ -44,7 +44,7 @@ export class LossChart {
     const [xs] = this.#points;
     if (xs.length && percent <= xs.at(-1)) {
       if (percent === xs.at(-1)) return;
-      this.#points = [[], [], [], []]; // another attempt has begun from an earlier step
+      this.#points = [[], [], [], []]; // another attempt has started from an earlier step
     }
     this.#points[0].push(percent);
     SERIES.forEach((name, index) => {
@@ -54,7 +54,7 @@ export class LossChart {
     });
     this.element.hidden = false;
     const totals = this.#points[1].filter((value) => value !== null);
-    this.canvas.setAttribute("aria-label", `Losses: the total went from ${number(totals[0] ?? 0)} to ${number(totals.at(-1) ?? 0)}`);
+    this.canvas.setAttribute("aria-label", `Losses: the total changed from ${number(totals[0] ?? 0)} to ${number(totals.at(-1) ?? 0)}`);
     this.#draw();
   }
 

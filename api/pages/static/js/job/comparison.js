@@ -1,15 +1,15 @@
-// The picture before and after, with a divider to move, and a closer look.
+// The photograph and the result, with a movable divider and zoom.
 
 import { h, newId } from "../lib/dom.js";
 
 const ZOOMS = [["Fit", 0], ["100 %", 1], ["200 %", 2], ["400 %", 4]];
 
-/** `after` and `before` are addresses; without `before` there is nothing to compare. */
+/** Create the comparison from two URLs. Without `before` it shows only the result. */
 export function comparison({ after, before, width, height }) {
   const [split, zoom] = [newId("split"), newId("zoom")];
-  const pair = h("div", { class: "pair" }, h("img", { src: after, alt: "The painted picture", draggable: false }));
+  const pair = h("div", { class: "pair" }, h("img", { src: after, alt: "The result", draggable: false }));
   pair.style.setProperty("--ratio", String(width / height));
-  const frame = h("div", { class: "frame", tabIndex: 0, role: "region", "aria-label": "The picture; scrolls when enlarged" }, pair);
+  const frame = h("div", { class: "frame", tabIndex: 0, role: "region", "aria-label": "Picture, scrollable when zoomed" }, pair);
   const tools = h("div", { class: "compare-tools" });
   if (before) {
     const slider = h("input", { id: split, type: "range", min: "0", max: "100", value: "50", on: { input: () => move(slider.valueAsNumber) } });
@@ -26,16 +26,16 @@ export function comparison({ after, before, width, height }) {
       const { left, width: wide } = pair.getBoundingClientRect();
       move(Math.min(100, Math.max(0, ((event.clientX - left) / wide) * 100)));
     });
-    pair.append(h("img", { class: "before", src: before, alt: "The photograph before", draggable: false }), divider);
+    pair.append(h("img", { class: "before", src: before, alt: "The original photograph", draggable: false }), divider);
     tools.append(h("div", { class: "split" }, h("label", { for: split }, "Before"), slider, h("span", { "aria-hidden": "true" }, "After")));
     move(50);
   }
-  const radios = ZOOMS.map(([word, factor], index) => h("label", {}, h("input", { type: "radio", name: zoom, checked: !index, on: { change: () => enlarge(factor) } }), h("span", {}, word)));
-  function enlarge(factor) {
+  const radios = ZOOMS.map(([text, factor], index) => h("label", {}, h("input", { type: "radio", name: zoom, checked: !index, on: { change: () => setZoom(factor) } }), h("span", {}, text)));
+  function setZoom(factor) {
     frame.classList.toggle("zoomed", factor > 0);
     pair.style.setProperty("--wide", `${(width * factor) / devicePixelRatio}px`);
     frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2, (frame.scrollHeight - frame.clientHeight) / 2);
   }
-  tools.append(h("fieldset", { class: "choice" }, h("legend", { class: "unseen" }, "Zoom"), h("div", { class: "segments small" }, radios)));
-  return h("div", { class: "comparison" }, frame, tools);
+  tools.append(h("fieldset", { class: "choice" }, h("legend", { class: "visually-hidden" }, "Zoom"), h("div", { class: "segments small" }, radios)));
+  return h("div", {}, frame, tools);
 }

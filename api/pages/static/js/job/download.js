@@ -1,16 +1,16 @@
-// A picture in another file format, made in the page.
+// Conversion of the result to other file formats in the browser, and its download.
 
 const TYPES = { png: "image/png", jpeg: "image/jpeg", webp: "image/webp", tiff: "image/tiff" };
 
 export const FORMATS = Object.keys(TYPES);
 
-/** The blob in a format; null if this browser cannot write it. */
+/** Convert a blob to a format. Resolves with null if this browser cannot write the format. */
 export async function convert(blob, format) {
   if (blob.type === TYPES[format]) return blob;
   const bitmap = await createImageBitmap(blob);
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d");
-  if (format === "jpeg") { // which has no transparency
+  if (format === "jpeg") { // JPEG has no transparency
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
   }
@@ -21,8 +21,8 @@ export async function convert(blob, format) {
   return converted.type === TYPES[format] ? converted : null;
 }
 
-/** Baseline TIFF: one strip, RGB and alpha, 8 bits each, not compressed. */
-export function tiff({ width, height, data }) {
+/** Encode a baseline TIFF: one uncompressed strip, RGBA with 8 bits a channel. */
+function tiff({ width, height, data }) {
   const [short, long] = [3, 4];
   const pixelsAt = 8;
   const directoryAt = pixelsAt + data.length;
@@ -49,7 +49,7 @@ export function tiff({ width, height, data }) {
   return new Blob([file.buffer], { type: TYPES.tiff });
 }
 
-/** Have the browser save a file. */
+/** Save a blob as a file. */
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);
   const link = document.createElement("a");

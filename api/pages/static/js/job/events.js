@@ -1,17 +1,17 @@
-// A job's events as they happen. EventSource cannot send a key, so this reads the stream itself.
+// The event stream of a job. EventSource cannot send an API key, so this module parses the stream.
 
 import { call, Problem } from "../lib/api.js";
 
-/** Nothing heard for so long means that the connection is lost; a comment comes every 15 s. */
+/** The connection counts as lost after this silence. The server sends a comment every 15 s. */
 const SILENCE_MS = 40_000;
-const LONGEST_WAIT_MS = 10_000;
+const MAX_RETRY_MS = 10_000;
 
-/** Splits text as it arrives into events: `{event, data, id}`. */
-export class EventParser {
+/** An incremental parser of Server-Sent Events. */
+class EventParser {
   #rest = "";
   #event = { event: "message", data: [] };
 
-  /** The events that are complete with this text. */
+  /** Parse the next chunk, and yield the events that it completes: `{event, data, id}`. */
   *feed(text) {
     const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop();
@@ -33,18 +33,18 @@ export class EventParser {
 }
 
 /**
- * Follow a job until it is done: yields `{event, job}`, and `{event: "lost", seconds}` and
- * `{event: "back"}` as the connection goes and comes.
+ * Follow a job until it is done. Yields `{event, job}` for each event of the job, `{event: "lost", seconds}`
+ * before a retry, and `{event: "reconnected"}`.
  */
 export async function* follow(id, signal) {
-  let last = "";
+  let lastId = "";
   let failures = 0;
   while (!signal.aborted) {
     try {
-      for await (const { event, data, id: seen } of stream(id, last, signal)) {
-        if (failures) yield { event: "back" };
+      for await (const { event, data, id: eventId } of stream(id, lastId, signal)) {
+        if (failures) yield { event: "reconnected" };
         failures = 0;
-        last = seen ?? last;
+        lastId = eventId ?? lastId;
         if (event === "open") continue;
         const job = JSON.parse(data);
         yield { event, job };
@@ -56,23 +56,23 @@ export async function* follow(id, signal) {
     }
     if (signal.aborted) return;
     failures += 1;
-    const wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** Math.min(failures, 6));
+    const wait = Math.min(MAX_RETRY_MS, 500 * 2 ** Math.min(failures, 6));
     if (failures > 1) yield { event: "lost", seconds: Math.round(wait / 1000) };
     await pause(wait, signal);
   }
 }
 
-async function* stream(id, last, signal) {
+async function* stream(id, lastId, signal) {
   const silence = new AbortController();
   let timer = 0;
-  const heard = () => {
+  const restartTimer = () => {
     clearTimeout(timer);
     timer = setTimeout(() => silence.abort(), SILENCE_MS);
   };
-  heard();
+  restartTimer();
   try {
     const response = await call(`jobs/${id}/events`, {
-      headers: { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) },
+      headers: { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) },
       signal: AbortSignal.any([signal, silence.signal]),
       cache: "no-store",
     });
@@ -83,7 +83,7 @@ async function* stream(id, last, signal) {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      heard();
+      restartTimer();
       yield* parser.feed(value);
     }
   } finally {
@@ -92,7 +92,7 @@ async function* stream(id, last, signal) {
   }
 }
 
-/** Wait, but no longer than until the network is back. */
+/** Wait, but retry at once when the browser is online again. */
 function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);

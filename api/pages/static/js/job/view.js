@@ -1,9 +1,9 @@
-// One job: watched while it is painted, and kept when it is finished.
+// The view of one job: its progress while it runs, and its result.
 
 import { showCode } from "../form/code.js";
 import { asText } from "../form/schema.js";
 import { call, getBlob, Problem } from "../lib/api.js";
-import { h, newId, say, toast } from "../lib/dom.js";
+import { announce, h, newId, toast } from "../lib/dom.js";
 import { recall, remember } from "../lib/storage.js";
 import { duration, label, STATUS } from "../lib/words.js";
 import { readPicture, thumbnail } from "../pictures/files.js";
@@ -14,8 +14,8 @@ import { convert, FORMATS, save } from "./download.js";
 import { follow } from "./events.js";
 
 export class JobView {
-  #left = new AbortController();
-  #shown = 0; // the preview version that is shown
+  #abort = new AbortController();
+  #shownVersion = 0; // of the preview
   #fetching = false;
   #status = "";
   #chart = null;
@@ -29,46 +29,46 @@ export class JobView {
   }
 
   leave() {
-    this.#left.abort();
+    this.#abort.abort();
     this.#urls.forEach((url) => URL.revokeObjectURL(url));
   }
 
   #build() {
-    this.heading = h("h1", { class: "headline" }, "Looking …");
+    this.heading = h("h1", { class: "headline" }, "Loading…");
     this.note = h("p", { class: "hint status-note" });
     this.lost = h("p", { class: "notice", role: "status", hidden: true });
     this.bar = h("div", { class: "bar", role: "progressbar", "aria-label": "Progress", "aria-valuemin": "0", "aria-valuemax": "100", hidden: true }, h("div"));
     this.chartPlace = h("div");
     this.actions = h("div", { class: "job-actions" });
     this.details = h("div");
-    this.stage = h("div", { class: "stage" }, h("figure", { class: "emerging" }, h("div", { class: "blank", "aria-hidden": "true" })));
+    this.stage = h("div", { class: "stage" }, h("figure", { class: "progress-picture" }, h("div", { class: "blank", "aria-hidden": "true" })));
     this.element = h("section", { class: "view job", "aria-label": "Picture" }, this.stage,
       h("div", { class: "panel" }, this.heading, this.note, this.bar, this.lost, this.chartPlace, this.actions, this.details));
   }
 
   async #run() {
     try {
-      this.kept = await recall(this.id);
-      if (this.kept?.content && !this.#left.signal.aborted) this.#showBefore();
-      for await (const { event, job, seconds } of follow(this.id, this.#left.signal)) {
-        if (event === "lost") this.#sayLost(`The connection is lost. Trying again in ${seconds} s; the picture goes on being painted.`);
-        else if (event === "back") this.#sayLost("");
+      this.stored = await recall(this.id);
+      if (this.stored?.content && !this.#abort.signal.aborted) this.#showBefore();
+      for await (const { event, job, seconds } of follow(this.id, this.#abort.signal)) {
+        if (event === "lost") this.#showLost(`Connection lost. Reconnecting in ${seconds} s. The job continues on the server.`);
+        else if (event === "reconnected") this.#showLost("");
         else this.#update(job);
       }
     } catch (error) {
-      if (this.#left.signal.aborted) return;
+      if (this.#abort.signal.aborted) return;
       this.#fail(error);
     }
   }
 
   #fail(error) {
     document.title = "Not found · Easel";
-    this.heading.textContent = error instanceof Problem && error.status === 404 ? "There is no such picture" : "That did not work";
-    this.note.textContent = error.status === 404 ? "It may have been deleted, or be somebody else’s, or the address may be mistyped." : error.message;
-    this.actions.replaceChildren(h("a", { class: "button", href: "#/" }, "Make a new one"));
+    this.heading.textContent = error instanceof Problem && error.status === 404 ? "Picture not found" : "Something went wrong";
+    this.note.textContent = error.status === 404 ? "It may have been deleted, it may belong to another user, or the address may be wrong." : error.message;
+    this.actions.replaceChildren(h("a", { class: "button", href: "#/" }, "Create a new picture"));
   }
 
-  #sayLost(text) {
+  #showLost(text) {
     this.lost.textContent = text;
     this.lost.hidden = !text;
   }
@@ -81,16 +81,16 @@ export class JobView {
 
   async #showBefore() {
     try {
-      await createImageBitmap(this.kept.content).then((bitmap) => bitmap.close());
+      await createImageBitmap(this.stored.content).then((bitmap) => bitmap.close());
     } catch {
-      return; // a format that the browser cannot show
+      return; // the browser cannot display the format
     }
-    this.before = this.#url(this.kept.content);
-    if (!this.#shown && !this.result) this.#showPicture(this.before, "The photograph, not painted yet", "waiting");
+    this.before = this.#url(this.stored.content);
+    if (!this.#shownVersion && !this.result) this.#showPicture(this.before, "The original photograph", "waiting");
   }
 
   #showPicture(url, alt, look = "") {
-    this.stage.replaceChildren(h("figure", { class: `emerging ${look}` }, h("img", { src: url, alt })));
+    this.stage.replaceChildren(h("figure", { class: `progress-picture ${look}` }, h("img", { src: url, alt })));
   }
 
   #update(job) {
@@ -100,12 +100,12 @@ export class JobView {
       this.#chart ??= this.#newChart(job.params);
       this.#chart.add(progress);
     }
-    if (progress?.preview_version > this.#shown && !job.done) this.#showPreview();
+    if (progress?.preview_version > this.#shownVersion && !job.done) this.#showPreview();
     this.#showProgress(job);
     if (job.status === this.#status) return;
     this.#status = job.status;
     this.heading.textContent = STATUS[job.status];
-    say(`${STATUS[job.status]}. ${this.note.textContent}`);
+    announce(`${STATUS[job.status]}. ${this.note.textContent}`);
     this.#showActions(job);
     if (job.done) this.#finish(job);
   }
@@ -121,13 +121,13 @@ export class JobView {
     this.#fetching = true;
     const version = this.job.progress.preview_version;
     try {
-      const blob = await getBlob(`jobs/${this.id}/preview`, { signal: this.#left.signal, cache: "no-cache" });
+      const blob = await getBlob(`jobs/${this.id}/preview`, { signal: this.#abort.signal, cache: "no-cache" });
       if (!this.job.done) {
-        this.#shown = version;
-        this.#showPicture(this.#url(blob), "The picture so far");
+        this.#shownVersion = version;
+        this.#showPicture(this.#url(blob), "Preview");
       }
     } catch {
-      // The next one will do.
+      // The next preview replaces this one.
     }
     this.#fetching = false;
   }
@@ -140,11 +140,11 @@ export class JobView {
     this.bar.firstChild.style.setProperty("--part", String(fraction));
     document.title = status === "running" ? `${percent} % · Easel` : `${STATUS[status]} · Easel`;
     if (status === "queued") {
-      const ahead = position > 0 ? `${position} ${position === 1 ? "picture is" : "pictures are"} before it.` : "It is next.";
+      const ahead = position > 0 ? `${position} ${position === 1 ? "job" : "jobs"} ahead in the queue.` : "Next in the queue.";
       const wait = start ? (new Date(start) - Date.now()) / 1000 : 0;
-      this.note.textContent = wait > 1 ? `${ahead} It should start in about ${duration(wait)}.` : ahead;
+      this.note.textContent = wait > 1 ? `${ahead} Starts in about ${duration(wait)}.` : ahead;
     } else if (status === "running") {
-      this.note.textContent = progress ? runningNote(progress, percent) : "A worker has begun.";
+      this.note.textContent = progress ? runningNote(progress, percent) : "Starting…";
       this.bar.setAttribute("aria-valuetext", this.note.textContent);
     }
   }
@@ -154,17 +154,17 @@ export class JobView {
       this.actions.replaceChildren(this.#button("Cancel", () => this.#cancel()));
       return;
     }
-    const again = this.#button(status === "succeeded" ? "Again with these settings" : "Try again with these settings", () => this.#again());
+    const reuse = this.#button(status === "succeeded" ? "Reuse settings" : "Try again", () => this.#reuse());
     const code = this.#button("Copy as code", () => this.#code(), "quiet");
     const remove = this.#button("Delete", () => this.#delete(), "quiet danger");
-    this.actions.replaceChildren(again, h("div", { class: "row" }, code, remove));
+    this.actions.replaceChildren(reuse, h("div", { class: "row" }, code, remove));
   }
 
-  #button(text, work, look = "button") {
+  #button(text, action, look = "button") {
     const button = h("button", { type: "button", class: look, on: { click: async () => {
       button.disabled = true;
       try {
-        await work();
+        await action();
       } catch (error) {
         toast(error.message, { error: true });
       }
@@ -176,23 +176,23 @@ export class JobView {
   async #finish(job) {
     this.note.textContent = ENDINGS[job.status]?.(job) ?? "";
     this.#showDetails(job);
-    this.#sayLost("");
+    this.#showLost("");
     if (job.status !== "succeeded") return;
     try {
       await this.#showResult(job);
     } catch (error) {
-      if (!this.#left.signal.aborted) this.note.textContent = error.message;
+      if (!this.#abort.signal.aborted) this.note.textContent = error.message;
     }
   }
 
   async #showResult(job) {
-    const { signal } = this.#left;
+    const { signal } = this.#abort;
     this.result = await getBlob(`jobs/${this.id}/result`, { signal });
     const tiff = job.params.format === "tiff";
     const visible = tiff ? await getBlob(`jobs/${this.id}/preview`, { signal }).catch(() => null) : this.result;
     if (signal.aborted) return;
     this.actions.prepend(this.#download(tiff));
-    if (tiff) this.note.append(" The browser cannot show TIFF: this is the preview.");
+    if (tiff) this.note.append(" Browsers cannot display TIFF, so this is a preview.");
     if (!visible) return;
     const { width, height } = job.progress;
     this.stage.replaceChildren(comparison({ after: this.#url(visible), before: this.before, width, height }));
@@ -206,7 +206,7 @@ export class JobView {
     const select = h("select", { id, "aria-label": "File format" }, formats.map((format) => h("option", { value: format }, format === "jpeg" ? "JPEG" : format === "webp" ? "WebP" : format.toUpperCase())));
     const button = this.#button("Download", async () => {
       const blob = await convert(this.result, select.value);
-      if (!blob) throw new Error(`This browser cannot write ${select.value}. Choose another format, or make the picture again with format ${select.value}.`);
+      if (!blob) throw new Error(`This browser cannot write ${select.value}. Choose another format, or create the picture again with this output format.`);
       save(blob, `easel-${this.id.slice(-8)}.${select.value}`);
     }, "button primary");
     return h("div", { class: "download" }, button, select);
@@ -215,37 +215,37 @@ export class JobView {
   #showDetails(job) {
     const { metrics, params } = job;
     const facts = [
-      ["Waited", metrics.queued_seconds, duration],
-      ["Painted on", metrics.device],
+      ["Time in queue", metrics.queued_seconds, duration],
+      ["Device", metrics.device],
       ["Steps", metrics.steps],
-      ["Kept until", job.expires_at && new Date(job.expires_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })],
+      ["Available until", job.expires_at && new Date(job.expires_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })],
     ].filter(([, value]) => value != null);
-    const pairs = (rows) => rows.flatMap(([name, value, words]) => [h("dt", {}, name), h("dd", {}, words ? words(value) : String(value))]);
-    const all = Object.entries(params).filter(([, value]) => value != null && asText(value) !== "").map(([name, value]) => [label(name), asText(value).replaceAll(",", ", ")]);
+    const pairs = (rows) => rows.flatMap(([name, value, format]) => [h("dt", {}, name), h("dd", {}, format ? format(value) : String(value))]);
+    const settings = Object.entries(params).filter(([, value]) => value != null && asText(value) !== "").map(([name, value]) => [label(name), asText(value).replaceAll(",", ", ")]);
     this.details.replaceChildren(h("dl", { class: "facts" }, pairs(facts)),
-      h("details", { class: "drawer" }, h("summary", {}, "All settings"), h("dl", { class: "facts" }, pairs(all))));
+      h("details", { class: "drawer" }, h("summary", {}, "All settings"), h("dl", { class: "facts" }, pairs(settings))));
   }
 
   async #cancel() {
     await call(`jobs/${this.id}/cancel`, { method: "POST" });
-    if (!this.job.done) this.note.textContent = "It stops at its next step.";
+    if (!this.job.done) this.note.textContent = "Cancelling after the current step…";
   }
 
   async #delete() {
     if (await removeJob(this.id)) location.hash = "#/pictures";
   }
 
-  /** The form with this job's settings, and with its pictures where this browser has them. */
-  async #again() {
+  /** Open the form with this job's settings, and with its pictures if this browser has stored them. */
+  async #reuse() {
     await this.draft.load();
     this.draft.adopt(this.job.params);
-    if (this.kept?.content) {
-      this.draft.setContent(await readPicture(this.kept.content));
+    if (this.stored?.content) {
+      this.draft.setContent(await readPicture(this.stored.content));
       this.draft.styles = [];
-      for (const { file, weight } of this.kept.styles) this.draft.styles.push({ picture: await readPicture(file), weight });
-      this.draft.setRegions(this.kept.regions ?? null);
+      for (const { file, weight } of this.stored.styles) this.draft.styles.push({ picture: await readPicture(file), weight });
+      this.draft.setRegions(this.stored.regions ?? null);
     } else {
-      toast("The settings are taken over. The pictures are not in this browser: choose them again.");
+      toast("Settings copied. The pictures are not stored in this browser: choose them again.");
     }
     location.hash = "#/";
   }
@@ -253,18 +253,18 @@ export class JobView {
   #code() {
     const { preset, ...params } = this.job.params;
     const texts = Object.fromEntries(Object.entries({ preset, ...params }).filter(([, value]) => value != null && asText(value) !== "").map(([name, value]) => [name, asText(value)]));
-    const styles = this.kept?.styles?.map(({ file }) => ["style", file.name]) ?? [["style", "painting.jpg"]];
-    showCode(texts, [["content", this.kept?.content?.name ?? "photograph.jpg"], ...styles]);
+    const styles = this.stored?.styles?.map(({ file }) => ["style", file.name]) ?? [["style", "painting.jpg"]];
+    showCode(texts, [["content", this.stored?.content?.name ?? "photograph.jpg"], ...styles]);
   }
 }
 
 function runningNote({ step, steps, width, height, eta_seconds: eta }, percent) {
-  const left = eta == null ? "" : ` About ${duration(Math.max(1, eta))} left.`;
-  return `${percent} %, step ${step} of ${steps} at ${width} × ${height}.${left}`;
+  const remaining = eta == null ? "" : ` About ${duration(Math.max(1, eta))} left.`;
+  return `${percent} %, step ${step} of ${steps} at ${width} × ${height}.${remaining}`;
 }
 
 const ENDINGS = {
-  succeeded: ({ progress, metrics }) => `${progress.width} × ${progress.height} pixels, painted in ${duration(metrics.run_seconds ?? metrics.optimize_seconds)}.`,
-  failed: ({ error }) => `${error?.message ?? "It ended without a picture."}${error?.retryable ? " Trying again may help." : ""}`,
-  canceled: () => "It was called off before it was finished.",
+  succeeded: ({ progress, metrics }) => `${progress.width} × ${progress.height} pixels, finished in ${duration(metrics.run_seconds ?? metrics.optimize_seconds)}.`,
+  failed: ({ error }) => `${error?.message ?? "The job failed."}${error?.retryable ? " Try again." : ""}`,
+  canceled: () => "The job was cancelled before it finished.",
 };

@@ -1,6 +1,6 @@
-// The few things that every part does with the document.
+// DOM helpers: elements, icons, announcements, toasts and dialogs.
 
-/** An element. `on` has listeners; a property that is null, undefined or false is left out. */
+/** Create an element. `on` maps events to listeners; null, undefined and false properties are skipped. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -18,17 +18,15 @@ export function h(tag, properties = {}, ...children) {
 
 let ids = 0;
 
-/** An id that no other element has. */
-export const newId = (word) => `${word}-${++ids}`;
+/** Return a unique element id. */
+export const newId = (prefix) => `${prefix}-${++ids}`;
 
 const ICONS = {
   close: "M5 5l10 10M15 5L5 15",
   camera: "M3 7h3l1.500-2h5L14 7h3v9H3zM10 14a2.700 2.700 0 1 0 0-5.400 2.700 2.700 0 0 0 0 5.400z",
-  plus: "M10 4v12M4 10h12",
-  download: "M10 3v10M6 9.500l4 4 4-4M4 17h12",
 };
 
-/** A line drawing beside words that say the same. */
+/** Create a decorative icon, hidden from screen readers. */
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const drawing = document.createElementNS(space, "svg");
@@ -41,22 +39,22 @@ export function icon(name) {
   return drawing;
 }
 
-/** Tell those who listen instead of look. */
-export function say(text) {
+/** Announce a text to screen readers. */
+export function announce(text) {
   document.getElementById("status").textContent = text;
 }
 
-/** A short note that goes by itself; an error stays until it is closed. */
+/** Show a message that disappears after 6 seconds; an error stays until it is closed. */
 export function toast(text, { error = false } = {}) {
-  const close = h("button", { type: "button", class: "bare", "aria-label": "Close the message" }, icon("close"));
-  const note = h("div", { class: error ? "toast error" : "toast", role: error ? "alert" : "status" }, h("p", {}, text), close);
+  const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close message" }, icon("close"));
+  const note = h("div", { class: "toast", role: error ? "alert" : "status" }, h("p", {}, text), close);
   close.addEventListener("click", () => note.remove());
   document.getElementById("toasts").append(note);
   if (!error) setTimeout(() => note.remove(), 6000);
 }
 
-/** A modal dialog; resolves with the value of the button that closed it, "" for Escape. */
-export function ask(title, body, buttons) {
+/** Open a modal dialog; resolves with the value of the button that closed it, "" for Escape. */
+export function openDialog(title, body, buttons) {
   const id = newId("dialog");
   const row = buttons.map(({ label, value, look }) =>
     h("button", { type: "submit", value, class: look ?? "button" }, label));

@@ -1,7 +1,7 @@
-// What the server said of itself when it sent the page.
+// The settings of the server, which are part of the page.
 
 /** `max_size`, `max_picture_bytes`, `max_picture_pixels`, `min_side`, `presets`, `learning_rates`. */
 export const server = JSON.parse(document.querySelector('meta[name="easel"]').content);
 
-/** Where the page's own files are, with a slash at the end. */
+/** The URL of the static files, with a trailing slash. */
 export const ASSETS = new URL("../..", import.meta.url);

@@ -1,6 +1,6 @@
-// What this browser keeps of each job: the pictures it was made from, and a thumbnail.
+// The input pictures and the thumbnail of each job, stored in this browser (IndexedDB).
 
-const MOST_JOBS = 40;
+const MAX_JOBS = 40;
 let opening = null;
 
 function database() {
@@ -22,8 +22,8 @@ async function run(mode, work) {
       transaction.onerror = transaction.onabort = () => reject(transaction.error);
     });
   } catch (error) {
-    // A private window may have no database, or the disk be full: then nothing is remembered.
-    console.info("not kept in this browser:", error?.message);
+    // A private window may have no database, or the disk may be full. The page works without.
+    console.info("not stored in this browser:", error?.message);
     return undefined;
   }
 }
@@ -33,10 +33,10 @@ export const recall = (id) => run("readonly", (jobs) => jobs.get(id));
 
 export const forget = (id) => run("readwrite", (jobs) => jobs.delete(id));
 
-/** Keep more of a job; ids sort by time, so the oldest go first. */
-export async function remember(id, more) {
-  const known = (await recall(id)) ?? { id };
-  await run("readwrite", (jobs) => jobs.put({ ...known, ...more }));
+/** Add fields to a stored job, and remove the oldest jobs over the limit (ids sort by time). */
+export async function remember(id, fields) {
+  const stored = (await recall(id)) ?? { id };
+  await run("readwrite", (jobs) => jobs.put({ ...stored, ...fields }));
   const ids = (await run("readonly", (jobs) => jobs.getAllKeys())) ?? [];
-  for (const old of ids.sort().slice(0, -MOST_JOBS)) await forget(old);
+  for (const old of ids.sort().slice(0, -MAX_JOBS)) await forget(old);
 }

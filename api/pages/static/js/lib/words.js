@@ -1,6 +1,6 @@
-// Numbers and names as people say them.
+// Numbers, times and names, formatted for people.
 
-/** "12 s", "3 min 5 s", "2 h 10 min". */
+/** Format seconds: "12 s", "3 min 5 s", "2 h 10 min". */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
@@ -8,34 +8,34 @@ export function duration(seconds) {
   return `${Math.floor(whole / 3600)} h ${Math.round((whole % 3600) / 60)} min`;
 }
 
-/** "20 MB", "512 KB". */
+/** Format a file size: "20 MB", "512 KB". */
 export function bytes(count) {
   if (count >= 2 ** 20) return `${Number((count / 2 ** 20).toFixed(1))} MB`;
   return `${Math.ceil(count / 1024)} KB`;
 }
 
-/** At most three digits that matter. */
+/** Format a number with at most three significant digits. */
 export const number = (value) => String(Number(Number(value).toPrecision(3)));
 
-/** Names that say more than the parameter's own. */
+/** Labels that are clearer than the name of the parameter. */
 const LABELS = {
   color: "Colours",
   format: "File format",
   init: "Start from",
-  init_image: "Picture to start from",
+  init_image: "Initial image",
   optimizer: "Optimiser",
-  style_weight: "Balance (style weight)",
+  style_weight: "Style strength",
   tv_weight: "Smoothing",
-  webhook_url: "Webhook address",
+  webhook_url: "Webhook URL",
 };
 
-/** "style_layer_weights" as a label: any parameter there may ever be has one. */
+/** The label of a parameter, also of one that this page does not know. */
 export function label(name) {
   const words = name.replaceAll("_", " ");
   return LABELS[name] ?? words[0].toUpperCase() + words.slice(1);
 }
 
-/** How long ago, or on which day. */
+/** Format a past time: relative within a day, otherwise the date. */
 export function since(moment) {
   const seconds = (Date.now() - moment.getTime()) / 1000;
   if (seconds < 60) return "just now";
@@ -44,11 +44,11 @@ export function since(moment) {
   return moment.toLocaleDateString(undefined, { day: "numeric", month: "short" });
 }
 
-/** What a person would say of each state. */
+/** The label of each job status. */
 export const STATUS = {
-  queued: "In the queue",
+  queued: "Queued",
   running: "Painting",
   succeeded: "Finished",
   failed: "Failed",
-  canceled: "Called off",
+  canceled: "Cancelled",
 };

@@ -1,11 +1,11 @@
-// Picture files: looked into before anything is sent.
+// Picture files: samples, the checks before an upload, and thumbnails.
 
 import { ASSETS, server } from "../lib/server.js";
 import { bytes } from "../lib/words.js";
 
 export const ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/gif,image/avif,.jpg,.jpeg,.png,.webp,.tif,.tiff,.gif,.avif";
 
-const KINDS = "JPEG, PNG, WebP, TIFF, AVIF or GIF";
+const FORMATS = "JPEG, PNG, WebP, TIFF, AVIF or GIF";
 
 export const SAMPLES = {
   content: [
@@ -22,7 +22,7 @@ export const SAMPLES = {
   ],
 };
 
-/** A sample in full. */
+/** Fetch a sample in full size. */
 export async function sampleFile({ file }) {
   const response = await fetch(new URL(`samples/${file}`, ASSETS));
   return new File([await response.blob()], file.split("/").pop(), { type: "image/jpeg" });
@@ -30,48 +30,48 @@ export async function sampleFile({ file }) {
 
 export const sampleThumbnail = ({ file }) => new URL(`samples/small/${file.replace("/", "-")}`, ASSETS).href;
 
-/** Why a file cannot be used, in a sentence. */
+/** A file that cannot be used. Its message is shown to the user. */
 export class BadPicture extends Error {}
 
 /**
- * Look into a file.
+ * Read and check a file. Throws BadPicture.
  *
- * `width` and `height` are those of the upright picture; they are 0 where the browser cannot
- * show it (TIFF), and the server will look.
+ * `width` and `height` are those of the upright picture. They are 0 for a format that the browser
+ * cannot display (TIFF), which only the server checks.
  */
 export async function readPicture(file) {
-  const named = `“${file.name}”`;
-  if (!file.size) throw new BadPicture(`${named} is an empty file.`);
+  const name = `“${file.name}”`;
+  if (!file.size) throw new BadPicture(`${name} is an empty file.`);
   if (file.size > server.max_picture_bytes) {
-    throw new BadPicture(`${named} is ${bytes(file.size)}; at most ${bytes(server.max_picture_bytes)} are allowed. Choose a smaller file.`);
+    throw new BadPicture(`${name} is ${bytes(file.size)}; the limit is ${bytes(server.max_picture_bytes)}. Choose a smaller file.`);
   }
-  const kind = kindOf(new Uint8Array(await file.slice(0, 16).arrayBuffer()));
-  if (!kind) throw new BadPicture(`${named} is not a picture that can be read. Choose ${KINDS}.`);
+  const format = formatOf(new Uint8Array(await file.slice(0, 16).arrayBuffer()));
+  if (!format) throw new BadPicture(`${name} is not a supported picture. Choose a ${FORMATS} file.`);
   let [width, height] = [0, 0];
   try {
     const bitmap = await createImageBitmap(file);
     [width, height] = [bitmap.width, bitmap.height];
     bitmap.close();
   } catch {
-    if (kind !== "tiff") throw new BadPicture(`${named} is broken and cannot be read. Choose another file.`);
+    if (format !== "tiff") throw new BadPicture(`${name} is damaged and cannot be read. Choose another file.`);
   }
-  checkSides(named, width, height);
+  checkSides(name, width, height);
   return { file, name: file.name, width, height, url: width ? URL.createObjectURL(file) : "" };
 }
 
-function checkSides(named, width, height) {
+function checkSides(name, width, height) {
   if (!width) return;
-  const size = `${named} has ${width} × ${height} pixels`;
+  const size = `${name} has ${width} × ${height} pixels`;
   if (width * height > server.max_picture_pixels) {
-    throw new BadPicture(`${size}; at most ${Math.floor(server.max_picture_pixels / 1e5) / 10} million are allowed. Choose a smaller picture.`);
+    throw new BadPicture(`${size}; the limit is ${Math.floor(server.max_picture_pixels / 1e5) / 10} million. Choose a smaller picture.`);
   }
   if (Math.min(width, height) < server.min_side) {
-    throw new BadPicture(`${size}; each side must have at least ${server.min_side}. Choose a larger picture.`);
+    throw new BadPicture(`${size}; each side must have at least ${server.min_side} pixels. Choose a larger picture.`);
   }
 }
 
-/** The format by a file's first bytes; "" if it is none that is accepted. */
-function kindOf(start) {
+/** Detect the format by the first bytes; "" if it is not supported. */
+function formatOf(start) {
   const text = String.fromCharCode(...start);
   if (text.startsWith("\xff\xd8\xff")) return "jpeg";
   if (text.startsWith("\x89PNG\r\n\x1a\n")) return "png";
@@ -82,7 +82,7 @@ function kindOf(start) {
   return "";
 }
 
-/** A small JPEG of a picture, for the gallery. */
+/** Create a small JPEG of a picture for the gallery. */
 export async function thumbnail(blob, side = 320) {
   const bitmap = await createImageBitmap(blob);
   const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));

@@ -1,7 +1,7 @@
-// Regions painted on the pictures: which part of the photograph takes which part of a painting.
+// Regions on the pictures: each region of the photograph takes its style from the same region of the paintings.
 //
-// A layer is a small map of labels, one number for each cell: 0 is the background. The masks
-// that are sent are the same maps enlarged without smoothing, as large as their pictures.
+// A layer is a small map of labels, one for each cell; 0 is the background. The uploaded masks are these maps,
+// enlarged to the size of their pictures without interpolation.
 
 export const LABELS = [
   { name: "Background", color: [0, 0, 0] },
@@ -13,7 +13,7 @@ export const LABELS = [
 
 const LONGER_SIDE = 384;
 
-/** An empty layer for a picture. */
+/** Create an empty layer for a picture. */
 export function newLayer({ width, height }) {
   const scale = Math.min(1, LONGER_SIDE / Math.max(width, height));
   const [columns, rows] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
@@ -31,7 +31,7 @@ export function paintDisc({ columns, rows, cells }, x, y, radius, label) {
   }
 }
 
-/** Paint from one point to the next without gaps. */
+/** Paint a line without gaps. */
 export function paintLine(layer, from, to, radius, label) {
   const steps = Math.max(1, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / Math.max(1, radius / 3)));
   for (let step = 0; step <= steps; step += 1) {
@@ -40,31 +40,31 @@ export function paintLine(layer, from, to, radius, label) {
   }
 }
 
-export const labelsIn = ({ cells }) => new Set(cells);
+const labelsIn = ({ cells }) => new Set(cells);
 
-/** Whether anything is painted anywhere. */
+/** Whether any picture has a region. */
 export const isPainted = ({ content, styles }) => [content, ...styles].some(({ cells }) => cells.some(Boolean));
 
-/** What is wrong with the regions, or "". Each label must be on the photograph and on a painting. */
+/** Return what is wrong with the regions, or "". Each region must be on the photograph and on a painting. */
 export function regionProblem({ content, styles }) {
-  const wanted = labelsIn(content);
-  const there = new Set(styles.flatMap((layer) => [...labelsIn(layer)]));
+  const contentLabels = labelsIn(content);
+  const styleLabels = new Set(styles.flatMap((layer) => [...labelsIn(layer)]));
   const name = (labels) => [...labels].map((label) => LABELS[label].name.toLowerCase()).join(", ");
-  const missing = [...wanted].filter((label) => !there.has(label));
-  if (missing.length) return `The photograph has ${name(missing)}, and no painting has: paint the same on a painting.`;
-  const spare = [...there].filter((label) => !wanted.has(label));
-  if (spare.length) return `A painting has ${name(spare)}, and the photograph has not: paint the same on the photograph.`;
+  const missing = [...contentLabels].filter((label) => !styleLabels.has(label));
+  if (missing.length) return `No painting has ${name(missing)}. Paint it on a painting too.`;
+  const extra = [...styleLabels].filter((label) => !contentLabels.has(label));
+  if (extra.length) return `The photograph does not have ${name(extra)}. Paint it on the photograph too.`;
   return "";
 }
 
-/** The labels as pixels; `alpha` for the background and the rest. */
-export function pixels({ columns, rows, cells }, [background, rest] = [255, 255]) {
+/** Draw the labels as pixels, with the opacity of the background and of the regions. */
+export function pixels({ columns, rows, cells }, [background, region] = [255, 255]) {
   const image = new ImageData(columns, rows);
-  cells.forEach((label, cell) => image.data.set([...LABELS[label].color, label ? rest : background], cell * 4));
+  cells.forEach((label, cell) => image.data.set([...LABELS[label].color, label ? region : background], cell * 4));
   return image;
 }
 
-/** The mask files, `[field, File]`, for the photograph and for each painting in order. */
+/** Create the mask files, `[field, File]`, for the photograph and each painting. */
 export async function maskFiles({ content, styles }, picture, others) {
   const files = [["content_mask", await maskFile(content, picture)]];
   for (const [index, layer] of styles.entries()) files.push(["style_mask", await maskFile(layer, others[index].picture)]);
