@@ -1,4 +1,4 @@
-"""``python -m api``: the api process under uvicorn."""
+"""``python -m api``: runs the API under uvicorn."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if __name__ == "__main__":
         build(),
         host=settings.host,
         port=settings.port,
-        log_config=None,  # core.runtime.logs has the last word
+        log_config=None,  # core.runtime.logs configures logging
         access_log=False,
         timeout_graceful_shutdown=5,
     )
     server = Server(config)
     server.run()
-    sys.exit(0 if server.started else 3)  # as uvicorn.run does
+    sys.exit(0 if server.started else 3)  # the exit status of uvicorn.run

@@ -1,4 +1,4 @@
-"""The application, put together from its services."""
+"""The ASGI application, assembled from its routes and middleware."""
 
 from __future__ import annotations
 
@@ -41,30 +41,28 @@ from api.routes import (
 
 
 class Background(Protocol):
-    """Something that goes on beside the requests."""
+    """A task that runs as long as the application."""
 
-    def start(self) -> None:
-        """Begin."""
+    def start(self) -> None: ...
 
-    def stop(self) -> None:
-        """End."""
+    def stop(self) -> None: ...
 
 
 def create_app(services: Services, background: Sequence[Background] = ()) -> FastAPI:
-    """The ASGI application.
+    """Return the ASGI application.
 
     Args:
-        services: what it works with.
-        background: what goes on beside the requests, while the server runs.
+        services: the services that handlers use.
+        background: tasks that start and stop with the application.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for each in background:
-            each.start()
+        for task in background:
+            task.start()
         yield
-        for each in background:
-            each.stop()
+        for task in background:
+            task.stop()
         await hub.close()
         await rate_limiter.close()
 
@@ -73,13 +71,13 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     rate_limiter = RateLimiter(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
-        docs_url=None,  # ours has a content security policy
+        docs_url=None,  # api.pages.reference has a content security policy
         redoc_url=None,
         title="Easel",
         summary="Neural style transfer as a service.",
         version=metadata.version("easel"),
     )
-    # The last one added is the first to see a request.
+    # The middleware that is added last sees a request first.
     app.add_middleware(BodyLimit, limits=services.settings)
     app.add_middleware(HeadAndOptions, routes=app.router.routes)
     app.add_middleware(PollMiddleware)
@@ -89,8 +87,8 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.state.metrics = metrics
     app.state.inspector = PictureInspector(services)
     install_error_handlers(app)
-    for part in (listing, jobs, events, result, preview, links, webhooks, presets, version):
-        app.include_router(part.router)
+    for resource in (listing, jobs, events, result, preview, links, webhooks, presets, version):
+        app.include_router(resource.router)
     app.include_router(health.router)
     app.include_router(metrics_router)
     assets = Assets()
@@ -100,14 +98,14 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         assets.route(),
     ]
     describe(app)
-    # Round Starlette's own outermost layer, which answers what nobody expected.
-    let_in = _let_pages_in(app.build_middleware_stack(), services.settings.cors_origins)
-    app.middleware_stack = CommonHeaders(let_in, metrics.answered)
+    # Outside Starlette's own outermost layer, which answers unexpected errors.
+    with_cors = _with_cors(app.build_middleware_stack(), services.settings.cors_origins)
+    app.middleware_stack = CommonHeaders(with_cors, metrics.answered)
     return app
 
 
-def _let_pages_in(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
-    """Let the pages of other origins read our answers."""
+def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """Allow pages from the given origins to use the API."""
     if not origins:
         return app
     return CORSMiddleware(

@@ -1,4 +1,4 @@
-"""What handlers ask for, as types."""
+"""The services of the API, as a dependency of its handlers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.webhooks.addresses import AddressGuard
 
 @dataclass(frozen=True)
 class Services:
-    """Everything the api works with."""
+    """The stores, queues and guards that handlers use."""
 
     settings: Settings
     store: JobStore
@@ -30,14 +30,14 @@ class Services:
     workers: WorkerRegistry
     census: Census
     webhooks: WebhookSecrets
-    #: Knows where webhooks are not sent.
+    #: Decides whether a webhook may be sent to an address.
     guard: AddressGuard
     keyring: KeyRing
     sandbox: Sandbox
 
 
 def services_of(request: Request) -> Services:
-    """What the api works with."""
+    """Return the services of the application."""
     services = request.app.state.services
     assert isinstance(services, Services)
     return services

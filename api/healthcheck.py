@@ -1,7 +1,7 @@
-"""``python -m api.healthcheck``: the container health check of the API.
+"""``python -m api.healthcheck``: the health check of the API container.
 
-It asks for ``/healthz``, which needs neither Redis nor a worker. A container whose api
-waits for Redis is well: to restart it would help nobody.
+It requests ``/healthz``, which needs neither Redis nor a worker. An API that waits for Redis
+is healthy: a restart of its container would not help.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import os
 import sys
 from http.client import HTTPConnection, HTTPException
 
-#: A server that listens everywhere is asked here.
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not to listen on
+#: The address at which a server that listens on all interfaces is checked.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound here
 
 
 def is_alive(host: str, port: int, seconds: float = 4.0) -> bool:
-    """Whether an api that was told to listen there answers within so many seconds."""
-    connection = HTTPConnection(_EVERYWHERE.get(host, host), port, timeout=seconds)
+    """Return whether an API that listens on the host and port answers within the seconds."""
+    connection = HTTPConnection(_LOOPBACK.get(host, host), port, timeout=seconds)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
@@ -27,6 +27,6 @@ def is_alive(host: str, port: int, seconds: float = 4.0) -> bool:
 
 
 if __name__ == "__main__":
-    # Not from core.settings.model: that takes longer to import than the api to answer.
+    # core.settings.model takes longer to import than the API takes to answer.
     host, port = os.environ.get("EASEL_HOST", "127.0.0.1"), os.environ.get("EASEL_PORT", "8000")
     sys.exit(0 if is_alive(host, int(port)) else 1)

@@ -1,4 +1,4 @@
-"""The api process: ``uvicorn --factory api.main:build``."""
+"""The composition root of the API: ``uvicorn --factory api.main:build``."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from core.upkeep.cleaner import Cleaner
 from core.upkeep.reaper import Reaper
 from core.webhooks.addresses import AddressGuard, TimedResolver
 
-#: How often each api asks whether a sweep is due; one of them will be the one to do it.
-_ASK_SECONDS = 60
+#: How often each API process checks whether a cleanup is due. Only one of them runs it.
+_CLEANUP_CHECK_SECONDS = 60
 
-#: A second on the processor lasts so many at most; the machine is too busy otherwise.
-_BUSY = 4
+#: The most seconds of wall-clock time that a second of processor time may take. If decoding
+#: takes longer, the machine is too busy.
+_CLOCK_FACTOR = 4
 
 #: The longest wait for the name of a webhook's host, while a job is submitted.
 _RESOLVE_SECONDS = 2.0
@@ -37,7 +38,7 @@ _RESOLVER_THREADS = 4
 
 
 def build() -> FastAPI:
-    """The application, with its services as the environment sets them."""
+    """Return the application with its services, configured by environment variables."""
     settings = Settings()
     configure_logging(settings.log_level, part="api")
     start_tracing("api")
@@ -57,7 +58,7 @@ def build() -> FastAPI:
         Bounds(
             memory_bytes=settings.decode_memory_bytes,
             seconds=settings.decode_seconds,
-            clock_seconds=settings.decode_seconds * _BUSY,
+            clock_seconds=settings.decode_seconds * _CLOCK_FACTOR,
         ),
     )
     cleaner = Cleaner(redis, blobs, tombstone=settings.record_retention)
@@ -80,7 +81,7 @@ def build() -> FastAPI:
         background=[
             sandbox,
             Ticker("reaper", settings.sweep_seconds, reaper.sweep),
-            Ticker("cleaner", _ASK_SECONDS, cleaner.sweep_if_due),
+            Ticker("cleaner", _CLEANUP_CHECK_SECONDS, cleaner.sweep_if_due),
             Dispatcher(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery)),
         ],
     )

@@ -1,4 +1,4 @@
-"""uvicorn, which ends every wait before it stops."""
+"""A uvicorn server that ends event streams and long polls before it stops."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from fastapi import FastAPI
 
 
 class Server(uvicorn.Server):
-    """Lets go of the clients that wait, so that they connect to another api at once.
+    """Disconnects waiting clients on shutdown, so that they reconnect to another replica at once.
 
-    Otherwise each restart would hang on the streams until its patience ends.
+    Otherwise every restart would wait for open streams until the graceful timeout.
     """
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop."""
         assert isinstance(self.config.app, FastAPI)
         self.config.app.state.hub.broadcast.close()
         await super().shutdown(sockets)
