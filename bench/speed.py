@@ -27,7 +27,7 @@ from PIL import Image
 from bench.loop import Loop
 from bench.steps import convolution_seconds
 from core.nst import Pictures, load_network, pick_device, stylize
-from core.nst.tensors import to_picture, to_tensor
+from core.nst.network.pixels import to_picture, to_tensor
 from core.params import Network, StyleParams
 from core.params.sizes import fit
 from core.runtime.malloc import keep_freed_memory

@@ -57,7 +57,7 @@ def main() -> None:
     milliseconds(cat, cat, 256, network)  # a warm worker has run a job before
     print("   size  style      decoded   started  1st step   in ms since the claim")
     for size in [int(argument) for argument in sys.argv[1:]] or [256, 512]:
-        network.exact.memory.forget()
+        network.exact.cache.clear()
         for seen, content in (("new", cat), ("known", coffee)):
             row = milliseconds(content, style, size, network)
             print(f"{size:7d}  {seen:6s}" + "".join(f"{each:10.0f}" for each in row))

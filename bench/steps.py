@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from core.nst import Pictures, load_network, pick_device, stylize
-from core.nst.network.convolution import Convolution
-from core.nst.network.devices import pick_dtype
-from core.nst.network.int8 import Int8BackConvolution, Int8Convolution, WayBack
-from core.params import LAYERS, Precision, StyleParams
+from core.nst.network.convolution import PlainConvolution
+from core.nst.network.int8 import Int8BackwardConvolution, Int8Convolution
+from core.nst.network.precision import pick_format
+from core.params import LAYERS, Padding, Precision, StyleParams
 from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
 from worker.networks import calibration_pictures
@@ -59,22 +59,22 @@ def convolution_seconds(width: int, height: int) -> Halves:
     """
     keep_freed_memory()
     device = pick_device()
-    dtype = pick_dtype(Precision.AUTO, device)
+    number_format = pick_format(Precision.AUTO, device)
     channels, first, second = 3, 0.0, 0.0
     for layer in LAYERS:
         if layer.endswith("_1") and layer != "conv1_1":
             height, width = height // 2, width // 2
         filters = min(512, 64 * 2 ** (int(layer[4]) - 1))
-        int8 = dtype is torch.int8 and layer != LAYERS[0]
-        rough, exact = (_in_8_bits if int8 else _in_one_format)(
-            _random(device, torch.bfloat16 if dtype is torch.int8 else dtype, *shape)
+        int8 = number_format.int8 and layer != LAYERS[0]
+        quantised, exact = (_in_8_bits if int8 else _in_one_format)(
+            _random(device, number_format.dtype, *shape)
             for shape in (
                 (filters, channels, 3, 3),
                 (1, channels, height, width),
                 (1, filters, height, width),
             )
         )
-        first, second = first + rough, second + exact
+        first, second = first + quantised, second + exact
         channels = filters
     return Halves(first, second)
 
@@ -82,22 +82,24 @@ def convolution_seconds(width: int, height: int) -> Halves:
 def _in_one_format(tensors: Iterable[Tensor]) -> Halves:
     weight, x, g = tensors
     bias = torch.zeros(len(weight), device=weight.device, dtype=weight.dtype)
-    convolution = Convolution(weight, bias, 1)
+    convolution = PlainConvolution(weight, bias, Padding.ZERO)
     y = torch.ones_like(g)
-    both = _seconds(lambda: convolution(x)) + _seconds(lambda: convolution.back(g, y))
+    both = _seconds(lambda: convolution.forward(x)) + _seconds(lambda: convolution.backward(g, y))
     return Halves(both, both)
 
 
 def _in_8_bits(tensors: Iterable[Tensor]) -> Halves:
     weight, x, g = tensors
     bias = torch.zeros(len(weight), dtype=weight.dtype)
-    way_back = WayBack.of(weight, 1)
-    level = torch.full((weight.shape[1],), 1 / 255), torch.full((weight.shape[0],), 1.0)
-    rough = Int8Convolution(weight, bias, 1, way_back, *level)
-    exact = Int8BackConvolution(weight, bias, 1, way_back)
-    levels, y = (x * 255).to(torch.uint8), torch.ones_like(g)
-    back = _seconds(lambda: way_back(g, y))
-    return Halves(_seconds(lambda: rough(levels)) + back, _seconds(lambda: exact(x)) + back)
+    exact = Int8BackwardConvolution(weight, bias, Padding.ZERO)
+    scales = torch.full((weight.shape[1],), 1 / 255), torch.full((weight.shape[0],), 1.0)
+    quantised = Int8Convolution(exact, *scales)
+    features, y = (x * 255).to(torch.uint8), torch.ones_like(g)
+    backward = _seconds(lambda: exact.backward(g, y))
+    return Halves(
+        _seconds(lambda: quantised.forward(features)) + backward,
+        _seconds(lambda: exact.forward(x)) + backward,
+    )
 
 
 def _random(device: torch.device, dtype: torch.dtype, *shape: int) -> Tensor:

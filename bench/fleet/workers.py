@@ -116,7 +116,7 @@ def install() -> None:
         fetch_weights=lambda *_: None,
         load_network=lambda *_: network,
     )
-    _module("core.nst.network.devices", pick_dtype=lambda *_: "float32")
+    _module("core.nst.network.precision", FLOAT32="float32", pick_format=lambda *_: "float32")
     from worker import previews, runner
 
     picture = Image.open(_PICTURE).convert("RGB")

@@ -1,7 +1,7 @@
 """The optimiser: "A Neural Algorithm of Artistic Style" in PyTorch.
 
-Start with ``stylize.stylize``, which reads like the paper. It knows nothing of
-queues, files or settings: pictures and parameters in, a record per step out.
+Start with :func:`core.nst.stylize.stylize`, which reads like the paper. Pictures and parameters
+go in, a record per step comes out. Nothing here knows about queues, files or settings.
 """
 
 from core.nst.network.devices import pick_device

@@ -1,4 +1,4 @@
-"""A run's whole state between two steps, as bytes and back."""
+"""Checkpoints: the state of a run between two steps, as bytes and back."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ from core.errors import CheckpointMismatch
 from core.params import StyleParams
 from core.pictures.bundle import Pictures
 
-#: The entry that says whose state it is.
+#: The entry with the digest of the request.
 _REQUEST = "request"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a run's state belongs to: nothing but the same pictures and parameters."""
+    """What a state belongs to: the same pictures and parameters, and no others."""
 
     pictures: Pictures
     params: StyleParams
 
     def pack(self, state: dict[str, Tensor]) -> bytes:
-        """The tensors as one safetensors file."""
-        named = {**state, _REQUEST: self._digest}
-        return save({name: tensor.detach().cpu().contiguous() for name, tensor in named.items()})
+        """Return a state as a safetensors file."""
+        entries = {**state, _REQUEST: self._digest}
+        return save({name: tensor.detach().cpu().contiguous() for name, tensor in entries.items()})
 
     def unpack(self, data: bytes, device: torch.device) -> dict[str, Tensor]:
-        """The tensors of :meth:`pack`, on a device.
+        """Return the state that :meth:`pack` was given, on a device.
 
         Raises:
-            CheckpointMismatch: the bytes are no such file, or of another request.
+            CheckpointMismatch: the data is not a checkpoint, or one of another request.
         """
         try:
             state = load(data)
         except SafetensorError as error:
             raise CheckpointMismatch(f"the checkpoint cannot be read: {error}") from error
-        whose = state.pop(_REQUEST, None)
-        if whose is None or not torch.equal(whose, self._digest):
+        digest = state.pop(_REQUEST, None)
+        if digest is None or not torch.equal(digest, self._digest):
             raise CheckpointMismatch(
-                "the checkpoint is of other pictures or parameters; start anew without it"
+                "the checkpoint belongs to other pictures or parameters; start without it"
             )
         return {name: tensor.to(device) for name, tensor in state.items()}
 
     @cached_property
     def _digest(self) -> Tensor:
-        """Of everything that the picture depends on: shape (32,). Made when first needed."""
+        """SHA-256 of everything that the result depends on, shape (32,). Computed on first use."""
         digest = hashlib.sha256(self.params.model_dump_json().encode())
         pictures = self.pictures
         for picture in (
             *(pictures.content, *pictures.styles),
             *(pictures.init_image, pictures.content_mask, *pictures.style_masks),
         ):
-            _add(digest, picture)
+            _update(digest, picture)
         return torch.tensor(list(digest.digest()), dtype=torch.uint8)
 
 
-def _add(digest: hashlib._Hash, picture: Image.Image | None) -> None:
+def _update(digest: hashlib._Hash, picture: Image.Image | None) -> None:
     if picture is None:
         digest.update(b"none")
     else:

@@ -1,14 +1,19 @@
-"""Whose colours the result has.
+"""Colour modes: whose colours the result has.
 
-Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic
-Style Transfer". Pictures are of shape (1, 3, H, W), RGB in [0, 1], as they are
-shown (not linear light), as in that paper.
+Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer".
+Images are of shape (1, 3, H, W), RGB in [0, 1], gamma-encoded (not linear light), as in that
+paper.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+
+from core.params import Color
 
 #: Luma of ITU-R BT.601, as in the paper's YIQ space.
 _LUMA = (0.299, 0.587, 0.114)
@@ -17,14 +22,51 @@ _LUMA = (0.299, 0.587, 0.114)
 _EPSILON = 1e-5
 
 
+@dataclass(frozen=True)
+class ColorMode:
+    """What a colour mode does to the pictures before and after the optimiser."""
+
+    #: Returns a style picture as the network sees it, given (style, content).
+    recolour: Callable[[Tensor, Tensor], Tensor]
+    #: Returns what the optimiser changes of an RGB image: (1, 3, H, W), or grey (1, 1, H, W).
+    to_painted: Callable[[Tensor], Tensor]
+    #: Returns the RGB image of what the optimiser painted, given (painted, content).
+    to_shown: Callable[[Tensor, Tensor], Tensor]
+
+
+def color_mode(color: Color) -> ColorMode:
+    """Return the functions of a colour mode."""
+    match color:
+        case Color.STYLE:  # the style's colours, as in the 2015 paper
+            return ColorMode(
+                recolour=lambda style, _: style,
+                to_painted=lambda image: image,
+                to_shown=lambda painted, _: painted.clamp(0, 1),
+            )
+        case Color.MATCH:  # section 3: the style picture is recoloured first
+            return ColorMode(
+                recolour=match_colours,
+                to_painted=lambda image: image,
+                to_shown=lambda painted, _: painted.clamp(0, 1),
+            )
+        case Color.CONTENT:  # section 4: only the luminance is painted
+            return ColorMode(
+                recolour=lambda style, content: match_luminance(
+                    luminance(style), luminance(content)
+                ).expand_as(style),
+                to_painted=luminance,
+                to_shown=lambda painted, content: with_luminance(content, painted),
+            )
+
+
 def luminance(image: Tensor) -> Tensor:
-    """Y of YIQ: shape (1, 1, H, W)."""
+    """Return Y of YIQ: shape (1, 1, H, W)."""
     weights = torch.tensor(_LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
     return (image * weights).sum(dim=1, keepdim=True)
 
 
 def match_luminance(style: Tensor, content: Tensor) -> Tensor:
-    """The style's luminance with the mean and deviation of the content's (section 4).
+    """Return the style's luminance with the mean and deviation of the content's (section 4).
 
     Args:
         style: luminance, shape (1, 1, H', W').
@@ -35,20 +77,19 @@ def match_luminance(style: Tensor, content: Tensor) -> Tensor:
 
 
 def with_luminance(content: Tensor, luma: Tensor) -> Tensor:
-    """The content's I and Q under another Y: in RGB, the same change to every channel."""
+    """Return the content's I and Q with another Y. In RGB, every channel changes by the same."""
     return (content + (luma - luminance(content))).clamp(0, 1)
 
 
 def match_colours(style: Tensor, content: Tensor) -> Tensor:
-    """The style with the content's mean and covariance of colours (section 3, eq. 4 to 6).
+    """Return the style with the content's mean and covariance of colours (section 3, eq. 4 to 6).
 
-    x -> A x + b with A = Sigma_C^(1/2) Sigma_S^(-1/2), b = mu_C - A mu_S, cut off
-    where it leaves the range of colours.
+    x -> A x + b with A = Sigma_C^(1/2) Sigma_S^(-1/2), b = mu_C - A mu_S, clamped to [0, 1].
     """
     S = style[0].flatten(1).double()  # (3, M')
     C = content[0].flatten(1).double()  # (3, M)
     A = _power(_covariance(C), 0.5) @ _power(_covariance(S), -0.5)  # (3, 3)
-    matched = A @ (S - S.mean(dim=1, keepdim=True)) + C.mean(dim=1, keepdim=True)
+    matched = A @ (S - S.mean(dim=1, keepdim=True)) + C.mean(dim=1, keepdim=True)  # (3, M')
     return matched.reshape(style.shape).to(style.dtype).clamp(0, 1)
 
 
@@ -58,7 +99,7 @@ def _covariance(x: Tensor) -> Tensor:
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:
-    """A power of a symmetric positive matrix."""
+    """A power of a symmetric positive definite matrix."""
     values, vectors = torch.linalg.eigh(matrix)
     power: Tensor = vectors @ torch.diag(values**exponent) @ vectors.T
     return power

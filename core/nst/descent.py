@@ -1,151 +1,130 @@
-"""From a start down to the end of one scale, and back up from a bad step."""
+"""The descent at one scale: steps that lower the objective, and recovery from bad ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from core.errors import LossNotFinite
-from core.nst.network.graph import recorded
+from core.nst.network.cuda_graph import recorded
 from core.nst.objective import Objective
 from core.nst.optimizers.optimizer import Optimizer
-from core.nst.optimizers.point import Point, State
+from core.nst.optimizers.point import Evaluate, LossTerms, Point, State
 
-#: On a GPU, asking whether a loss is finite waits for all that was asked before. Where
-#: a picture is so small that asking for a step takes longer than making it, the steps
-#: are asked for so many at a time.
-_AT_A_TIME = 10
-_SMALL = 512 * 512
+#: On a GPU, checking that a loss is finite waits for all work launched so far. Where pictures are
+#: so small that launching a step takes longer than computing it, only every tenth step is checked.
+_CHECK_EVERY = 10
+_SMALL_PIXELS = 512 * 512
 
-#: How often to slow down before computing in float32, and then before giving up.
-_SLOWER_TIMES = 3
-
-
-@dataclass(frozen=True)
-class Reached:
-    """The point after so many steps, and what the next step depends on beside it."""
-
-    step: int
-    point: Point
-    #: The optimiser's state.
-    state: State
-    #: How often a loss was not finite until here.
-    incidents: int
+#: Losses that are not finite until the objective is computed in float32, and again until the
+#: run fails.
+_MAX_INCIDENTS = 3
 
 
-def descend_all(
-    legs: Sequence[tuple[int, Objective]],
-    image: Tensor,
-    optimizer: Optimizer,
-    first: int = 0,
-    incidents: int = 0,
-) -> Iterator[Reached]:
-    """Follow one objective after the other, each until so many steps are made.
-
-    The optimiser keeps what it has learned. As :func:`descend`, for each.
-    """
-    shown = first - 1
-    for steps, objective in legs:
-        if first >= steps != legs[-1][0]:
-            continue
-        for reached in descend(objective, image, optimizer, steps, first, incidents):
-            if reached.step > shown:  # the end of a leg is the beginning of the next
-                shown = reached.step
-                yield reached
-        first, image, incidents = reached.step, reached.point.image, reached.incidents
-
-
-def descend(
-    objective: Objective,
-    image: Tensor,
-    optimizer: Optimizer,
-    steps: int,
-    first: int = 0,
-    incidents: int = 0,
-) -> Iterator[Reached]:
-    """Make the steps, giving every point from ``first`` to ``steps``.
-
-    A loss that is not finite is rolled back to the last that was, and tried
-    again in smaller steps, then in float32. On a GPU not all points of a small
-    picture are given, but all that are given are finite.
+class Descent:
+    """The image of one scale on its way down; saves and restores itself.
 
     Args:
-        objective: what to minimise.
-        image: what to start from.
-        optimizer: makes the steps.
-        steps: how many there are.
-        first: how many of them were made before.
-        incidents: how often a loss was not finite in those.
-
-    Raises:
-        LossNotFinite: all of that did not help.
+        image: the image to start from, shape (1, C, H, W).
+        optimizer: makes the steps. It keeps what it has learned from phase to phase.
     """
-    small = image.shape[2] * image.shape[3] < _SMALL
-    every = _AT_A_TIME if image.is_cuda and small else 1
-    recovery = _Recovery(objective, optimizer, incidents, image)
-    reached = recovery.reached(first, recovery.point(image))
-    shown = first - 1
-    while True:
-        if reached.step % every == 0 or reached.step in (first, steps):
-            reached = recovery.checked(reached)
-            if reached.step > shown:  # what was rolled back is not shown twice
-                shown = reached.step
-                yield reached
-        if reached.step == steps:
-            return
-        point = optimizer.step(reached.point, recovery.point)
-        reached = recovery.reached(reached.step + 1, point)
 
-
-class _Recovery:
-    """Remembers the last point that was finite, and how often one was not."""
-
-    def __init__(
-        self, objective: Objective, optimizer: Optimizer, incidents: int, image: Tensor
-    ) -> None:
-        self._in_float32 = objective.in_float32()
-        chosen = objective if incidents < _SLOWER_TIMES else self._in_float32
-        self._with_gradient = recorded(chosen.with_gradient, image)
+    def __init__(self, image: Tensor, optimizer: Optimizer) -> None:
+        self.image = image
+        #: Steps made in the current phase.
+        self.step = 0
+        #: How often a loss was not finite at this scale.
+        self._incidents = 0
         self._optimizer = optimizer
+
+    def follow(self, objective: Objective, steps: int) -> Iterator[Point]:
+        """Make the steps of one phase, and yield the point before the first and after each.
+
+        After a loss that is not finite, the descent returns to the last finite point and goes
+        on in smaller steps, then in float32. Every point that is yielded is finite. On a GPU
+        only every tenth point of a small picture is yielded.
+
+        Args:
+            objective: what to minimise.
+            steps: how many steps the phase has.
+
+        Raises:
+            LossNotFinite: the loss is not finite with smaller steps in float32 either.
+        """
+        in_float32 = objective.in_float32()
+        evaluate = self._evaluation(in_float32 if self._incidents >= _MAX_INCIDENTS else objective)
+        small = self.image.shape[2] * self.image.shape[3] < _SMALL_PIXELS
+        every = _CHECK_EVERY if self.image.is_cuda and small else 1
+        first, yielded = self.step, self.step - 1
+        finite = self.state()
+        point = evaluate(self.image)
+        while True:
+            if self.step % every == 0 or self.step in (first, steps):
+                while not _is_finite(point):
+                    self._slow_down_from(finite, point)
+                    if self._incidents == _MAX_INCIDENTS:
+                        evaluate = self._evaluation(in_float32, record=False)
+                    point = evaluate(self.image)
+                finite = self.state()
+                if self.step > yielded:  # after a recovery, steps are made again
+                    yielded = self.step
+                    yield point
+            if self.step == steps:
+                self.step = 0
+                return
+            point = self._optimizer.step(point, evaluate)
+            self.image = point.image
+            self.step += 1
+
+    def state(self) -> State:
+        """Return everything that the next step depends on."""
+        return {
+            "image": self.image,
+            "step": torch.tensor(self.step),
+            "incidents": torch.tensor(self._incidents),
+            **self._optimizer.state(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue from a state."""
+        self.image = state["image"]
+        self.step = int(state["step"])
+        self._incidents = int(state["incidents"])
+        self._optimizer.restore(state)
+
+    def _evaluation(self, objective: Objective, *, record: bool = True) -> Evaluate:
+        def evaluate(image: Tensor) -> tuple[Tensor, ...]:
+            loss, gradient = objective.with_gradient(image)
+            return (*loss, gradient)
+
+        run = recorded(evaluate, self.image) if record else evaluate
+
+        def point(image: Tensor) -> Point:
+            *terms, gradient = run(image)
+            return Point(image, LossTerms(*terms), gradient)
+
+        return point
+
+    def _slow_down_from(self, finite: State, bad: Point) -> None:
+        """Return to the last finite state, with smaller steps after every incident."""
+        incidents = self._incidents + 1
+        if incidents > 2 * _MAX_INCIDENTS:
+            raise LossNotFinite(_message(bad))
+        self.restore(finite)
         self._incidents = incidents
-        self._safe: Reached | None = None
-
-    def point(self, image: Tensor) -> Point:
-        """The point of a picture."""
-        return Point(image, *self._with_gradient(image))
-
-    def reached(self, step: int, point: Point) -> Reached:
-        """The point with the state that belongs to it."""
-        return Reached(step, point, self._optimizer.state(), self._incidents)
-
-    def checked(self, reached: Reached) -> Reached:
-        """The same if it is finite, else where to go on from."""
-        while not _finite(reached.point):
-            self._incidents += 1
-            if self._incidents > 2 * _SLOWER_TIMES:
-                raise LossNotFinite(_explain(reached.point))
-            if self._incidents == _SLOWER_TIMES:
-                self._with_gradient = self._in_float32.with_gradient
-            reached = self._safe or reached
-            self._optimizer.restore(reached.state)
-            for _ in range(self._incidents):
-                self._optimizer.slow_down()
-            reached = self.reached(reached.step, self.point(reached.point.image))
-        self._safe = reached
-        return reached
+        for _ in range(incidents):
+            self._optimizer.slow_down()
 
 
-def _finite(point: Point) -> bool:
+def _is_finite(point: Point) -> bool:
     return bool(torch.isfinite(point.loss.total) & torch.isfinite(point.gradient.sum()))
 
 
-def _explain(point: Point) -> str:
-    loss = point.loss
+def _message(point: Point) -> str:
+    total, content, style, _ = (float(term) for term in point.loss)
     return (
-        f"the loss became {float(loss.total)} (content {float(loss.content)}, style "
-        f"{float(loss.style)}), also with smaller steps and in float32; lower learning_rate, "
-        "content_weight or style_weight"
+        f"the loss became {total} (content {content}, style {style}), also with smaller steps "
+        "and in float32; lower learning_rate, content_weight or style_weight"
     )

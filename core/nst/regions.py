@@ -1,13 +1,13 @@
-"""Masks: which part of the content takes its style from which part of a style picture.
+"""Masks: the content's regions, each painted like a region of the style pictures.
 
-Gatys, Ecker, Bethge, Hertzmann and Shechtman 2017, "Controlling Perceptual Factors
-in Neural Style Transfer", section 4. A mask is a picture in flat colours; each
-colour is a label, and the content's region of a label is painted like the style
-pictures' regions of the same label.
+Gatys, Ecker, Bethge, Hertzmann and Shechtman 2017, "Controlling Perceptual Factors in Neural
+Style Transfer", section 4. A mask is a picture in flat colours. Each colour is a label, and the
+content's region of a label is painted like the style pictures' regions of the same label.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,39 +17,84 @@ from PIL import Image
 from torch import Tensor
 
 from core.params import Layer, size_at
-from core.pictures.masks import Label, regions_of
+from core.pictures.bundle import Pictures
+from core.pictures.masks import Label, check_areas, check_labels, regions_of
 
 
 @dataclass(frozen=True)
 class Guides:
     """The regions of one picture at one size."""
 
-    #: How much each pixel belongs to a region, 0 to 1: (1, 1, H, W).
+    #: How much each pixel belongs to a region, 0 to 1: shape (1, 1, H, W).
     regions: dict[Label, Tensor]
-    #: The part of the mask that each covers, 0 to 1.
+    #: The part of the mask that each region covers, 0 to 1.
     areas: dict[Label, float]
 
     def at(self, label: Label, layer: Layer) -> Tensor:
-        """How much each position of a layer belongs to a region: shape (H', W'), 0 to 1."""
+        """Return how much each position of a layer belongs to a region: (H', W'), 0 to 1."""
         region = self.regions[label]
         width, height = size_at(layer, (region.shape[3], region.shape[2]))
         return nn.adaptive_avg_pool2d(region, (height, width))[0, 0]
 
 
-def read_mask(mask: Image.Image, size: tuple[int, int], device: torch.device) -> Guides:
-    """The regions of a mask, at the size (width, height) that its picture is used at.
+class Mask:
+    """A mask, scanned for its regions once.
 
-    Averaged, so that a region which is thinner than a pixel is still there.
+    Args:
+        picture: in flat colours.
+        field: the request's field for it, named in errors.
 
     Raises:
         InvalidPicture: the mask has too many colours.
     """
-    areas = dict(regions_of(mask))
-    pixels = np.asarray(mask.convert("RGB"))  # (H, W, 3)
-    return Guides({label: _region(pixels, label, size).to(device) for label in areas}, areas)
+
+    def __init__(self, picture: Image.Image, field: str) -> None:
+        self.field = field
+        #: The part of the mask that each region covers, 0 to 1.
+        self.areas = dict(regions_of(picture))
+        self._pixels = np.asarray(picture.convert("RGB"))  # (H, W, 3)
+
+    def guides(self, size: tuple[int, int], device: torch.device) -> Guides:
+        """Return the regions at the size (width, height) of the picture that is masked.
+
+        They are averaged, so that a region thinner than a pixel does not vanish.
+        """
+        regions = {label: self._region(label, size).to(device) for label in self.areas}
+        return Guides(regions, self.areas)
+
+    def _region(self, label: Label, size: tuple[int, int]) -> Tensor:
+        inside = (self._pixels == label).all(axis=2).astype(np.float32)  # (H, W)
+        averaged = Image.fromarray(inside).resize(size, Image.Resampling.BOX)
+        return torch.from_numpy(np.array(averaged))[None, None]  # (1, 1, H', W')
 
 
-def _region(pixels: np.ndarray[tuple[int, ...]], label: Label, size: tuple[int, int]) -> Tensor:
-    inside = (pixels == label).all(axis=2).astype(np.float32)  # (H, W)
-    averaged = Image.fromarray(inside).resize(size, Image.Resampling.BOX)
-    return torch.from_numpy(np.array(averaged))[None, None]
+def read_masks(pictures: Pictures) -> tuple[Mask, ...]:
+    """Return the content's mask and those of the styles, or nothing if there are none.
+
+    Raises:
+        InvalidPicture: a mask has too many colours, or its labels have no counterpart.
+    """
+    if pictures.content_mask is None:
+        return ()
+    content = Mask(pictures.content_mask, "content_mask")
+    styles = [Mask(picture, "style_mask") for picture in pictures.style_masks]
+    labels = frozenset(label for mask in styles for label in mask.areas)
+    check_labels(content.field, frozenset(content.areas), labels)
+    return (content, *styles)
+
+
+def check_regions(
+    masks: Sequence[Mask], sizes: Sequence[tuple[int, int]], layers: Sequence[Layer]
+) -> None:
+    """Check that every region has at least one position at every style layer.
+
+    Args:
+        masks: from :func:`read_masks`.
+        sizes: the width and height at which the content and each style are used.
+        layers: the style layers.
+
+    Raises:
+        InvalidPicture: naming a region that is too small.
+    """
+    for mask, size in zip(masks, sizes, strict=False):  # no masks, or one for every picture
+        check_areas(mask.field, mask.areas, size, layers)

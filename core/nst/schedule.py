@@ -1,44 +1,136 @@
-"""Coarse to fine: which sizes the picture is painted at, in how many steps, as pure integers.
+"""The schedule of a run: sizes, steps, content factors and number format, as plain data.
 
-Departure: the paper paints at one size. Painting small first, and going on from
-the enlarged result, lets the strokes keep their size relative to the picture
-when the result is large, and saves most of the time.
+Departure: the paper paints at one size. Here a run begins small and goes on from the enlarged
+result. Brush strokes keep their size relative to the picture, and most of the time is saved.
+
+Departure: where a stroke is as broad as a house, the photograph would be painted over for good
+before its detail is there. The content therefore weighs more at all sizes but the last, and twice
+as much in the first half of the last, where it has to come back from under the paint.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
-#: More steps than these at a small scale are better made at the next one: there
-#: a step does more for the result than so many as it costs do here (bench/README.md).
-_SKETCH = 40
+from core.params import StyleParams
+
+#: The most steps at a size that is not the last. More of them do less for the result than the
+#: same time spent at the next size (bench/README.md).
+_COARSE_STEPS = 40
+
+#: The content factor at sizes that are not the last. Chosen by looking, among 0.4, 0.8, 1.6 and
+#: 2.4: Tübingen as the Starry Night and as The Scream, and the cat as a woodblock print.
+_COARSE_CONTENT = 1.6
+
+#: The content factor in the first half of the last size. With it, the content comes back in half
+#: the steps (bench/README.md).
+_RETURN_CONTENT = 2
+
+#: The cost of a step that does not depend on its pixels, as a number of pixels. On two cores a
+#: step with 8-bit features takes 0.010, 0.020, 0.060 and 0.218 s at 64, 128, 256 and 512.
+_OVERHEAD_PIXELS = 88**2
+
+#: The cost of a step with features in 8 bits, relative to one with features in bfloat16.
+_INT8_COST = 0.78
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One scale of the pyramid, and how long the picture is painted at it."""
+class Phase:
+    """Steps at one size, with one objective."""
 
-    #: The longer side.
-    side: int
+    #: The longer side of the picture, in pixels.
+    size: int
     steps: int
-    #: How many of the steps, the first of them, may be rough.
-    rough: int
-    #: Whether it is the largest, whose losses are the result's.
-    last: bool
+    #: Multiplies the content weight.
+    content_factor: float = 1
+    #: Whether the factor is first multiplied by how strongly the style pulls at the content; see
+    #: ``Scale.objective_in``.
+    adaptive: bool = False
+    #: Whether features may be in 8 bits, where the number format has them.
+    int8: bool = False
 
 
-def scales(size: int, pyramid: str) -> tuple[int, ...]:
-    """The longer sides to paint at, from the smallest to ``size``.
+@dataclass(frozen=True)
+class Schedule:
+    """All phases of a run, smallest size first, and where a step stands among them."""
 
-    Every size begins at the same smallest scale, where the composition is decided:
-    so that it is the same, the ratio is changed a little to get from there to ``size``.
+    phases: tuple[Phase, ...]
+    #: The cost of a step in an ``int8`` phase, relative to others at the same size.
+    int8_cost: float = 1
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The size of every scale, smallest first."""
+        return tuple(dict.fromkeys(phase.size for phase in self.phases))
+
+    def scales_from(self, phase: int) -> Iterator[tuple[int, Iterator[tuple[int, Phase]]]]:
+        """Yield each size with its numbered phases, from a phase on."""
+        numbered = enumerate(self.phases[phase:], phase)
+        return groupby(numbered, key=lambda each: each[1].size)
+
+    @property
+    def steps(self) -> int:
+        """The steps of all phases."""
+        return sum(phase.steps for phase in self.phases)
+
+    def steps_until(self, phase: int, step: int) -> int:
+        """Return the steps made in all phases, after some in phase number ``phase``."""
+        return sum(each.steps for each in self.phases[:phase]) + step
+
+    def fraction_until(self, phase: int, step: int) -> float:
+        """Return the part of the work that is done by then, 0 to 1."""
+        done = sum(self._cost(each, each.steps) for each in self.phases[:phase])
+        return (done + self._cost(self.phases[phase], step)) / self._total_cost
+
+    @property
+    def _total_cost(self) -> float:
+        return sum(self._cost(each, each.steps) for each in self.phases)
+
+    def _cost(self, phase: Phase, steps: int) -> float:
+        relative = self.int8_cost if phase.int8 else 1
+        return (phase.size**2 + _OVERHEAD_PIXELS) * relative * steps
+
+
+def schedule(
+    params: StyleParams, usable: Callable[[int], bool] = lambda _: True, *, int8: bool = False
+) -> Schedule:
+    """Return the schedule of a request.
 
     Args:
-        size: the longer side of the result.
-        pyramid: ``off``, or the smallest longer side and the ratio between
-            neighbours, such as ``64:2``.
+        params: gives the size, the steps and the pyramid.
+        usable: whether the pictures can be used at a smaller size. Sizes for which they cannot
+            are left out.
+        int8: whether the number format computes in 8 bits.
+    """
+    *smaller, last = pyramid_sizes(params.size, params.pyramid)
+    coarse = [
+        Phase(size, min(params.steps, _COARSE_STEPS), _COARSE_CONTENT, adaptive=True, int8=True)
+        for size in smaller
+        if usable(size)
+    ]
+    # With a single size the picture starts as the content, and there is nothing to bring back.
+    returning = params.steps // 2 if coarse else 0
+    fine = [
+        Phase(last, returning, _RETURN_CONTENT, int8=True),
+        Phase(last, params.steps - returning),
+    ]
+    phases = tuple(phase for phase in (*coarse, *fine) if phase.steps)
+    return Schedule(phases, _INT8_COST if int8 else 1)
+
+
+def pyramid_sizes(size: int, pyramid: str) -> tuple[int, ...]:
+    """Return the longer sides to paint at, from the smallest to ``size``.
+
+    Every size begins at the same smallest size, where the composition is decided. The ratio is
+    adjusted a little to reach ``size`` from there.
+
+    Args:
+        size: the longer side of the result, in pixels.
+        pyramid: ``off``, or the smallest longer side and the ratio between neighbours, such as
+            ``64:2``.
     """
     if pyramid == "off":
         return (size,)
@@ -46,16 +138,3 @@ def scales(size: int, pyramid: str) -> tuple[int, ...]:
     growth = size / int(smallest)
     count = round(math.log(growth, float(ratio))) if growth > 1 else 0
     return (*(round(size * growth ** (n / count - 1)) for n in range(count)), size)
-
-
-def stages(sides: Sequence[int], steps: int) -> tuple[Stage, ...]:
-    """What is done at the scales.
-
-    Args:
-        sides: of the scales, from the smallest.
-        steps: at the largest.
-    """
-    sketches = [Stage(side, min(steps, _SKETCH), min(steps, _SKETCH), last=False) for side in sides]
-    # Where there is only one scale, none may be rough: there is nothing to be rough about.
-    rough = steps // 2 if len(sides) > 1 else 0
-    return (*sketches[:-1], Stage(sides[-1], steps, rough, last=True))

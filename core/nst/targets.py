@@ -1,4 +1,4 @@
-"""What the objective aims at: the content's features and the styles' Gram matrices."""
+"""The targets: the content's features P and the styles' Gram matrices A."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from core.nst.regions import Guides
 from core.params import LAYERS, Layer, StyleParams
 from core.pictures.masks import Label, name_of
 
-#: A layer and a region; without masks there is one region, ``EVERYTHING``.
+#: A layer and a region. Without masks the only region is ``EVERYTHING``.
 Key = tuple[Layer, Label]
 EVERYTHING: Label = ()
+#: Gram matrices, each of shape (C, C).
 Grams = dict[Key, Tensor]
-#: How much each position of a layer belongs to a region, by both.
-Belonging = Mapping[Key, Tensor]
-#: How strong each channel of a layer is: the root of the mean of squares, (C,).
-Strengths = dict[Layer, Tensor]
+#: T of the guided Gram matrices: how much each position of a layer belongs to a region, (H, W).
+GuideMaps = Mapping[Key, Tensor]
+#: The root mean square of every channel of a layer, shape (C,).
+ChannelRms = dict[Layer, Tensor]
 
 
 @dataclass(frozen=True)
@@ -37,24 +38,24 @@ class Masks:
 
 @dataclass(frozen=True)
 class Targets:
-    """What is aimed at, as one network sees it."""
+    """The targets as one network computes them."""
 
     network: VGG19
-    #: The content's features.
+    #: The content's features by layer.
     P: dict[Layer, Tensor]
-    #: The blend of the styles' Gram matrices, region by region.
+    #: The styles' Gram matrices, blended.
     A: Grams
 
 
 @dataclass(frozen=True)
-class Subject:
-    """The pictures to aim at.
+class TargetPictures:
+    """The pictures that targets are computed from.
 
     Attributes:
         content: shape (1, 3, H, W), RGB in [0, 1].
         styles: each of shape (1, 3, H', W'), of any size.
         params: gives the layers and the blend.
-        masks: regions, if any.
+        masks: the regions, if any.
     """
 
     content: Tensor
@@ -62,76 +63,77 @@ class Subject:
     params: StyleParams
     masks: Masks | None
 
-    def exactly(self, network: VGG19) -> tuple[Targets, Strengths]:
-        """The targets in float32, and how strong every channel is in any of the pictures.
+    def exact(self, network: VGG19) -> tuple[Targets, ChannelRms]:
+        """Return the targets in float32, and for every channel its largest RMS in any picture.
 
-        Of style pictures the network remembers what it saw, because many jobs have the same.
+        What a style picture gives is cached on the network, because many jobs share a style.
         """
         network = network.exact
-        P, strongest = {}, {}
-        for layer, F in network.layerwise(self.content, self._looked_through()):
-            strongest[layer] = _strength(F)
+        P, rms = {}, {}
+        for layer, F in network.iterate(self.content, self._layers_to_deepest()):
+            rms[layer] = _channel_rms(F)
             if layer in self.params.content_layers:
                 P[layer] = F
-        seen = []
-        for style, T in zip(self.styles, self._belongings(), strict=True):
-            grams, strengths = self._recalled(network, style, T)
-            seen.append(grams)
-            for layer, strength in strengths.items():
-                strongest[layer] = torch.maximum(strongest[layer], strength)
-        return Targets(network, P, self._blended(seen)), strongest
+        grams = []
+        for style, guides in zip(self.styles, self._style_guides(), strict=True):
+            style_grams, style_rms = self._cached(network, style, guides)
+            grams.append(style_grams)
+            for layer, largest in style_rms.items():
+                rms[layer] = torch.maximum(rms[layer], largest)
+        return Targets(network, P, self._blend(grams)), rms
 
-    def through(self, network: VGG19) -> Targets:
-        """The targets as a network sees them."""
+    def computed_by(self, network: VGG19) -> Targets:
+        """Return the targets as a network of another number format computes them."""
         P = network.features(self.content, self.params.content_layers)
-        seen = []
-        for style, T in zip(self.styles, self._belongings(), strict=True):
+        grams = []
+        for style, guides in zip(self.styles, self._style_guides(), strict=True):
+            style_grams: Grams = {}
+            for layer, F in network.iterate(style, self.params.style_layers):
+                style_grams |= grams_at(layer, F, guides)
+            grams.append(style_grams)
+        return Targets(network, P, self._blend(grams))
+
+    def _cached(
+        self, network: VGG19, style: Tensor, guides: GuideMaps | None
+    ) -> tuple[Grams, ChannelRms]:
+        """The Gram matrices and channel RMS of one style picture."""
+        style_layers = self.params.style_layers
+        keys = [(layer, EVERYTHING) for layer in style_layers] if guides is None else list(guides)
+        layers = self._layers_to_deepest()
+
+        def compute() -> list[Tensor]:
             grams: Grams = {}
-            for layer, F in network.layerwise(style, self.params.style_layers):
-                grams |= grams_at(layer, F, T)
-            seen.append(grams)
-        return Targets(network, P, self._blended(seen))
+            rms: ChannelRms = {}
+            for layer, F in network.iterate(style, layers):
+                rms[layer] = _channel_rms(F)
+                if layer in style_layers:
+                    grams |= grams_at(layer, F, guides)
+            return [*(grams[key] for key in keys), *(rms[layer] for layer in layers)]
 
-    def _recalled(
-        self, network: VGG19, style: Tensor, T: Belonging | None
-    ) -> tuple[Grams, Strengths]:
-        keys = [(layer, EVERYTHING) for layer in self.params.style_layers] if T is None else list(T)
-        layers = self._looked_through()
-
-        def looked() -> list[Tensor]:
-            grams: Grams = {}
-            strengths: Strengths = {}
-            for layer, F in network.layerwise(style, layers):
-                strengths[layer] = _strength(F)
-                if layer in self.params.style_layers:
-                    grams |= grams_at(layer, F, T)
-            return [*(grams[key] for key in keys), *(strengths[layer] for layer in layers)]
-
-        seen = fingerprint([style, *(T.values() if T else ())])
-        answer = network.memory.recall((seen, *keys, *layers), looked)
+        digest = fingerprint([style, *(guides.values() if guides else ())])
+        tensors = network.cache.get_or_compute((digest, *keys, *layers), compute)
         return (
-            dict(zip(keys, answer[: len(keys)], strict=True)),
-            dict(zip(layers, answer[len(keys) :], strict=True)),
+            dict(zip(keys, tensors[: len(keys)], strict=True)),
+            dict(zip(layers, tensors[len(keys) :], strict=True)),
         )
 
-    def _looked_through(self) -> list[Layer]:
-        """All layers up to the deepest that counts."""
+    def _layers_to_deepest(self) -> list[Layer]:
+        """All layers up to the deepest one that is compared."""
         last = deepest([*self.params.content_layers, *self.params.style_layers])
         return list(LAYERS[: LAYERS.index(last) + 1])
 
-    def _belongings(self) -> list[Belonging | None]:
-        """How the styles' positions belong to regions."""
+    def _style_guides(self) -> list[GuideMaps | None]:
         if self.masks is None:
             return [None for _ in self.styles]
-        return [belonging(guides, self.params.style_layers) for guides in self.masks.styles]
+        return [guide_maps(guides, self.params.style_layers) for guides in self.masks.styles]
 
-    def _blended(self, seen: Sequence[Grams]) -> Grams:
-        """The blend of the styles' Gram matrices, region by region."""
+    def _blend(self, grams: Sequence[Grams]) -> Grams:
+        """The weighted mean of the styles' Gram matrices, region by region."""
         sums: Grams = {}
         totals: dict[Key, float] = {}
-        blend = self.params.blend_weights(len(self.styles))
-        for grams, weight in zip(seen, blend, strict=True):
-            for key, matrix in grams.items():
+        weights = self.params.blend_weights(len(self.styles))
+        for style_grams, weight in zip(grams, weights, strict=True):
+            for key, matrix in style_grams.items():
                 sums[key] = sums.get(key, torch.zeros_like(matrix)) + weight * matrix
                 totals[key] = totals.get(key, 0) + weight
         for (_, label), total in totals.items():
@@ -139,23 +141,23 @@ class Subject:
                 name = name_of(label)
                 message = f"gives no weight to the style pictures that have the region {name}"
                 raise InvalidRequest([FieldError("style_blend", message)])
-        # A style picture that lacks a region has no say in it.
+        # A style picture without a region has no part in the region's target.
         return {key: matrix / totals[key] for key, matrix in sums.items()}
 
 
-def belonging(guides: Guides, layers: Sequence[Layer]) -> Belonging:
-    """How much each position of each layer belongs to each region."""
+def guide_maps(guides: Guides, layers: Sequence[Layer]) -> GuideMaps:
+    """Return how much each position of each layer belongs to each region."""
     return {(layer, label): guides.at(label, layer) for layer in layers for label in guides.regions}
 
 
-def grams_at(layer: Layer, F: Tensor, T: Belonging | None) -> Grams:
-    """The Gram matrices of a style layer's features, by region."""
-    if T is None:
+def grams_at(layer: Layer, F: Tensor, guides: GuideMaps | None) -> Grams:
+    """Return the Gram matrices of a style layer's features, shape (1, C, H, W), by region."""
+    if guides is None:
         return {(layer, EVERYTHING): gram(F)}
-    return {key: guided_gram(F, guide) for key, guide in T.items() if key[0] == layer}
+    return {key: guided_gram(F, guide) for key, guide in guides.items() if key[0] == layer}
 
 
-def _strength(F: Tensor) -> Tensor:
-    # Not by squares, which would take as much memory as F.
-    norm: Tensor = torch.linalg.vector_norm(F, dim=(0, 2, 3))
+def _channel_rms(F: Tensor) -> Tensor:
+    # A norm, because squares would take as much memory as F.
+    norm: Tensor = torch.linalg.vector_norm(F, dim=(0, 2, 3))  # (C,)
     return norm / math.sqrt(F[0, 0].numel())

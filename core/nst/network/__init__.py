@@ -1,1 +1,1 @@
-"""VGG-19: the plain network, its number formats, and where it runs."""
+"""VGG-19, its number formats, and the devices it runs on."""

@@ -1,4 +1,4 @@
-"""What was computed once and may be asked again, within bounds."""
+"""A least-recently-used cache of tensors, bounded in bytes."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from collections.abc import Callable, Hashable, Iterable
 from torch import Tensor
 
 
-class Memory:
-    """Remembers answers made of tensors; the least recently used are forgotten first.
+class TensorCache:
+    """Computed tensors by key.
 
     Args:
-        capacity: how many bytes of tensors to remember at most.
+        capacity: the most bytes of tensors to keep.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._answers: OrderedDict[Hashable, list[Tensor]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, list[Tensor]] = OrderedDict()
 
-    def recall(self, question: Hashable, answer: Callable[[], list[Tensor]]) -> list[Tensor]:
-        """The answer as it was given the last time, or a new one. Nobody may write to it."""
-        if question not in self._answers:
-            self._answers[question] = answer()
-        self._answers.move_to_end(question)
-        given = self._answers[question]
-        while self.bytes() > self._capacity:
-            self._answers.popitem(last=False)
-        return given
+    def get_or_compute(self, key: Hashable, compute: Callable[[], list[Tensor]]) -> list[Tensor]:
+        """Return the tensors of a key, computed if they are not cached. Do not write to them."""
+        if key not in self._entries:
+            self._entries[key] = compute()
+        self._entries.move_to_end(key)
+        tensors = self._entries[key]
+        while self.size_bytes() > self._capacity:
+            self._entries.popitem(last=False)
+        return tensors
 
-    def forget(self) -> None:
-        """All of it."""
-        self._answers.clear()
+    def clear(self) -> None:
+        """Remove all entries."""
+        self._entries.clear()
 
-    def bytes(self) -> int:
-        """The size of all that is remembered."""
-        return sum(tensor.nbytes for answer in self._answers.values() for tensor in answer)
+    def size_bytes(self) -> int:
+        """Return the bytes of all cached tensors."""
+        return sum(tensor.nbytes for tensors in self._entries.values() for tensor in tensors)
 
 
 def fingerprint(tensors: Iterable[Tensor]) -> str:
-    """The same for the same numbers in the same shapes, and for nothing else."""
+    """Return a digest of the numbers, number formats and shapes."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())

@@ -1,82 +1,105 @@
-"""One convolution of the network with its ReLU, forth and back."""
+"""One convolution of VGG-19 with its ReLU, forward and backward.
+
+:class:`Convolution` is the protocol behind which the number formats stand: the plain one here,
+packed weights in :mod:`core.nst.network.packed`, 8 bits in :mod:`core.nst.network.int8`.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
+from typing import Protocol
 
 import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
 from core.nst.network.pooling import Pool
+from core.params import Padding
 
 
-class Convolution:
-    """A convolution of 3 x 3 and a ReLU, in the number format of its weight.
+class Convolution(Protocol):
+    """A convolution of 3 x 3, followed by a ReLU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features y: (1, in, H, W) to (1, out, H, W)."""
+        ...
+
+    def backward(self, gradient: Tensor, y: Tensor, pool: Pool | None = None) -> Tensor:
+        """Return the gradient with respect to x, shape (1, in, H, W).
+
+        Args:
+            gradient: with respect to y, or to what ``pool`` made of y. May be overwritten.
+            y: the features from :meth:`forward`, shape (1, out, H, W).
+            pool: the pool that follows y, if the gradient is that of its output.
+        """
+        ...
+
+
+class PlainConvolution:
+    """A convolution in the number format of its weight.
 
     Args:
         weight: shape (out, in, 3, 3).
         bias: shape (out,).
-        border: how many zeros there are around what it is given.
+        padding: what lies beyond the border of x.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, border: int) -> None:
-        # channels_last is the layout that convolutions are fastest in.
-        self._weight = weight.contiguous(memory_format=torch.channels_last)
-        self._bias = bias
-        self._border = border
+    def __init__(self, weight: Tensor, bias: Tensor, padding: Padding) -> None:
+        # channels_last is the layout in which convolutions are fastest.
+        self.weight = weight.contiguous(memory_format=torch.channels_last)
+        self.bias = bias
+        self.padding = padding
+        #: Zeros around the input of the convolution; a replicated border needs none.
+        self.border = 1 if padding is Padding.ZERO else 0
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """From (1, in, H, W) to (1, out, H', W')."""
-        return nn.relu(nn.conv2d(x, self._weight, self._bias, padding=self._border), inplace=True)
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the features: (1, in, H, W) to (1, out, H, W)."""
+        return self._convolve(x if self.padding is Padding.ZERO else _replicate(x))
 
-    def back(self, g: Tensor, y: Tensor, pool: Pool | None = None) -> Tensor:
-        """From the gradient of what was made, (1, out, H', W'), to the input's, (1, in, H, W).
+    def backward(self, gradient: Tensor, y: Tensor, pool: Pool | None = None) -> Tensor:
+        """Return the gradient with respect to the input, as :class:`Convolution` says."""
+        gradient = self._convolve_backward(gradient, y, pool)
+        return gradient if self.padding is Padding.ZERO else _replicate_backward(gradient)
 
-        Args:
-            g: the gradient; may be written over.
-            y: what was made.
-            pool: what has pooled that, if g is the gradient of what came out there.
-        """
+    def _convolve(self, x: Tensor) -> Tensor:
+        return nn.relu(nn.conv2d(x, self.weight, self.bias, padding=self.border), inplace=True)
+
+    def _convolve_backward(self, gradient: Tensor, y: Tensor, pool: Pool | None) -> Tensor:
         if pool is not None:
-            g = pool.back(g, y)
-        g = torch.ops.aten.threshold_backward.grad_input(g, y, 0, grad_input=g)  # ReLU
-        border = (self._border, self._border)
-        grown = 2 - 2 * self._border
-        x = torch.empty(  # of the input, only the shape counts
-            (len(g), self._weight.shape[1], g.shape[2] + grown, g.shape[3] + grown),
-            dtype=g.dtype,
-            device=g.device,
+            gradient = pool.backward(gradient, y)
+        gradient = torch.ops.aten.threshold_backward.grad_input(
+            gradient, y, 0, grad_input=gradient
+        )  # ReLU
+        border = (self.border, self.border)
+        grown = 2 - 2 * self.border
+        x = torch.empty(  # only the shape of the input matters
+            (
+                len(gradient),
+                self.weight.shape[1],
+                gradient.shape[2] + grown,
+                gradient.shape[3] + grown,
+            ),
+            dtype=gradient.dtype,
+            device=gradient.device,
             memory_format=torch.channels_last,
         )
-        (g, _, _) = torch.ops.aten.convolution_backward(
-            g, x, self._weight, None, (1, 1), border, (1, 1), False, (0, 0), 1, (True, False, False)
+        (gradient, _, _) = torch.ops.aten.convolution_backward(
+            *(gradient, x, self.weight, None, (1, 1), border, (1, 1), False, (0, 0), 1),
+            (True, False, False),
         )
-        return g
+        return gradient
 
 
-class PackedConvolution(Convolution):
-    """The same by oneDNN, in one piece with its ReLU.
+def _replicate(x: Tensor) -> Tensor:
+    """Repeat the border of x once: (1, C, H, W) to (1, C, H + 2, W + 2)."""
+    return nn.pad(x, (1, 1, 1, 1), mode="replicate")
 
-    Args:
-        weight, bias, border: as above, in bfloat16, on a CPU that has units for it.
+
+def _replicate_backward(gradient: Tensor) -> Tensor:
+    """Add the gradient at the repeated border to where it was repeated from; overwrites it.
+
+    torch's own version is not deterministic on a GPU.
     """
-
-    def __init__(self, weight: Tensor, bias: Tensor, border: int) -> None:
-        super().__init__(weight, bias, border)
-        #: Padding, stride, dilation and groups.
-        self._shape = ([border, border], [1, 1], [1, 1], 1)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """As above."""
-        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self._packed, self._bias, *self._shape, "relu", [], ""
-        )
-        return y
-
-    @cached_property
-    def _packed(self) -> Tensor:
-        """The weight in the order that the processor wants, which would be made anew each time."""
-        reorder = torch._C._nn.mkldnn_reorder_conv2d_weight
-        packed: Tensor = reorder(self._weight.to_mkldnn(), *self._shape)
-        return packed
+    for outer, inner in ((0, 1), (-1, -2)):
+        gradient[..., inner, :] += gradient[..., outer, :]
+        gradient[..., :, inner] += gradient[..., :, outer]
+    return gradient[..., 1:-1, 1:-1]

@@ -1,214 +1,218 @@
-"""Convolutions in 8 bits, which only CPUs have here."""
+"""Convolutions in 8 bits, on CPUs whose VNNI units add up 8-bit products exactly.
+
+Departure: gradients are quantised to 8 bits, and in a phase with ``int8`` set (see
+:mod:`core.nst.schedule`) features are, too. The error of the gradients is negligible beside that
+of bfloat16 features. Quantised features must be compared with targets that were computed by the
+same convolutions; otherwise the rounding of the weights would count as a difference
+(bench/README.md).
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from itertools import product
-from typing import Literal
+from collections.abc import Collection, Mapping
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm as norm
 
-from core.nst.network.convolution import PackedConvolution
-from core.nst.network.pooling import MaxPool, Pool
-from core.nst.network.relu import passed
+from core.nst.network.convolution import Convolution
+from core.nst.network.onednn import LARGEST, QuantisedConvolution
+from core.nst.network.packed import PackedConvolution
+from core.nst.network.pooling import MaxPool, Pool, relu_mask
+from core.params import LAYERS, Layer, Padding
 
-#: The kernels for 8 bits want levels from 0 to 255: zero is here for what has a sign.
-_MIDDLE = 128
-_LARGEST = 127
+#: The largest quantised feature stands for this many times the root mean square of its channel,
+#: the largest quantised gradient for this many times that of the gradient. Larger values
+#: saturate. Measured, features from 8 to 36 (bench/README.md).
+_FEATURE_RANGE = 16
+_GRADIENT_RANGE = 24
 
-#: The largest level stands for so many times the root of the mean of the squares of a
-#: gradient; what is beyond is cut off. Measured (bench/README.md).
-_REACH = 24
+#: A channel that is silent in the content and the styles may not be silent in a picture between
+#: them. Its range is that of a channel with this part of the layer's root mean square.
+_SILENT = 0.1
 
-
-class Int8BackConvolution(PackedConvolution):
-    """A convolution with 8 bits on the way back: that takes half as long with VNNI.
-
-    Departure: the gradient is computed less exactly than the features. Its error is next
-    to nothing beside the one that bfloat16 features make already (bench/README.md).
-    Products are added up exactly.
-
-    Args:
-        weight, bias, border: of :class:`core.nst.network.convolution.Convolution`.
-        way_back: of the same weight and border.
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor, border: int, way_back: WayBack) -> None:
-        super().__init__(weight, bias, border)
-        self._way_back = way_back
-
-    def back(self, g: Tensor, y: Tensor, pool: Pool | None = None) -> Tensor:
-        """As :meth:`core.nst.network.convolution.Convolution.back`."""
-        if pool is None or isinstance(pool, MaxPool):
-            return self._way_back(g, y, pool)
-        return self._way_back(pool.back(g, y), y)  # a quarter of a level is none
+#: oneDNN multiplies unsigned by signed integers. Gradients are shifted by this much.
+_ZERO_POINT = 128
 
 
-class Int8Convolution(Int8BackConvolution):
-    """The same with 8 bits both ways: four times as fast as float32 with VNNI.
-
-    What only the next convolution looks at is made of levels from 0 to 255; what
-    others look at, too, stays in bfloat16.
-
-    Departure: features are rounded to 8 bits, too. What they are compared with has to be
-    made by the same convolutions, or the rounding of their weights would count as a
-    difference (bench/README.md).
+class Int8BackwardConvolution(PackedConvolution):
+    """A convolution whose backward pass is computed in 8 bits: half the time with VNNI.
 
     Args:
-        weight, bias, border, way_back: as above.
-        given: what a level of each channel of the input stands for, shape (in,).
-        made: what a level of each channel stands for, shape (out,), if levels are to be made.
+        weight, bias, padding: as for :class:`core.nst.network.convolution.PlainConvolution`,
+            in bfloat16.
+        quantised_backward: the backward pass, if another convolution of this weight has it.
     """
 
     def __init__(
         self,
         weight: Tensor,
         bias: Tensor,
-        border: int,
-        way_back: WayBack,
-        given: Tensor,
-        made: Tensor | None,
+        padding: Padding,
+        quantised_backward: QuantisedBackward | None = None,
     ) -> None:
-        super().__init__(weight, bias, border, way_back)
-        given = given.to(weight.dtype).view(1, -1, 1, 1)
-        self._per_level, self._half = 1 / given, torch.full_like(given, 0.5)
-        self._kernel = Kernel(weight * given, border)
-        level = torch.ones(len(bias)) if made is None else made
-        self._steps, self._bias_per_level = self._kernel.steps / level, bias / level
-        self._made = torch.bfloat16 if made is None else torch.uint8
+        super().__init__(weight, bias, padding)
+        self.quantised_backward = quantised_backward or QuantisedBackward(weight, self.border)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """From numbers or levels, (1, in, H, W), to (1, out, H', W')."""
-        if x.dtype is not torch.uint8:
-            # With a half more, cutting off the fraction is rounding.
-            x = torch.addcmul(self._half, x, self._per_level).clamp_(max=255)
-            x = _whole(x).to(torch.uint8)
-        return self._kernel(x, 1.0, self._steps, self._bias_per_level, self._made, "relu")
+    def _convolve_backward(self, gradient: Tensor, y: Tensor, pool: Pool | None) -> Tensor:
+        if pool is None or isinstance(pool, MaxPool):
+            return self.quantised_backward(gradient, y, pool)
+        # An average pool divides the gradient by 4, which integers cannot show.
+        return self.quantised_backward(pool.backward(gradient, y), y)
 
 
-class Kernel:
-    """A convolution of 3 x 3 in 8 bits: weights as levels from -127 to 127.
-
-    By oneDNN's quantised convolution, which torch has on the CPU.
+class Int8Convolution(Int8BackwardConvolution):
+    """A convolution in 8 bits in both directions: four times as fast as float32 with VNNI.
 
     Args:
-        weight: shape (out, in, 3, 3).
-        border: how many zeros there are around what it is given.
+        convolution: supplies the weights and the backward pass.
+        input_scale: the value of one unit of each input channel, shape (in,).
+        output_scale: likewise of each output channel, shape (out,). None if the features are
+            compared, and so stay in bfloat16.
+    """
+
+    def __init__(
+        self,
+        convolution: Int8BackwardConvolution,
+        input_scale: Tensor,
+        output_scale: Tensor | None,
+    ) -> None:
+        super().__init__(
+            *(convolution.weight, convolution.bias, convolution.padding),
+            convolution.quantised_backward,
+        )
+        input_scale = input_scale.to(self.weight.dtype).view(1, -1, 1, 1)
+        self._per_unit, self._half = 1 / input_scale, torch.full_like(input_scale, 0.5)
+        weight, weight_scale = quantise_weight(self.weight * input_scale)
+        self._quantised = QuantisedConvolution(weight.to(torch.int8), weight_scale, self.border)
+        scale = torch.ones(len(self.bias)) if output_scale is None else output_scale
+        self._weight_scale, self._scaled_bias = weight_scale / scale, self.bias / scale
+        self._dtype = torch.bfloat16 if output_scale is None else torch.uint8
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        if x.dtype is not torch.uint8:
+            # Adding one half turns truncation into rounding.
+            x = torch.addcmul(self._half, x, self._per_unit).clamp_(max=255)
+            x = _truncate(x).to(torch.uint8)
+        return self._quantised(x, 1.0, self._weight_scale, self._scaled_bias, self._dtype, "relu")
+
+
+class QuantisedBackward:
+    """The gradient of a convolution with its ReLU by its input, computed in 8 bits.
+
+    Args:
+        weight: of the convolution, shape (out, in, 3, 3).
+        border: zeros around the convolution's input, 0 or 1.
     """
 
     def __init__(self, weight: Tensor, border: int) -> None:
-        # A step between levels for each channel; one without any weight has nothing to round.
-        largest = weight.abs().amax((1, 2, 3)).float()
-        self.steps = (largest / _LARGEST).clamp_min(torch.finfo().tiny)
-        levels = _rounded(weight.float() / self.steps.view(-1, 1, 1, 1))
-        #: What an input of ones makes of each channel, far from the border.
-        self.of_ones = levels.sum((1, 2, 3)) * self.steps
-        self._zeros = torch.zeros(len(self.steps), dtype=torch.int32)
-        #: Stride, padding, dilation and groups.
-        self._shape = ([1, 1], [border, border], [1, 1], 1)
-        self._packed = torch.ops.onednn.qconv_prepack(
-            levels.to(torch.int8), self.steps, 1.0, 0, *self._shape, None
-        )
+        # The gradient of a convolution is a full correlation with the flipped weight.
+        flipped = weight.flip(2, 3).transpose(0, 1)  # (in, out, 3, 3)
+        quantised, self._weight_scale = quantise_weight(flipped)
+        #: What a gradient of 1 everywhere gives in each channel, away from the border.
+        self._sums = quantised.sum((1, 2, 3)) * self._weight_scale  # (in,)
+        self._correlate = QuantisedConvolution(quantised.to(torch.int8), self._weight_scale, 0)
+        self._edge = 2 - border
 
-    def __call__(
-        self,
-        levels: Tensor,
-        step: float,
-        steps: Tensor,
-        bias: Tensor,
-        made: torch.dtype,
-        then: Literal["none", "relu"],
-    ) -> Tensor:
-        """The convolution of unsigned levels.
+    def __call__(self, gradient: Tensor, y: Tensor, pool: MaxPool | None = None) -> Tensor:
+        """Return the gradient with respect to the input, shape (1, in, H, W), in bfloat16.
 
         Args:
-            levels: shape (1, in, H, W).
-            step: what one of them stands for.
-            steps: what one of the weights' stands for, by channel: (out,).
-            bias: in float32, shape (out,).
-            made: the format of what is given; levels are cut off at 0 and 255.
-            then: what is done to it.
+            gradient: with respect to y, or to what ``pool`` made of y; overwritten.
+            y: the features, (1, out, H', W'), in bfloat16 or quantised.
+            pool: the pool after y. It routes quantised gradients as well as others, and only
+                a quarter as many have to be quantised before it.
         """
-        y: Tensor = torch.ops.onednn.qconv2d_pointwise(
-            *(levels, step, 0),
-            *(self._packed, steps, self._zeros, bias, *self._shape),
-            *(1.0, 0, made, then, [], ""),
-        )
-        return y
-
-
-@dataclass(frozen=True)
-class WayBack:
-    """From the gradient of a convolution's features to that of its input, in 8 bits."""
-
-    _kernel: Kernel
-    _edge: int
-
-    @classmethod
-    def of(cls, weight: Tensor, border: int) -> WayBack:
-        """That of a convolution of such a weight, (out, in, 3, 3), and border."""
-        # The gradient of a convolution is one with the weight turned about (full correlation).
-        turned = weight.flip(2, 3).transpose(0, 1)  # (in, out, 3, 3)
-        return cls(Kernel(turned, 0), 2 - border)
-
-    def __call__(self, g: Tensor, y: Tensor, pool: MaxPool | None = None) -> Tensor:
-        """From the gradient, (1, out, H', W'), where y is above 0, to (1, in, H, W).
-
-        Args:
-            g: the gradient; written over.
-            y: the features, or their levels.
-            pool: what has pooled them, if g is the gradient of what came out there. It hands
-                on levels as well as numbers, and there are a quarter as many to be rounded.
-        """
-        # By rows first, which is done in parallel.
-        spread = float(norm(norm(g, dim=(1, 3)))) / math.sqrt(y.numel())
-        step = max(_REACH * spread / _LARGEST, torch.finfo().tiny)
-        # In place, because new memory costs more than the arithmetic. All are within int16: of
-        # N numbers none is above sqrt(N) times the root of the mean of their squares.
-        levels = _whole(g.mul_(1 / step).round_()).clamp_(-_LARGEST, _LARGEST)
-        framed = self._frame(y)
-        inside = framed[..., self._edge : -self._edge, self._edge : -self._edge]
+        # Summing rows first runs in parallel.
+        rms = float(norm(norm(gradient, dim=(1, 3)))) / math.sqrt(y.numel())
+        scale = max(_GRADIENT_RANGE * rms / LARGEST, torch.finfo().tiny)
+        # In place, because new memory costs more than the arithmetic. The values fit into int16:
+        # none of N numbers exceeds sqrt(N) times their root mean square.
+        quantised = _truncate(gradient.mul_(1 / scale).round_()).clamp_(-LARGEST, LARGEST)
+        padded = self._zero_padded(y)
+        inside = padded[..., self._edge : -self._edge, self._edge : -self._edge]
         if pool is None:
-            inside.copy_(levels).mul_(passed(y))  # ReLU
+            inside.copy_(quantised).mul_(relu_mask(y))  # ReLU
         else:
-            pool.levels_back(levels.to(torch.int8), y, inside)
-        # Takes off what the shift to above 0 adds, the same everywhere.
-        bias = self._kernel.of_ones * (-_MIDDLE * step)
-        levels = framed.view(torch.uint8).bitwise_xor_(_MIDDLE)
-        return self._kernel(levels, step, self._kernel.steps, bias, torch.bfloat16, "none")
+            pool.backward_through_relu(quantised.to(torch.int8), y, inside)
+        # The bias removes what the shift by the zero point adds, which is the same everywhere.
+        bias = self._sums * (-_ZERO_POINT * scale)
+        shifted = padded.view(torch.uint8).bitwise_xor_(_ZERO_POINT)
+        return self._correlate(shifted, scale, self._weight_scale, bias, torch.bfloat16, "none")
 
-    def _frame(self, y: Tensor) -> Tensor:
-        """Room for levels at y, and as much of zero around them as a full correlation sees."""
+    def _zero_padded(self, y: Tensor) -> Tensor:
+        """Return memory for the gradient at y, zero-padded for the full correlation: int8."""
         edge = self._edge
         batch, out, height, width = y.shape
-        framed = torch.empty(
+        padded = torch.empty(
             (batch, out, height + 2 * edge, width + 2 * edge),
             dtype=torch.int8,
             memory_format=torch.channels_last,
         )
         for border in (slice(edge), slice(-edge, None)):
-            framed[..., border, :] = framed[..., border] = 0
-        return framed
+            padded[..., border, :] = padded[..., border] = 0
+        return padded
 
 
-def _rounded(levels: Tensor) -> Tensor:
-    """Weights to whole levels, so that the nine of a filter keep their sum to half a level.
+def with_int8_features(
+    convolutions: Mapping[Layer, Convolution],
+    channel_rms: Mapping[Layer, Tensor],
+    compared: Collection[Layer],
+) -> dict[Layer, Convolution]:
+    """Return convolutions with quantised features between the layers that are compared.
 
-    What rounding one adds is taken off the next. Neighbouring pixels are much alike, so that
-    the sum counts most: rounded each by itself, they err ten times as much (bench/README.md).
+    Args:
+        convolutions: those of a network in the ``INT8`` number format.
+        channel_rms: for each layer up to the deepest one compared, the expected root mean
+            square of each channel, shape (C,).
+        compared: the layers whose features the objective compares.
     """
-    whole, rest = torch.empty_like(levels), torch.zeros_like(levels[..., 0, 0])
+    scales = {layer: _unit(rms) for layer, rms in channel_rms.items()}
+    quantised = dict(convolutions)
+    for before, layer in pairwise(LAYERS[: len(scales)]):
+        convolution = convolutions[layer]
+        assert isinstance(convolution, Int8BackwardConvolution)
+        output_scale = None if layer in compared else scales[layer]
+        quantised[layer] = Int8Convolution(convolution, scales[before], output_scale)
+    return quantised
+
+
+def quantise_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Round a weight to integers from -127 to 127, and return it with its scale.
+
+    The nine weights of a filter are rounded one after another, each together with the rounding
+    error of those before it, so that their sum is kept to half a unit. Neighbouring pixels are
+    much alike, so the sum matters most: rounded independently, filters err ten times as much
+    (bench/README.md).
+
+    Args:
+        weight: shape (out, in, 3, 3).
+
+    Returns:
+        The rounded weight in float32, of the same shape, and the value of one unit by output
+        channel, shape (out,).
+    """
+    largest = weight.abs().amax((1, 2, 3)).float()
+    # A channel without weights has nothing to round.
+    scale = (largest / LARGEST).clamp_min(torch.finfo().tiny)
+    units = weight.float() / scale.view(-1, 1, 1, 1)
+    rounded, error = torch.empty_like(units), torch.zeros_like(units[..., 0, 0])
     for row, column in product(range(3), repeat=2):
-        rest += levels[..., row, column]  # (out, in)
-        rounded = rest.round().clamp_(-_LARGEST, _LARGEST)
-        whole[..., row, column] = rounded
-        rest -= rounded
-    return whole
+        error += units[..., row, column]  # (out, in)
+        nearest = error.round().clamp_(-LARGEST, LARGEST)
+        rounded[..., row, column] = nearest
+        error -= nearest
+    return rounded, scale
 
 
-def _whole(x: Tensor) -> Tensor:
-    """Whole numbers in bfloat16 as int16, written over; to other formats it is far slower."""
+def _unit(channel_rms: Tensor) -> Tensor:
+    """The value of one unit of a quantised feature by channel, shape (C,)."""
+    least = _SILENT * channel_rms.square().mean().sqrt()
+    return (channel_rms.clamp_min(least) * _FEATURE_RANGE / 255).clamp_min(torch.finfo().tiny)
+
+
+def _truncate(x: Tensor) -> Tensor:
+    """Truncate bfloat16 to int16 in place; converting to other formats is far slower."""
     return x.view(torch.int16).copy_(x)

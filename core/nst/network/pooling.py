@@ -1,9 +1,8 @@
-"""Pools of 2 x 2 between the blocks, forth and back.
+"""The pools of 2 x 2 between the blocks of VGG-19, forward and backward.
 
-Nothing is remembered on the way forth: which of two was the larger is seen again on
-the way back, from what was pooled: features after a ReLU, which are not below 0, or their
-8-bit levels, where the gradient is in another format than they are. An odd last row or
-column is left out.
+The forward pass stores no indices. The backward pass compares the pooled values again:
+features after a ReLU, which are never negative, or their quantised values. An odd last row or
+column is dropped.
 """
 
 from __future__ import annotations
@@ -14,75 +13,101 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
-from core.nst.network.relu import comparable, passed
-
 
 class Pool(Protocol):
-    """Makes one of four, and says what that means for their gradient."""
+    """A pool of 2 x 2 with stride 2."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """From (1, C, H, W) to (1, C, H // 2, W // 2)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool x: (1, C, H, W) to (1, C, H // 2, W // 2)."""
         ...
 
-    def back(self, g: Tensor, x: Tensor) -> Tensor:
-        """From the gradient of what was made, (1, C, H // 2, W // 2), to that of the input x."""
+    def backward(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """Return the gradient with respect to x.
+
+        Args:
+            gradient: with respect to the pooled values, shape (1, C, H // 2, W // 2).
+            x: the pool's input, shape (1, C, H, W), in any format.
+
+        Returns:
+            Shape (1, C, H, W), in the gradient's format.
+        """
         ...
 
 
 class MaxPool:
-    """The largest of four. Its gradient goes to the largest; of equals, to the upper left."""
+    """The maximum of four. The gradient goes to the maximum; ties go to the upper left."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """From (1, C, H, W) to (1, C, H // 2, W // 2)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool x: (1, C, H, W) to (1, C, H // 2, W // 2)."""
         return torch.maximum(*_columns(torch.maximum(*_rows(x))))
 
-    def back(self, g: Tensor, x: Tensor) -> Tensor:
-        """From the gradient of what was made, (1, C, H // 2, W // 2), to that of the input x."""
-        at_x = torch.empty_like(x, dtype=g.dtype)
-        self._back(g, comparable(x), at_x, through_relu=False)
+    def backward(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """Return the gradient with respect to x."""
+        at_x = torch.empty_like(x, dtype=gradient.dtype)
+        self._backward(gradient, as_ordered_integers(x), at_x, through_relu=False)
         return at_x
 
-    def levels_back(self, levels: Tensor, x: Tensor, at_x: Tensor) -> None:
-        """The same for a gradient in whole numbers, which goes on through the ReLU before x.
+    def backward_through_relu(self, gradient: Tensor, x: Tensor, at_x: Tensor) -> None:
+        """Write the gradient with respect to the input of the ReLU that made x.
 
-        Where the largest is 0 the ReLU let nothing pass: seen here, that is a quarter of the work.
+        Where the maximum is 0, the ReLU blocks the gradient. Applying the ReLU to the pooled
+        values is a quarter of the work of applying it to x.
 
         Args:
-            levels: the gradient, in int8.
-            x: features, or their levels.
-            at_x: is written to: int8, of the shape of x.
+            gradient: quantised to int8, shape (1, C, H // 2, W // 2).
+            x: the pool's input, features or quantised features, shape (1, C, H, W).
+            at_x: the output: int8, of the shape of x.
         """
-        self._back(levels, comparable(x), at_x, through_relu=True)
+        self._backward(gradient, as_ordered_integers(x), at_x, through_relu=True)
 
     @staticmethod
-    def _back(g: Tensor, x: Tensor, at_x: Tensor, through_relu: bool) -> None:
-        _clear_rest(at_x)
+    def _backward(gradient: Tensor, x: Tensor, at_x: Tensor, through_relu: bool) -> None:
+        _clear_odd_edge(at_x)
         rows = torch.maximum(*_rows(x))  # (1, C, H // 2, W)
         if through_relu:
-            g = g * passed(torch.maximum(*_columns(rows)))
-        at_rows = torch.empty_like(rows, dtype=g.dtype)
-        _clear_rest(at_rows)
-        _share(g, _columns(rows), _columns(at_rows))
-        _share(at_rows, _rows(x), _rows(at_x))
+            gradient = gradient * relu_mask(torch.maximum(*_columns(rows)))
+        at_rows = torch.empty_like(rows, dtype=gradient.dtype)
+        _clear_odd_edge(at_rows)
+        _route(gradient, _columns(rows), _columns(at_rows))
+        _route(at_rows, _rows(x), _rows(at_x))
 
 
 class AveragePool:
     """The mean of four."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """From (1, C, H, W) to (1, C, H // 2, W // 2)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool x: (1, C, H, W) to (1, C, H // 2, W // 2)."""
         if x.dtype is torch.uint8:
             return nn.avg_pool2d(x.to(torch.bfloat16), 2).round_().to(torch.uint8)
         return nn.avg_pool2d(x, 2)
 
-    def back(self, g: Tensor, x: Tensor) -> Tensor:
-        """From the gradient of what was made, (1, C, H // 2, W // 2), to that of the input x."""
-        at_x = torch.empty_like(x, dtype=g.dtype)
-        _clear_rest(at_x)
+    def backward(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """Return the gradient with respect to x."""
+        at_x = torch.empty_like(x, dtype=gradient.dtype)
+        _clear_odd_edge(at_x)
         for row in _rows(at_x):
             for quarter in _columns(row):
-                torch.mul(g, 0.25, out=quarter)
+                torch.mul(gradient, 0.25, out=quarter)
         return at_x
+
+
+def relu_mask(y: Tensor) -> Tensor:
+    """Return 1 where a ReLU passed its input on, else 0, as int8.
+
+    Args:
+        y: the output of the ReLU, in bfloat16 or quantised.
+    """
+    # Comparing would be far slower.
+    return as_ordered_integers(y).clamp(0, 1).to(torch.int8)
+
+
+def as_ordered_integers(y: Tensor) -> Tensor:
+    """View non-negative bfloat16 numbers as int16, which compare faster and in the same order.
+
+    Args:
+        y: non-negative. Formats other than bfloat16 are returned unchanged.
+    """
+    return y.view(torch.int16) if y.dtype is torch.bfloat16 else y
 
 
 def _rows(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,22 +120,22 @@ def _columns(x: Tensor) -> tuple[Tensor, Tensor]:
     return x[..., 0:-1:2], x[..., 1::2]
 
 
-def _share(g: Tensor, given: tuple[Tensor, Tensor], to: tuple[Tensor, Tensor]) -> None:
-    """Write the gradient of the larger of two to where it came from, and 0 to the other."""
-    first, second = given
-    torch.mul(g, _won(first, second).to(g.dtype), out=to[1])
-    torch.sub(g, to[1], out=to[0])
+def _route(gradient: Tensor, pair: tuple[Tensor, Tensor], at_pair: tuple[Tensor, Tensor]) -> None:
+    """Write the gradient at the larger of each pair, and 0 at the smaller."""
+    first, second = pair
+    torch.mul(gradient, _second_is_larger(first, second).to(gradient.dtype), out=at_pair[1])
+    torch.sub(gradient, at_pair[1], out=at_pair[0])
 
 
-def _won(first: Tensor, second: Tensor) -> Tensor:
-    """1 where the second is larger, else 0, as whole numbers: bool would be ten times as slow."""
-    if first.dtype is torch.int16:  # none is below 0, so that no difference is too large
+def _second_is_larger(first: Tensor, second: Tensor) -> Tensor:
+    """1 or 0, as integers: a boolean mask would take ten times as long."""
+    if first.dtype is torch.int16:  # both are non-negative, so the difference cannot overflow
         return (second - first).clamp_(0, 1)
     return (second > first).view(torch.uint8)
 
 
-def _clear_rest(x: Tensor) -> None:
-    """0 where no pair is."""
+def _clear_odd_edge(x: Tensor) -> None:
+    """Set the odd last row and column, which belong to no pair, to 0."""
     height, width = x.shape[2:]
     if height % 2:
         x[..., -1, :] = 0

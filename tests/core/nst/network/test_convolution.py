@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
-from core.nst.network.convolution import Convolution, PackedConvolution
-from core.nst.network.int8 import Int8Convolution, Kernel, WayBack
+from core.nst.network.convolution import PlainConvolution
+from core.nst.network.int8 import (
+    Int8BackwardConvolution,
+    Int8Convolution,
+    QuantisedBackward,
+    quantise_weight,
+)
+from core.nst.network.onednn import QuantisedConvolution
+from core.nst.network.packed import PackedConvolution
+from core.params import Padding
 
 DOUBLE = torch.float64
+
+#: By the zeros around the input of the convolution.
+PADDING = {1: Padding.ZERO, 0: Padding.REPLICATE}
 
 
 def drawn(seed: int, *shape: int) -> Tensor:
@@ -25,8 +38,15 @@ def relu_of(weight: Tensor, bias: Tensor, x: Tensor, border: int) -> Tensor:
     return torch.nn.functional.conv2d(x, weight, bias, padding=border).clamp_min(0)
 
 
-def way_back(weight: Tensor, border: int) -> WayBack:
-    return WayBack.of(weight.to(torch.bfloat16), border)
+def way_back(weight: Tensor, border: int) -> QuantisedBackward:
+    return QuantisedBackward(weight.to(torch.bfloat16), border)
+
+
+def quantised(weight: Tensor, border: int) -> Callable[[Tensor], Tensor]:
+    rounded, scale = quantise_weight(weight)
+    convolve = QuantisedConvolution(rounded.to(torch.int8), scale, border)
+    bias = torch.zeros(len(weight))
+    return lambda x: convolve(x, 1.0, scale, bias, torch.float32, "none")
 
 
 def everywhere(g: Tensor) -> Tensor:
@@ -44,7 +64,7 @@ def test_the_way_back_is_that_of_autograd_at_the_border_too(
     g = drawn(4, *y.shape)
     (expected,) = torch.autograd.grad(y, x, g)
     y = y.detach()
-    exact = Convolution(weight, bias, border).back(g.clone(), y)
+    exact = PlainConvolution(weight, bias, PADDING[border])._convolve_backward(g.clone(), y, None)
     torch.testing.assert_close(exact, expected)
     # Levels say as well as numbers where the features are above 0.
     for seen in (y.to(torch.bfloat16), (y > 0).to(torch.uint8) * 7):
@@ -59,10 +79,12 @@ def test_the_way_back_is_that_of_autograd_at_the_border_too(
 @pytest.mark.parametrize("channels", [3, 10, 64])
 def test_a_packed_convolution_gives_what_the_plain_one_does(border: int, channels: int) -> None:
     weight, bias = drawn(1, 24, channels, 3, 3), drawn(2, 24)
-    convolution = PackedConvolution(weight.to(torch.bfloat16), bias.to(torch.bfloat16), border)
+    convolution = PackedConvolution(
+        weight.to(torch.bfloat16), bias.to(torch.bfloat16), PADDING[border]
+    )
     for height, width in ((3, 3), (17, 31), (32, 20)):  # packed once, for all sizes
         x = drawn(3, 1, channels, height, width)
-        y = convolution(x.to(torch.bfloat16, memory_format=torch.channels_last))
+        y = convolution._convolve(x.to(torch.bfloat16, memory_format=torch.channels_last))
         assert y.is_contiguous(memory_format=torch.channels_last)
         assert apart(y, relu_of(weight, bias, x, border)) < 0.01
 
@@ -71,7 +93,7 @@ def in_8_bits(
     weight: Tensor, bias: Tensor, border: int, given: Tensor, made: Tensor | None
 ) -> Int8Convolution:
     rounded = weight.to(torch.bfloat16), bias.to(torch.bfloat16)
-    return Int8Convolution(*rounded, border, way_back(weight, border), given, made)
+    return Int8Convolution(Int8BackwardConvolution(*rounded, PADDING[border]), given, made)
 
 
 @pytest.mark.parametrize("border", [0, 1])
@@ -86,10 +108,10 @@ def test_features_in_8_bits_are_those_of_what_the_levels_stand_for(border: int) 
     made = expected.square().mean((0, 2, 3)).sqrt().float() * 16 / 255
     bytes_in = levels.to(torch.uint8).contiguous(memory_format=torch.channels_last)
 
-    numbers = in_8_bits(weight, bias, border, given, None)(bytes_in)
+    numbers = in_8_bits(weight, bias, border, given, None)._convolve(bytes_in)
     assert numbers.dtype == torch.bfloat16
     assert apart(numbers, expected) < 0.02
-    bytes_out = in_8_bits(weight, bias, border, given, made)(bytes_in)
+    bytes_out = in_8_bits(weight, bias, border, given, made)._convolve(bytes_in)
     assert bytes_out.dtype == torch.uint8
     assert apart(bytes_out * made.view(1, -1, 1, 1), expected) < 0.05
 
@@ -102,8 +124,8 @@ def test_numbers_are_rounded_to_the_nearest_level_and_cut_off_at_the_last() -> N
     x = (steps.view(1, 1, 1, -1) * given.view(1, -1, 1, 1)).to(torch.bfloat16)
     levels = torch.tensor([0, 1, 100, 255, 255, 255], dtype=torch.uint8).expand(1, 4, 1, -1)
     cl = torch.channels_last
-    found = convolution(x.contiguous(memory_format=cl))
-    assert torch.equal(found, convolution(levels.contiguous(memory_format=cl)))
+    found = convolution.forward(x.contiguous(memory_format=cl))
+    assert torch.equal(found, convolution.forward(levels.contiguous(memory_format=cl)))
 
 
 def test_the_nine_weights_of_a_filter_are_rounded_so_that_their_sum_is_kept() -> None:
@@ -114,8 +136,7 @@ def test_the_nine_weights_of_a_filter_are_rounded_so_that_their_sum_is_kept() ->
         x = torch.zeros(1, 10, 9, 9, dtype=torch.uint8)
         x[:, channel] = 255
         x = x.contiguous(memory_format=torch.channels_last)
-        kernel = Kernel(weight, 1)
-        y = kernel(x, 1.0, kernel.steps, torch.zeros(24), torch.float32, "none")
+        y = quantised(weight, 1)(x)
         expected = 255 * weight[:, channel].sum((1, 2))
         difference = (y[0, :, 4, 4].double() - expected).abs() / (255 * steps)
         assert float(difference.max()) <= 0.51  # a half, where nine roundings add up to 4.5
@@ -124,9 +145,8 @@ def test_the_nine_weights_of_a_filter_are_rounded_so_that_their_sum_is_kept() ->
 def test_no_weight_is_rounded_to_more_than_there_are_levels_for() -> None:
     weight = torch.full((1, 1, 3, 3), 1.0)
     weight[..., 0] = 0.996  # 126.5 levels: what is left over would make the next ones 128
-    kernel = Kernel(weight, 0)
     x = torch.ones(1, 1, 3, 3, dtype=torch.uint8).contiguous(memory_format=torch.channels_last)
-    y = kernel(x, 1.0, kernel.steps, torch.zeros(1), torch.float32, "none")
+    y = quantised(weight, 0)(x)
     assert float(y) == pytest.approx(float(weight.sum()), rel=0.01)
 
 

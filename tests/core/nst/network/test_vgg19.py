@@ -10,18 +10,26 @@ import torchvision
 from torch import Tensor
 
 from core.nst import VGG19, fetch_weights, load_network
-from core.nst.network.vgg19 import WithOwn
-from core.nst.tensors import to_tensor
+from core.nst.network.int8 import with_int8_features
+from core.nst.network.pixels import to_tensor
+from core.nst.network.precision import BFLOAT16, FLOAT32, INT8, NumberFormat
+from core.nst.network.vgg19 import AddGradient
 from core.nst.weights.fetch import TORCHVISION_MEAN, convert_torchvision
 from core.params import LAYERS, Layer, Network, Padding, Pooling
 from core.settings.model import Settings
 from worker.networks import calibration_pictures
 
+FLOAT64 = NumberFormat(torch.float64)
 
-def given(gradients: Mapping[Layer, Tensor]) -> dict[Layer, WithOwn]:
+
+def in_int8(network: VGG19, rms: Mapping[Layer, Tensor], compared: list[Layer]) -> VGG19:
+    return network.with_convolutions(with_int8_features(network.convolutions, rms, compared))
+
+
+def given(gradients: Mapping[Layer, Tensor]) -> dict[Layer, AddGradient]:
     """What adds each layer's gradient to that from above."""
 
-    def adding(own: Tensor) -> WithOwn:
+    def adding(own: Tensor) -> AddGradient:
         return lambda F, g: own.to(F, copy=True) if g is None else g.add_(own)
 
     return {layer: adding(own) for layer, own in gradients.items()}
@@ -75,7 +83,7 @@ def test_average_pooling_keeps_the_mean_activations_that_max_pooling_has() -> No
     directory = Settings().weights_dir
     fetch_weights(Network.NORMALIZED, directory, list)
     largest = load_network(Network.NORMALIZED, directory, torch.device("cpu"))
-    average = largest.using(torch.float32, Pooling.AVERAGE)
+    average = largest.using(FLOAT32, Pooling.AVERAGE)
     image = to_tensor(calibration_pictures()[0], (256, 256), torch.device("cpu"))
     layers: list[Layer] = ["conv2_1", "conv3_1", "conv4_1", "conv5_1"]
     with torch.no_grad():
@@ -88,10 +96,10 @@ def test_average_pooling_keeps_the_mean_activations_that_max_pooling_has() -> No
 def test_another_number_format_is_the_same_network_up_to_rounding(tiny_network: VGG19) -> None:
     image = torch.rand(1, 3, 32, 32)
     exact = tiny_network.features(image, ["conv5_1"])["conv5_1"]
-    rough = tiny_network.using(torch.bfloat16).features(image, ["conv5_1"])["conv5_1"]
+    rough = tiny_network.using(BFLOAT16).features(image, ["conv5_1"])["conv5_1"]
     assert rough.dtype == torch.bfloat16
     assert float((rough.float() - exact).abs().mean()) < 0.03 * float(exact.abs().mean())
-    assert tiny_network.using(torch.float32, Pooling.MAX, Padding.ZERO) is tiny_network
+    assert tiny_network.using(FLOAT32, Pooling.MAX, Padding.ZERO) is tiny_network
 
 
 def test_replicated_borders_let_a_flat_picture_have_flat_features(tiny_network: VGG19) -> None:
@@ -108,7 +116,7 @@ def test_replicated_borders_let_a_flat_picture_have_flat_features(tiny_network: 
 def test_the_way_back_is_that_of_autograd(
     tiny_network: VGG19, pooling: Pooling, padding: Padding, height: int, width: int
 ) -> None:
-    network = tiny_network.using(torch.float64, pooling, padding)
+    network = tiny_network.using(FLOAT64, pooling, padding)
     generator = torch.Generator().manual_seed(1)
     image = torch.rand(1, 3, height, width, dtype=torch.float64, generator=generator)
     image.requires_grad_()
@@ -131,8 +139,8 @@ def test_the_way_back_in_8_bits_leads_where_the_exact_one_does(
 ) -> None:
     image = torch.rand(1, 3, 33, 47, generator=torch.Generator().manual_seed(1))
     gradients = []
-    for dtype in (torch.float64, torch.int8):
-        network = tiny_network.using(dtype, pooling, padding)
+    for number_format in (FLOAT64, INT8):
+        network = tiny_network.using(number_format, pooling, padding)
         with torch.no_grad():
             activations = dict(network.activations(image, ["conv4_2"]))
             layers: tuple[Layer, ...] = ("conv1_1", "conv4_2")
@@ -148,12 +156,12 @@ def test_with_8_bits_between_the_layers_features_and_gradient_are_the_exact_ones
     tiny_network: VGG19, pooling: Pooling, padding: Padding
 ) -> None:
     image = torch.rand(1, 3, 49, 63, generator=torch.Generator().manual_seed(1))
-    exact = tiny_network.using(torch.float32, pooling, padding)
+    exact = tiny_network.using(FLOAT32, pooling, padding)
     wanted: list[Layer] = ["conv1_1", "conv3_2", "conv4_2"]
     with torch.no_grad():
         everything = exact.features(image, LAYERS)
         strengths = {layer: F.square().mean((0, 2, 3)).sqrt() for layer, F in everything.items()}
-        rough = tiny_network.using(torch.int8, pooling, padding).calibrated(strengths, wanted)
+        rough = in_int8(tiny_network.using(INT8, pooling, padding), strengths, wanted)
         gradients = []
         for network in (exact, rough):
             activations = dict(network.activations(image, wanted))
@@ -164,7 +172,6 @@ def test_with_8_bits_between_the_layers_features_and_gradient_are_the_exact_ones
             gradients.append(network.backward(activations, given(ends)).flatten())
     expected, found = gradients
     assert float(torch.cosine_similarity(expected, found, dim=0)) > 0.9
-    assert exact.calibrated(strengths, wanted) is exact
 
 
 def test_a_channel_that_was_silent_is_heard_all_the_same(tiny_network: VGG19) -> None:
@@ -173,7 +180,7 @@ def test_a_channel_that_was_silent_is_heard_all_the_same(tiny_network: VGG19) ->
     strengths = {layer: F.square().mean((0, 2, 3)).sqrt() for layer, F in everything.items()}
     silent = {**strengths, "conv2_1": strengths["conv2_1"].clone()}
     silent["conv2_1"][0] = 0
-    rough = tiny_network.using(torch.int8).calibrated(silent, ["conv2_2"])
+    rough = in_int8(tiny_network.using(INT8), silent, ["conv2_2"])
     found = rough.features(image, ["conv2_2"])["conv2_2"].float()
     assert torch.isfinite(found).all()
     assert float(torch.cosine_similarity(found.flatten(), everything["conv2_2"].flatten(), 0)) > 0.9

@@ -8,10 +8,9 @@ import scipy.optimize
 import torch
 from torch import Tensor
 
-from core.nst.objective import LossTerms
 from core.nst.optimizers.curvature import Curvature
 from core.nst.optimizers.lbfgs import LBFGS
-from core.nst.optimizers.point import Point
+from core.nst.optimizers.point import LossTerms, Point
 
 #: The Hessian's diagonal, from 1 at the left to 100 at the right: shape (1, 1, 32, 64).
 DIAGONAL = torch.logspace(0, 2, 64).expand(1, 1, 32, 64)

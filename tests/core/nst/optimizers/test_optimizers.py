@@ -10,11 +10,10 @@ import scipy.optimize
 import torch
 from torch import Tensor
 
-from core.nst.objective import LossTerms
 from core.nst.optimizers.adam import Adam
 from core.nst.optimizers.lbfgs import LBFGS
 from core.nst.optimizers.optimizer import Optimizer, make_optimizer
-from core.nst.optimizers.point import Point
+from core.nst.optimizers.point import LossTerms, Point
 from core.params import Optimizer as Name
 
 Function = Callable[[Tensor], Tensor]
@@ -162,7 +161,7 @@ def test_a_rise_that_rounding_can_explain_costs_lbfgs_no_further_evaluation() ->
     dearest = []
     for rounding in (0.0, 0.02 / abs(lowest)):
         evaluate, count = evaluator(rounded)
-        optimizer, point = LBFGS(1, rounding=rounding), evaluate(start)
+        optimizer, point = LBFGS(1, loss_noise=rounding), evaluate(start)
         evaluations = []
         for _ in range(30):
             before = count[0]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.nst.objective import LossTerms
 from core.nst.optimizers.lbfgs import LBFGS
-from core.nst.optimizers.point import Point
+from core.nst.optimizers.point import LossTerms, Point
 from core.nst.optimizers.preconditioner import Smoothing
 
 CPU = torch.device("cpu")

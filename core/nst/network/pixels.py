@@ -1,4 +1,4 @@
-"""Pictures to tensors and back."""
+"""Pillow pictures to tensors and back."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
-    """A picture as a tensor of shape (1, 3, H, W), RGB in [0, 1].
+    """Return a picture as a tensor of shape (1, 3, H, W), RGB in [0, 1].
 
     Args:
         picture: of mode ``RGB``.
-        size: width and height to resample it to (Lanczos, antialiased; a picture of
-            six times the size or more is first averaged to above three times, which
-            takes a third of the time and is not to be seen).
-        device: where the tensor goes.
+        size: the width and height to resample to, with Lanczos and antialiasing. Pictures of
+            six times the size or more are first box-averaged to above three times the size,
+            which takes a third of the time and makes no visible difference.
+        device: the device of the tensor.
     """
     resized = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     pixels = torch.from_numpy(np.array(resized))  # (H, W, 3), 0 to 255
@@ -25,11 +25,11 @@ def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device)
 
 
 def to_pixels(image: Tensor) -> NDArray[np.float32]:
-    """The numbers of a tensor of shape (1, 3, H, W): float32, shape (H, W, 3), 0 to 1."""
+    """Return a tensor of shape (1, 3, H, W) as float32 of shape (H, W, 3), clamped to [0, 1]."""
     pixels: NDArray[np.float32] = image.detach()[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
     return pixels
 
 
 def to_picture(image: Tensor) -> Image.Image:
-    """The picture of a tensor of shape (1, 3, H, W), RGB in [0, 1], rounded to 8 bits."""
+    """Return a tensor of shape (1, 3, H, W), RGB in [0, 1], as a picture of 8 bits."""
     return Image.fromarray((to_pixels(image) * 255).round().astype(np.uint8))

@@ -1,0 +1,26 @@
+"""Convolutions in bfloat16 with weights packed for the processor, fused with their ReLU."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from torch import Tensor
+
+from core.nst.network import onednn
+from core.nst.network.convolution import PlainConvolution
+
+
+class PackedConvolution(PlainConvolution):
+    """A convolution computed by oneDNN on the CPU.
+
+    Args:
+        weight, bias, padding: as for :class:`PlainConvolution`, in bfloat16.
+    """
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        return onednn.convolve_relu(x, self._packed, self.bias, self.border)
+
+    @cached_property
+    def _packed(self) -> Tensor:
+        # Without this, oneDNN would reorder the weight in every step.
+        return onednn.reorder_weight(self.weight, self.border)

@@ -1,0 +1,105 @@
+"""Number formats: which one a device computes fastest in, and the convolutions for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.nst.network.convolution import Convolution, PlainConvolution
+from core.nst.network.int8 import Int8BackwardConvolution
+from core.nst.network.packed import PackedConvolution
+from core.params import LAYERS, Layer, Padding, Pooling, Precision
+
+#: Factors on the weights after each average pool. They give the layer the mean activation that it
+#: has with max pooling, for which the weights are normalised. Measured over seven pictures at 256
+#: and 512 pixels. Departure: the paper does not say how it compensated for this.
+AVERAGE_POOL_FACTORS = {"conv2_1": 1.21, "conv3_1": 1.36, "conv4_1": 1.31, "conv5_1": 1.91}
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """What the network computes in."""
+
+    #: Of features and gradients between the convolutions.
+    dtype: torch.dtype
+    #: Whether convolutions compute in 8 bits; see ``core.nst.network.int8``.
+    int8: bool = False
+    #: The relative difference seen between two evaluations of nearly the same picture.
+    noise: float = 0.0
+
+
+FLOAT32 = NumberFormat(torch.float32)
+BFLOAT16 = NumberFormat(torch.bfloat16, noise=3e-4)
+INT8 = NumberFormat(torch.bfloat16, int8=True, noise=3e-3)
+
+_BY_PRECISION = {
+    Precision.FLOAT32: FLOAT32,
+    Precision.BFLOAT16: BFLOAT16,
+    Precision.INT8: INT8,
+}
+
+
+def pick_format(precision: Precision, device: torch.device) -> NumberFormat:
+    """Return the number format for a precision; ``auto`` is the fastest the device has units for.
+
+    Departure: steps are computed in bfloat16 or 8 bits where that is fast. Targets and the
+    losses of the result are computed in float32. Only CPUs compute in 8 bits; a GPU uses
+    bfloat16 instead.
+    """
+    if device.type == "cuda":
+        if precision is Precision.AUTO:
+            ampere = torch.cuda.get_device_capability(device) >= (8, 0)
+            precision = Precision.BFLOAT16 if ampere else Precision.FLOAT32
+        return FLOAT32 if precision is Precision.FLOAT32 else BFLOAT16
+    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    capabilities = {**torch.cpu.get_capabilities(), "onednn": onednn}
+    return _BY_PRECISION[on_cpu(precision, {name for name, has in capabilities.items() if has})]
+
+
+def on_cpu(precision: Precision, capabilities: Set[str]) -> Precision:
+    """Return the precision that a CPU computes in.
+
+    Args:
+        precision: the request. ``int8`` means ``auto`` on a CPU without units for exact sums of
+            8-bit products: sums would saturate at 16 bits and be wrong.
+        capabilities: what ``torch.cpu.get_capabilities`` reports, and ``onednn``.
+
+    Returns:
+        Any precision but ``auto``.
+    """
+    exact_sums = {"onednn", "avx512_vnni"} <= capabilities
+    if precision is Precision.AUTO or (precision is Precision.INT8 and not exact_sums):
+        if not {"avx512_bf16", "amx_bf16"} & capabilities:
+            return Precision.FLOAT32
+        return Precision.INT8 if exact_sums else Precision.BFLOAT16
+    return precision
+
+
+def make_convolutions(
+    weights: Mapping[str, Tensor],
+    device: torch.device,
+    number_format: NumberFormat,
+    pooling: Pooling,
+    padding: Padding,
+) -> dict[Layer, Convolution]:
+    """Return the convolution of every layer; arguments as for ``VGG19``."""
+    convolutions: dict[Layer, Convolution] = {}
+    for layer in LAYERS:
+        weight, bias = weights[f"{layer}.weight"], weights[f"{layer}.bias"]
+        if pooling is Pooling.AVERAGE:
+            weight = weight * AVERAGE_POOL_FACTORS.get(layer, 1)
+        weight = weight.to(device, number_format.dtype, memory_format=torch.channels_last)
+        bias = bias.to(device, number_format.dtype)
+        convolutions[layer] = _kind(layer, number_format)(weight, bias, padding)
+    return convolutions
+
+
+def _kind(layer: Layer, number_format: NumberFormat) -> type[PlainConvolution]:
+    if not number_format.int8:
+        return PlainConvolution
+    # The first layer's backward pass gives the gradient that the optimiser sees, which is not
+    # quantised once more.
+    return PackedConvolution if layer == LAYERS[0] else Int8BackwardConvolution
