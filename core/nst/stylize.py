@@ -20,7 +20,7 @@ from core.nst.descent import Descent
 from core.nst.network.pixels import to_picture, to_pixels
 from core.nst.network.precision import NumberFormat, pick_format
 from core.nst.network.vgg19 import VGG19
-from core.nst.optimizers.optimizer import Optimizer, make_optimizer
+from core.nst.optimizers.optimizer import PixelOptimizer, make_optimizer
 from core.nst.optimizers.point import LossTerms, State
 from core.nst.scale import Scale, Scales
 from core.nst.schedule import Schedule, schedule
@@ -114,7 +114,7 @@ def stylize(
     yield _record(plan, scale, request, loss, state)
 
 
-def _optimizer(params: StyleParams, scale: Scale, number_format: NumberFormat) -> Optimizer:
+def _optimizer(params: StyleParams, scale: Scale, number_format: NumberFormat) -> PixelOptimizer:
     return make_optimizer(
         params.optimizer, params.learning_rate, scale.preconditioner(), number_format.noise
     )

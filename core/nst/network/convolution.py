@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
+from core.nst.network import kernels
 from core.nst.network.pooling import Pool
 from core.params import Padding
 
@@ -66,27 +67,8 @@ class PlainConvolution:
     def _convolve_backward(self, gradient: Tensor, y: Tensor, pool: Pool | None) -> Tensor:
         if pool is not None:
             gradient = pool.backward(gradient, y)
-        gradient = torch.ops.aten.threshold_backward.grad_input(
-            gradient, y, 0, grad_input=gradient
-        )  # ReLU
-        border = (self.border, self.border)
-        grown = 2 - 2 * self.border
-        x = torch.empty(  # only the shape of the input matters
-            (
-                len(gradient),
-                self.weight.shape[1],
-                gradient.shape[2] + grown,
-                gradient.shape[3] + grown,
-            ),
-            dtype=gradient.dtype,
-            device=gradient.device,
-            memory_format=torch.channels_last,
-        )
-        (gradient, _, _) = torch.ops.aten.convolution_backward(
-            *(gradient, x, self.weight, None, (1, 1), border, (1, 1), False, (0, 0), 1),
-            (True, False, False),
-        )
-        return gradient
+        gradient = kernels.relu_backward(gradient, y)
+        return kernels.convolution_backward(gradient, self.weight, self.border)
 
 
 def _replicate(x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.linalg import vector_norm as norm
 
 from core.nst.network.convolution import Convolution
-from core.nst.network.onednn import LARGEST, QuantisedConvolution
+from core.nst.network.kernels import LARGEST, QuantisedConvolution
 from core.nst.network.packed import PackedConvolution
 from core.nst.network.pooling import MaxPool, Pool, relu_mask
 from core.params import LAYERS, Layer, Padding

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from core.nst.network import onednn
+from core.nst.network import kernels
 from core.nst.network.convolution import PlainConvolution
 
 
@@ -18,9 +18,9 @@ class PackedConvolution(PlainConvolution):
     """
 
     def _convolve(self, x: Tensor) -> Tensor:
-        return onednn.convolve_relu(x, self._packed, self.bias, self.border)
+        return kernels.convolve_relu(x, self._packed, self.bias, self.border)
 
     @cached_property
     def _packed(self) -> Tensor:
         # Without this, oneDNN would reorder the weight in every step.
-        return onednn.reorder_weight(self.weight, self.border)
+        return kernels.reorder_weight(self.weight, self.border)

@@ -12,11 +12,11 @@ from core.nst.optimizers.adam import Adam
 from core.nst.optimizers.lbfgs import LBFGS
 from core.nst.optimizers.point import Evaluate, Point, State
 from core.nst.optimizers.preconditioner import Preconditioner, identity
-from core.params import Optimizer as Name
+from core.params import Optimizer
 
 
-class Optimizer(Protocol):
-    """Makes steps that lower the objective."""
+class PixelOptimizer(Protocol):
+    """Makes steps that change the pixels so that the objective falls."""
 
     def step(self, point: Point, evaluate: Evaluate) -> Point:
         """Return the next point."""
@@ -36,11 +36,11 @@ class Optimizer(Protocol):
 
 
 def make_optimizer(
-    name: Name,
+    name: Optimizer,
     learning_rate: float,
     preconditioner: Preconditioner = identity,
     loss_noise: float = 0.0,
-) -> Optimizer:
+) -> PixelOptimizer:
     """Return the optimiser of that name. Only L-BFGS uses the last two arguments.
 
     Departure: pixels are kept in [0, 1] at every step. The paper lets them leave the range and
@@ -53,7 +53,7 @@ def make_optimizer(
         loss_noise: likewise.
     """
     match name:
-        case Name.ADAM:
+        case Optimizer.ADAM:
             return Adam(learning_rate)
-        case Name.LBFGS:
+        case Optimizer.LBFGS:
             return LBFGS(learning_rate, preconditioner, bounds=(0, 1), loss_noise=loss_noise)

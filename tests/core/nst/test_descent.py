@@ -12,7 +12,7 @@ from core.errors import LossNotFinite
 from core.nst.descent import Descent
 from core.nst.optimizers.adam import Adam
 from core.nst.optimizers.lbfgs import LBFGS
-from core.nst.optimizers.optimizer import Optimizer
+from core.nst.optimizers.optimizer import PixelOptimizer
 from core.nst.optimizers.point import LossTerms, State
 
 ZERO = torch.zeros(())
@@ -80,7 +80,7 @@ def descend(objective: Parabola, rate: float, steps: int = 20) -> Trace:
     return Trace(Descent(START, Adam(rate)), [(objective, steps)])
 
 
-def resumed(state: State, optimizer: Optimizer, phases: list[tuple[Any, int]]) -> Trace:
+def resumed(state: State, optimizer: PixelOptimizer, phases: list[tuple[Any, int]]) -> Trace:
     descent = Descent(START, optimizer)
     descent.restore(state)
     return Trace(descent, phases)

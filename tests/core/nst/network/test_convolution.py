@@ -15,7 +15,7 @@ from core.nst.network.int8 import (
     QuantisedBackward,
     quantise_weight,
 )
-from core.nst.network.onednn import QuantisedConvolution
+from core.nst.network.kernels import QuantisedConvolution
 from core.nst.network.packed import PackedConvolution
 from core.params import Padding
 

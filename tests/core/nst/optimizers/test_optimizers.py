@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.nst.optimizers.adam import Adam
 from core.nst.optimizers.lbfgs import LBFGS
-from core.nst.optimizers.optimizer import Optimizer, make_optimizer
+from core.nst.optimizers.optimizer import PixelOptimizer, make_optimizer
 from core.nst.optimizers.point import LossTerms, Point
 from core.params import Optimizer as Name
 
@@ -39,7 +39,7 @@ def row(x: Tensor) -> Tensor:
     return x.view(1, 1, 1, -1)
 
 
-def minimise(optimizer: Optimizer, function: Function, start: Tensor, steps: int) -> Point:
+def minimise(optimizer: PixelOptimizer, function: Function, start: Tensor, steps: int) -> Point:
     evaluate, _ = evaluator(function)
     point = evaluate(start)
     for _ in range(steps):

@@ -1,7 +1,7 @@
-"""oneDNN's convolutions on the CPU, which PyTorch exposes only through private operators.
+"""Kernels that PyTorch exposes only through private operators.
 
-This is the one module that calls ``torch.ops.mkldnn``, ``torch.ops.onednn`` and
-``torch._C._nn``. Tried with torch 2.15 on x86.
+This is the one module that calls ``torch.ops`` and ``torch._C``: for gradients without autograd,
+and for oneDNN's fused and quantised convolutions on the CPU. Tried with torch 2.15 on x86.
 """
 
 from __future__ import annotations
@@ -13,6 +13,40 @@ from torch import Tensor
 
 #: The largest quantised weight; weights are symmetric around 0.
 LARGEST = 127
+
+
+def relu_backward(gradient: Tensor, y: Tensor) -> Tensor:
+    """Return the gradient by a ReLU's input: 0 where its output y is 0. Overwrites the gradient."""
+    at_x: Tensor = torch.ops.aten.threshold_backward.grad_input(gradient, y, 0, grad_input=gradient)
+    return at_x
+
+
+def convolution_backward(gradient: Tensor, weight: Tensor, border: int) -> Tensor:
+    """Return the gradient by a convolution's input.
+
+    Args:
+        gradient: by its output, shape (1, out, H, W).
+        weight: shape (out, in, 3, 3).
+        border: zeros around its input.
+
+    Returns:
+        Shape (1, in, H + 2 - 2 * border, W + 2 - 2 * border).
+    """
+    grown = 2 - 2 * border
+    height, width = gradient.shape[2:]
+    x = torch.empty(  # only the shape of the input matters
+        (len(gradient), weight.shape[1], height + grown, width + grown),
+        dtype=gradient.dtype,
+        device=gradient.device,
+        memory_format=torch.channels_last,
+    )
+    one = (1, 1)
+    at_x: Tensor
+    (at_x, _, _) = torch.ops.aten.convolution_backward(
+        *(gradient, x, weight, None, one, (border, border), one, False, (0, 0), 1),
+        (True, False, False),
+    )
+    return at_x
 
 
 def reorder_weight(weight: Tensor, border: int) -> Tensor:
