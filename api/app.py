@@ -66,7 +66,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         await hub.close()
         await rate_limiter.close()
 
-    metrics = PrometheusMetrics(services.census, services.workers)
+    metrics = PrometheusMetrics(services.statistics, services.workers)
     hub = Hub(services.settings.redis_url)
     rate_limiter = RateLimiter(services.settings.redis_url)
     app = FastAPI(

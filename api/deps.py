@@ -14,7 +14,7 @@ from core.settings.model import Settings
 from core.store.api_keys import KeyRing
 from core.store.jobs import JobStore
 from core.store.signing import WebhookSecrets
-from core.store.statistics import Census
+from core.store.statistics import StatisticsReader
 from core.store.workers import WorkerRegistry
 from core.webhooks.addresses import AddressGuard
 
@@ -28,7 +28,7 @@ class Services:
     blobs: Blobs
     queue: JobQueue
     workers: WorkerRegistry
-    census: Census
+    statistics: StatisticsReader
     webhooks: WebhookSecrets
     #: Decides whether a webhook may be sent to an address.
     guard: AddressGuard

@@ -19,7 +19,7 @@ from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.outbox import Outbox
 from core.store.signing import WebhookSecrets
-from core.store.statistics import Census
+from core.store.statistics import StatisticsReader
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.reaper import Reaper
@@ -69,7 +69,7 @@ def build() -> FastAPI:
             blobs=blobs,
             queue=queue,
             workers=WorkerRegistry(redis),
-            census=Census(redis),
+            statistics=StatisticsReader(redis),
             webhooks=WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             guard=AddressGuard(
                 settings.webhook_allowed_networks,

@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from core.errors import ServiceUnavailable
 from core.jobs.workers import WorkerInfo
-from core.store.statistics import Census, Statistics
+from core.store.statistics import Statistics, StatisticsReader
 from core.store.workers import WorkerRegistry
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ class PrometheusMetrics:
     """All metrics of one api process.
 
     Args:
-        census: knows the whole service.
+        statistics: knows the whole service.
         workers: knows who is alive.
     """
 
-    def __init__(self, census: Census, workers: WorkerRegistry) -> None:
+    def __init__(self, statistics: StatisticsReader, workers: WorkerRegistry) -> None:
         # A seventh of a second; not paid on import.
         from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
         from prometheus_client.multiprocess import MultiProcessCollector
@@ -54,7 +54,7 @@ class PrometheusMetrics:
             MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
         else:
             ProcessCollector(registry=self.registry)
-        self.registry.register(_ServiceCollector(census, workers))
+        self.registry.register(_ServiceCollector(statistics, workers))
 
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
         """Count an answer."""
@@ -88,8 +88,8 @@ def get_metrics(request: Request) -> Response:
 class _ServiceCollector:
     """Asks Redis at every scrape; while it is away, only that is said."""
 
-    def __init__(self, census: Census, workers: WorkerRegistry) -> None:
-        self._census = census
+    def __init__(self, statistics: StatisticsReader, workers: WorkerRegistry) -> None:
+        self._statistics = statistics
         self._workers = workers
 
     def describe(self) -> list[Metric]:
@@ -101,7 +101,7 @@ class _ServiceCollector:
         from prometheus_client.core import GaugeMetricFamily as Gauge
 
         try:
-            statistics, workers = self._census.take(), self._workers.live()
+            statistics, workers = self._statistics.read(), self._workers.live()
         except ServiceUnavailable:
             yield Gauge("easel_redis_up", "Whether Redis answers.", 0)
             return

@@ -175,7 +175,7 @@ class Runner:
             for step in checkpoints.resume(pictures, job.params, network):
                 self.steps += 1
                 if not lease.step_finished():
-                    return self._store.call_off(job)
+                    return self._store.confirm_cancel(job)
                 if self._stopping():
                     return self._hand_back(job, step, lease, checkpoints)
                 if pace.due():

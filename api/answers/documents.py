@@ -18,8 +18,8 @@ from zlib import crc32
 from pydantic import BaseModel, TypeAdapter
 
 from api.answers.schemas import webhook_view
-from core.jobs.events import BEGINNING, FINAL
-from core.jobs.job import ANONYMOUS, RETENTION, Job, Metrics
+from core.jobs.events import BEGINNING
+from core.jobs.job import ANONYMOUS, FINAL_STATUSES, RETENTION, Job, Metrics
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
 _DELIVERIES = TypeAdapter(dict[WebhookEvent, Delivery])
@@ -51,7 +51,7 @@ class Snapshot:
     @property
     def done(self) -> bool:
         """Whether the status is final."""
-        return self.record["status"] in FINAL
+        return self.record["status"] in FINAL_STATUSES
 
     @property
     def event(self) -> str:
@@ -107,7 +107,7 @@ def job_document(
     url = f"{server}/jobs/{record['id']}"
     return (
         f'{{"id":"{record["id"]}","status":"{status}",'
-        f'"done":{"true" if status in FINAL else "false"},'
+        f'"done":{"true" if status in FINAL_STATUSES else "false"},'
         f'"queue_position":{"null" if position is None else position},'
         f'"estimated_start_at":{_quoted(starts_at)},'
         f'"params":{record["params"]},"progress":{_progress(record)},'
@@ -141,7 +141,7 @@ def _metrics(record: Mapping[str, str]) -> str:
         float(record[name]) if name in record else None
         for name in ("created_at", "started_at", "finished_at")
     )
-    measurements = record.get("metrics") if record["status"] in FINAL else None
+    measurements = record.get("metrics") if record["status"] in FINAL_STATUSES else None
     attempts = int(record.get("attempt", "0")) - int(record.get("handed_back", "0"))
     return (
         f'{{"queued_seconds":{_seconds(created, started)},'

@@ -66,7 +66,7 @@ def admit(caller: Caller, key: IdempotencyKey | None, services: Services) -> Adm
         max_jobs_per_caller=caller.max_jobs or settings.max_jobs_per_caller,
         workers=tuple(services.workers.live()),
     )
-    known = key is not None and services.store.recall(key) is not None
+    known = key is not None and services.store.find_replay(key) is not None
     if not known:
         admission.check_load(services.store.load(admission.caller, admission.max_jobs_per_caller))
     return Admitted(admission, key, known)

@@ -73,7 +73,7 @@ def _accept(
         fields["webhook"] = request.webhook.model_dump_json()
     key = admitted.key and admitted.key.for_request(request.params, inputs, **fields)
     if key is not None and admitted.known:
-        earlier = services.store.recall(key)
+        earlier = services.store.find_replay(key)
         if earlier is not None:
             return Accepted(earlier, replayed=True)
     admitted.admission.check_memory(request.params, pixels)

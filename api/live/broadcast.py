@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from core.errors import RedisUnavailable
-from core.jobs.events import BEGINNING, SUPERSEDED, Event, order_of, parse_event
+from core.jobs.events import BEGINNING, SUPERSEDED_EVENTS, Event, order_of, parse_event
 from core.runtime.redis import redis_outages
 from core.store.keys import ALL_EVENTS, events_key
 
@@ -60,7 +60,7 @@ class Listener:
         if event.order <= self._seen or (self._only_final and not event.final):
             return
         self._seen = event.order
-        if event.name in SUPERSEDED:
+        if event.name in SUPERSEDED_EVENTS:
             self._events = [each for each in self._events if each.name != event.name]
         self._events.append(event)
         self._news.set()

@@ -11,12 +11,11 @@ from api.answers.documents import Snapshot
 from core.errors import NewerRecord, RedisUnavailable
 from core.jobs.forecast import Forecast, make_forecast
 from core.jobs.job import is_job_id
-from core.jobs.schema_version import Bystander, newer_schema
+from core.jobs.schema_version import NewerRecordLog, newer_schema
 from core.runtime.redis import redis_outages
 from core.store.jobs import not_found
-from core.store.keys import JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS, WORKERS_SEEN, job_key
-from core.store.scripts import pairs, script_text
-from core.store.serialization import detect_newer
+from core.store.scripts import script_text
+from core.store.serialization import detect_newer, pairs
 from core.store.workers import FORGET_SECONDS
 
 if TYPE_CHECKING:
@@ -41,9 +40,9 @@ class JobReader:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._script = redis.register_script(script_text("queries/read"))
+        self._script = redis.register_script(script_text("queries/read_jobs"))
         self._ask = redis.register_script(script_text("queries/forecast"))
-        self._bystander = Bystander("api")
+        self._newer_records = NewerRecordLog("api")
         self._forecast: Forecast | None = None
         self._wanted: dict[str, asyncio.Future[Snapshot]] = {}
         self._reading: asyncio.Task[None] | None = None
@@ -91,9 +90,8 @@ class JobReader:
                     future.cancel()  # where it was not answered: nobody may wait for ever
 
     async def _answer(self, futures: Mapping[str, asyncio.Future[Snapshot]]) -> None:
-        keys = [JOBS_QUEUED, *map(job_key, futures)]
         with redis_outages():
-            reply: Any = await self._script(keys=keys, args=list(futures))
+            reply: Any = await self._script(args=list(futures))
             if any(position is not None for _, position in reply):
                 await self._look_ahead()
         for (job_id, future), (record, position) in zip(futures.items(), reply, strict=True):
@@ -104,7 +102,7 @@ class JobReader:
 
     def _answer_one(self, future: asyncio.Future[Snapshot], snapshot: Snapshot) -> None:
         if schema := newer_schema(snapshot.record):
-            self._bystander.leaves({snapshot.id: schema})
+            self._newer_records.report({snapshot.id: schema})
             try:
                 with detect_newer(snapshot.record):
                     snapshot.document()
@@ -132,9 +130,7 @@ class JobReader:
         """Make the forecast anew, unless it is fresh."""
         now = datetime.now(UTC)
         if self._forecast is None or now - self._forecast.at > _FRESH:
-            run_seconds, workers, running = await self._ask(
-                keys=[JOBS_RUNNING, RUN_SECONDS, WORKERS_SEEN], args=[FORGET_SECONDS]
-            )
+            run_seconds, workers, running = await self._ask(args=[FORGET_SECONDS])
             self._forecast = make_forecast(
                 now,
                 workers,

@@ -18,7 +18,14 @@ from api.answers.error_docs import error_responses
 from api.live.broadcast import Listener
 from api.live.hub import Hub, HubDep, ShownSnapshotDep
 from core.errors import JobNotFound, ServiceUnavailable
-from core.jobs.events import BEGINNING, FINAL, GONE, Event, order_of
+from core.jobs.events import (
+    BEGINNING,
+    PUBLIC_EVENTS,
+    Event,
+    EventName,
+    event_of_status,
+    order_of,
+)
 
 router = APIRouter(tags=["jobs"])
 
@@ -41,7 +48,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _EVENT = {
     "type": "object",
     "properties": {
-        "event": {"enum": ["queued", "started", "progress", "preview", *sorted(FINAL)]},
+        "event": {"enum": [*PUBLIC_EVENTS]},
         "id": {"type": "string"},
         "data": {
             "type": "string",
@@ -107,7 +114,7 @@ async def _story(client: _Client, listener: Listener) -> AsyncIterator[bytes]:
     while not listener.closed:
         events = await listener.wait(client.patience)
         for event in events:
-            if event.name != GONE:
+            if event.name != EventName.REMOVED:
                 yield client.tell(event)
             if event.final:
                 return
@@ -179,9 +186,7 @@ async def _missed(snapshot: Snapshot, hub: Hub, after: str) -> list[Event]:
 
 
 def _present(snapshot: Snapshot) -> Event:
-    status = snapshot.record["status"]
-    name = "started" if status == "running" else status
-    return Event(snapshot.event, name, snapshot.record)
+    return Event(snapshot.event, event_of_status(snapshot.record["status"]), snapshot.record)
 
 
 def _position(event: Event) -> int | None:

@@ -88,7 +88,7 @@ def _look_at_redis(services: Services) -> tuple[str, list[WorkerInfo]]:
 
 def _warnings(services: Services) -> list[str]:
     try:
-        unknown = services.census.take().unknown_blobs
+        unknown = services.statistics.read().unknown_blobs
     except ServiceUnavailable:  # it went just now
         return []
     return [explain_unknown(unknown)] if unknown else []

@@ -63,7 +63,7 @@ async def list_jobs(
         caller.name,
         status or tuple(JobStatus),
         limit=limit,
-        behind=cursor,
+        after=cursor,
     )
     if any(place is not None for _, place in page.jobs):
         await hub.reader.forecast()

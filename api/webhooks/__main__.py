@@ -19,7 +19,7 @@ from core.queue.app import WEBHOOK_QUEUES, WEBHOOK_TASK, make_celery
 from core.runtime.logs import configure_logging
 from core.runtime.tracing import start_tracing
 from core.settings.model import Settings
-from core.store.outbox import Taken
+from core.store.outbox import ClaimedDelivery
 
 #: How many receivers are told at a time.
 _CONCURRENCY = 16
@@ -36,7 +36,7 @@ def build(settings: Settings) -> Celery:
 
     @celery.task(name=WEBHOOK_TASK)
     def send(delivery: str, stamp: str) -> None:
-        sender.send(Taken(delivery, stamp))
+        sender.send(ClaimedDelivery(delivery, stamp))
 
     return celery
 

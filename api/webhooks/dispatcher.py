@@ -51,7 +51,7 @@ class Dispatcher:
             self._sender.wait()
 
     def _turn(self) -> None:
-        taken = self._outbox.take()
+        taken = self._outbox.claim()
         for delivery in taken:
             self._queue.announce(delivery)
         if taken:

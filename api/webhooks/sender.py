@@ -13,7 +13,7 @@ from core.runtime.logs import log_context
 from core.runtime.redis import connect
 from core.runtime.tracing import job_span
 from core.settings.model import Settings
-from core.store.outbox import Outbox, Taken
+from core.store.outbox import ClaimedDelivery, Outbox
 from core.store.signing import WebhookSecrets
 from core.webhooks.addresses import AddressGuard, TimedResolver
 from core.webhooks.retries import decide
@@ -47,14 +47,14 @@ class Sender:
             settings.public_url,
         )
 
-    def send(self, taken: Taken) -> None:
+    def send(self, taken: ClaimedDelivery) -> None:
         """Make one attempt, if it is still to be made, and write what came of it.
 
         Raises:
             ServiceUnavailable: Redis is away; the delivery will be due again.
         """
         try:
-            begun = self._outbox.begin(taken, most_attempts=len(self._delays) + 1)
+            begun = self._outbox.start(taken, max_attempts=len(self._delays) + 1)
         except NewerRecord as newer:
             _logger.warning(
                 "webhook left alone: its job's record is of a newer schema",

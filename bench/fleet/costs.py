@@ -228,7 +228,7 @@ def _events(
             milliseconds[name] = round(took - rest, 3)
             store.cancel(followed)
             if followed == job_id:
-                store.call_off(job)
+                store.confirm_cancel(job)
             reading.join(10)
     return cost - alone
 

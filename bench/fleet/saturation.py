@@ -15,7 +15,7 @@ from bench.fleet.service import Parts
 from core.jobs.job import Job
 from core.params import StyleParams
 from core.store.jobs import JobStore
-from core.store.keys import JOBS_RUNNING, job_key
+from core.store.keys import job_key
 from core.store.scripts import script_text
 
 #: The number of renewals that a connection sends at a time.
@@ -31,7 +31,7 @@ def saturation() -> dict[str, Any]:
 def _saturated(fsync: str, seconds: float = 6.0, connections: int = 16) -> dict[str, float]:
     with Parts(fsync) as parts:
         store = JobStore(parts.redis)
-        sha = str(parts.redis.script_load(script_text("lib/held", "lib/tell", "jobs/renew")))
+        sha = str(parts.redis.script_load(script_text("jobs/renew")))
         inputs = parts.inputs()
 
         def running() -> list[Job]:
@@ -62,15 +62,15 @@ def _saturated(fsync: str, seconds: float = 6.0, connections: int = 16) -> dict[
 
 def _command(sha: str, job: Job, step: int) -> bytes:
     progress = progress_at(step).model_dump_json()
-    words = ["EVALSHA", sha, "2", job_key(job.id), JOBS_RUNNING, job.id, str(job.attempt), "8"]
+    words = ["EVALSHA", sha, "1", job_key(job.id), job.id, str(job.attempt), "8"]
     parts = [word.encode() for word in [*words, "progress", progress]]
     encoded = [b"$%d\r\n%s\r\n" % (len(part), part) for part in parts]
     return b"*%d\r\n%s" % (len(parts), b"".join(encoded))
 
 
 def _push(port: int, texts: list[bytes], end: float, done: list[int]) -> None:
-    """Send the commands repeatedly. The reply to each is ``$5 go_on``."""
-    size = len(b"$5\r\ngo_on\r\n") * _JOBS
+    """Send the commands repeatedly. The reply to each is ``$8 continue``."""
+    size = len(b"$8\r\ncontinue\r\n") * _JOBS
     with socket.create_connection(("127.0.0.1", port)) as connection:
         turn = 0
         while time.monotonic() < end:

@@ -1,8 +1,8 @@
-"""What happens to a job, as events.
+"""The events of a job, as stored in Redis streams and sent to clients.
 
-The scripts under ``core/store/lua`` write an event in the same go as the change that it
-tells of (``tell.lua``), so none is lost and none is told twice. An event has an id,
-which rises with every event of the deployment, and the record as it was then.
+The Lua scripts in ``core/store/lua`` write an event in the same step as the change that it
+reports, so no event is lost or sent twice. Each event has an id, which increases with every
+event of the deployment, and a copy of the job record at that moment.
 """
 
 from __future__ import annotations
@@ -11,48 +11,85 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-#: Nobody knows an event before this one.
+from core.jobs.job import FINAL_STATUSES, JobStatus
+
+
+class EventName(StrEnum):
+    """What happened to a job."""
+
+    QUEUED = "queued"
+    STARTED = "started"
+    PROGRESS = "progress"
+    PREVIEW = "preview"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    REMOVED = "gone"  #: The job was deleted. It ends the streams of clients but is not sent.
+
+
+#: The event that reports each status. A new status without an event fails here.
+STATUS_EVENTS = {
+    status: EventName.STARTED if status is JobStatus.RUNNING else EventName(status.value)
+    for status in JobStatus
+}
+
+#: The names of the events that clients receive.
+PUBLIC_EVENTS = tuple(name.value for name in EventName if name is not EventName.REMOVED)
+
+#: The last event of a job is one of these.
+FINAL_EVENTS = frozenset(STATUS_EVENTS[status] for status in FINAL_STATUSES)
+
+#: Each of these replaces the previous event of the same name: a client needs only the newest.
+SUPERSEDED_EVENTS = frozenset({EventName.PROGRESS, EventName.PREVIEW})
+
+#: The approximate length of the stream of all events, which all api processes follow, and of
+#: the stream of one job, from which a client catches up.
+ALL_EVENTS_LENGTH, JOB_EVENTS_LENGTH = 2000, 200
+
+#: The id before every event.
 BEGINNING = "0-0"
-
-#: Said of a job that was removed. Clients are not told; their streams end.
-GONE = "gone"
-
-#: The names of events after which a job has none.
-FINAL = frozenset({"succeeded", "failed", "canceled"})
-
-#: Each replaces the one before: who missed some needs only the newest.
-SUPERSEDED = frozenset({"progress", "preview"})
 
 _EVENT_ID = re.compile(r"(\d{1,20})-(\d{1,20})")
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a job. The id and the name tell it from every other one."""
+    """One event of a job. The id and the name identify it."""
 
     id: str
+    #: An :class:`EventName`, or a name that only a newer version knows.
     name: str
-    #: The fields of the record that can change, as Redis had them then.
+    #: The mutable fields of the job record at that moment, as stored in Redis.
     state: Mapping[str, str] = field(compare=False)
 
     @property
     def order(self) -> tuple[int, int]:
-        """Rises from event to event."""
+        """A sort key that increases from event to event."""
         return order_of(self.id)
 
     @property
     def final(self) -> bool:
-        """Whether it is the job's last."""
-        return self.name in FINAL or self.name == GONE
+        """Whether no event of the job follows."""
+        return self.name in FINAL_EVENTS or self.name == EventName.REMOVED
+
+
+def event_of_status(status: str) -> str:
+    """Return the name of the event that reports a status.
+
+    Args:
+        status: A :class:`JobStatus`, or a status that only a newer version knows.
+    """
+    return STATUS_EVENTS[JobStatus(status)] if status in STATUS_EVENTS else status
 
 
 def order_of(event_id: str) -> tuple[int, int]:
-    """Where an id stands among the others; what is no id stands before all."""
+    """Return the sort key of an event id; an invalid id sorts before all events."""
     matched = _EVENT_ID.fullmatch(event_id)
     return (int(matched[1]), int(matched[2])) if matched else (0, 0)
 
 
 def parse_event(event_id: str, fields: Mapping[str, str]) -> Event:
-    """An event from an entry of a stream."""
+    """Return the event in an entry of a stream."""
     return Event(event_id, fields["event"], json.loads(fields.get("state", "{}")))

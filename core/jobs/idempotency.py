@@ -1,4 +1,4 @@
-"""A word of the caller's by which a request that is sent again is known."""
+"""Idempotency keys, by which a repeated request is recognised."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from typing import Any
 from core.jobs.job import Inputs
 from core.params import StyleParams
 
-#: For how long a key counts.
-KEPT = timedelta(hours=24)
+#: How long a key is remembered.
+KEY_LIFETIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """Stands for one request of one owner."""
+    """Identifies one request of one owner."""
 
-    #: Identifies the owner and the word.
+    #: The digest of the owner and the key's text.
     digest: str
-    #: A hash of the request; empty as long as it has not been read.
-    request: str = ""
+    #: The hash of the request; empty until the request has been read.
+    request_hash: str = ""
 
     @classmethod
-    def of(cls, owner: str, word: str) -> IdempotencyKey:
-        """The key of an owner's word, which is as good as any other's."""
-        digest = hashlib.blake2b(f"{len(owner)}:{owner}:{word}".encode(), digest_size=20)
+    def of(cls, owner: str, text: str) -> IdempotencyKey:
+        """Return the key for a text that an owner sent."""
+        digest = hashlib.blake2b(f"{len(owner)}:{owner}:{text}".encode(), digest_size=20)
         return cls(digest.hexdigest())
 
     def for_request(self, params: StyleParams, inputs: Inputs, **more: Any) -> IdempotencyKey:
-        """The key of that request.
+        """Return the key with the hash of a request.
 
         Args:
-            params: as resolved.
-            inputs: as the record has them; they name the pictures by their bytes.
-            more: whatever else the caller asked for, as JSON has it.
+            params: The parameters, with presets and defaults resolved.
+            inputs: The pictures; the record identifies them by their content.
+            more: Everything else that the caller asked for, as JSON values.
         """
         parts = [params.model_dump(mode="json"), inputs.model_dump(mode="json"), more]
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))

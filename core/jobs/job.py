@@ -1,9 +1,10 @@
-"""The job record: what it holds, its states, and the moves between them."""
+"""The job record: its fields, its statuses and the legal transitions between them."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import UUID, uuid7
@@ -12,29 +13,29 @@ from core.jobs.schema_version import SCHEMA
 from core.params import StyleParams
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
-#: The owner of the jobs that were posted without a key.
+#: The owner of jobs that were posted without an API key.
 ANONYMOUS = "anonymous"
 
-#: How long a finished job's files are kept, unless a deployment says otherwise.
+#: How long the files of a finished job are kept by default.
 RETENTION = timedelta(hours=24)
 
 
 class JobStatus(StrEnum):
-    """The states of a job. The last three are final."""
+    """The status of a job."""
 
-    QUEUED = "queued"  #: Accepted; waits for a worker.
-    RUNNING = "running"  #: A worker has claimed it and is optimising.
-    SUCCEEDED = "succeeded"  #: The result is there.
-    FAILED = "failed"  #: It ended without a result; `error` says why.
-    CANCELED = "canceled"  #: The caller called it off.
+    QUEUED = "queued"  #: Accepted, and waiting for a worker.
+    RUNNING = "running"  #: Claimed by a worker, which is optimising.
+    SUCCEEDED = "succeeded"  #: The result is available.
+    FAILED = "failed"  #: Ended without a result; `error` has the reason.
+    CANCELED = "canceled"  #: Canceled by the caller.
 
     @property
     def done(self) -> bool:
-        """Whether the state is final."""
+        """Whether the status is final."""
         return not TRANSITIONS[self]
 
 
-#: Every legal move. The Lua scripts of ``core.store.jobs`` make each one atomically.
+#: Every legal transition. The Lua scripts in ``core/store/lua`` make them atomically.
 TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELED}),
     JobStatus.RUNNING: frozenset(
@@ -45,13 +46,27 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
     JobStatus.CANCELED: frozenset(),
 }
 
+#: The statuses that a job never leaves.
+FINAL_STATUSES = frozenset(status for status in JobStatus if status.done)
+
+
+class Mark(Enum):
+    """How the store treats a field of the job record; see the annotations of :class:`Job`."""
+
+    #: Events leave the field out: it is private, or never changes.
+    NOT_IN_EVENTS = auto()
+    #: The field names blobs that the job needs as long as it exists.
+    HOLDS_BLOBS = auto()
+    #: An attempt wrote the field. A job that does not succeed loses it when it ends.
+    OF_ATTEMPT = auto()
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
 class Loss(_Frozen):
-    """The objective's terms at one step, as defined in ``core.nst.losses``."""
+    """The terms of the objective at one step, as defined in ``core.nst.losses``."""
 
     total: float
     content: float
@@ -60,13 +75,13 @@ class Loss(_Frozen):
 
 
 class Progress(_Frozen):
-    """How far a running job has come."""
+    """The progress of a running job."""
 
     step: int
     steps: int
-    #: The part of the work that is done, 0 to 1.
+    #: The share of the work that is done, from 0 to 1.
     fraction: float
-    #: Which scale of the pyramid this is, from 0, and how many there are.
+    #: The current scale of the pyramid, counted from 0, and the number of scales.
     scale: int
     scales: int
     width: int
@@ -76,7 +91,7 @@ class Progress(_Frozen):
 
 
 class Failure(_Frozen):
-    """Why a job failed."""
+    """The reason why a job failed."""
 
     code: str
     message: str
@@ -92,18 +107,18 @@ class Picture(_Frozen):
 
 
 class Metrics(_Frozen):
-    """What a finished run took."""
+    """Measurements of a finished run."""
 
-    #: Of the last attempt: from the network being there to the last step.
+    #: The duration of the last attempt, from the loaded network to the last step.
     optimize_seconds: float
     device: str
-    #: Steps made over all scales, and the most memory that the device had in use.
+    #: The number of steps at all scales, and the peak of the device's memory.
     steps: int | None = None
     peak_memory_bytes: int | None = None
 
 
 class Inputs(_Frozen):
-    """The pictures that came with a job."""
+    """The uploaded pictures of a job."""
 
     content: Picture
     styles: tuple[Picture, ...]
@@ -112,75 +127,80 @@ class Inputs(_Frozen):
     style_masks: tuple[Picture, ...] = ()
 
     def pictures(self) -> tuple[Picture, ...]:
-        """All of them."""
+        """Return all of the pictures."""
         single = [each for each in (self.init_image, self.content_mask) if each is not None]
         return (self.content, *self.styles, *single, *self.style_masks)
 
 
 class Job(_Frozen):
-    """One job, as the record in Redis has it."""
+    """A job, as its record in Redis describes it.
+
+    A new field is stored, loaded and sent with events without further code. Annotate it with
+    a :class:`Mark` where that is not wanted.
+    """
 
     id: str
-    #: Which version's readers do right by the record: see ``core.jobs.schema_version``.
-    schema_version: int = Field(1, validation_alias=SCHEMA)
+    #: The schema version of the record: see ``core.jobs.schema_version``.
+    schema_version: Annotated[int, Mark.NOT_IN_EVENTS] = Field(1, validation_alias=SCHEMA)
     status: JobStatus
-    #: How often a worker has claimed the job. A write names the attempt it
-    #: belongs to and is refused when another attempt has begun.
+    #: How often a worker has claimed the job. Every write of a worker names its attempt, and
+    #: is refused once another attempt has begun.
     attempt: int = 0
-    #: Who posted it, and alone may see it.
-    owner: str = ANONYMOUS
-    #: What the limits count it by: the owner, or the address of an anonymous one.
-    caller: str = ANONYMOUS
-    #: By which the request that posted it can be found in the logs.
+    #: Who posted the job. Only the owner may see it.
+    owner: Annotated[str, Mark.NOT_IN_EVENTS] = ANONYMOUS
+    #: The identity that limits apply to: the owner, or the address of an anonymous client.
+    caller: Annotated[str, Mark.NOT_IN_EVENTS] = ANONYMOUS
+    #: The id of the request that posted the job, for the logs.
     request_id: str = ""
-    #: How many of those were given back by a worker that was told to stop.
+    #: How many attempts were handed back by a worker that was told to stop.
     handed_back: int = 0
-    params: StyleParams
-    inputs: Inputs
+    params: Annotated[StyleParams, Mark.NOT_IN_EVENTS]
+    inputs: Annotated[Inputs, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS]
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
     progress: Progress | None = None
-    #: The blob from which the next attempt goes on.
-    checkpoint: str | None = None
-    #: Written a moment before the job succeeds; it counts once the status says so.
-    result: Picture | None = None
-    #: The small picture of it; while the job runs, previews are counted and kept apart.
-    preview: Picture | None = None
+    #: The digest of the blob from which the next attempt resumes.
+    checkpoint: Annotated[str | None, Mark.NOT_IN_EVENTS, Mark.OF_ATTEMPT] = None
+    #: Written together with the status `succeeded`.
+    result: Annotated[Picture | None, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS, Mark.OF_ATTEMPT] = None
+    #: The preview of the result. The previews of a running job are in a key of their own;
+    #: `preview_version` counts them.
+    preview: Annotated[Picture | None, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS, Mark.OF_ATTEMPT] = None
     preview_version: int = 0
-    metrics: Metrics | None = None
+    metrics: Annotated[Metrics | None, Mark.OF_ATTEMPT] = None
     error: Failure | None = None
-    #: The trace of the request that posted it, as W3C Trace Context writes it.
+    #: The trace of the request that posted the job, as W3C Trace Context writes it.
     traceparent: str = ""
-    #: Whom to tell of its events, and how that stands.
+    #: Where to send the events of the job, and the state of each delivery.
     webhook: Webhook | None = None
     deliveries: dict[WebhookEvent, Delivery] = {}
-    #: How long its files are kept after its end.
+    #: How long the files of the job are kept after it ends.
     retention_seconds: float = RETENTION.total_seconds()
 
     @property
     def expires_at(self) -> datetime | None:
-        """When its files expire; None while it is unfinished."""
+        """When the files of the job expire; None while it is unfinished."""
         return self.finished_at and self.finished_at + timedelta(seconds=self.retention_seconds)
 
     @property
     def attempts(self) -> int:
-        """How many attempts count: those that a worker did not hand back."""
+        """The number of attempts, without those that were handed back."""
         return self.attempt - self.handed_back
 
 
 def new_job_id() -> str:
-    """A UUIDv7: sorts by time of creation, and cannot be guessed."""
+    """Return a UUIDv7, which sorts by creation time and cannot be guessed."""
     return str(uuid7())
 
 
 def time_of(job_id: str) -> float:
-    """When the id was made, in seconds since 1970."""
+    """Return the time at which a job id was generated, in seconds since 1970."""
     return int(job_id[:8] + job_id[9:13], 16) / 1000
 
 
 def is_job_id(text: str) -> bool:
-    """Whether the text could be a job id, in the one spelling that Easel writes."""
+    """Return whether a text is a UUID in the canonical form of job ids."""
     try:
         return str(UUID(text)) == text
     except ValueError:

@@ -1,9 +1,8 @@
-"""The version of what is stored and sent, and how a newer one is left alone.
+"""The schema version of stored records and messages, and the detection of newer ones.
 
-While a fleet is upgraded, two versions of Easel work on one Redis. A record says in its
-field ``schema``, and a message in its header of that name, which version's readers do
-right by it. A part that meets a newer one changes nothing and says so in its log:
-``docs/upgrades.md`` has the rules. This module knows the version and nothing else.
+During an upgrade, two versions of Easel share one Redis. A record has a field ``schema``, and
+a message a header of the same name, with the version that a reader needs. A process that finds
+a newer record or message does not change it, and logs that. ``docs/upgrades.md`` has the rules.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 _logger = logging.getLogger(__name__)
 
-#: Raised when an older reader would do wrong with what this version writes.
+#: Increase it when an older reader would handle new records wrongly.
 SCHEMA_VERSION = 1
 
 #: The field of a record, and the header of a message.
@@ -22,41 +21,41 @@ SCHEMA = "schema"
 
 
 def newer_schema(fields: Mapping[str, Any]) -> str | None:
-    """The schema of a record or of a message's headers, if this version does not know it."""
+    """Return the schema version of a record or of a message's headers if it is newer, or None."""
     schema = str(fields.get(SCHEMA, "1"))
     known = schema.isdecimal() and int(schema) <= SCHEMA_VERSION
     return None if known else schema
 
 
 def versioned(name: str, schema: int | str | None = None) -> str:
-    """The name of a queue or a lock that every schema has its own of.
+    """Return the name of a queue or a key that exists once for each schema version.
 
     Args:
-        name: as the first schema has it.
-        schema: which; by default that of this version.
+        name: The name for version 1.
+        schema: The schema version; the current one by default.
     """
     schema = str(SCHEMA_VERSION if schema is None else schema)
     return name if schema == "1" else f"{name}.{schema}"
 
 
-class Bystander:
-    """Says once of each newer schema that a part leaves its records alone.
+class NewerRecordLog:
+    """Logs once for each newer schema version that a part of Easel ignores its records.
 
     Args:
-        part: what to call the part in the log.
+        part: The name of the part in the log.
     """
 
     def __init__(self, part: str) -> None:
         self._part = part
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
-    def leaves(self, schemas: Mapping[str, str]) -> None:
-        """Take note of newer records that were met: the schema of each, by the job's id."""
+    def report(self, schemas: Mapping[str, str]) -> None:
+        """Log the newer records that were found, given their schema versions by job id."""
         for job_id, schema in schemas.items():
-            if schema not in self._told:
-                self._told.add(schema)
+            if schema not in self._reported:
+                self._reported.add(schema)
                 _logger.warning(
-                    "records of a newer schema are left alone",
+                    "records with a newer schema version are ignored",
                     extra={
                         "by": self._part,
                         "schema": schema,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from celery import Celery
     from redis import Redis
 
-    from core.store.outbox import Taken
+    from core.store.outbox import ClaimedDelivery
 
 #: The task's name, known to the sender and to ``worker.tasks``.
 STYLIZE_TASK = "easel.stylize"
@@ -147,14 +147,14 @@ class WebhookQueue:
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
 
-    def announce(self, taken: Taken) -> None:
+    def announce(self, claimed: ClaimedDelivery) -> None:
         """Send the delivery's id to whichever sender is free first.
 
         Raises:
             ServiceUnavailable: Redis could not be reached; the delivery will be due again.
         """
         place = (_WEBHOOK_QUEUE, SCHEMA_VERSION)
-        _send(self._celery, WEBHOOK_TASK, [taken.id, taken.stamp], place)
+        _send(self._celery, WEBHOOK_TASK, [claimed.id, claimed.stamp], place)
 
 
 def _send(

@@ -1,8 +1,8 @@
-"""Which job needs which blob, so that one job's files can go without another's.
+"""Holds: which job needs which blob.
 
-Blobs are shared by content. A job holds the blobs that its record names from before
-they are written; one that no job holds can be removed at once. Between the look and
-the removal nobody can hold it again, so no upload loses its file.
+Blobs are shared by content. A job holds the blobs that its record names, from before they are
+written. A blob that no job holds can be removed at once. No job can begin to hold a blob
+between the check and its removal, so no upload loses its file.
 """
 
 from __future__ import annotations
@@ -24,82 +24,86 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-#: After so long a blob that is being removed can be held again: its remover was killed.
-_LEAVING_SECONDS = 10.0
+#: How long a removal blocks holds: after that its process was probably killed.
+_REMOVAL_SECONDS = 10.0
+_REMOVAL_MILLISECONDS = int(_REMOVAL_SECONDS * 1000)
 
-_ASK_AGAIN_SECONDS = 0.02
+_RETRY_SECONDS = 0.02
 
 
 class Holds:
-    """Says which job needs which blob.
+    """Records which job holds which blob, and removes blobs that no job holds.
 
     Args:
-        redis: a client with ``decode_responses=True``.
+        redis: A client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._hold = script(redis, "lib/held", "holds/hold")
-        self._unheld = script(redis, "holds/unheld")
-        self._leave = script(redis, "holds/leave")
+        self._hold = script(redis, "holds/hold")
+        self._release = script(redis, "holds/release")
+        self._begin_removal = script(redis, "holds/begin_removal")
 
     def hold(self, job_id: str, digests: Iterable[str]) -> None:
-        """Say that a job will need these blobs, before they are written.
+        """Hold blobs for a job, before they are written.
 
         Raises:
-            ServiceUnavailable: one of them is being removed, and that takes too long.
+            ServiceUnavailable: One of them is being removed, and that takes too long.
         """
-        deadline = time.monotonic() + _LEAVING_SECONDS + 1
+        deadline = time.monotonic() + _REMOVAL_SECONDS + 1
         needed = [job_id, *digests]
         while self._try_hold(needed):
             if time.monotonic() > deadline:
-                raise ServiceUnavailable("a picture of the job is just being removed; try again")
-            time.sleep(_ASK_AGAIN_SECONDS)
+                raise ServiceUnavailable("a picture of the job is being removed; try again")
+            time.sleep(_RETRY_SECONDS)
 
     def release(self, blobs: Blobs, digests: Iterable[str], *, job_id: str = "") -> None:
-        """Remove those blobs that no job holds.
+        """Remove the blobs that no job holds.
 
         Args:
-            blobs: has them. What it cannot remove now, a sweep will.
-            digests: of the blobs.
-            job_id: a job that holds them no more.
+            blobs: The blob store. What it cannot remove now is left to the cleaner.
+            digests: The digests of the blobs.
+            job_id: A job that no longer holds them.
         """
-        wanted = sorted(set(digests))
-        asked = time.monotonic()
-        unheld = self._look(job_id, wanted) if wanted else []
+        candidates = sorted(set(digests))
+        asked_at = time.monotonic()
+        unheld = self._release_digests(job_id, candidates) if candidates else []
         try:
             for digest in unheld:
-                # What was written since then is somebody else's.
-                blobs.delete(digest, older_than=max(0.0, time.monotonic() - asked - 1))
+                # A blob that was written since then belongs to another job.
+                blobs.delete(digest, older_than=max(0.0, time.monotonic() - asked_at - 1))
         except ServiceUnavailable as error:
-            _logger.warning("left to the next sweep", extra={"reason": str(error)})
+            _logger.warning("blobs left to the cleaner", extra={"reason": str(error)})
         finally:
-            self._forget_leaving(unheld)
+            self._end_removal(unheld)
 
     def remove(
         self, blobs: Blobs, digest: str, *, older_than: float, ended: frozenset[str]
     ) -> bool:
-        """Remove a blob that no record needs, unless a job has come to hold it; whether it was.
+        """Remove a blob that no record needs, unless an unfinished job holds it.
 
         Args:
-            blobs: has it.
-            digest: of the blob.
-            older_than: its least age in seconds.
-            ended: the jobs that hold it in vain: they write nothing any more.
+            blobs: The blob store.
+            digest: The digest of the blob.
+            older_than: The minimum age of the blob in seconds.
+            ended: The jobs whose holds do not count, because they write nothing any more.
+
+        Returns:
+            Whether the blob was removed.
         """
-        holders = self._begin_to_leave(digest)
+        holders = self._holders_at_removal(digest)
         try:
             return ended.issuperset(holders) and blobs.delete(digest, older_than=older_than)
         finally:
-            self._forget_leaving([digest])
+            self._end_removal([digest])
 
     @needs_redis
     def prune(self, known: frozenset[str], *, made_before: float) -> None:
-        """Forget what is held by jobs that never came to be, because their api was killed.
+        """Remove the holds of jobs that were never created because their api was killed.
 
         Args:
-            known: the jobs that have a record.
-            made_before: the seconds since 1970 before which their ids were made.
+            known: The jobs that have a record.
+            made_before: Only jobs whose id was generated before this time, in seconds since 1970.
         """
         for entry, _ in self._redis.zscan_iter(HELD, count=1000):
             job_id = entry.partition(":")[2]
@@ -108,19 +112,18 @@ class Holds:
 
     @needs_redis
     def _try_hold(self, needed: list[str]) -> int:
-        return cast(int, self._hold(keys=[HELD], args=needed))
+        return cast(int, self._hold(args=needed))
 
     @needs_redis
-    def _look(self, job_id: str, digests: list[str]) -> list[str]:
-        milliseconds = int(_LEAVING_SECONDS * 1000)
-        return cast(list[str], self._unheld(keys=[HELD], args=[milliseconds, job_id, *digests]))
+    def _release_digests(self, job_id: str, digests: list[str]) -> list[str]:
+        args: list[str | int] = [_REMOVAL_MILLISECONDS, job_id, *digests]
+        return cast(list[str], self._release(args=args))
 
     @needs_redis
-    def _begin_to_leave(self, digest: str) -> list[str]:
-        milliseconds = int(_LEAVING_SECONDS * 1000)
-        return cast(list[str], self._leave(keys=[HELD], args=[milliseconds, digest]))
+    def _holders_at_removal(self, digest: str) -> list[str]:
+        return cast(list[str], self._begin_removal(args=[_REMOVAL_MILLISECONDS, digest]))
 
     @needs_redis
-    def _forget_leaving(self, digests: list[str]) -> None:
+    def _end_removal(self, digests: list[str]) -> None:
         if digests:
             self._redis.delete(*(LEAVING_PREFIX + digest for digest in digests))

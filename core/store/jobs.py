@@ -1,71 +1,151 @@
 """Job records in Redis.
 
-A record is a hash. It changes only inside the Lua scripts under ``core/store/lua``:
-each checks the state it expects, writes, and keeps the indexes in step, in one
-go. Times are the server's, so that hosts need not agree on theirs.
+A record is a hash. Only the Lua scripts in ``core/store/lua`` change it. Each script checks
+the status that it expects, writes, and updates the indexes, in one atomic step. All times
+come from the server's clock, so the clocks of the hosts need not agree.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel
-
-from core.errors import JobNotFound, StaleAttempt
-from core.jobs.job import RETENTION, Failure, Job, JobStatus, Metrics, Picture, Progress, is_job_id
+from core.errors import IdempotencyKeyReused, JobNotFound
+from core.jobs.admission import Admission, Load
+from core.jobs.idempotency import KEY_LIFETIME, IdempotencyKey
+from core.jobs.job import RETENTION, Inputs, Job, is_job_id, new_job_id
+from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
+from core.params import StyleParams
 from core.runtime.redis import needs_redis
-from core.store.creation import NewJobs
 from core.store.holds import Holds
-from core.store.keys import JOBS_QUEUED, JOBS_RUNNING, RUN_SECONDS, job_key
+from core.store.keys import idempotency_key, job_key
+from core.store.leases import Leases
 from core.store.listing import Listing
-from core.store.scripts import flatten, script
-from core.store.serialization import parse_job, read_job
+from core.store.scripts import script
+from core.store.serialization import flatten, parse_job, read_job
 from core.store.signing import LinkSigner
 
 if TYPE_CHECKING:
     from redis import Redis
 
+_UNLIMITED = Admission(caller="anonymous", max_queue=10**9, max_jobs_per_caller=10**9)
 
-class JobStore(NewJobs):
-    """Reads job records, and makes every legal change to one.
+
+class JobStore(Leases):
+    """Creates, reads, cancels and deletes jobs, and makes the changes of :class:`Leases`.
 
     Args:
-        redis: a client with ``decode_responses=True``.
-        lease_seconds: how long a claim holds without being renewed.
-        retention: how long the files of the jobs that it creates stay after their end.
+        redis: A client with ``decode_responses=True``.
+        lease_seconds: How long a claimed job stays claimed without being renewed.
+        retention: How long the files of the jobs that it creates are kept after their end.
     """
 
     def __init__(
         self, redis: Redis, lease_seconds: float = 8, *, retention: timedelta = RETENTION
     ) -> None:
-        super().__init__(redis, retention)
+        super().__init__(redis, lease_seconds)
         self._redis = redis
-        self._lease_seconds = lease_seconds
-        self._claim = script(redis, "lib/newer", "lib/listed", "lib/tell", "jobs/claim")
-        self._renew = script(redis, "lib/held", "lib/tell", "jobs/renew")
-        self._finish = script(redis, "lib/listed", "lib/held", "lib/tell", "jobs/finish")
-        self._hand_back = script(redis, "lib/listed", "lib/tell", "jobs/hand_back")
-        self._cancel = script(redis, "lib/newer", "lib/listed", "lib/tell", "jobs/cancel")
-        self._delete = script(
-            redis, "lib/newer", "lib/listed", "lib/held", "lib/forgotten", "jobs/delete"
-        )
-        #: Which job needs which blob.
+        self._retention = retention
+        self._load = script(redis, "queries/load")
+        self._create = script(redis, "jobs/create")
+        self._find_replay = script(redis, "jobs/find_replay")
+        self._discard = script(redis, "jobs/discard")
+        self._cancel = script(redis, "jobs/cancel")
+        self._delete = script(redis, "jobs/delete")
         self.holds = Holds(redis)
-        #: Links to the pictures of jobs.
         self.links = LinkSigner(redis)
-        #: The jobs of an owner.
         self.listing = Listing(redis)
 
     @needs_redis
-    def get(self, job_id: str) -> Job:
-        """The job of that id.
+    def load(self, caller: str, max_jobs: int = _UNLIMITED.max_jobs_per_caller) -> Load:
+        """Return the load of the service, and the caller's share of it.
+
+        Args:
+            caller: The identity that limits apply to.
+            max_jobs: The caller's limit. From there on every job of the caller is checked.
+        """
+        return _parse_load(self._load(args=[caller, max_jobs]))
+
+    @needs_redis
+    def create(
+        self,
+        params: StyleParams,
+        inputs: Inputs,
+        admission: Admission = _UNLIMITED,
+        *,
+        job_id: str | None = None,
+        key: IdempotencyKey | None = None,
+        **more: str,
+    ) -> Job:
+        """Create a queued job. Its pictures must be in the blob store already.
+
+        Args:
+            params: The parameters.
+            inputs: The pictures.
+            admission: The caller and the limits.
+            job_id: The id under which the pictures are held; a new one by default.
+            key: The idempotency key of the request.
+            more: Further fields of the record.
+
+        Returns:
+            The new job; or the job that an earlier request with the same key created, which
+            has another id.
 
         Raises:
-            JobNotFound: there is none.
-            NewerRecord: it cannot be read.
+            QueueFull, TooManyJobs: The job exceeds a limit of the admission.
+            IdempotencyKeyReused: The key was used for another request.
+        """
+        job_id = job_id or new_job_id()
+        fields = {
+            "id": job_id,
+            SCHEMA: SCHEMA_VERSION,
+            "owner": admission.owner,
+            "params": params.model_dump_json(),
+            "inputs": inputs.model_dump_json(),
+            "retention_seconds": self._retention.total_seconds(),
+            **more,
+        }
+        limits = (admission.max_queue, admission.max_jobs_per_caller)
+        request = (key.request_hash if key else "", int(KEY_LIFETIME.total_seconds()))
+        load, record, outcome = self._create(
+            keys=[job_key(job_id), *([idempotency_key(key.digest)] if key else [])],
+            args=[job_id, admission.caller, *limits, *request, *flatten(fields)],
+        )
+        if outcome == "different":
+            raise IdempotencyKeyReused
+        if record is None:
+            admission.check_load(_parse_load(load))
+            raise AssertionError(f"create.lua refuses {load}, but {admission} accepts it")
+        return read_job(record)
+
+    @needs_redis
+    def find_replay(self, key: IdempotencyKey) -> Job | None:
+        """Return the job that an earlier request with the key created, if there is one.
+
+        Raises:
+            IdempotencyKeyReused: The key was used for another request.
+        """
+        reply = self._find_replay(keys=[idempotency_key(key.digest)], args=[key.request_hash])
+        if reply == "different":
+            raise IdempotencyKeyReused
+        return read_job(reply) if reply else None
+
+    @needs_redis
+    def discard(self, job: Job) -> list[str]:
+        """Remove a new job that could not be announced to the workers.
+
+        Returns:
+            The digests of the blobs that it named.
+        """
+        return cast(list[str], self._discard(keys=[job_key(job.id)], args=[job.id]))
+
+    @needs_redis
+    def get(self, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            JobNotFound: There is no such job.
+            NewerRecord: A newer version of Easel wrote the record in an unreadable way.
         """
         record = (
             cast(dict[str, str], self._redis.hgetall(job_key(job_id))) if is_job_id(job_id) else {}
@@ -75,134 +155,42 @@ class JobStore(NewJobs):
         return parse_job(record)
 
     @needs_redis
-    def queue_position(self, job_id: str) -> int | None:
-        """How many jobs are before this one in the queue; None if it is not queued."""
-        return cast("int | None", self._redis.zrank(JOBS_QUEUED, job_id))
-
-    @needs_redis
     def cancel(self, job_id: str) -> Job:
-        """Call a job off: at once while it is queued, at its next step while it runs.
+        """Cancel a job: at once if it is queued, at its next step if it is running.
 
-        A finished job stays as it is.
+        A finished job does not change.
 
         Raises:
-            JobNotFound: there is none.
-            NewerRecord: it is left alone.
+            JobNotFound: There is no such job.
+            NewerRecord: Only a newer version of Easel may change the job.
         """
-        keys = [job_key(job_id), JOBS_QUEUED]
-        record = self._cancel(keys=keys, args=[job_id]) if is_job_id(job_id) else None
+        record = self._cancel(keys=[job_key(job_id)], args=[job_id]) if is_job_id(job_id) else None
         if record is None:
             raise not_found(job_id)
         return read_job(record)
 
     @needs_redis
-    def claim(self, job_id: str) -> Job | None:
-        """queued to running: begin an attempt, and take the lease.
-
-        Returns:
-            The job, or None if it is not queued, or unknown.
-
-        Raises:
-            NewerRecord: it is left alone.
-        """
-        record = self._claim(
-            keys=[job_key(job_id), JOBS_QUEUED, JOBS_RUNNING],
-            args=[job_id, self._lease_seconds, secrets.token_hex(8)],
-        )
-        return read_job(record) if record else None
-
-    @needs_redis
-    def renew(self, job: Job, **fields: BaseModel | str) -> bool:
-        """Keep the lease, and write fields of the record that are new.
-
-        Returns:
-            Whether to go on; False when the job was called off.
-
-        Raises:
-            StaleAttempt: the attempt no longer owns the job.
-        """
-        answer = self._renew(
-            keys=[job_key(job.id), JOBS_RUNNING],
-            args=[job.id, job.attempt, self._lease_seconds, *flatten(_texts(fields))],
-        )
-        return _owned(job, answer) != "cancel"
-
-    def succeed(
-        self,
-        job: Job,
-        result: Picture,
-        progress: Progress,
-        metrics: Metrics,
-        preview: Picture | None = None,
-    ) -> JobStatus:
-        """running to succeeded; the result and its preview are in the blob store already.
-
-        Returns:
-            What the job is now: canceled, if it was called off in the meantime.
-
-        Raises:
-            StaleAttempt: the attempt no longer owns the job.
-        """
-        fields = {"result": result, "progress": progress, "metrics": metrics}
-        if preview is not None:
-            fields["preview"] = preview
-        return self._end(job, JobStatus.SUCCEEDED, **fields)
-
-    def fail(self, job: Job, error: Failure) -> JobStatus:
-        """running to failed, or to canceled, as :meth:`succeed`."""
-        return self._end(job, JobStatus.FAILED, error=error)
-
-    def call_off(self, job: Job) -> JobStatus:
-        """running to canceled, by the attempt that owns the job, as :meth:`succeed`."""
-        return self._end(job, JobStatus.CANCELED)
-
-    @needs_redis
-    def hand_back(self, job: Job, **fields: str) -> JobStatus:
-        """running to queued, without using up an attempt, as :meth:`succeed`."""
-        answer = self._hand_back(
-            keys=[job_key(job.id), JOBS_QUEUED, JOBS_RUNNING],
-            args=[job.id, job.attempt, *flatten(fields)],
-        )
-        return JobStatus(_owned(job, answer))
-
-    @needs_redis
     def delete(self, job_id: str) -> list[str]:
-        """Remove the record of a job; what a worker still writes to it is refused.
+        """Delete a job. Later writes of a worker that runs it are refused.
 
         Returns:
-            The blobs that it named, to be released.
+            The digests of the blobs that it named, to be released.
 
         Raises:
-            JobNotFound: there is none.
-            NewerRecord: it is left alone.
+            JobNotFound: There is no such job.
+            NewerRecord: Only a newer version of Easel may change the job.
         """
         digests = self._delete(keys=[job_key(job_id)], args=[job_id])
         if digests is None:
             raise not_found(job_id)
         return cast(list[str], digests)
 
-    @needs_redis
-    def _end(self, job: Job, status: JobStatus, **fields: BaseModel) -> JobStatus:
-        answer = self._finish(
-            keys=[job_key(job.id), JOBS_RUNNING, RUN_SECONDS],
-            args=[job.id, job.attempt, status.value, *flatten(_texts(fields))],
-        )
-        return JobStatus(_owned(job, answer))
-
 
 def not_found(job_id: str) -> JobNotFound:
-    """What to say of a job that is not there, or not the caller's."""
+    """Return the error for a job that does not exist or belongs to another owner."""
     return JobNotFound(f"there is no job {job_id!r}; it may have expired")
 
 
-def _owned(job: Job, answer: Any) -> str:
-    if answer is None:
-        raise StaleAttempt(f"attempt {job.attempt} no longer owns job {job.id}")
-    return str(answer)
-
-
-def _texts(fields: Mapping[str, BaseModel | str]) -> dict[str, str]:
-    return {
-        name: value if isinstance(value, str) else value.model_dump_json()
-        for name, value in fields.items()
-    }
+def _parse_load(reply: Any) -> Load:
+    queued, unfinished, run_seconds = reply
+    return Load(queued, unfinished, None if run_seconds is None else float(run_seconds))

@@ -1,4 +1,4 @@
-"""The jobs of one owner, newest first, a page at a time."""
+"""Lists of one owner's jobs, newest first, in pages."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import TYPE_CHECKING
 
 from core.jobs.job import JobStatus
 from core.runtime.redis import needs_redis
-from core.store.keys import JOB_PREFIX, JOBS_QUEUED, owned_key
-from core.store.scripts import pairs, script
+from core.store.scripts import script
+from core.store.serialization import pairs
 
 if TYPE_CHECKING:
     from redis import Redis
 
-#: The most jobs of one page.
+#: The maximum number of jobs in a page.
 MAX_PAGE = 100
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some jobs of a list."""
+    """One page of a list."""
 
-    #: The records, each with how many jobs are before it in the queue; None if it is not queued.
+    #: The job records, each with its position in the queue; None if it is not queued.
     jobs: tuple[tuple[Mapping[str, str], int | None], ...]
-    #: Whether there are more behind the last of them.
+    #: Whether more jobs follow the last one.
     more: bool
 
 
 class Listing:
-    """Reads the lists that the scripts keep: one sorted set for each owner and status.
+    """Reads the indexes of each owner's jobs by status.
 
     Args:
-        redis: a client with ``decode_responses=True``.
+        redis: A client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._list = script(redis, "queries/list")
+        self._list = script(redis, "queries/list_jobs")
 
     @needs_redis
     def page(
@@ -44,17 +44,17 @@ class Listing:
         owner: str,
         statuses: Iterable[JobStatus] = tuple(JobStatus),
         limit: int = MAX_PAGE,
-        behind: str | None = None,
+        after: str | None = None,
     ) -> Page:
-        """Jobs in one of the states, newest first.
+        """Return an owner's jobs, newest first.
 
         Args:
-            owner: whose.
-            statuses: the states.
-            limit: how many at most.
-            behind: the job behind which to begin; it need not be there any more.
+            owner: The owner.
+            statuses: Only jobs with one of these statuses.
+            limit: The maximum number of jobs.
+            after: The id of the job to begin after. The job need not exist any more.
         """
-        keys = [owned_key(status, owner) for status in sorted(set(statuses))]
-        found = self._list(keys=[JOBS_QUEUED, *keys], args=[behind or "", limit + 1, JOB_PREFIX])
-        jobs = [(pairs(record), place) for record, place in found[:limit]]
-        return Page(tuple(jobs), more=len(found) > limit)
+        args: list[str | int] = [owner, after or "", limit + 1, *sorted(set(statuses))]
+        reply = self._list(args=args)
+        jobs = [(pairs(record), position) for record, position in reply[:limit]]
+        return Page(tuple(jobs), more=len(reply) > limit)

@@ -1,8 +1,8 @@
-"""The events that webhooks are still to be told, in Redis.
+"""The outbox of webhooks: the deliveries that are still to be made.
 
-An event gets in here by the script that moves the job, and out when it was delivered
-or given up. In between it is always due at some time: whoever takes it only puts that
-time off, so that what a dead sender had taken comes back by itself.
+The script that changes a job adds a delivery, and a delivery leaves when it was made or given
+up. Until then it always has a due time. A claim only postpones that time, so the deliveries
+that a dead sender had claimed become due again by themselves.
 """
 
 from __future__ import annotations
@@ -12,120 +12,119 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core.jobs.job import Job
-from core.jobs.schema_version import Bystander
+from core.jobs.schema_version import NewerRecordLog
 from core.runtime.redis import needs_redis
-from core.store.keys import WEBHOOKS_DUE, job_key
-from core.store.scripts import pairs, script
-from core.store.serialization import read_job
+from core.store.keys import job_key
+from core.store.scripts import script
+from core.store.serialization import pairs, read_job
 from core.webhooks.retries import Attempt, Decision
 from core.webhooks.webhook import WebhookEvent, parse_delivery_id
 
 if TYPE_CHECKING:
     from redis import Redis
 
-#: A delivery is taken for so many times what an attempt may last: once from the
-#: announcement to the attempt, and once more for the attempt, whose name may resolve slowly.
-_TIMES = 4
+#: The duration of a claim, in multiples of the timeout of an attempt: one for the time between
+#: the announcement and the attempt, and more for the attempt, whose name may resolve slowly.
+_CLAIM_TIMEOUTS = 4
 
-_MOST_AT_ONCE = 100
+_MAX_CLAIMED = 100
 
-#: So many attempts of one caller are under way at a time: a sender has four times as many
-#: places, and receivers that are dead must not take them all.
-_MOST_OF_A_CALLER = 4
+#: The maximum of simultaneous attempts for one caller. A sender has four times as many threads,
+#: and the unresponsive receivers of one caller must not occupy all of them.
+_MAX_ACTIVE_PER_CALLER = 4
 
-#: For so long another one of the same caller is put off.
-_PUT_OFF_SECONDS = 2
+#: How long a further delivery of the same caller is postponed.
+_POSTPONE_SECONDS = 2
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A delivery that somebody is to make now."""
+class ClaimedDelivery:
+    """A delivery that one sender is to make now."""
 
     id: str
-    #: Which taking of it this is.
+    #: Identifies the claim.
     stamp: str
 
 
 @dataclass(frozen=True)
-class Begun:
-    """An attempt that is under way."""
+class StartedDelivery:
+    """A delivery whose attempt is in progress."""
 
-    taken: Taken
+    claim: ClaimedDelivery
     job: Job
     event: WebhookEvent
 
     @property
     def attempts(self) -> int:
-        """How many there are with this one."""
+        """The number of attempts, including this one."""
         return self.job.deliveries[self.event].attempts
 
 
 class Outbox:
-    """Deliveries, from the event to the receiver.
+    """The deliveries, from the event to the receiver.
 
     Args:
-        redis: a client with ``decode_responses=True``.
-        timeout: how long an attempt may last.
+        redis: A client with ``decode_responses=True``.
+        timeout: The maximum duration of an attempt.
     """
 
     def __init__(self, redis: Redis, timeout: timedelta) -> None:
-        self._redis = redis
-        self._taken_seconds = _TIMES * timeout.total_seconds()
-        self._take = script(redis, "lib/newer", "outbox/take")
-        self._begin = script(redis, "lib/newer", "outbox/begin")
+        self._claim_seconds = _CLAIM_TIMEOUTS * timeout.total_seconds()
+        self._claim = script(redis, "outbox/claim")
+        self._start = script(redis, "outbox/start")
         self._settle = script(redis, "outbox/settle")
-        self._bystander = Bystander("webhook dispatcher")
+        self._newer_records = NewerRecordLog("webhook dispatcher")
 
     @needs_redis
-    def take(self) -> list[Taken]:
-        """Take the deliveries that are due."""
-        taken, left = self._take(keys=[WEBHOOKS_DUE], args=[self._taken_seconds, _MOST_AT_ONCE])
-        self._bystander.leaves(pairs(left))
-        return [Taken(delivery, stamp) for delivery, stamp in pairs(taken).items()]
+    def claim(self) -> list[ClaimedDelivery]:
+        """Claim the deliveries that are due."""
+        claimed, newer = self._claim(args=[self._claim_seconds, _MAX_CLAIMED])
+        self._newer_records.report(pairs(newer))
+        return [ClaimedDelivery(delivery, stamp) for delivery, stamp in pairs(claimed).items()]
 
     @needs_redis
-    def begin(self, taken: Taken, most_attempts: int) -> Begun | None:
-        """Begin an attempt.
+    def start(self, claimed: ClaimedDelivery, max_attempts: int) -> StartedDelivery | None:
+        """Start an attempt at a claimed delivery.
 
-        None if there is nothing to do, if somebody else does it, or if so many of the
-        caller's are under way that this one is put off.
+        Returns:
+            The delivery; None if it is done, if it was claimed again in the meantime, or if it
+            is postponed because its caller has too many attempts in progress.
 
         Raises:
-            NewerRecord: the job is left alone.
+            NewerRecord: Only a newer version of Easel may change the job.
         """
-        job_id, event = parse_delivery_id(taken.id)
-        reply = self._begin(
-            keys=[job_key(job_id), WEBHOOKS_DUE],
+        job_id, event = parse_delivery_id(claimed.id)
+        reply = self._start(
+            keys=[job_key(job_id)],
             args=[
-                *(taken.id, event.value, taken.stamp, self._taken_seconds, most_attempts),
-                *(_MOST_OF_A_CALLER, _PUT_OFF_SECONDS),
+                *(claimed.id, event.value, claimed.stamp, self._claim_seconds, max_attempts),
+                *(_MAX_ACTIVE_PER_CALLER, _POSTPONE_SECONDS),
             ],
         )
         if reply is None:
             return None
         stamp, record = reply
-        return Begun(Taken(taken.id, stamp), read_job(record), event)
+        return StartedDelivery(ClaimedDelivery(claimed.id, stamp), read_job(record), event)
 
     @needs_redis
-    def settle(self, begun: Begun, attempt: Attempt, verdict: Decision) -> bool:
-        """Write what came of an attempt; give whether it still was the one that counts."""
-        delay = "" if verdict.delay is None else f"{verdict.delay.total_seconds():.3f}"
+    def settle(self, started: StartedDelivery, attempt: Attempt, decision: Decision) -> bool:
+        """Record the outcome of an attempt.
+
+        Returns:
+            Whether it was recorded; False if the delivery was claimed again in the meantime.
+        """
+        delay = "" if decision.delay is None else f"{decision.delay.total_seconds():.3f}"
         return bool(
             self._settle(
-                keys=[job_key(begun.job.id), WEBHOOKS_DUE],
+                keys=[job_key(started.job.id)],
                 args=[
-                    begun.taken.id,
-                    begun.event.value,
-                    begun.taken.stamp,
-                    verdict.state.value,
+                    started.claim.id,
+                    started.event.value,
+                    started.claim.stamp,
+                    decision.state.value,
                     delay,
                     "" if attempt.status is None else attempt.status,
                     attempt.error or "",
                 ],
             )
         )
-
-    @needs_redis
-    def waiting(self) -> int:
-        """How many deliveries are still to be made."""
-        return self._redis.zcard(WEBHOOKS_DUE)

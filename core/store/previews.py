@@ -1,26 +1,26 @@
-"""The newest picture of a running job, for its caller to look at.
+"""The newest preview of a running job.
 
-It is kept in Redis, where every api sees it at once, and is written over again and
-again. The preview of a finished picture is a blob like the picture itself.
+A preview is a key in Redis, which every api process sees at once and which each later preview
+overwrites. The preview of a result is a blob like the result itself.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.errors import StaleAttempt
 from core.jobs.job import Job
 from core.runtime.redis import needs_redis
 from core.store.keys import job_key, preview_key
+from core.store.leases import check_owner
 from core.store.scripts import script
 
 if TYPE_CHECKING:
     from redis import Redis
 
-#: The longer side of a preview, at most.
+#: The maximum of the longer side of a preview, in pixels.
 PREVIEW_SIDE = 512
 
-#: For how long the last preview stays of a job that ended without a result.
+#: How long the last preview of a job without a result is kept.
 KEPT_SECONDS = 3600
 
 
@@ -28,27 +28,26 @@ class Previews:
     """Writes previews.
 
     Args:
-        redis: a client; replies may be decoded or not.
+        redis: A client, with or without ``decode_responses``.
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._script = script(redis, "lib/tell", "jobs/preview")
+        self._put = script(redis, "jobs/put_preview")
 
     @needs_redis
     def put(self, job: Job, version: int, jpeg: bytes) -> None:
-        """Keep a preview in place of the one before, and tell of it.
+        """Replace the preview of a job and emit an event.
 
         Args:
-            job: as it was claimed.
-            version: one more than that of the one before.
-            jpeg: the file.
+            job: The job as it was claimed.
+            version: The version of the previous preview plus one; the first is 1.
+            jpeg: The preview, a JPEG file.
 
         Raises:
-            StaleAttempt: the attempt no longer owns the job.
+            StaleAttempt: The attempt no longer owns the job.
         """
-        answer = self._script(
+        reply = self._put(
             keys=[job_key(job.id), preview_key(job.id)],
             args=[job.id, job.attempt, version, jpeg, KEPT_SECONDS],
         )
-        if answer is None:
-            raise StaleAttempt(f"attempt {job.attempt} no longer owns job {job.id}")
+        check_owner(job, reply)

@@ -1,35 +1,120 @@
-"""Lua scripts: loading them, and converting their arguments and replies."""
+"""The Lua scripts in ``core/store/lua``, and the constants that they share with Python.
+
+A script names the files that it needs in lines such as ``--- @include "lib/events"``. A name
+in upper case, such as ``JOBS_QUEUED`` or ``STATUS_RUNNING``, is one of ``CONSTANTS``: a script
+begins with generated definitions of those that it uses. So key names, statuses, events and
+fields are defined in Python only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.jobs.schema_version import SCHEMA_VERSION
+from core.jobs.events import (
+    ALL_EVENTS_LENGTH,
+    FINAL_EVENTS,
+    JOB_EVENTS_LENGTH,
+    STATUS_EVENTS,
+    SUPERSEDED_EVENTS,
+    EventName,
+)
+from core.jobs.job import ANONYMOUS, FINAL_STATUSES, RETENTION, JobStatus, Mark
+from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
+from core.store import keys
+from core.store.serialization import marked_fields
+from core.store.statistics import HISTOGRAM_BOUNDS
+from core.webhooks.webhook import DeliveryState, WebhookEvent
 
 if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
+_Constant = str | int | tuple[str, ...] | frozenset[str] | Mapping[str, str]
 
-def script(redis: Redis, *names: str) -> Script:
-    """A script made of files in ``core/store/lua``, concatenated in this order."""
-    return redis.register_script(script_text(*names))
+#: The fields that only the scripts use, and that events leave out.
+_INTERNAL_FIELDS = ("claim", "event", *(f"event_{name}" for name in SUPERSEDED_EVENTS))
+
+CONSTANTS: dict[str, _Constant] = {
+    **{name: key for name, key in vars(keys).items() if name.isupper()},
+    **{f"STATUS_{status.name}": status.value for status in JobStatus},
+    **{f"EVENT_{event.name}": event.value for event in EventName},
+    **{f"DELIVERY_{state.name}": state.value for state in DeliveryState},
+    "ANONYMOUS": ANONYMOUS,
+    "RETENTION_SECONDS": int(RETENTION.total_seconds()),
+    "SCHEMA_FIELD": SCHEMA,
+    "SCHEMA_VERSION": SCHEMA_VERSION,
+    "UNFINISHED_STATUSES": frozenset(JobStatus) - FINAL_STATUSES,
+    # The event of each status, and the event of its webhook.
+    "STATUS_EVENTS": {status.value: event.value for status, event in STATUS_EVENTS.items()},
+    "WEBHOOK_EVENTS": {
+        status: event.value
+        for status in JobStatus
+        for event in WebhookEvent
+        if event.word == STATUS_EVENTS[status]
+    },
+    # The last part of a delivery id, by the event.
+    "WEBHOOK_WORDS": {event.value: event.word for event in WebhookEvent},
+    "FINAL_EVENTS": FINAL_EVENTS,
+    "SUPERSEDED_EVENTS": SUPERSEDED_EVENTS,
+    "ALL_EVENTS_LENGTH": ALL_EVENTS_LENGTH,
+    "JOB_EVENTS_LENGTH": JOB_EVENTS_LENGTH,
+    "HISTOGRAM_BOUNDS": HISTOGRAM_BOUNDS,
+    # Fields of the record.
+    "NOT_IN_EVENTS": frozenset({*marked_fields(Mark.NOT_IN_EVENTS), *_INTERNAL_FIELDS}),
+    "HOLDS_BLOBS": frozenset(marked_fields(Mark.HOLDS_BLOBS)),
+    "ATTEMPT_FIELDS": marked_fields(Mark.OF_ATTEMPT),
+}
+
+_INCLUDE = re.compile(r'^--- @include "([\w/]+)"\n', re.MULTILINE)
+_COMMENT_OR_STRING = re.compile(r"--.*|'[^'\n]*'")
+_CONSTANT = re.compile(r"\b[A-Z][A-Z_]+\b")
 
 
-def script_text(*names: str) -> str:
-    """The text of such a script."""
-    folder = files("core.store").joinpath("lua")
-    texts = (folder.joinpath(f"{name}.lua").read_text() for name in names)
-    return "\n".join((f"local SCHEMA = {SCHEMA_VERSION}", *texts))
+def script(redis: Redis, name: str) -> Script:
+    """Return a script, to be called with ``keys`` and ``args``.
+
+    Args:
+        redis: The client that runs it by default.
+        name: Its file in ``core/store/lua``, without the suffix.
+    """
+    return redis.register_script(script_text(name))
 
 
-def flatten(fields: Mapping[str, Any]) -> list[Any]:
-    """Return keys and values alternating, as scripts take them."""
-    return [item for pair in fields.items() for item in pair]
+@cache
+def script_text(name: str) -> str:
+    """Return the complete text of a script.
+
+    Raises:
+        KeyError: The script uses a constant that is not defined.
+    """
+    source = "\n".join(_with_includes(name, set()))
+    names = set(_CONSTANT.findall(_COMMENT_OR_STRING.sub("", source))) - {"KEYS", "ARGV"}
+    prelude = (f"local {each} = {_lua(CONSTANTS[each])}" for each in sorted(names))
+    return "\n".join((*prelude, source))
 
 
-def pairs(reply: Any) -> dict[str, str]:
-    """Return the mapping in a reply of alternating keys and values."""
-    return dict(zip(reply[::2], reply[1::2], strict=True))
+def _with_includes(name: str, included: set[str]) -> Iterator[str]:
+    """Yield the text of a file after those of all files that it includes, each once."""
+    text = files("core.store").joinpath("lua", f"{name}.lua").read_text()
+    for other in _INCLUDE.findall(text):
+        if other not in included:
+            included.add(other)
+            yield from _with_includes(other, included)
+    yield _INCLUDE.sub("", text)
+
+
+def _lua(value: _Constant) -> str:
+    """Return a value as Lua writes it; a set becomes a table of ``true``."""
+    if isinstance(value, str):
+        return f"'{value}'"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, tuple):
+        return "{" + ", ".join(map(_lua, value)) + "}"
+    if isinstance(value, frozenset):
+        return "{" + ", ".join(f"[{_lua(each)}] = true" for each in sorted(value)) + "}"
+    return "{" + ", ".join(f"[{_lua(key)}] = {_lua(each)}" for key, each in value.items()) + "}"

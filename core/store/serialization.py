@@ -1,41 +1,78 @@
-"""Conversion of job records from Redis hashes to the Job model."""
+"""Conversion of job records between Redis hashes and the Job model."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from core.errors import NewerRecord
-from core.jobs.job import Job
+from core.jobs.job import Job, Mark
 from core.jobs.schema_version import SCHEMA_VERSION, newer_schema
-from core.store.scripts import pairs
 
-#: The fields of the record that hold JSON.
-_JSON_FIELDS = frozenset(
-    {
-        *("params", "inputs", "progress", "result", "metrics", "error", "preview"),
-        *("webhook", "deliveries"),
-    }
+
+def _stored_name(name: str, field: FieldInfo) -> str:
+    return str(field.validation_alias or name)
+
+
+def _holds_json(annotation: Any) -> bool:
+    """Return whether values of the annotated type are stored as JSON, and not as plain text."""
+    kind = get_origin(annotation) or annotation
+    if isinstance(kind, type) and issubclass(kind, (BaseModel, dict, list, tuple)):
+        return True
+    return any(_holds_json(part) for part in get_args(annotation))
+
+
+#: The fields of the record, as stored, that hold JSON.
+JSON_FIELDS = frozenset(
+    _stored_name(name, field)
+    for name, field in Job.model_fields.items()
+    if _holds_json(field.annotation)
 )
 
 
+def marked_fields(mark: Mark) -> tuple[str, ...]:
+    """Return the fields of the record, as stored, that have the mark."""
+    return tuple(
+        _stored_name(name, field)
+        for name, field in Job.model_fields.items()
+        if mark in field.metadata
+    )
+
+
+def flatten(fields: Mapping[str, Any]) -> list[Any]:
+    """Return keys and values alternating, as scripts take them."""
+    return [item for pair in fields.items() for item in pair]
+
+
+def pairs(reply: Any) -> dict[str, str]:
+    """Return the mapping in a reply of alternating keys and values."""
+    return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
 def read_job(reply: Any) -> Job:
-    """A job from a script's reply."""
+    """Return the job in the reply of a script.
+
+    Raises:
+        NewerRecord: A newer version of Easel wrote the record in an unreadable way.
+    """
     return parse_job(pairs(reply))
 
 
 def parse_job(record: Mapping[str, str]) -> Job:
-    """A job from the fields of its record.
+    """Return the job of a record.
 
     Raises:
-        NewerRecord: a newer version wrote it in a way that cannot be read.
+        NewerRecord: A newer version of Easel wrote the record in an unreadable way.
     """
     with detect_newer(record):
         return Job.model_validate(
             {
-                field: json.loads(value) if field in _JSON_FIELDS else value
+                field: json.loads(value) if field in JSON_FIELDS else value
                 for field, value in record.items()
             }
         )
@@ -43,7 +80,10 @@ def parse_job(record: Mapping[str, str]) -> Job:
 
 @contextmanager
 def detect_newer(record: Mapping[str, str]) -> Iterator[None]:
-    """A newer record is read as far as it is understood, and what stops that is its age."""
+    """Raise NewerRecord in place of an error that the block raises while it reads a newer record.
+
+    A newer record is read as far as possible. If that fails, its schema version is the reason.
+    """
     try:
         yield
     except (ValueError, LookupError, TypeError) as error:

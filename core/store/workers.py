@@ -1,4 +1,4 @@
-"""Which workers are alive: each says so every few seconds, and is forgotten when it stops."""
+"""Registry of live workers. Each sends a heartbeat every few seconds, or is removed."""
 
 from __future__ import annotations
 
@@ -16,25 +16,16 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-#: How often a worker says that it is alive, and after how long it is forgotten.
+#: How often a worker sends a heartbeat, and how long it is listed without one.
 HEARTBEAT_SECONDS = 3
 FORGET_SECONDS = 10
 
 
-def _read(text: str) -> WorkerInfo | None:
-    """What a worker said; None for one of another version that says it too differently."""
-    try:
-        return WorkerInfo.model_validate_json(text)
-    except ValidationError as error:
-        _logger.warning("a worker is not understood", extra={"reason": str(error)})
-        return None
-
-
 class WorkerRegistry:
-    """The workers that are alive, by the server's clock.
+    """The live workers, by the server's clock.
 
     Args:
-        redis: a client with ``decode_responses=True``.
+        redis: A client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -42,7 +33,7 @@ class WorkerRegistry:
 
     @needs_redis
     def announce(self, worker: WorkerInfo) -> None:
-        """Say that a worker is alive, and forget those that fell silent."""
+        """Record a heartbeat of a worker, and remove the workers without a recent one."""
         now = self._now()
         silent = cast(
             list[str], self._redis.zrange(WORKERS_SEEN, "-inf", now - FORGET_SECONDS, byscore=True)
@@ -57,7 +48,7 @@ class WorkerRegistry:
 
     @needs_redis
     def withdraw(self, worker: WorkerInfo) -> None:
-        """Say that a worker has stopped."""
+        """Remove a worker that stops."""
         with self._redis.pipeline() as pipeline:
             pipeline.zrem(WORKERS_SEEN, worker.id)
             pipeline.hdel(WORKERS_INFO, worker.id)
@@ -65,12 +56,21 @@ class WorkerRegistry:
 
     @needs_redis
     def live(self) -> list[WorkerInfo]:
-        """The workers that were heard of lately."""
+        """Return the workers with a recent heartbeat."""
         since = self._now() - FORGET_SECONDS
         ids = cast(list[str], self._redis.zrange(WORKERS_SEEN, since, "+inf", byscore=True))
-        found = cast("list[str | None]", self._redis.hmget(WORKERS_INFO, ids)) if ids else []
-        return [info for text in found if text is not None and (info := _read(text))]
+        texts = cast("list[str | None]", self._redis.hmget(WORKERS_INFO, ids)) if ids else []
+        return [info for text in texts if text is not None and (info := _parse(text))]
 
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()
         return seconds + microseconds / 1e6
+
+
+def _parse(text: str) -> WorkerInfo | None:
+    """Return a worker's description; None if another version wrote it in an unreadable way."""
+    try:
+        return WorkerInfo.model_validate_json(text)
+    except ValidationError as error:
+        _logger.warning("worker ignored: unreadable description", extra={"reason": str(error)})
+        return None

@@ -1,9 +1,9 @@
-"""Removes what nobody will ask for again: expired files, and records long after.
+"""Removes expired files, and records long after them.
 
-Blobs are shared by content, so nothing is counted: now and then every record is
-looked at, and a blob that no record in its retention names is removed. A blob that
-was written lately is kept too, because its record may be about to be written; and so
-is, for a week, one from before this Redis knew of any: its record may be brought back.
+Blobs are shared by content, and there are no reference counts. Instead, a sweep reads every
+record and removes the blobs that no record within its retention time names. It keeps young
+blobs, because their record may be on its way. And for a week it keeps unexplained blobs from
+before this Redis knew of any, because their records may be restored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from core.blobs.blobs import Blobs
 from core.jobs.job import is_job_id
-from core.jobs.schema_version import Bystander
+from core.jobs.schema_version import NewerRecordLog
 from core.runtime.redis import needs_redis
 from core.store.holds import Holds
 from core.store.keys import CLEANING, JOB_PREFIX, SWEEPS, job_key
@@ -28,9 +28,9 @@ from core.upkeep.retention import (
     TOMBSTONE,
     UNKNOWN_GRACE,
     Survey,
+    complete_since,
     explain_unknown,
     survey,
-    vouched_since,
 )
 
 if TYPE_CHECKING:
@@ -46,23 +46,23 @@ _PAGE = 500
 
 @dataclass(frozen=True)
 class Swept:
-    """How much was removed."""
+    """How much a sweep removed."""
 
     blobs: int
     strays: int
     records: int
-    #: How many blobs are left that no record explains.
+    #: The number of unexplained blobs that were kept.
     unknown: int = 0
 
 
 class Cleaner:
-    """Sweeps, one process at a time.
+    """Sweeps, in one process at a time.
 
     Args:
-        redis: has the records; a client with ``decode_responses=True``.
-        blobs: has the files, of this deployment and no other.
-        grace: how long a blob that nothing names is kept.
-        tombstone: how long a finished job's record is kept after its files.
+        redis: A client with ``decode_responses=True``.
+        blobs: The blob store, which belongs to this deployment only.
+        grace: How long a blob that no record names is kept.
+        tombstone: How long the record of a finished job is kept after its files.
     """
 
     def __init__(
@@ -76,12 +76,9 @@ class Cleaner:
         self._blobs = blobs
         self._grace = grace.total_seconds()
         self._tombstone = tombstone
-        self._forget = script(
-            redis, "lib/newer", "lib/listed", "lib/held", "lib/forgotten", "jobs/delete"
-        )
-        self._bystander = Bystander("cleaner")
+        self._delete = script(redis, "jobs/delete")
+        self._newer_records = NewerRecordLog("cleaner")
         self._holds = Holds(redis)
-        self._witness = Witness(redis)
 
     @needs_redis
     def sweep_if_due(self) -> Swept | None:
@@ -94,44 +91,55 @@ class Cleaner:
 
     @needs_redis
     def sweep(self) -> Swept:
-        """Remove what is not needed now.
+        """Remove what is no longer needed.
 
         Raises:
-            ServiceUnavailable: a store is away; what was not done is left to the next sweep.
+            ServiceUnavailable: A store is unavailable. The next sweep does what is left.
         """
         now = self._now()
-        vouched = now - self._witness.since(now)
-        found = survey(self._records(), now, self._tombstone)
-        self._bystander.leaves(found.newer)
-        older_than = max(self._grace, now - found.working_since)
-        self._holds.prune(found.known, made_before=now - older_than)
+        complete_for = now - self._begin_sweep(now)
+        records = survey(self._records(), now, self._tombstone)
+        self._newer_records.report(records.newer)
+        older_than = max(self._grace, now - records.working_since)
+        self._holds.prune(records.known, made_before=now - older_than)
         blobs = 0
-        strange = {}
+        unexplained = {}
         for digest, age in self._blobs.ages():
-            if digest in found.needed or age < older_than:
+            if digest in records.needed or age < older_than:
                 continue
-            if age > vouched:
-                strange[digest] = age
+            if age > complete_for:
+                unexplained[digest] = age
             else:
-                blobs += self._remove(digest, older_than, found)
-        unknown = self._unknown(strange)
-        for digest in strange.keys() - unknown:
-            blobs += self._remove(digest, older_than, found)
+                blobs += self._remove(digest, older_than, records)
+        unknown = self._unknown(unexplained)
+        for digest in unexplained.keys() - unknown:
+            blobs += self._remove(digest, older_than, records)
         strays = self._blobs.delete_strays(older_than=older_than)
-        for job_id in found.forgotten:
-            self._forget(keys=[job_key(job_id)], args=[job_id])
-        self._witness.swept(self._now(), len(unknown))
+        for job_id in records.forgotten:
+            self._delete(keys=[job_key(job_id)], args=[job_id])
+        self._redis.hset(SWEEPS, mapping={"last": self._now(), "unknown": len(unknown)})
         if unknown:
             _logger.error(explain_unknown(len(unknown)), extra={"unknown": len(unknown)})
-        return Swept(blobs, strays, len(found.forgotten), len(unknown))
+        return Swept(blobs, strays, len(records.forgotten), len(unknown))
 
-    def _remove(self, digest: str, older_than: float, found: Survey) -> bool:
+    def _begin_sweep(self, now: float) -> float:
+        """Extend the history of sweeps, and return since when Redis has every record."""
+        sweeps = cast(dict[str, str], self._redis.hgetall(SWEEPS))
+        since = complete_since(sweeps, now)
+        self._redis.hset(SWEEPS, mapping={"since": since, "last": now})
+        return since
+
+    def _remove(self, digest: str, older_than: float, records: Survey) -> bool:
         self._redis.expire(CLEANING, PERIOD)
-        return self._holds.remove(self._blobs, digest, older_than=older_than, ended=found.ended)
+        return self._holds.remove(self._blobs, digest, older_than=older_than, ended=records.ended)
 
-    def _unknown(self, strange: Mapping[str, float]) -> set[str]:
-        """Those of the blobs, by their age, that no record names and that may yet be asked for."""
-        young = {each for each, age in strange.items() if age < UNKNOWN_GRACE.total_seconds()}
+    def _unknown(self, ages: Mapping[str, float]) -> set[str]:
+        """Return the unexplained blobs that are still to be kept.
+
+        Args:
+            ages: The age of each unexplained blob in seconds.
+        """
+        young = {digest for digest, age in ages.items() if age < UNKNOWN_GRACE.total_seconds()}
         if young:
             for record in self._records():
                 young.difference_update(*(DIGEST.findall(value) for value in record.values()))
@@ -144,37 +152,9 @@ class Cleaner:
             with self._redis.pipeline(transaction=False) as pipeline:
                 for key in page:
                     pipeline.hgetall(key)
-                found = cast(list[dict[str, str]], pipeline.execute())
-            yield from (record for record in found if record)
+                records = cast(list[dict[str, str]], pipeline.execute())
+            yield from (record for record in records if record)
 
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()
         return seconds + microseconds / 1e6
-
-
-class Witness:
-    """Remembers the sweeps in the Redis that has the records, so that both are lost together.
-
-    Args:
-        redis: a client with ``decode_responses=True``.
-    """
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-
-    @needs_redis
-    def since(self, now: float) -> float:
-        """From when on the record of every blob that was written must have come to this Redis.
-
-        Args:
-            now: seconds since 1970 by the server's clock.
-        """
-        found = cast(dict[str, str], self._redis.hgetall(SWEEPS))
-        since = vouched_since(found, now)
-        self._redis.hset(SWEEPS, mapping={"since": since, "last": now})
-        return since
-
-    @needs_redis
-    def swept(self, now: float, unknown: int) -> None:
-        """Say that a sweep has ended, and how many blobs it left that no record explains."""
-        self._redis.hset(SWEEPS, mapping={"last": now, "unknown": unknown})

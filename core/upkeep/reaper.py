@@ -1,4 +1,4 @@
-"""Brings back the jobs that nobody works on and nobody was told of."""
+"""Requeues jobs whose lease expired or whose message was lost."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from typing import TYPE_CHECKING, cast
 
 from core.errors import WorkerLost
 from core.jobs.job import Failure, JobStatus
-from core.jobs.schema_version import SCHEMA, Bystander, newer_schema
+from core.jobs.schema_version import SCHEMA, NewerRecordLog, newer_schema
 from core.queue.app import JobQueue, Messages
 from core.runtime.redis import needs_redis
-from core.store.keys import JOBS_QUEUED, JOBS_RUNNING, LEASES_CHECKED, job_key
-from core.store.scripts import pairs, script
+from core.store.keys import JOBS_QUEUED, job_key
+from core.store.scripts import script
+from core.store.serialization import pairs
 
 if TYPE_CHECKING:
     from redis import Redis
 
 _logger = logging.getLogger(__name__)
 
-#: So many jobs at the head of the queue are looked at in one sweep. Messages are taken
-#: nearly, but not quite, in the order in which the jobs were written.
-_LOOKED_AT = 200
+#: How many jobs at the head of the queue a sweep checks. Workers receive messages nearly, but
+#: not exactly, in the order in which the jobs were created.
+_CHECKED_JOBS = 200
 
 
 class Reaper:
-    """Looks after the jobs whose worker died, or whose message was lost.
+    """Recovers jobs whose worker died or whose message was lost.
 
-    The api and every worker have one. Each sweep is made by whichever of them
-    comes first; the others then have nothing to do.
+    The api and every worker run a reaper. The first one that is due makes the sweep; the
+    others then have nothing to do.
 
     Args:
-        redis: a client with ``decode_responses=True``.
-        queue: tells the workers.
-        lease_seconds: how long a worker may be silent.
-        every_seconds: between two sweeps.
-        max_attempts: how many workers a job may lose.
+        redis: A client with ``decode_responses=True``.
+        queue: Announces jobs to the workers.
+        lease_seconds: How long a lease lasts without being renewed.
+        every_seconds: The time between two sweeps.
+        max_attempts: How many workers a job may lose.
     """
 
     def __init__(
@@ -52,30 +53,32 @@ class Reaper:
         self._lease_seconds = lease_seconds
         self._every_seconds = every_seconds
         self._max_attempts = max_attempts
-        self._script = script(redis, "lib/newer", "lib/listed", "lib/tell", "jobs/sweep")
-        self._bystander = Bystander("reaper")
+        self._expire_leases = script(redis, "jobs/expire_leases")
+        self._newer_records = NewerRecordLog("reaper")
 
     def sweep(self) -> None:
-        """Queue again what a worker was lost with, and announce what has no message.
+        """Requeue jobs whose lease expired, and announce queued jobs without a message.
 
         Raises:
-            ServiceUnavailable: Redis is away; the next sweep does what this one did not.
+            ServiceUnavailable: Redis is unavailable. The next sweep does what is left.
         """
-        moved = self._end_lost_attempts()
-        if moved is None:
+        changed = self._end_expired_attempts()
+        if changed is None:
             return
-        for job_id, status in moved.items():
-            _logger.warning("lease ran out", extra={"job_id": job_id, "status": status.value})
-        self._announce([job_id for job_id, status in moved.items() if status is JobStatus.QUEUED])
-        untold = [job_id for job_id in self._without_message() if job_id not in moved]
-        for job_id in self._announce(untold):
-            _logger.warning("queued job had no message", extra={"job_id": job_id})
+        for job_id, status in changed.items():
+            extra = {"job_id": job_id, "status": status.value}
+            _logger.warning("attempt ended: its lease expired", extra=extra)
+        requeued = [job_id for job_id, status in changed.items() if status is JobStatus.QUEUED]
+        self._announce(requeued)
+        lost = [job_id for job_id in self._without_message() if job_id not in changed]
+        for job_id in self._announce(lost):
+            _logger.warning("job announced again: its message was lost", extra={"job_id": job_id})
 
     def _announce(self, job_ids: list[str]) -> list[str]:
-        """Tell the workers of those jobs that this version knows; give their ids."""
+        """Announce the jobs that this version can read, and return their ids."""
         schemas = self._schemas(job_ids)
         newer = {job_id: text for job_id, text in schemas.items() if newer_schema({SCHEMA: text})}
-        self._bystander.leaves(newer)
+        self._newer_records.report(newer)
         known = [job_id for job_id in job_ids if job_id not in newer]
         for job_id in known:
             self._queue.announce(job_id, first=True, schema=int(schemas[job_id]))
@@ -83,47 +86,45 @@ class Reaper:
 
     @needs_redis
     def _schemas(self, job_ids: list[str]) -> dict[str, str]:
-        """Of the jobs' records, by their ids."""
+        """Return the schema version of each record by the job id."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.hget(job_key(job_id), SCHEMA)
-            found = cast("list[str | None]", pipeline.execute())
-        return {job_id: text or "1" for job_id, text in zip(job_ids, found, strict=True)}
+            schemas = cast("list[str | None]", pipeline.execute())
+        return {job_id: text or "1" for job_id, text in zip(job_ids, schemas, strict=True)}
 
     @needs_redis
-    def _end_lost_attempts(self) -> dict[str, JobStatus] | None:
-        """The new status of each job; None if somebody else swept just now."""
+    def _end_expired_attempts(self) -> dict[str, JobStatus] | None:
+        """Return the new status of each job; None if another process has just swept."""
         lost = WorkerLost(f"{self._max_attempts} workers were lost while they ran the job")
         error = Failure(code=lost.code, message=str(lost), retryable=lost.retryable)
-        reply = self._script(
-            keys=[JOBS_RUNNING, JOBS_QUEUED, LEASES_CHECKED],
+        reply = self._expire_leases(
             args=[
-                job_key(""),
                 self._lease_seconds,
                 self._every_seconds,
                 self._max_attempts,
                 error.model_dump_json(),
-            ],
+            ]
         )
         if reply is None:
             return None
-        moved, left = reply
-        self._bystander.leaves(pairs(left))
-        return {job_id: JobStatus(status) for job_id, status in pairs(moved).items()}
+        changed, newer = reply
+        self._newer_records.report(pairs(newer))
+        return {job_id: JobStatus(status) for job_id, status in pairs(changed).items()}
 
     @needs_redis
     def _without_message(self) -> list[str]:
-        """The first in the queue that no message tells of.
+        """Return the jobs at the head of the queue that have no message.
 
-        Those behind them are looked at when it is their turn: a sweep costs the same
-        however long the queue is, and a job is not started later for it.
+        The jobs behind them are checked when they come to the head. So the cost of a sweep
+        does not depend on the length of the queue, and no job starts later because of it.
         """
-        # The messages first: a job of which one is taken in between is queued no more.
-        told = self._messages.job_ids(2 * _LOOKED_AT)
-        # A job is first written and then announced: what is new may just be on its way.
+        # Read the messages first: a job whose message is taken in between is no longer queued.
+        announced = self._messages.job_ids(2 * _CHECKED_JOBS)
+        # A job is created before it is announced, so the message of a new job may be on its way.
         now, _ = self._redis.time()
-        before = now - max(1.0, self._every_seconds)
+        created_before = now - max(1.0, self._every_seconds)
         queued = self._redis.zrange(
-            JOBS_QUEUED, "-inf", before, byscore=True, offset=0, num=_LOOKED_AT
+            JOBS_QUEUED, "-inf", created_before, byscore=True, offset=0, num=_CHECKED_JOBS
         )
-        return [job_id for job_id in cast(list[str], queued) if job_id not in told]
+        return [job_id for job_id in cast(list[str], queued) if job_id not in announced]

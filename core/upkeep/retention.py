@@ -1,4 +1,7 @@
-"""What is still needed, decided from the job records: blobs, records, and what is unexplained."""
+"""Decisions about retention: which blobs and records are still needed.
+
+These functions are pure. ``core.upkeep.cleaner`` reads the records and removes the rest.
+"""
 
 from __future__ import annotations
 
@@ -10,50 +13,50 @@ from datetime import timedelta
 from core.jobs.job import RETENTION
 from core.jobs.schema_version import newer_schema
 
-#: For how long after its files a finished job's record still says that they have expired.
+#: How long the record of a finished job is kept after its files have expired.
 TOMBSTONE = timedelta(days=7)
 
-#: A blob is younger than this while the record that will name it is being written.
+#: The minimum age of a blob without a record: the record of a younger one may be on its way.
 GRACE = timedelta(hours=1)
 
-#: For how long a blob is kept that was written before this Redis was told of any.
+#: How long an unexplained blob is kept: one from before this Redis knew of any blob.
 UNKNOWN_GRACE = timedelta(days=7)
 
-#: An api that runs sweeps every few minutes; a longer silence is one that cannot be vouched for.
-SILENCE_SECONDS = 3600.0
-
+#: A gap between two sweeps that is longer than this may mean that Redis lost its data. A
+#: running api sweeps every few minutes.
+MAX_GAP_SECONDS = 3600.0
 
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What the records say of what is needed."""
+    """What the job records need."""
 
-    #: The blobs that some record in its retention names, in whatever field.
+    #: The blobs that a record within its retention time names, in any field.
     needed: frozenset[str]
     #: All jobs that have a record.
     known: frozenset[str]
-    #: Those of them that have ended.
+    #: The jobs that have ended.
     ended: frozenset[str]
-    #: The jobs whose records have had their time.
+    #: The jobs whose record is to be removed.
     forgotten: tuple[str, ...]
-    #: Of the jobs with a record of a newer schema: that schema, by the job's id.
+    #: The schema versions of newer records, by job id.
     newer: Mapping[str, str]
-    #: When the first of the unfinished jobs was started; what it has written since
-    #: is named only when it ends, and it may have to wait for that.
+    #: When the oldest unfinished job started, in seconds since 1970. Its blobs from then on
+    #: may be unnamed, because the record names some only at the end.
     working_since: float
 
 
 def survey(
     records: Iterable[Mapping[str, str]], now: float, tombstone: timedelta = TOMBSTONE
 ) -> Survey:
-    """Decide what is needed at the time ``now``.
+    """Decide what is needed.
 
     Args:
-        records: every job's, as Redis has them.
-        now: in seconds, by the clock that the records' times are of.
-        tombstone: how long a record stays after its files.
+        records: All job records, as stored in Redis.
+        now: The current time in seconds since 1970, by the server's clock.
+        tombstone: How long a record is kept after its files have expired.
     """
     needed: set[str] = set()
     known = set()
@@ -62,15 +65,16 @@ def survey(
     newer = {}
     working_since = now
     for record in records:
-        known.add(record.get("id", ""))
+        job_id = record.get("id", "")
+        known.add(job_id)
         if schema := newer_schema(record):
-            newer[record.get("id", "")] = schema
-        # When what is newer expires, a newer version knows.
-        expires = None if schema else _expires(record)
+            newer[job_id] = schema
+        # Only a newer version knows when a newer record expires.
+        expires = None if schema else _expiry_time(record)
         if expires is None and "finished_at" not in record:
             working_since = min(working_since, float(record.get("started_at", now)))
         else:
-            ended.add(record.get("id", ""))
+            ended.add(job_id)
         if expires is None or now < expires:
             needed.update(*(DIGEST.findall(value) for value in record.values()))
         elif now >= expires + tombstone.total_seconds():
@@ -85,29 +89,34 @@ def survey(
     )
 
 
-def _expires(record: Mapping[str, str]) -> float | None:
+def _expiry_time(record: Mapping[str, str]) -> float | None:
     if "finished_at" not in record:
         return None
-    kept = record.get("retention_seconds", RETENTION.total_seconds())
-    return float(record["finished_at"]) + float(kept)
+    retention = record.get("retention_seconds", RETENTION.total_seconds())
+    return float(record["finished_at"]) + float(retention)
 
 
-def vouched_since(sweeps: dict[str, str], now: float) -> float:
-    """When the unbroken row of sweeps began that has come up to now.
+def complete_since(sweeps: Mapping[str, str], now: float) -> float:
+    """Return since when Redis has received the record of every blob, in seconds since 1970.
+
+    A blob without a record is garbage if its record would be here. It is not if Redis lost its
+    data, or went back to an old backup, or has never seen this blob store before: then the
+    records may be restored, and blobs that were removed in the meantime would be missing.
 
     Args:
-        sweeps: what was remembered of them; empty in a Redis that is new to the store.
-        now: in the same seconds.
+        sweeps: The history of sweeps, which Redis stores next to the records: ``since`` and
+            ``last``. Empty in a Redis that is new to the blob store.
+        now: The current time in seconds since 1970, by the server's clock.
     """
-    if not sweeps or now - float(sweeps["last"]) > SILENCE_SECONDS:
+    if not sweeps or now - float(sweeps["last"]) > MAX_GAP_SECONDS:
         return now
     return float(sweeps["since"])
 
 
 def explain_unknown(count: int) -> str:
-    """What an operator should know of blobs that no record explains."""
+    """Return a message for the operator about unexplained blobs."""
     return (
         f"{count} blobs were written before this Redis knew of any, and no record names them: "
-        "has Redis lost its data, or do two deployments share a store? Bring the records back, "
-        f"or they are removed when they are {UNKNOWN_GRACE.days} days old"
+        "has Redis lost its data, or do two deployments share a blob store? Restore the records, "
+        f"or the blobs are removed when they are {UNKNOWN_GRACE.days} days old"
     )

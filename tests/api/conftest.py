@@ -21,7 +21,7 @@ from core.settings.model import Settings
 from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.signing import WebhookSecrets
-from core.store.statistics import Census
+from core.store.statistics import StatisticsReader
 from core.store.workers import WorkerRegistry
 from core.webhooks.addresses import AddressGuard
 
@@ -55,7 +55,7 @@ def make_services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Service
         blobs=open_blobs(settings.blobs_url),
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
-        census=Census(redis),
+        statistics=StatisticsReader(redis),
         webhooks=WebhookSecrets(redis),
         guard=AddressGuard(resolver=_no_names),
         keyring=KeyRing(KeyStore(redis)),

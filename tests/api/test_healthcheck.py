@@ -12,7 +12,7 @@ import httpx
 from api.deps import Services
 from api.healthcheck import is_alive
 from core.runtime.redis import connect
-from core.store.statistics import Census
+from core.store.statistics import StatisticsReader
 from core.store.workers import WorkerRegistry
 from tests.api.conftest import serving
 from tests.api.webhooks.test_webhooks import replaced
@@ -29,7 +29,7 @@ def test_an_api_that_answers_is_alive_wherever_it_listens(client: httpx.Client) 
 
 def test_an_api_without_redis_is_alive(services: Services) -> None:
     away = connect("redis://127.0.0.1:1/0", patience=0)
-    lost = replaced(services, census=Census(away), workers=WorkerRegistry(away))
+    lost = replaced(services, statistics=StatisticsReader(away), workers=WorkerRegistry(away))
     with serving(lost) as client:
         assert client.get("/readyz").status_code == 503
         assert client.base_url.port is not None

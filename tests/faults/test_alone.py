@@ -36,7 +36,7 @@ def test_a_half_open_connection_is_given_up_and_the_worker_takes_jobs_again(
     )
     with alone.holding() as held:
         wire.open.clear()
-        alone.log.wait("lease ran out", after=held.mark, job_id=held.job_id)
+        alone.log.wait("attempt ended: its lease expired", after=held.mark, job_id=held.job_id)
         row.strike()
         wire.open.set()
         alone.log.wait(
@@ -142,9 +142,7 @@ def test_a_result_whose_worker_died_before_it_was_told_is_found_again(
         "the next attempt finds the file, and paints nothing",
         "from the kill until the job has succeeded",
     )
-    script = script_text(
-        "lib/listed", "lib/held", "lib/tell", "jobs/finish"
-    )  # as core.store.jobs has it
+    script = script_text("jobs/finish")
     wire.swallow = hashlib.sha1(script.encode()).hexdigest().encode()
     mark = alone.log.mark()
     job_id = alone.post(**LONG)

@@ -54,7 +54,7 @@ def test_lost_messages_are_sent_again(cluster: Cluster, held: Running, row: Row)
     for job_id in waiting:
         assert cluster.ended(job_id).status == "succeeded"
     row.recovered()
-    assert cluster.log.since(held.mark, "queued job had no message")
+    assert cluster.log.since(held.mark, "job announced again: its message was lost")
     cluster.assert_sound([held.job_id, other, *waiting])
 
 
@@ -176,5 +176,5 @@ def test_a_jump_of_the_clock_disturbs_no_job(
         return abs(float(swept) - noted) > abs(jump) / 2
 
     cluster.wait_for_key(LEASES_CHECKED, swept_again)
-    assert not cluster.log.since(held.mark, "lease ran out")
+    assert not cluster.log.since(held.mark, "attempt ended: its lease expired")
     cluster.assert_undisturbed(held, attempts=1)

@@ -96,7 +96,7 @@ def test_a_job_that_was_written_but_not_announced_is_done(cluster: Cluster, row:
     mark = cluster.log.mark()
     row.strike()
     job_id = cluster.store.create(like.params, like.inputs).id
-    cluster.log.wait("queued job had no message", after=mark, job_id=job_id)
+    cluster.log.wait("job announced again: its message was lost", after=mark, job_id=job_id)
     assert cluster.ended(job_id).status == "succeeded"
     row.recovered()
     cluster.assert_sound([job_id])

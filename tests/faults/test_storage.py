@@ -28,7 +28,7 @@ from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from core.store.signing import WebhookSecrets
-from core.store.statistics import Census
+from core.store.statistics import StatisticsReader
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.retention import GRACE, TOMBSTONE
@@ -69,7 +69,7 @@ def service(
         blobs=blobs,
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
-        census=Census(redis),
+        statistics=StatisticsReader(redis),
         webhooks=WebhookSecrets(redis),
         guard=AddressGuard(),
         keyring=KeyRing(KeyStore(redis)),

@@ -348,7 +348,7 @@ def test_the_last_preview_of_a_job_that_was_called_off_stays_a_while(
 ) -> None:
     job = claim(services, client)
     Previews(redis).put(job, 1, b"half done")
-    services.store.call_off(job)
+    services.store.confirm_cancel(job)
     assert client.get(f"/jobs/{job.id}/preview").content == b"half done"
     assert 0 < redis.ttl(f"easel:preview:{job.id}") <= 3600
     kept = job.retention_seconds  # as long as the files, and no longer

@@ -57,7 +57,7 @@ def test_a_worker_that_runs_a_deleted_job_is_refused(
     for write in (
         lambda: services.store.renew(job, progress=some_progress()),
         lambda: services.store.succeed(job, result, some_progress(), metrics),
-        lambda: services.store.call_off(job),
+        lambda: services.store.confirm_cancel(job),
         lambda: services.store.hand_back(job),
     ):
         try:

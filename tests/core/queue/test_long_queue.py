@@ -15,7 +15,7 @@ from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
 from core.store.jobs import JobStore
 from core.store.keys import JOBS_QUEUED, LEASES_CHECKED, unfinished_key
-from core.store.statistics import Census
+from core.store.statistics import StatisticsReader
 from core.upkeep.reaper import Reaper
 from tests.core.store.test_jobs import INPUTS
 
@@ -58,7 +58,7 @@ def sweeper(redis: Redis, queue: JobQueue) -> Callable[[], None]:
     return sweep
 
 
-@pytest.mark.parametrize("what", ["create", "load", "claim", "list", "census", "sweep"])
+@pytest.mark.parametrize("what", ["create", "load", "claim", "list", "statistics", "sweep"])
 def test_a_call_does_not_get_dearer_with_the_queue(
     redis: Redis, valkey_url: str, queue: JobQueue, what: str
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_call_does_not_get_dearer_with_the_queue(
         "load": lambda: store.load("me", 10),
         "claim": lambda: store.claim(queued(redis, 0)[0]),
         "list": lambda: store.listing.page("anonymous", limit=20),
-        "census": lambda: Census(redis).take(),
+        "statistics": lambda: StatisticsReader(redis).read(),
         "sweep": sweeper(redis, queue),
     }
     costs = []
@@ -96,7 +96,7 @@ def test_what_was_filled_in_is_a_queue_like_any_other(
     for job_id in ids:
         job = store.claim(job_id)
         assert job is not None
-        assert store.call_off(job) is JobStatus.CANCELED
+        assert store.confirm_cancel(job) is JobStatus.CANCELED
     assert store.load("fleet").unfinished == 0
 
 

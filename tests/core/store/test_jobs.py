@@ -25,6 +25,7 @@ from core.jobs.job import (
 from core.params import StyleParams
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
+from core.store.keys import job_key
 
 CONTENT = Picture(sha256="c" * 64, media_type="image/png", size_bytes=3)
 STYLE = Picture(sha256="d" * 64, media_type="image/jpeg", size_bytes=4)
@@ -63,6 +64,12 @@ def test_a_new_job_is_queued_and_reads_back_as_it_was_written(store: JobStore) -
     assert store.get(job.id) == job
 
 
+def position(store: JobStore, job: Job) -> int | None:
+    """The job's position in the queue, or None."""
+    jobs = store.listing.page(job.owner).jobs
+    return {record["id"]: place for record, place in jobs}.get(job.id)
+
+
 def test_an_unknown_or_impossible_id_is_not_found(store: JobStore) -> None:
     for job_id in (new_job_id(), "nonsense", "*", ""):
         with pytest.raises(JobNotFound):
@@ -71,9 +78,9 @@ def test_an_unknown_or_impossible_id_is_not_found(store: JobStore) -> None:
 
 def test_queued_jobs_have_their_place_in_order(store: JobStore) -> None:
     jobs = [new_job(store) for _ in range(3)]
-    assert [store.queue_position(job.id) for job in jobs] == [0, 1, 2]
+    assert [position(store, job) for job in jobs] == [0, 1, 2]
     store.claim(jobs[0].id)
-    assert [store.queue_position(job.id) for job in jobs] == [None, 0, 1]
+    assert [position(store, job) for job in jobs] == [None, 0, 1]
 
 
 def test_a_claim_starts_the_first_attempt(store: JobStore) -> None:
@@ -145,7 +152,7 @@ def test_an_old_attempt_cannot_write(store: JobStore, redis: Redis) -> None:
         lambda: store.renew(job, progress=PROGRESS),
         lambda: store.succeed(job, RESULT, PROGRESS, METRICS),
         lambda: store.fail(job, FAILURE),
-        lambda: store.call_off(job),
+        lambda: store.confirm_cancel(job),
         lambda: store.hand_back(job),
     ):
         with pytest.raises(StaleAttempt, match="attempt 1"):
@@ -157,11 +164,8 @@ def test_a_claim_asked_for_again_is_the_same_claim(store: JobStore, redis: Redis
     # The client sends a call again when the connection broke before the answer.
     job = new_job(store)
     answers = [
-        store._claim(
-            keys=[f"easel:job:{job.id}", "easel:jobs:queued", "easel:jobs:running"],
-            args=[job.id, 8, word],
-        )
-        for word in ("one", "one", "another")
+        store._claim(keys=[job_key(job.id)], args=[job.id, 8, token])
+        for token in ("one", "one", "another")
     ]
     assert answers[0] == answers[1]
     assert answers[2] is None
@@ -181,8 +185,8 @@ def test_a_job_handed_back_is_queued_in_its_old_place_and_no_attempt_is_used_up(
 ) -> None:
     job, later = claimed(store), new_job(store)
     assert store.hand_back(job, checkpoint="f" * 64) is JobStatus.QUEUED
-    assert store.queue_position(job.id) == 0
-    assert store.queue_position(later.id) == 1
+    assert position(store, job) == 0
+    assert position(store, later) == 1
     again = store.claim(job.id)
     assert again is not None
     assert (again.attempts, again.checkpoint) == (1, "f" * 64)
@@ -195,7 +199,7 @@ def test_a_job_called_off_ends_canceled_whatever_its_attempt_says(store: JobStor
     ends = [
         lambda job: store.succeed(job, RESULT, PROGRESS, METRICS),
         lambda job: store.fail(job, FAILURE),
-        store.call_off,
+        store.confirm_cancel,
         store.hand_back,
     ]
     for end in ends:
@@ -221,7 +225,7 @@ def test_a_queued_job_can_be_taken_back_and_a_running_one_cannot(store: JobStore
     store.discard(running)
     with pytest.raises(JobNotFound):
         store.get(queued.id)
-    assert store.queue_position(queued.id) is None
+    assert position(store, queued) is None
     assert store.get(running.id).status is JobStatus.RUNNING
 
 

@@ -23,7 +23,7 @@ from core.upkeep.reaper import Reaper
 from core.upkeep.retention import TOMBSTONE
 from tests.conftest import photo, some_progress, stored
 from tests.core.store import test_outbox
-from tests.core.store.test_jobs import RESULT, claimed, new_job
+from tests.core.store.test_jobs import RESULT, claimed, new_job, position
 
 NEWER = "2"
 
@@ -86,7 +86,7 @@ def test_a_newer_record_is_not_changed(
     with pytest.raises(NewerRecord, match=f"schema version {schema}, and this process reads"):
         change(store, job)
     assert record(redis, job) == before
-    assert store.queue_position(job.id) == 0
+    assert position(store, job) == 0
 
 
 def test_a_newer_record_is_read_as_far_as_it_is_understood(store: JobStore, redis: Redis) -> None:
@@ -160,13 +160,13 @@ def test_webhooks_of_newer_jobs_are_left_to_newer_senders(
 ) -> None:
     newer, older = test_outbox.claimed(store), test_outbox.claimed(store)
     patient, hasty = Outbox(redis, timedelta(seconds=15)), Outbox(redis, timedelta())
-    (first, _) = hasty.take()
+    (first, _) = hasty.claim()
     before = age(redis, newer)
     due = redis.zscore("easel:webhooks:due", first.id)
     with caplog.at_level(logging.WARNING):
-        assert [taken.id for taken in patient.take()] == [f"{older.id}-started"]
+        assert [taken.id for taken in patient.claim()] == [f"{older.id}-started"]
     with pytest.raises(NewerRecord):
-        patient.begin(first, most_attempts=3)
+        patient.start(first, max_attempts=3)
     assert record(redis, newer) == before
     assert redis.zscore("easel:webhooks:due", first.id) == due
     assert told(caplog) == [("webhook dispatcher", NEWER)]
@@ -177,7 +177,7 @@ def test_many_newer_webhooks_do_not_hide_an_older_one(store: JobStore, redis: Re
     for _ in range(120):
         age(redis, test_outbox.claimed(store))
     older = test_outbox.claimed(store)
-    assert [taken.id for taken in outbox.take()] == [f"{older.id}-started"]
+    assert [taken.id for taken in outbox.claim()] == [f"{older.id}-started"]
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -185,5 +185,5 @@ def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     return [
         (vars(line)["by"], vars(line)["schema"])
         for line in caplog.records
-        if line.message == "records of a newer schema are left alone"
+        if line.message == "records with a newer schema version are ignored"
     ]

@@ -14,7 +14,8 @@ from core.jobs.job import Failure, Inputs, Job, Metrics, Picture
 from core.params import StyleParams
 from core.queue.app import JobQueue, make_celery
 from core.store.jobs import JobStore
-from core.store.outbox import Begun, Outbox, Taken
+from core.store.outbox import ClaimedDelivery, Outbox, StartedDelivery
+from core.store.statistics import StatisticsReader
 from core.upkeep.reaper import Reaper
 from core.webhooks.retries import Attempt, Decision
 from core.webhooks.webhook import DeliveryState, Webhook, WebhookEvent
@@ -58,7 +59,7 @@ def succeed(store: JobStore, job: Job) -> None:
 
 def cancel(store: JobStore, job: Job) -> None:
     store.cancel(job.id)
-    store.call_off(job)
+    store.confirm_cancel(job)
 
 
 def hand_back_canceled(store: JobStore, job: Job) -> None:
@@ -67,7 +68,7 @@ def hand_back_canceled(store: JobStore, job: Job) -> None:
 
 
 def due(outbox: Outbox) -> list[str]:
-    return [taken.id for taken in outbox.take()]
+    return [taken.id for taken in outbox.claim()]
 
 
 @pytest.mark.parametrize(
@@ -128,18 +129,18 @@ def test_only_the_events_that_were_asked_for_are_told(store: JobStore, outbox: O
 
 def test_what_one_has_taken_nobody_else_takes(store: JobStore, outbox: Outbox) -> None:
     claimed(store)
-    assert len(outbox.take()) == 1
-    assert outbox.take() == []
+    assert len(outbox.claim()) == 1
+    assert outbox.claim() == []
 
 
-def begin(outbox: Outbox) -> Begun:
-    (taken,) = outbox.take()
-    begun = outbox.begin(taken, MOST)
+def begin(outbox: Outbox) -> StartedDelivery:
+    (taken,) = outbox.claim()
+    begun = outbox.start(taken, MOST)
     assert begun is not None
     return begun
 
 
-def test_a_delivery_that_was_made_is_over(store: JobStore, outbox: Outbox) -> None:
+def test_a_delivery_that_was_made_is_over(store: JobStore, outbox: Outbox, redis: Redis) -> None:
     job = claimed(store)
     begun = begin(outbox)
     assert (begun.job.id, begun.event, begun.attempts) == (job.id, "job.started", 1)
@@ -148,7 +149,7 @@ def test_a_delivery_that_was_made_is_over(store: JobStore, outbox: Outbox) -> No
     assert (delivery.state, delivery.attempts, delivery.last_status) == ("delivered", 1, 200)
     assert delivery.last_attempt_at is not None
     assert delivery.next_attempt_at is None
-    assert outbox.waiting() == 0
+    assert StatisticsReader(redis).read().webhooks_waiting == 0
 
 
 def test_a_delivery_that_failed_is_due_again_and_says_why(store: JobStore, outbox: Outbox) -> None:
@@ -166,10 +167,10 @@ def test_a_delivery_that_failed_is_due_again_and_says_why(store: JobStore, outbo
 
 def test_what_a_dead_sender_had_taken_is_due_again(store: JobStore, hasty: Outbox) -> None:
     claimed(store)
-    (announced,) = hasty.take()  # and the message was lost
-    (again,) = hasty.take()
-    assert hasty.begin(announced, MOST) is None
-    begun = hasty.begin(again, MOST)  # and the sender died
+    (announced,) = hasty.claim()  # and the message was lost
+    (again,) = hasty.claim()
+    assert hasty.start(announced, MOST) is None
+    begun = hasty.start(again, MOST)  # and the sender died
     assert begun is not None
     after = begin(hasty)
     assert after.attempts == 2
@@ -177,15 +178,17 @@ def test_what_a_dead_sender_had_taken_is_due_again(store: JobStore, hasty: Outbo
     assert hasty.settle(after, *WELL)
 
 
-def test_an_attempt_that_always_kills_the_sender_ends(store: JobStore, hasty: Outbox) -> None:
+def test_an_attempt_that_always_kills_the_sender_ends(
+    store: JobStore, hasty: Outbox, redis: Redis
+) -> None:
     job = claimed(store)
     for _ in range(3):
-        (taken,) = hasty.take()
-        assert hasty.begin(taken, most_attempts=3) is not None
-    (taken,) = hasty.take()
-    assert hasty.begin(taken, most_attempts=3) is None
+        (taken,) = hasty.claim()
+        assert hasty.start(taken, max_attempts=3) is not None
+    (taken,) = hasty.claim()
+    assert hasty.start(taken, max_attempts=3) is None
     assert store.get(job.id).deliveries[WebhookEvent.STARTED].state == "failed"
-    assert hasty.waiting() == 0
+    assert StatisticsReader(redis).read().webhooks_waiting == 0
 
 
 def test_a_receiver_that_wants_no_more_is_told_no_more(store: JobStore, hasty: Outbox) -> None:
@@ -193,37 +196,37 @@ def test_a_receiver_that_wants_no_more_is_told_no_more(store: JobStore, hasty: O
     begun = begin(hasty)
     hasty.settle(begun, Attempt(status=410), Decision(DeliveryState.STOPPED))
     succeed(store, job)
-    assert hasty.take() == []
+    assert hasty.claim() == []
     assert set(store.get(job.id).deliveries) == {"job.started"}
 
 
 def test_a_receiver_that_wants_no_more_is_spared_what_was_waiting(
-    store: JobStore, hasty: Outbox
+    store: JobStore, hasty: Outbox, redis: Redis
 ) -> None:
     job = claimed(store)
     succeed(store, job)
-    started, _ = hasty.take()
-    begun = hasty.begin(started, MOST)
+    started, _ = hasty.claim()
+    begun = hasty.start(started, MOST)
     assert begun is not None
     hasty.settle(begun, Attempt(status=410), Decision(DeliveryState.STOPPED))
     assert {each.state for each in store.get(job.id).deliveries.values()} == {"stopped"}
-    assert hasty.waiting() == 0
+    assert StatisticsReader(redis).read().webhooks_waiting == 0
 
 
 def test_nothing_is_told_of_a_job_that_was_removed(
     store: JobStore, outbox: Outbox, redis: Redis
 ) -> None:
     job = claimed(store)
-    (taken,) = outbox.take()
+    (taken,) = outbox.claim()
     redis.delete(f"easel:job:{job.id}")
-    assert outbox.begin(taken, MOST) is None
-    assert outbox.waiting() == 0
+    assert outbox.start(taken, MOST) is None
+    assert StatisticsReader(redis).read().webhooks_waiting == 0
     assert not redis.exists(f"easel:job:{job.id}")
 
 
 def test_a_message_of_something_else_is_not_begun(outbox: Outbox) -> None:
     with pytest.raises(ValueError, match=r"job\.junk"):
-        outbox.begin(Taken("some-junk", "1"), MOST)
+        outbox.start(ClaimedDelivery("some-junk", "1"), MOST)
 
 
 def test_one_caller_s_receivers_do_not_take_every_place(
@@ -234,15 +237,15 @@ def test_one_caller_s_receivers_do_not_take_every_place(
         terms = Admission(caller=caller, owner=caller, max_queue=99, max_jobs_per_caller=99)
         for _ in range(count):
             assert store.claim(store.create(StyleParams(), INPUTS, terms, webhook=webhook).id)
-    begun = [outbox.begin(taken, MOST) for taken in outbox.take()]
+    begun = [outbox.start(taken, MOST) for taken in outbox.claim()]
     told = [each.job.caller for each in begun if each]
     assert sorted(told) == ["ann"] * 4 + ["bob"]
-    assert outbox.waiting() == 6
+    assert StatisticsReader(redis).read().webhooks_waiting == 6
     queued: Any = redis.zrange("easel:webhooks:due", 0, 0, withscores=True)
     ((put_off, due_at),) = queued
     first = next(each for each in begun if each and each.job.caller == "ann")
     outbox.settle(first, *WELL)
-    again = outbox.begin(Taken(put_off, repr(due_at)), MOST)
+    again = outbox.start(ClaimedDelivery(put_off, repr(due_at)), MOST)
     assert again
     assert again.job.caller == "ann"
     assert again.attempts == 1

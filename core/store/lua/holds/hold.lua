@@ -1,12 +1,14 @@
--- Say that a job needs blobs, before they are written.
--- KEYS  1 what is held
--- ARGV  1 job id, then digests
--- Gives how many of them are being removed at this moment; if any, nothing is held yet.
+--- @include "lib/holds"
+-- Hold blobs for a job, before they are written.
+-- ARGV  1 job id, 2 ... digests
+-- Returns how many of them are being removed at the moment; if any, no blob is held.
 local leaving = 0
-for at = 2, #ARGV do
-  leaving = leaving + redis.call('EXISTS', 'easel:leaving:' .. ARGV[at])
+for i = 2, #ARGV do
+  leaving = leaving + redis.call('EXISTS', LEAVING_PREFIX .. ARGV[i])
 end
-for at = 2, leaving == 0 and #ARGV or 0 do
-  hold(ARGV[1], ARGV[at])
+if leaving == 0 then
+  for i = 2, #ARGV do
+    hold_blobs(ARGV[1], ARGV[i])
+  end
 end
 return leaving

@@ -1,8 +1,12 @@
--- Call a job off: at once while it is queued, at its next step while it runs.
--- KEYS  1 job, 2 jobs queued
+--- @include "lib/time"
+--- @include "lib/schema"
+--- @include "lib/events"
+--- @include "lib/status"
+-- Cancel a job: at once if it is queued, at its next step if it is running.
+-- KEYS  1 job record
 -- ARGV  1 job id
--- Gives the record, or nothing when there is no such job.
-local refused = refusal(KEYS[1])
+-- Returns the record, or nil if there is no such job.
+local refused = refuse_newer(KEYS[1])
 if refused then
   return refused
 end
@@ -10,15 +14,11 @@ local status = redis.call('HGET', KEYS[1], 'status')
 if not status then
   return false
 end
-local time = redis.call('TIME')
-local now = string.format('%.6f', time[1] + time[2] / 1e6)
-if status == 'queued' then
-  set_status(KEYS[1], ARGV[1], 'canceled')
-  redis.call('HSET', KEYS[1], 'finished_at', now)
-  redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics', 'preview')
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  tell(ARGV[1], 'canceled')
-elseif status == 'running' then
-  redis.call('HSETNX', KEYS[1], 'cancel_requested_at', now)
+if status == STATUS_QUEUED then
+  finish(KEYS[1], ARGV[1], STATUS_CANCELED, now())
+  redis.call('ZREM', JOBS_QUEUED, ARGV[1])
+  emit_event(ARGV[1], EVENT_CANCELED)
+elseif status == STATUS_RUNNING then
+  redis.call('HSETNX', KEYS[1], 'cancel_requested_at', timestamp(now()))
 end
 return redis.call('HGETALL', KEYS[1])

@@ -1,39 +1,42 @@
--- Write a new job, queued, if there is room for it, and no job was made for its key.
--- KEYS  1 job, 2 jobs queued, 3 run seconds,
---       4 the job made for an idempotency key, if there is one
--- ARGV  1 job id, 2 caller, 3 most jobs queued, 4 most unfinished jobs of the caller,
---       5 a hash of the request, 6 seconds for which a key counts,
---       then field and value by turns
--- Gives what load_of does, the record, and whether it is `created`, or `replayed`: that of
--- the job made before. Or nothing for a record when the key was used for a `different`
--- request, or there is no `room`.
-local load = load_of(ARGV[2], ARGV[4], KEYS[2], KEYS[3])
+--- @include "lib/time"
+--- @include "lib/load"
+--- @include "lib/holds"
+--- @include "lib/events"
+--- @include "lib/status"
+-- Create a queued job, unless there is no room for it or its idempotency key has a job already.
+-- KEYS  1 job record, 2 entry of the idempotency key, if there is one
+-- ARGV  1 job id, 2 caller, 3 maximum of queued jobs, 4 maximum of the caller's unfinished jobs,
+--       5 hash of the request, 6 lifetime of the idempotency key in seconds,
+--       7 ... fields and values, alternating
+-- Returns the load (see current_load), a record, and the outcome: `created`; `replayed`, with the
+-- record of the existing job; or, without a record, `different` if the idempotency key belongs to
+-- another request, and `full` if there is no room.
+local load = current_load(ARGV[2], ARGV[4])
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  return {load, redis.call('HGETALL', KEYS[1]), 'created'}  -- the answer to the first try was lost
+  return {load, redis.call('HGETALL', KEYS[1]), 'created'}  -- the reply to the first try was lost
 end
-local made = KEYS[4] and redis.call('HMGET', KEYS[4], 'job', 'request')
-if made and made[1] then
-  if made[2] ~= ARGV[5] then
+local existing = KEYS[2] and redis.call('HMGET', KEYS[2], 'job', 'request')
+if existing and existing[1] then
+  if existing[2] ~= ARGV[5] then
     return {load, false, 'different'}
   end
-  local key = 'easel:job:' .. made[1]
+  local key = JOB_PREFIX .. existing[1]
   redis.call('HSET', key, 'replayed', 1)
   return {load, redis.call('HGETALL', key), 'replayed'}
 end
 if load[1] >= tonumber(ARGV[3]) or load[2] >= tonumber(ARGV[4]) then
-  return {load, false, 'room'}
+  return {load, false, 'full'}
 end
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1e6
+local time = now()
 redis.call('HSET', KEYS[1], 'attempt', 0, 'caller', ARGV[2],
-           'created_at', string.format('%.6f', now), unpack(ARGV, 7))
-set_status(KEYS[1], ARGV[1], 'queued')
-hold_fields(ARGV[1], ARGV, 7)
-redis.call('ZADD', KEYS[2], now, ARGV[1])
-if KEYS[4] then
-  redis.call('HSET', KEYS[4], 'job', ARGV[1], 'request', ARGV[5])
-  redis.call('EXPIRE', KEYS[4], ARGV[6])
-  redis.call('HSET', KEYS[1], 'idempotency', KEYS[4])
+           'created_at', timestamp(time), unpack(ARGV, 7))
+set_status(KEYS[1], ARGV[1], STATUS_QUEUED)
+hold_blobs_of_fields(ARGV[1], ARGV, 7)
+redis.call('ZADD', JOBS_QUEUED, time, ARGV[1])
+if KEYS[2] then
+  redis.call('HSET', KEYS[2], 'job', ARGV[1], 'request', ARGV[5])
+  redis.call('EXPIRE', KEYS[2], ARGV[6])
+  redis.call('HSET', KEYS[1], 'idempotency', KEYS[2])
 end
-tell(ARGV[1], 'queued')
+emit_event(ARGV[1], EVENT_QUEUED)
 return {load, redis.call('HGETALL', KEYS[1]), 'created'}

@@ -1,12 +1,14 @@
--- Remove a job, whatever its state; a worker that runs it is refused from now on.
--- KEYS  1 job
+--- @include "lib/schema"
+--- @include "lib/removal"
+-- Remove a job in any status. Later writes of a worker that runs it are refused.
+-- KEYS  1 job record
 -- ARGV  1 job id
--- Gives the digests that its record named, or nothing when there is no such job.
+-- Returns the digests in its record, or nil if there is no such job.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return false
 end
-local refused = refusal(KEYS[1])
+local refused = refuse_newer(KEYS[1])
 if refused then
   return refused
 end
-return forget(KEYS[1], ARGV[1])
+return remove_job(KEYS[1], ARGV[1])

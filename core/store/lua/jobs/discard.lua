@@ -1,9 +1,10 @@
--- Remove a job that is still queued, and that nobody was told of.
--- KEYS  1 job
+--- @include "lib/removal"
+-- Remove a job that is still queued and that no other request was told about.
+-- KEYS  1 job record
 -- ARGV  1 job id
--- Gives the digests that its record named.
-local held = redis.call('HMGET', KEYS[1], 'status', 'replayed')
-if held[1] ~= 'queued' or held[2] then
+-- Returns the digests in its record.
+local record = redis.call('HMGET', KEYS[1], 'status', 'replayed')
+if record[1] ~= STATUS_QUEUED or record[2] then
   return {}
 end
-return forget(KEYS[1], ARGV[1])
+return remove_job(KEYS[1], ARGV[1])

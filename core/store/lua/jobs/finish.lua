@@ -1,31 +1,31 @@
--- running -> a final state, and stamp the end. What was called off ends canceled.
--- KEYS  1 job, 2 jobs running by the end of their lease, 3 run seconds
--- ARGV  1 job id, 2 attempt, 3 the final status, then field and value by turns
--- Gives the final status, or nothing when the attempt no longer owns the job.
-local held = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'cancel_requested_at')
-local status = held[3] and 'canceled' or ARGV[3]
-if held[1] == status and held[2] == ARGV[2] then
-  return status  -- the answer to the first try was lost on its way; nothing is left to do
+--- @include "lib/time"
+--- @include "lib/holds"
+--- @include "lib/events"
+--- @include "lib/status"
+-- running -> a final status. A job whose cancellation was requested ends as canceled.
+-- KEYS  1 job record
+-- ARGV  1 job id, 2 attempt, 3 the final status, 4 ... fields and values, alternating
+-- Returns the final status, or nil if the attempt no longer owns the job.
+local record = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'cancel_requested_at')
+local status = record[3] and STATUS_CANCELED or ARGV[3]
+if record[1] == status and record[2] == ARGV[2] then
+  return status  -- the reply to the first try was lost
 end
-if held[1] ~= 'running' or held[2] ~= ARGV[2] then
+if record[1] ~= STATUS_RUNNING or record[2] ~= ARGV[2] then
   return false
 end
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1e6
-redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics', 'preview')
+local time = now()
+finish(KEYS[1], ARGV[1], status, time)
 if status == ARGV[3] and #ARGV > 3 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
-  hold_fields(ARGV[1], ARGV, 4)
+  hold_blobs_of_fields(ARGV[1], ARGV, 4)
 end
-set_status(KEYS[1], ARGV[1], status)
-redis.call('HSET', KEYS[1], 'finished_at', string.format('%.6f', now))
-redis.call('ZREM', KEYS[2], ARGV[1])
-tell(ARGV[1], status)
-if status == 'succeeded' then
-  redis.call('DEL', 'easel:preview:' .. ARGV[1])  -- the finished picture has one of its own
-  -- A moving average of what a run takes, for estimates.
-  local took = now - tonumber(redis.call('HGET', KEYS[1], 'started_at'))
-  local mean = tonumber(redis.call('GET', KEYS[3]) or took)
-  redis.call('SET', KEYS[3], string.format('%.6f', mean + (took - mean) / 10))
+redis.call('ZREM', JOBS_RUNNING, ARGV[1])
+emit_event(ARGV[1], STATUS_EVENTS[status])
+if status == STATUS_SUCCEEDED then
+  redis.call('DEL', PREVIEW_PREFIX .. ARGV[1])  -- the result has a preview of its own
+  local seconds = time - tonumber(redis.call('HGET', KEYS[1], 'started_at'))
+  local mean = tonumber(redis.call('GET', RUN_SECONDS) or seconds)
+  redis.call('SET', RUN_SECONDS, string.format('%.6f', mean + (seconds - mean) / 10))
 end
 return status

@@ -1,27 +1,28 @@
--- running -> queued, by the attempt that owns it, which then does not count.
--- KEYS  1 job, 2 jobs queued, 3 jobs running by the end of their lease
--- ARGV  1 job id, 2 attempt, then field and value by turns
--- Gives the new status, or nothing when the attempt no longer owns the job.
-local held = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'created_at',
-                        'cancel_requested_at')
-if held[1] ~= 'running' or held[2] ~= ARGV[2] then
+--- @include "lib/time"
+--- @include "lib/events"
+--- @include "lib/status"
+-- running -> queued, by the attempt that owns the job and then does not count. A job whose
+-- cancellation was requested ends as canceled.
+-- KEYS  1 job record
+-- ARGV  1 job id, 2 attempt, 3 ... fields and values, alternating
+-- Returns the new status, or nil if the attempt no longer owns the job.
+local record = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'created_at',
+                          'cancel_requested_at')
+if record[1] ~= STATUS_RUNNING or record[2] ~= ARGV[2] then
   return false
 end
-redis.call('ZREM', KEYS[3], ARGV[1])
-if held[4] then
-  local time = redis.call('TIME')
-  set_status(KEYS[1], ARGV[1], 'canceled')
-  redis.call('HSET', KEYS[1], 'finished_at', string.format('%.6f', time[1] + time[2] / 1e6))
-  redis.call('HDEL', KEYS[1], 'checkpoint', 'result', 'metrics', 'preview')
-  tell(ARGV[1], 'canceled')
-  return 'canceled'
+redis.call('ZREM', JOBS_RUNNING, ARGV[1])
+if record[4] then
+  finish(KEYS[1], ARGV[1], STATUS_CANCELED, now())
+  emit_event(ARGV[1], EVENT_CANCELED)
+  return STATUS_CANCELED
 end
-set_status(KEYS[1], ARGV[1], 'queued')
+set_status(KEYS[1], ARGV[1], STATUS_QUEUED)
 if #ARGV > 2 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 end
--- The number of the attempt fences its writes off, so it never goes down again.
+-- The attempt number fences off late writes, so it never decreases.
 redis.call('HINCRBY', KEYS[1], 'handed_back', 1)
-redis.call('ZADD', KEYS[2], held[3], ARGV[1])
-tell(ARGV[1], 'queued')
-return 'queued'
+redis.call('ZADD', JOBS_QUEUED, record[3], ARGV[1])
+emit_event(ARGV[1], EVENT_QUEUED)
+return STATUS_QUEUED

@@ -1,19 +1,21 @@
--- How busy the service is. Put behind listed.lua, before the scripts that ask.
--- Gives the number of jobs queued, that of the caller's unfinished jobs, and the seconds
--- that a run takes of late. The caller's are listed, and not looked for among all jobs.
--- Only at the limit `most` is the list gone through, so that no way for a job to end,
--- not even one of another version, can leave a caller with fewer jobs than allowed.
-local function load_of(caller, most, queued, run_seconds)
-  local list = unfinished(caller)
-  local count = redis.call('SCARD', list)
-  if count >= tonumber(most) then
-    for _, id in ipairs(redis.call('SMEMBERS', list)) do
-      local status = redis.call('HGET', 'easel:job:' .. id, 'status')
-      if status ~= 'queued' and status ~= 'running' then
-        redis.call('SREM', list, id)
+--- @include "lib/indexes"
+-- The load of the service (core/jobs/admission.py).
+
+-- Returns the number of queued jobs, the number of the caller's unfinished jobs, and the average
+-- run time in seconds. The caller's jobs are counted in their index. Only at the limit
+-- `max_jobs` is every entry checked, so that no way of ending a job, not even one of another
+-- version, can leave a caller with fewer jobs than allowed.
+local function current_load(caller, max_jobs)
+  local index = unfinished_key(caller)
+  local count = redis.call('SCARD', index)
+  if count >= tonumber(max_jobs) then
+    for _, id in ipairs(redis.call('SMEMBERS', index)) do
+      local status = redis.call('HGET', JOB_PREFIX .. id, 'status')
+      if not status or not UNFINISHED_STATUSES[status] then
+        redis.call('SREM', index, id)
         count = count - 1
       end
     end
   end
-  return {redis.call('ZCARD', queued), count, redis.call('GET', run_seconds)}
+  return {redis.call('ZCARD', JOBS_QUEUED), count, redis.call('GET', RUN_SECONDS)}
 end

@@ -1,0 +1,128 @@
+"""Leases: what a worker does with the job that it runs.
+
+A claim gives a worker a lease on a job, for one attempt. The worker renews the lease until it
+ends the attempt. Every call names the attempt, and is refused once the lease has expired and
+the job has gone to another attempt.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from core.errors import StaleAttempt
+from core.jobs.job import Failure, Job, JobStatus, Metrics, Picture, Progress
+from core.runtime.redis import needs_redis
+from core.store.keys import job_key
+from core.store.scripts import script
+from core.store.serialization import flatten, read_job
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+
+class Leases:
+    """Makes the status changes of running jobs.
+
+    Args:
+        redis: A client with ``decode_responses=True``.
+        lease_seconds: How long a lease lasts without being renewed.
+    """
+
+    def __init__(self, redis: Redis, lease_seconds: float) -> None:
+        self._lease_seconds = lease_seconds
+        self._claim = script(redis, "jobs/claim")
+        self._renew = script(redis, "jobs/renew")
+        self._finish = script(redis, "jobs/finish")
+        self._hand_back = script(redis, "jobs/hand_back")
+
+    @needs_redis
+    def claim(self, job_id: str) -> Job | None:
+        """Begin an attempt at a queued job.
+
+        Returns:
+            The job, which is now running; None if it is not queued or does not exist.
+
+        Raises:
+            NewerRecord: A newer version of Easel must run the job.
+        """
+        args: list[str | float] = [job_id, self._lease_seconds, secrets.token_hex(8)]
+        record = self._claim(keys=[job_key(job_id)], args=args)
+        return read_job(record) if record else None
+
+    @needs_redis
+    def renew(self, job: Job, **fields: BaseModel | str) -> bool:
+        """Renew the lease, and write changed fields of the record.
+
+        Returns:
+            Whether to continue; False if the job is to be canceled.
+
+        Raises:
+            StaleAttempt: The attempt no longer owns the job.
+        """
+        args = [job.id, job.attempt, self._lease_seconds, *flatten(_texts(fields))]
+        reply = self._renew(keys=[job_key(job.id)], args=args)
+        return check_owner(job, reply) != "cancel"
+
+    def succeed(
+        self,
+        job: Job,
+        result: Picture,
+        progress: Progress,
+        metrics: Metrics,
+        preview: Picture | None = None,
+    ) -> JobStatus:
+        """End a running job as succeeded. Its result and preview must be stored already.
+
+        Returns:
+            The final status, which is `canceled` if the job was canceled in the meantime.
+
+        Raises:
+            StaleAttempt: The attempt no longer owns the job.
+        """
+        fields = {"result": result, "progress": progress, "metrics": metrics}
+        if preview is not None:
+            fields["preview"] = preview
+        return self._end(job, JobStatus.SUCCEEDED, **fields)
+
+    def fail(self, job: Job, error: Failure) -> JobStatus:
+        """End a running job as failed; see :meth:`succeed`."""
+        return self._end(job, JobStatus.FAILED, error=error)
+
+    def confirm_cancel(self, job: Job) -> JobStatus:
+        """End a running job as canceled; see :meth:`succeed`."""
+        return self._end(job, JobStatus.CANCELED)
+
+    @needs_redis
+    def hand_back(self, job: Job, **fields: str) -> JobStatus:
+        """Queue a running job again, without using up an attempt; see :meth:`succeed`."""
+        args = [job.id, job.attempt, *flatten(fields)]
+        reply = self._hand_back(keys=[job_key(job.id)], args=args)
+        return JobStatus(check_owner(job, reply))
+
+    @needs_redis
+    def _end(self, job: Job, status: JobStatus, **fields: BaseModel) -> JobStatus:
+        args = [job.id, job.attempt, status.value, *flatten(_texts(fields))]
+        reply = self._finish(keys=[job_key(job.id)], args=args)
+        return JobStatus(check_owner(job, reply))
+
+
+def check_owner(job: Job, reply: Any) -> str:
+    """Return the reply of a script that writes for an attempt.
+
+    Raises:
+        StaleAttempt: The reply is empty, because the attempt no longer owns the job.
+    """
+    if reply is None:
+        raise StaleAttempt(f"attempt {job.attempt} no longer owns job {job.id}")
+    return str(reply)
+
+
+def _texts(fields: Mapping[str, BaseModel | str]) -> dict[str, str]:
+    return {
+        name: value if isinstance(value, str) else value.model_dump_json()
+        for name, value in fields.items()
+    }

@@ -1,0 +1,29 @@
+--- @include "lib/indexes"
+--- @include "lib/holds"
+--- @include "lib/events"
+-- Removal of jobs.
+
+-- Remove a record and every entry that names its job. Returns the digests in all of its fields.
+local function remove_job(key, id)
+  local record = redis.call('HGETALL', key)
+  local fields, digests = {}, {}
+  for i = 1, #record, 2 do
+    fields[record[i]] = record[i + 1]
+    for _, digest in ipairs(digests_in(record[i + 1])) do
+      table.insert(digests, digest)
+      redis.call('ZREM', HELD, digest .. ':' .. id)
+    end
+  end
+  if fields.idempotency then
+    redis.call('DEL', fields.idempotency)
+  end
+  if fields.status then
+    redis.call('ZREM', owned_key(fields.status, fields.owner or ANONYMOUS), id)
+  end
+  redis.call('SREM', unfinished_key(fields.caller or ANONYMOUS), id)
+  redis.call('ZREM', JOBS_QUEUED, id)
+  redis.call('ZREM', JOBS_RUNNING, id)
+  redis.call('UNLINK', key, EVENTS_PREFIX .. id, PREVIEW_PREFIX .. id)
+  emit_removal(id)
+  return digests
+end

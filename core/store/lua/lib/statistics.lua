@@ -1,0 +1,33 @@
+--- @include "lib/time"
+-- Counters and histograms (core/store/statistics.py).
+
+-- Add a duration to a histogram.
+local function observe(name, seconds)
+  local bucket = 'inf'
+  for _, bound in ipairs(HISTOGRAM_BOUNDS) do
+    if seconds <= tonumber(bound) then
+      bucket = bound
+      break
+    end
+  end
+  redis.call('HINCRBY', COUNTS, name .. ':le:' .. bucket, 1)
+  redis.call('HINCRBYFLOAT', COUNTS, name .. ':sum', string.format('%.6f', seconds))
+end
+
+-- Count a change of status. `previous` is false for a new job.
+local function count_status(key, previous, status)
+  if not previous then
+    redis.call('HINCRBY', COUNTS, 'accepted', 1)
+  elseif status == STATUS_RUNNING then
+    if redis.call('HEXISTS', key, 'started_at') == 0 then
+      observe('queued', now() - redis.call('HGET', key, 'created_at'))
+    end
+  elseif status == STATUS_QUEUED then
+    redis.call('HINCRBY', COUNTS, 'requeued', 1)
+  else
+    redis.call('HINCRBY', COUNTS, 'finished:' .. status, 1)
+    if status == STATUS_SUCCEEDED then
+      observe('run', now() - redis.call('HGET', key, 'started_at'))
+    end
+  end
+end

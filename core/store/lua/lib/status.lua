@@ -1,0 +1,25 @@
+--- @include "lib/indexes"
+--- @include "lib/webhooks"
+--- @include "lib/statistics"
+-- Changes of status. All scripts use set_status, so indexes, outbox and statistics stay
+-- consistent with the record.
+
+local function set_status(key, id, status)
+  local record = redis.call('HMGET', key, 'owner', 'status', 'caller')
+  local owner, previous, caller = record[1] or ANONYMOUS, record[2], record[3] or ANONYMOUS
+  if previous then
+    redis.call('ZREM', owned_key(previous, owner), id)
+  end
+  redis.call('HSET', key, 'status', status)
+  redis.call('ZADD', owned_key(status, owner), 0, id)
+  redis.call(UNFINISHED_STATUSES[status] and 'SADD' or 'SREM', unfinished_key(caller), id)
+  enqueue_delivery(key, id, status)
+  count_status(key, previous, status)
+end
+
+-- Set a final status and the end time, and remove what the attempts wrote.
+local function finish(key, id, status, time)
+  set_status(key, id, status)
+  redis.call('HSET', key, 'finished_at', timestamp(time))
+  redis.call('HDEL', key, unpack(ATTEMPT_FIELDS))
+end

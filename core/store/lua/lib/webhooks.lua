@@ -1,0 +1,25 @@
+--- @include "lib/time"
+-- Webhook deliveries (core/store/outbox.py).
+
+-- Add a delivery to the outbox if the job has a webhook for its new status.
+local function enqueue_delivery(key, id, status)
+  local event = WEBHOOK_EVENTS[status]
+  local webhook = event and redis.call('HGET', key, 'webhook')
+  if not webhook then
+    return
+  end
+  local deliveries = cjson.decode(redis.call('HGET', key, 'deliveries') or '{}')
+  for _, delivery in pairs(deliveries) do
+    if delivery.state == DELIVERY_STOPPED then
+      return  -- the receiver wants no more events of this job
+    end
+  end
+  for _, subscribed in ipairs(cjson.decode(webhook).events) do
+    if subscribed == event and not deliveries[event] then  -- only the first start is sent
+      local due = now()
+      deliveries[event] = {state = DELIVERY_PENDING, attempts = 0, next_attempt_at = due}
+      redis.call('HSET', key, 'deliveries', cjson.encode(deliveries))
+      redis.call('ZADD', WEBHOOKS_DUE, timestamp(due), id .. '-' .. STATUS_EVENTS[status])
+    end
+  end
+end
