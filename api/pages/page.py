@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from api.pages.assets import STATIC, Asset, Assets
 from core.params import MIN_SIDE, Optimizer, Preset, StyleParams
-from core.params.presets import LEARNING_RATES
 from core.settings.model import Settings
 
 #: What the page's own addresses begin with in its source; the digest takes the place of the word.
@@ -45,5 +44,5 @@ def _server(settings: Settings) -> dict[str, object]:
         "presets": {
             preset.value: StyleParams(preset=preset).model_dump(mode="json") for preset in Preset
         },
-        "learning_rates": {each.value: LEARNING_RATES[each] for each in Optimizer},
+        "learning_rates": {each.value: each.learning_rate for each in Optimizer},
     }

@@ -54,6 +54,20 @@ class Optimizer(StrEnum):
     ADAM = "adam"  #: Adam (Kingma and Ba).
     LBFGS = "lbfgs"  #: Limited-memory BFGS, as in the paper.
 
+    @property
+    def learning_rate(self) -> float:
+        """The default learning rate.
+
+        Adam's is in pixel values from 0 to 1. L-BFGS computes its own step size and multiplies
+        it by this: rounding makes the loss look more curved than it is, and the steps too short
+        (bench/README.md).
+        """
+        match self:
+            case Optimizer.ADAM:
+                return 0.02
+            case Optimizer.LBFGS:
+                return 1.2
+
 
 class Init(StrEnum):
     """The image that the optimiser starts from."""

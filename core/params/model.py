@@ -33,7 +33,7 @@ from core.params.choices import (
     Precision,
     Preset,
 )
-from core.params.presets import LEARNING_RATES, PRESETS
+from core.params.presets import PRESETS
 from core.params.sizes import MIN_SIZE, fit
 
 _BALANCED = PRESETS[Preset.BALANCED]
@@ -102,7 +102,7 @@ class StyleParams(BaseModel):
         Optimizer(_BALANCED["optimizer"]), description="Algorithm that updates the pixels."
     )
     learning_rate: float = Field(
-        LEARNING_RATES[Optimizer(_BALANCED["optimizer"])],
+        Optimizer(_BALANCED["optimizer"]).learning_rate,
         gt=0,
         le=10,
         description="Step size of the optimiser; for Adam, in units of pixel values from 0 to 1.",
@@ -139,7 +139,7 @@ class StyleParams(BaseModel):
         resolved = {**(PRESETS[Preset(preset)] if known else {}), **fields}
         optimizer = resolved.get("optimizer")
         if optimizer in list(Optimizer):
-            resolved.setdefault("learning_rate", LEARNING_RATES[Optimizer(optimizer)])
+            resolved.setdefault("learning_rate", Optimizer(optimizer).learning_rate)
         return resolved
 
     @field_validator("pyramid")

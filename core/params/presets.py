@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.params.choices import Optimizer, Preset, complete_table
+from core.params.choices import Preset, complete_table
 
 #: The ratio of style weight to content weight. Chosen by eye, from 5 to 10000, on two views of
 #: Tübingen, a cat and a portrait: at 40 the face of the portrait is lost, at 5 few of the
@@ -65,8 +65,3 @@ DESCRIPTIONS = complete_table(
         Preset.GATYS2015: "The recipe of the paper.",
     },
 )
-
-#: The default learning rate of each optimiser. Adam's is in units of the picture. L-BFGS
-#: computes its own step size, and multiplies it by this: rounding makes the loss look more
-#: curved than it is, and the steps too short (bench/README.md).
-LEARNING_RATES = complete_table(Optimizer, {Optimizer.ADAM: 0.02, Optimizer.LBFGS: 1.2})
