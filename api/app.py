@@ -100,7 +100,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     describe(app)
     # Outside Starlette's own outermost layer, which answers unexpected errors.
     with_cors = _with_cors(app.build_middleware_stack(), services.settings.cors_origins)
-    app.middleware_stack = CommonHeaders(with_cors, metrics.answered)
+    app.middleware_stack = CommonHeaders(with_cors, metrics.observe)
     return app
 
 

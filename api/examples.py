@@ -1,4 +1,4 @@
-"""What answers look like, for the api's description."""
+"""The example responses of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ JOB: dict[str, Any] = json.loads(job_document(_RECORD, position=None))
 
 _QUERY = "?expires=1795352948&signature=gq0lmcV8vb3Y0b0mJ7h2mC9z4cS1m0J8cJ1T5sXoUuA"
 
-#: By the name of their schema.
+#: The examples, by the name of their schema.
 EXAMPLES: dict[str, dict[str, Any]] = {
     "JobView": JOB,
     "JobPage": {"items": [JOB], "next_cursor": _ID},

@@ -1,8 +1,8 @@
-"""``GET /metrics``, for Prometheus.
+"""``GET /metrics``: metrics in the Prometheus format.
 
-What is true of the whole service is read from Redis at every scrape, so that each api
-process says the same of it. What an api process sees of its own requests it counts
-itself; with ``PROMETHEUS_MULTIPROC_DIR`` set, the processes of one host count together.
+Metrics of the whole service are read from Redis at every scrape, so every API process
+reports the same values. Each API process counts its own requests. With
+``PROMETHEUS_MULTIPROC_DIR`` set, the processes of one host report their sum.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class PrometheusMetrics:
-    """All metrics of one api process.
+    """The metrics of one API process.
 
     Args:
-        statistics: knows the whole service.
-        workers: knows who is alive.
+        statistics: the reader of service-wide statistics.
+        workers: the registry of live workers.
     """
 
     def __init__(self, statistics: StatisticsReader, workers: WorkerRegistry) -> None:
-        # A seventh of a second; not paid on import.
+        # Deferred: the import takes about 140 ms.
         from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
         from prometheus_client.multiprocess import MultiProcessCollector
 
         self.registry: CollectorRegistry = CollectorRegistry()
-        together = "PROMETHEUS_MULTIPROC_DIR" in os.environ
+        multiprocess = "PROMETHEUS_MULTIPROC_DIR" in os.environ
         self._requests = Histogram(
             "easel_http_request_seconds",
-            "From the arrival of a request to the beginning of its answer.",
+            "Time from the arrival of a request to the start of its response.",
             ("method", "route", "status"),
             buckets=_BOUNDS,
-            registry=None if together else self.registry,
+            registry=None if multiprocess else self.registry,
         )
-        if together:
+        if multiprocess:
             MultiProcessCollector(self.registry)  # type: ignore[no-untyped-call]
         else:
             ProcessCollector(registry=self.registry)
         self.registry.register(_ServiceCollector(statistics, workers))
 
-    def answered(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count an answer."""
+    def observe(self, scope: Scope, status: int, seconds: float) -> None:
+        """Record a response."""
         route = getattr(scope.get("route"), "path", "none")
         self._requests.labels(scope["method"], route, status).observe(seconds)
 
     def page(self) -> tuple[bytes, str]:
-        """The metrics as Prometheus reads them, and their media type."""
+        """Return the metrics in the Prometheus text format, and their media type."""
         from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
@@ -74,82 +74,88 @@ class PrometheusMetrics:
     response_class=Response,
     responses={
         200: {
-            "description": "The metrics, as Prometheus reads them.",
+            "description": "The metrics in the Prometheus text format.",
             "content": {"text/plain": {"schema": {"type": "string"}}},
         }
     },
 )
 def get_metrics(request: Request) -> Response:
-    """Numbers on the service: requests, queue, jobs, workers, webhooks."""
+    """Return metrics on requests, the queue, jobs, workers and webhooks."""
     data, media_type = request.app.state.metrics.page()
     return Response(data, media_type=media_type)
 
 
 class _ServiceCollector:
-    """Asks Redis at every scrape; while it is away, only that is said."""
+    """Reads Redis at every scrape. Without Redis it reports only ``easel_redis_up``."""
 
     def __init__(self, statistics: StatisticsReader, workers: WorkerRegistry) -> None:
         self._statistics = statistics
         self._workers = workers
 
     def describe(self) -> list[Metric]:
-        """Nothing: else the registry would ask Redis now for the names."""
+        """Return no names, which would need a read of Redis at registration."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics of now."""
+        """Yield the current metrics."""
         from prometheus_client.core import GaugeMetricFamily as Gauge
 
         try:
             statistics, workers = self._statistics.read(), self._workers.live()
         except ServiceUnavailable:
-            yield Gauge("easel_redis_up", "Whether Redis answers.", 0)
+            yield Gauge("easel_redis_up", "Whether Redis responds.", 0)
             return
-        yield Gauge("easel_redis_up", "Whether Redis answers.", 1)
+        yield Gauge("easel_redis_up", "Whether Redis responds.", 1)
         yield from _jobs(statistics)
         yield from _webhooks(statistics)
         yield from _workers(workers)
 
 
-def _jobs(found: Statistics) -> Iterator[Metric]:
+def _jobs(statistics: Statistics) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily as Counter
     from prometheus_client.core import GaugeMetricFamily as Gauge
     from prometheus_client.core import HistogramMetricFamily as Histogram
 
-    yield Gauge("easel_jobs_queued", "Jobs that wait for a worker.", found.queued)
+    yield Gauge("easel_jobs_queued", "Queued jobs.", statistics.queued)
     yield Gauge(
-        "easel_queue_oldest_seconds", "The age of the first in the queue.", found.oldest_seconds
+        "easel_queue_oldest_seconds", "Age of the oldest queued job.", statistics.oldest_seconds
     )
-    yield Gauge("easel_jobs_running", "Jobs that a worker has claimed.", found.running)
-    yield Gauge("easel_blobs_unknown", "Blobs that no record explains.", found.unknown_blobs)
-    yield Counter("easel_jobs_accepted", "Jobs that were accepted.", found.accepted)
-    yield Counter("easel_jobs_requeued", "Jobs put back for another worker.", found.requeued)
-    finished = Counter("easel_jobs_finished", "Jobs that have ended.", labels=["status"])
-    for status, count in found.finished.items():
+    yield Gauge("easel_jobs_running", "Running jobs.", statistics.running)
+    yield Gauge("easel_blobs_unknown", "Blobs without a job record.", statistics.unknown_blobs)
+    yield Counter("easel_jobs_accepted", "Accepted jobs.", statistics.accepted)
+    yield Counter("easel_jobs_requeued", "Jobs requeued for another worker.", statistics.requeued)
+    finished = Counter("easel_jobs_finished", "Finished jobs, by final status.", labels=["status"])
+    for status, count in statistics.finished.items():
         finished.add_metric([status], count)
     yield finished
     for name, text, times in (
         (
             "easel_job_queue_seconds",
-            "From the creation of a job to its start.",
-            found.queue_seconds,
+            "Time from the creation of a job to its first start.",
+            statistics.queue_seconds,
         ),
-        ("easel_job_run_seconds", "From the start of a job to its success.", found.run_seconds),
+        (
+            "easel_job_run_seconds",
+            "Time from the start of a job to its success.",
+            statistics.run_seconds,
+        ),
     ):
         yield Histogram(name, text, buckets=list(times.buckets), sum_value=times.total)
 
 
-def _webhooks(found: Statistics) -> Iterator[Metric]:
+def _webhooks(statistics: Statistics) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily as Counter
     from prometheus_client.core import GaugeMetricFamily as Gauge
 
-    yield Gauge("easel_webhooks_waiting", "Webhooks still to be told.", found.webhooks_waiting)
+    yield Gauge(
+        "easel_webhooks_waiting", "Pending webhook deliveries.", statistics.webhooks_waiting
+    )
     attempts = Counter(
         "easel_webhook_attempts",
-        "Attempts, by what became of the delivery; pending: to be tried again.",
+        "Delivery attempts, by the resulting state; pending: it will be retried.",
         labels=["event", "state"],
     )
-    for (event, state), count in found.webhooks.items():
+    for (event, state), count in statistics.webhooks.items():
         attempts.add_metric([event, state], count)
     yield attempts
 
@@ -158,14 +164,22 @@ def _workers(workers: list[WorkerInfo]) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily as Counter
     from prometheus_client.core import GaugeMetricFamily as Gauge
 
-    yield Gauge("easel_workers", "Workers that are alive.", len(workers))
+    yield Gauge("easel_workers", "Live workers.", len(workers))
     labels = ["worker", "device"]
-    busy = Gauge("easel_worker_busy", "Whether the worker runs a job.", labels=labels)
-    steps = Counter("easel_worker_steps", "Steps of the optimiser so far.", labels=labels)
-    pace = Gauge("easel_worker_steps_per_second", "Steps a second of late.", labels=labels)
-    resident = Gauge("easel_worker_resident_bytes", "What the process holds.", labels=labels)
-    total = Gauge("easel_worker_memory_bytes", "The memory of its device.", labels=labels)
-    free = Gauge("easel_worker_memory_available_bytes", "What of that is free.", labels=labels)
+    busy = Gauge("easel_worker_busy", "Whether the worker is running a job.", labels=labels)
+    steps = Counter(
+        "easel_worker_steps", "Optimiser steps since the worker started.", labels=labels
+    )
+    pace = Gauge(
+        "easel_worker_steps_per_second", "Recent optimiser steps per second.", labels=labels
+    )
+    resident = Gauge(
+        "easel_worker_resident_bytes", "Resident memory of the worker process.", labels=labels
+    )
+    total = Gauge("easel_worker_memory_bytes", "Total memory of the device.", labels=labels)
+    free = Gauge(
+        "easel_worker_memory_available_bytes", "Available memory of the device.", labels=labels
+    )
     for worker in workers:
         for metric, value in (
             (busy, float(worker.job_id is not None)),

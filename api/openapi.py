@@ -1,4 +1,4 @@
-"""The description of the api that clients are generated from."""
+"""The OpenAPI document: what FastAPI generates, completed by hand."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from api.examples import EXAMPLES
 from api.routes.webhooks import webhook_operations
 
 _TAGS = [
-    {"name": "jobs", "description": "Post a job, follow it, call it off, remove it."},
-    {"name": "pictures", "description": "What a job has painted, and links to it."},
-    {"name": "webhooks", "description": "What is posted to you, and how to check it."},
-    {"name": "about", "description": "What can be asked for, and what answers."},
-    {"name": "health", "description": "For whoever runs the service."},
+    {"name": "jobs", "description": "Create, follow, cancel and delete jobs."},
+    {
+        "name": "pictures",
+        "description": "The preview and the result of a job, and signed links to them.",
+    },
+    {
+        "name": "webhooks",
+        "description": "The requests that Easel sends to your server, and their signature.",
+    },
+    {"name": "about", "description": "The presets, limits and version of this server."},
+    {"name": "health", "description": "Health checks and metrics for operators."},
 ]
 
 _DESCRIPTION = """
-Post a photograph and one to five paintings; get a job; follow it; fetch the photograph painted
-in the style of the paintings.
+Post a photograph and one to five paintings to create a job. Follow the job, and download the
+photograph rendered in the style of the paintings.
 
 Every error is an [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem document with a
-stable `code`. Every answer has an `X-Request-ID`: your own, if you send one.
+stable `code`. Every response has an `X-Request-ID`: the one of the request, or a new one.
 """
 
 
@@ -33,24 +39,28 @@ def _header(description: str, kind: str = "string") -> dict[str, Any]:
     return {"description": description, "schema": {"type": kind}}
 
 
-_REQUEST_ID = _header("The id of the request in the logs: the caller's own, or a new one.")
-_TAG = _header("Send it as `If-None-Match` to be answered only with another one.")
-_RETRY_AFTER = _header("After how many seconds it is worth asking; while unfinished.", "integer")
+_REQUEST_ID = _header(
+    "The id of the request in the logs: the one that the client sent, or a new one."
+)
+_ETAG = _header("Send it as `If-None-Match` to make a conditional request.")
+_RETRY_AFTER = _header(
+    "Seconds until the next request is worthwhile. Absent once the job has ended.", "integer"
+)
 
-_CACHE = _header("For how long the answer may be kept, and by whom.")
-_JOB = {"ETag": _TAG, "Retry-After": _RETRY_AFTER, "Cache-Control": _CACHE}
-_POSTED = {
+_CACHE = _header("How the response may be cached.")
+_JOB = {"ETag": _ETAG, "Retry-After": _RETRY_AFTER, "Cache-Control": _CACHE}
+_CREATED = {
     **_JOB,
-    "Location": _header("Where the job is."),
-    "Idempotent-Replayed": _header("`true`: the job was there already."),
-    "Preference-Applied": _header("For how long `Prefer: wait` would have waited."),
+    "Location": _header("The path of the job."),
+    "Idempotent-Replayed": _header("`true` if the job had been created by an earlier request."),
+    "Preference-Applied": _header("The maximum time that `Prefer: wait` waits."),
 }
-_PICTURE = {"ETag": _TAG, "Cache-Control": _CACHE}
+_PICTURE = {"ETag": _ETAG, "Cache-Control": _CACHE}
 
-#: The headers of an answer, by operation and status.
+#: The response headers, by operation and status.
 _HEADERS = {
-    ("create_job", "200"): _POSTED,
-    ("create_job", "202"): _POSTED,
+    ("create_job", "200"): _CREATED,
+    ("create_job", "202"): _CREATED,
     ("get_job", "200"): _JOB,
     ("get_job", "304"): _JOB,
     ("cancel_job", "200"): _JOB,
@@ -58,8 +68,8 @@ _HEADERS = {
     ("get_preview", "304"): _PICTURE,
     ("get_result", "200"): {
         **_PICTURE,
-        "Content-Disposition": _header("What to call the file."),
-        "Accept-Ranges": _header("`none`: the file comes as a whole."),
+        "Content-Disposition": _header("The suggested file name."),
+        "Accept-Ranges": _header("`none`: range requests are not supported."),
     },
     ("get_result", "304"): _PICTURE,
     ("sign_links", "200"): {"Cache-Control": _CACHE},
@@ -68,60 +78,60 @@ _HEADERS = {
     ("get_readiness", "503"): {"Retry-After": _RETRY_AFTER},
 }
 
-#: What can be asked of every answer that has a tag.
+#: The parameter of every operation whose response has an ETag.
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The `ETag` of an answer that you have: 304 if it is still the same.",
+    "description": "The `ETag` of an earlier response. The response is a 304 if it still matches.",
     "schema": {"type": "string"},
 }
-_TAGGED = frozenset({"get_job", "get_preview", "get_result"})
+_CONDITIONAL = frozenset({"get_job", "get_preview", "get_result"})
 
-#: How to say who asks; what has the tag ``health`` does not ask that.
+#: The ways to authenticate. Operations with the tag ``health`` need no authentication.
 _SECURITY = {
     "HTTPBearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key: `easel keys create NAME`.",
+        "description": "An API key, created with `easel keys create NAME`.",
     },
     "APIKeyHeader": {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "The same key, where a bearer token is awkward.",
+        "description": "The same key, for clients that cannot send a bearer token.",
     },
 }
 
-#: What an answer is that went well, where the call itself does not say it.
-_ANSWERS = {
+#: The descriptions of successful responses that the routes do not describe.
+_RESPONSES = {
     "create_job": "The job was accepted.",
     "get_job": "The job.",
-    "cancel_job": "The job: canceled, about to be, or ended before.",
-    "delete_job": "The job is gone.",
-    "list_jobs": "A page of the list.",
+    "cancel_job": "The job, which is canceled, about to be canceled, or had ended before.",
+    "delete_job": "The job was deleted.",
+    "list_jobs": "A page of the list of jobs.",
     "sign_links": "The links.",
-    "list_presets": "What can be asked for.",
-    "get_version": "What answers.",
+    "list_presets": "The presets, limits and parameters.",
+    "get_version": "The version, networks and devices.",
     "get_webhook_secret": "The secret.",
-    "get_health": "It is alive.",
-    "get_readiness": "Everything is there.",
+    "get_health": "The API process is alive.",
+    "get_readiness": "Every part is available.",
 }
 
 _DESCRIPTIONS = {"job_id": "The job's `id`."}
 
 
 def describe(app: FastAPI) -> None:
-    """Give the app a description that says all that it does."""
+    """Make the application serve the completed OpenAPI document."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _described(app)
+            app.openapi_schema = _document(app)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI) -> dict[str, Any]:
     schema = get_openapi(
         title=app.title,
         version=app.version,
@@ -138,7 +148,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
     schema["components"]["securitySchemes"] = _SECURITY
-    components["JobRequest"] = _named(schema, "JobRequest")
+    components["JobRequest"] = _extract_form(schema, "JobRequest")
     for operations in schema["paths"].values():
         for operation in operations.values():
             _complete(operation)
@@ -148,28 +158,30 @@ def _described(app: FastAPI) -> dict[str, Any]:
     return schema
 
 
-def _named(schema: dict[str, Any], name: str) -> dict[str, Any]:
-    """The form of a posted job, which clients should have under a name of its own."""
+def _extract_form(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """Move the schema of the form to a named component, and return it."""
     form = schema["paths"]["/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]
-    written: dict[str, Any] = form["schema"]
+    form_schema: dict[str, Any] = form["schema"]
     form["schema"] = {"$ref": f"#/components/schemas/{name}"}
-    return written
+    return form_schema
 
 
 def _complete(operation: dict[str, Any]) -> None:
-    """What every call has, and what the framework says of it that is not so."""
-    answers = operation["responses"]
+    """Add what all operations have in common, and remove what FastAPI describes wrongly."""
+    responses = operation["responses"]
     if "health" not in operation["tags"]:
         operation["security"] = [{name: []} for name in _SECURITY]
-    if "HTTPValidationError" in str(answers.get("422")):
-        del answers["422"]  # of an id, which may be any text: one that is none is not found
-    if operation["operationId"] in _TAGGED:
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]  # a job id may be any text: an invalid one responds with 404
+    if operation["operationId"] in _CONDITIONAL:
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
     for parameter in operation.get("parameters", ()):
         if parameter["name"] in _DESCRIPTIONS:
             parameter.setdefault("description", _DESCRIPTIONS[parameter["name"]])
-    for status, answer in answers.items():
-        if answer["description"] == "Successful Response":
-            answer["description"] = _ANSWERS.get(operation["operationId"], answer["description"])
-        named = _HEADERS.get((operation.get("operationId", ""), status), {})
-        answer["headers"] = {**answer.get("headers", {}), **named, REQUEST_ID: _REQUEST_ID}
+    for status, response in responses.items():
+        if response["description"] == "Successful Response":
+            response["description"] = _RESPONSES.get(
+                operation["operationId"], response["description"]
+            )
+        headers = _HEADERS.get((operation.get("operationId", ""), status), {})
+        response["headers"] = {**response.get("headers", {}), **headers, REQUEST_ID: _REQUEST_ID}

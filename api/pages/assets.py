@@ -1,4 +1,4 @@
-"""The files that pages are made of, and the addresses that they have."""
+"""The static files of the pages, their URLs, and their caching and security headers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".webp": "image/webp",
 }
-#: What ends the name of a library's file that is kept compressed.
+#: The suffix of a library's file that is stored compressed.
 PACKED = ".gz"
 _COMPRESSED = (".css", ".html", ".js", ".svg")
 
-#: Only what comes from here is run, shown or asked; pictures may also be made in the page.
+#: The page may load everything from this server only. Pictures may also come from blobs.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -44,34 +44,34 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Asset:
-    """A file of the page, as it is sent."""
+    """A static file, ready to be sent."""
 
     plain: bytes
-    #: None where compressing it gains nothing.
+    #: None for formats that are compressed already.
     gzipped: bytes | None
     media_type: str
     etag: str
 
     @classmethod
     def of(cls, suffix: str, plain: bytes, gzipped: bytes | None = None) -> Asset:
-        """Made ready once, not with every request."""
+        """Create an asset, and compress and hash it once."""
         if gzipped is None and suffix in _COMPRESSED:
             gzipped = gzip.compress(plain, 9, mtime=0)
         return cls(plain, gzipped, MEDIA_TYPES[suffix], f'"{sha256(plain).hexdigest()[:32]}"')
 
     @classmethod
     def read(cls, path: Path) -> Asset:
-        """A file, which may have been compressed before."""
+        """Read a file, which may be stored compressed."""
         data = path.read_bytes()
         if path.suffix != PACKED:
             return cls.of(path.suffix, data)
         return cls.of(Path(path.stem).suffix, gzip.decompress(data), data)
 
-    def answer(self, headers: Headers, caching: str) -> Response:
-        """The file, or that the client has it already."""
+    def response(self, headers: Headers, caching: str) -> Response:
+        """Return the file, or a 304 if the client has it."""
         common = {**_HEADERS, "Cache-Control": caching, "ETag": f"W/{self.etag}"}
-        known = [tag.strip() for tag in headers.get("if-none-match", "").split(",")]
-        if self.etag in [tag.removeprefix("W/") for tag in known]:
+        etags = [etag.strip() for etag in headers.get("if-none-match", "").split(",")]
+        if self.etag in [etag.removeprefix("W/") for etag in etags]:
             return Response(status_code=304, headers=common)
         if self.gzipped is not None and "gzip" in headers.get("accept-encoding", ""):
             common["Content-Encoding"] = "gzip"
@@ -80,42 +80,41 @@ class Asset:
 
 
 class Assets:
-    """Every file of the pages, at ``/static``.
+    """All static files, served under ``/static``.
 
-    Their addresses have the digest of all of them, so that a browser keeps them
-    for good, and a new version has new addresses throughout: a module's own imports
-    are relative, and so lead to the version that it belongs to.
+    Their URLs contain a digest of all files, so that browsers can cache them indefinitely.
+    JavaScript modules import each other by relative URLs, so a browser never mixes two versions.
     """
 
     def __init__(self) -> None:
         self._assets = dict(_files())
-        told = "".join(name + asset.etag for name, asset in sorted(self._assets.items()))
-        self._version = sha256(told.encode()).hexdigest()[:16]
+        digests = "".join(name + asset.etag for name, asset in sorted(self._assets.items()))
+        self._version = sha256(digests.encode()).hexdigest()[:16]
 
     @property
-    def address(self) -> str:
-        """What the files' addresses begin with, seen from a page at the top."""
+    def base_url(self) -> str:
+        """The prefix of the URLs, relative to the root."""
         return f"static/{self._version}/"
 
     def route(self) -> Route:
-        """Answers with the files."""
-        return Route("/static/{version}/{name:path}", self._show, include_in_schema=False)
+        """Return the route that serves the files."""
+        return Route("/static/{version}/{name:path}", self._serve, include_in_schema=False)
 
-    def _show(self, request: Request) -> Response:
+    def _serve(self, request: Request) -> Response:
         asset = self._assets.get(request.path_params["name"])
         if asset is None:
-            raise HTTPException(404, f"there is no file {request.path_params['name']!r}")
-        # While versions change, an old page may ask a new api.
-        kept = request.path_params["version"] == self._version
-        return asset.answer(
-            request.headers, "public, max-age=31536000, immutable" if kept else "no-store"
+            raise HTTPException(404, f"file {request.path_params['name']!r} does not exist")
+        # During an upgrade, a page of another version may request files here.
+        current = request.path_params["version"] == self._version
+        return asset.response(
+            request.headers, "public, max-age=31536000, immutable" if current else "no-store"
         )
 
 
 def _files() -> Iterator[tuple[str, Asset]]:
-    """Every file by the name that it is asked for."""
-    for folder, within in ((STATIC, ""), (_SAMPLES, "samples/")):
+    """Yield every file with the name under which it is served."""
+    for folder, prefix in ((STATIC, ""), (_SAMPLES, "samples/")):
         for path in sorted(folder.rglob("*")):
             if path.suffix in (*MEDIA_TYPES, PACKED) and path != STATIC / "index.html":
                 name = path.relative_to(folder).as_posix().removesuffix(PACKED)
-                yield within + name, Asset.read(path)
+                yield prefix + name, Asset.read(path)

@@ -13,29 +13,29 @@ from api.pages.assets import STATIC, Asset, Assets
 from core.params import MIN_SIDE, Optimizer, Preset, StyleParams
 from core.settings.model import Settings
 
-#: What the page's own addresses begin with in its source; the digest takes the place of the word.
+#: The prefix of URLs in the source of the page. It is replaced by the base URL of the assets.
 _CURRENT = "static/current/"
 _SERVER = "{{server}}"
 
 
 def page_route(assets: Assets, settings: Settings) -> Route:
-    """Answers with the page, made once."""
-    page = Asset.of(".html", _page(settings, assets.address).encode())
+    """Return the route of the page, which is rendered once."""
+    page = Asset.of(".html", _page(settings, assets.base_url).encode())
 
     def show(request: Request) -> Response:
-        return page.answer(request.headers, "no-cache")
+        return page.response(request.headers, "no-cache")
 
     return Route("/", show, include_in_schema=False)
 
 
-def _page(settings: Settings, address: str) -> str:
+def _page(settings: Settings, base_url: str) -> str:
     source = (STATIC / "index.html").read_text(encoding="utf-8")
     server = escape(json.dumps(_server(settings)), quote=True)
-    return source.replace(_CURRENT, address).replace(_SERVER, server)
+    return source.replace(_CURRENT, base_url).replace(_SERVER, server)
 
 
 def _server(settings: Settings) -> dict[str, object]:
-    """What the page says before anything is sent: this server's limits, and the presets."""
+    """Return the limits and presets, which the page needs before its first request."""
     return {
         "max_size": settings.max_size,
         "max_picture_bytes": settings.max_picture_bytes,

@@ -1,4 +1,4 @@
-"""The API's own documentation, at ``/docs``: Swagger UI, from our own files."""
+"""The API reference at ``/docs``: Swagger UI, served from local files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from api.pages.assets import Assets
 
 
 def reference_route(assets: Assets, title: str) -> Route:
-    """Answers with the documentation, which may run its own program and what starts it."""
-    answer = get_swagger_ui_html(
+    """Return the route of the reference. Its policy allows Swagger UI and the inline script."""
+    response = get_swagger_ui_html(
         openapi_url="openapi.json",
         title=f"{title}: the API",
-        swagger_js_url=f"{assets.address}swagger/swagger-ui-bundle.js",
-        swagger_css_url=f"{assets.address}swagger/swagger-ui.css",
-        swagger_favicon_url=f"{assets.address}favicon.svg",
+        swagger_js_url=f"{assets.base_url}swagger/swagger-ui-bundle.js",
+        swagger_css_url=f"{assets.base_url}swagger/swagger-ui.css",
+        swagger_favicon_url=f"{assets.base_url}favicon.svg",
     )
-    page = bytes(answer.body)
+    page = bytes(response.body)
     policy = (
         f"default-src 'none'; script-src 'self' {_hashes(page)}; style-src 'self'; "
         "img-src 'self' data:; connect-src 'self'; "
@@ -37,7 +37,7 @@ def reference_route(assets: Assets, title: str) -> Route:
 
 
 def _hashes(page: bytes) -> str:
-    """Of the scripts inside a page, which start the program, as a policy has them."""
+    """Return the hashes of the inline scripts, in the format of a Content-Security-Policy."""
     scripts = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
     digests = (base64.b64encode(sha256(script).digest()).decode() for script in scripts)
     return " ".join(f"'sha256-{digest}'" for digest in digests)

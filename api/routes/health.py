@@ -1,4 +1,4 @@
-"""Whether the api is alive, and whether a job posted now would be done."""
+"""Liveness, and readiness: whether a job posted now would be processed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Readiness(BaseModel):
 
 @router.get("/healthz", operation_id="get_health")
 def healthz() -> dict[str, str]:
-    """The api process is alive."""
+    """Report that the API process is alive."""
     return {"status": "ok"}
 
 
@@ -58,14 +58,14 @@ def healthz() -> dict[str, str]:
     "/readyz",
     operation_id="get_readiness",
     response_model=Readiness,
-    responses={503: {"model": Readiness, "description": "Something is missing: see `missing`."}},
+    responses={503: {"model": Readiness, "description": "A part is missing: see `missing`."}},
 )
 def readyz(services: ServicesDep, response: Response) -> Readiness:
-    """Whether every part that a job needs is there; 503 while one is missing."""
-    redis, workers = _look_at_redis(services)
-    blobs = _look_at_blobs(services)
-    there = {"redis": redis == "ok", "blobs": blobs == "ok", "workers": bool(workers)}
-    missing = [name for name, ok in there.items() if not ok]
+    """Report whether every part that a job needs is available; 503 if one is missing."""
+    redis, workers = _check_redis(services)
+    blobs = _check_blobs(services)
+    available = {"redis": redis == "ok", "blobs": blobs == "ok", "workers": bool(workers)}
+    missing = [name for name, ok in available.items() if not ok]
     if missing:
         response.status_code = 503
         response.headers["Retry-After"] = "2"
@@ -79,7 +79,7 @@ def readyz(services: ServicesDep, response: Response) -> Readiness:
     )
 
 
-def _look_at_redis(services: Services) -> tuple[str, list[WorkerInfo]]:
+def _check_redis(services: Services) -> tuple[str, list[WorkerInfo]]:
     try:
         return "ok", services.workers.live()
     except ServiceUnavailable as error:
@@ -89,12 +89,12 @@ def _look_at_redis(services: Services) -> tuple[str, list[WorkerInfo]]:
 def _warnings(services: Services) -> list[str]:
     try:
         unknown = services.statistics.read().unknown_blobs
-    except ServiceUnavailable:  # it went just now
+    except ServiceUnavailable:  # Redis became unavailable just now
         return []
     return [explain_unknown(unknown)] if unknown else []
 
 
-def _look_at_blobs(services: Services) -> str:
+def _check_blobs(services: Services) -> str:
     try:
         services.blobs.check()
     except ServiceUnavailable as error:

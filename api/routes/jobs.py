@@ -1,4 +1,4 @@
-"""Jobs over HTTP."""
+"""Create, read, cancel and delete a job."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _logger = logging.getLogger(__name__)
     responses={
         200: {
             "model": Estimate | JobView,
-            "description": "It would be accepted: the answer to `validate_only`. "
-            "Or the job, if it has ended within `Prefer: wait`.",
+            "description": "The estimate for `validate_only`, "
+            "or the job, if it has ended within `Prefer: wait`.",
         },
         **error_responses(400, 408, 413, 415, 422, 429, 503),
     },
@@ -50,12 +50,13 @@ async def create_job(
     hub: HubDep,
     request: Request,
     prefer: Annotated[
-        str | None, Header(description="`wait=n`: answer when the job has ended, or in n seconds.")
+        str | None,
+        Header(description="`wait=n`: respond when the job has ended, or after n seconds."),
     ] = None,
 ) -> Response:
-    """Accept a job: a content picture, one to five styles, what else helps, and parameters.
+    """Create a job from a content picture, one to five style pictures, and parameters.
 
-    Everything that can be refused is refused here, and then nothing is stored.
+    All input is validated first. If anything is invalid, nothing is stored.
     """
     answer = await submit(request, caller, key, services, hub)
     if isinstance(answer, Estimate):
@@ -73,7 +74,7 @@ async def create_job(
 
 
 async def _accepted(job: Job, hub: Hub, seconds: int) -> Snapshot:
-    """The job as it is now, or when it has ended. It is accepted, whatever happens here."""
+    """Return the current job, or the job once it has ended. Errors do not undo its creation."""
     snapshot = snapshot_of(job)
     try:
         snapshot = await hub.reader.get(job.id)
@@ -82,7 +83,9 @@ async def _accepted(job: Job, hub: Hub, seconds: int) -> Snapshot:
                 lambda now: now.done, snapshot, hub, seconds, only_final=True
             )
     except (ServiceUnavailable, JobNotFound) as error:
-        _logger.warning("accepted job not read", extra={"job_id": job.id, "reason": str(error)})
+        _logger.warning(
+            "accepted job could not be read", extra={"job_id": job.id, "reason": str(error)}
+        )
     return snapshot
 
 
@@ -91,7 +94,7 @@ async def _accepted(job: Job, hub: Hub, seconds: int) -> Snapshot:
     operation_id="get_job",
     response_model=JobView,
     responses={
-        304: {"description": "The Job is what you have already."},
+        304: {"description": "Not modified: the client has this version of the job."},
         **error_responses(404, 422, 503),
     },
 )
@@ -104,21 +107,21 @@ async def get_job(
             ge=0,
             le=LONGEST_WAIT,
             allow_inf_nan=False,
-            description="Answer when the job has ended, or after so many seconds. "
-            "With `If-None-Match`: when the Job has changed.",
+            description="Respond when the job has ended, or after this many seconds. "
+            "With `If-None-Match`: when the job has changed.",
         ),
     ] = 0,
 ) -> Response:
-    """How the job stands."""
+    """Return the job."""
     if wait and not snapshot.done:
-        changing = "if-none-match" in request.headers
+        conditional = "if-none-match" in request.headers
 
-        def enough(now: Snapshot) -> bool:
-            return now.done or (changing and not etag_matches(request, now.etag))
+        def ready(now: Snapshot) -> bool:
+            return now.done or (conditional and not etag_matches(request, now.etag))
 
-        if not enough(snapshot):
+        if not ready(snapshot):
             snapshot = await wait_until(
-                enough, snapshot, hub_of(request), wait, only_final=not changing
+                ready, snapshot, hub_of(request), wait, only_final=not conditional
             )
     return job_response(snapshot, request, conditional=True)
 
@@ -132,9 +135,9 @@ async def get_job(
 async def cancel_job(
     snapshot: SnapshotDep, services: ServicesDep, hub: HubDep, request: Request
 ) -> Response:
-    """Call a job off: at once while it is queued, at its next step while it runs.
+    """Cancel a job: immediately if it is queued, after the current step if it is running.
 
-    A job that has ended is answered as it is. One that has not ends `canceled`.
+    A canceled job ends with the status `canceled`. A job that has ended does not change.
     """
     await run_in_threadpool(services.store.cancel, snapshot.id)
     return job_response(await hub.reader.get(snapshot.id), request)
@@ -147,9 +150,9 @@ async def cancel_job(
     responses=error_responses(404, 503),
 )
 def delete_job(job: JobDep, services: ServicesDep) -> None:
-    """Remove a job, its pictures and its result; it is called off first if it has not ended.
+    """Delete a job with its pictures and its result. An unfinished job is canceled first.
 
-    A picture that another job needs as well stays for that one.
+    Pictures that another job uses are kept for that job.
     """
     digests = services.store.delete(job.id)
     services.store.holds.release(services.blobs, digests)

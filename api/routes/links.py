@@ -18,12 +18,12 @@ _HOUR, _DAY = 3600, 86400
 
 
 class SignedLinks(BaseModel):
-    """Links for an `<img>` and an `EventSource`, which cannot send an API key."""
+    """Links for clients that cannot send an API key, such as `<img>` and `EventSource`."""
 
     result: str
     preview: str
     events: str
-    expires_at: datetime = Field(description="Until when they hold.")
+    expires_at: datetime = Field(description="The expiry time of the links.")
 
 
 @router.get(
@@ -34,12 +34,13 @@ def sign_links(
     services: ServicesDep,
     response: Response,
     expires_in: Annotated[
-        int, Query(ge=1, le=_DAY, description="For how many seconds they hold.")
+        int, Query(ge=1, le=_DAY, description="The lifetime of the links, in seconds.")
     ] = _HOUR,
 ) -> SignedLinks:
-    """Links to the job's pictures and events that hold for a while, for whoever has them.
+    """Create links to the pictures and events of a job that need no API key and expire.
 
-    Each is for one of these, of one job. They can be made before there is a picture.
+    Each link grants access to one resource of one job, to anyone who has the link. Links can be
+    created before the pictures exist.
     """
     response.headers["Cache-Control"] = "no-store"
     sign = services.store.links.sign

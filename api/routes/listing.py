@@ -1,4 +1,4 @@
-"""The caller's jobs, newest first."""
+"""The list of the caller's jobs, newest first."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from core.store.serialization import detect_newer
 
 router = APIRouter(tags=["jobs"])
 
-#: A place in the list: behind the job of that id, whether or not it is still there.
+#: The ID of a job: the page starts after it, even if the job has been removed.
 _CURSOR = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 class JobPage(BaseModel):
-    """Some of the caller's jobs."""
+    """A page of the caller's jobs."""
 
     items: list[JobView]
     next_cursor: str | None = Field(
-        description="Send it as `cursor` for the jobs before these; null at the end of the list."
+        description="The `cursor` of the next page; null at the end of the list."
     )
 
 
@@ -45,18 +45,18 @@ async def list_jobs(
     hub: HubDep,
     status: Annotated[
         list[JobStatus] | None,
-        Query(description="Only jobs in this state; give it several times for several states."),
+        Query(description="Only jobs with this status. Repeat it for several statuses."),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = 20,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The maximum number of jobs.")] = 20,
     cursor: Annotated[
         str | None,
-        Query(description="The `next_cursor` of the page before this one.", pattern=_CURSOR),
+        Query(description="The `next_cursor` of the previous page.", pattern=_CURSOR),
     ] = None,
 ) -> Response:
-    """Your jobs, newest first, a page at a time.
+    """List your jobs, newest first, one page at a time.
 
-    Following `next_cursor` to its end shows every job once that was there at the beginning,
-    however many are posted meanwhile.
+    Following `next_cursor` to the end returns every job that existed at the start exactly once,
+    even if more jobs are posted meanwhile.
     """
     page = await run_in_threadpool(
         services.store.listing.page,
@@ -65,10 +65,10 @@ async def list_jobs(
         limit=limit,
         after=cursor,
     )
-    if any(place is not None for _, place in page.jobs):
+    if any(position is not None for _, position in page.jobs):
         await hub.reader.forecast()
     items = ",".join(
-        _document(record, place, hub.reader.start_of(place)) for record, place in page.jobs
+        _document(record, position, hub.reader.start_of(position)) for record, position in page.jobs
     )
     next_cursor = json.dumps(page.jobs[-1][0]["id"] if page.more else None)
     return Response(
@@ -76,6 +76,6 @@ async def list_jobs(
     )
 
 
-def _document(record: Mapping[str, str], place: int | None, starts_at: datetime | None) -> str:
+def _document(record: Mapping[str, str], position: int | None, starts_at: datetime | None) -> str:
     with detect_newer(record):
-        return job_document(record, place, starts_at)
+        return job_document(record, position, starts_at)

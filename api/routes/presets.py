@@ -25,36 +25,36 @@ class PresetView(BaseModel):
 
     name: Preset
     description: str
-    params: StyleParams = Field(description="What a job has that asks for nothing else.")
+    params: StyleParams = Field(description="The parameters of a job that sets only the preset.")
 
 
 class LimitsView(BaseModel):
-    """What this server takes."""
+    """The limits of this server."""
 
     min_size: int
     max_size: int
     max_styles: int
     max_picture_bytes: int
     max_picture_pixels: int
-    picture_formats: list[str] = Field(description="What pictures may be sent as.")
+    picture_formats: list[str] = Field(description="The media types that uploads may have.")
     result_formats: list[PictureFormat]
 
 
 class Offer(BaseModel):
-    """What can be asked for."""
+    """The presets, limits and parameters of this server."""
 
     default: Preset
     presets: list[PresetView]
     limits: LimitsView
     parameters: dict[str, Any] = Field(
-        description="Every parameter by its name, as JSON Schema: its type, bounds, choices, "
+        description="The JSON Schema of every parameter, by name: its type, bounds, choices, "
         "default and description."
     )
 
 
 @router.get("/presets", operation_id="list_presets", responses=error_responses(503))
-def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: ARG001 - counted
-    """The presets, the limits, and every parameter with its bounds."""
+def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: ARG001 - for the rate limit
+    """Return the presets, the limits, and every parameter with its bounds."""
     settings = services.settings
     return Offer(
         default=StyleParams().preset,
@@ -78,12 +78,12 @@ def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: AR
 
 
 def _parameters() -> dict[str, Any]:
-    """Each with its choices in place, so that no reference has to be followed."""
+    """Return the schema of every parameter, with the references to its choices resolved."""
     schema = StyleParams.model_json_schema()
     choices = schema.pop("$defs", {})
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for name, field in schema["properties"].items():
-        referred = str(field.pop("$ref", "")).rpartition("/")[2]
-        kind = {key: choices[referred][key] for key in ("type", "enum")} if referred else {}
-        found[name] = {**kind, **field}
-    return found
+        choice = str(field.pop("$ref", "")).rpartition("/")[2]
+        kind = {key: choices[choice][key] for key in ("type", "enum")} if choice else {}
+        parameters[name] = {**kind, **field}
+    return parameters

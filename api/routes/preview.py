@@ -1,4 +1,4 @@
-"""The newest preview of a job over HTTP."""
+"""The newest preview of a job."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ router = APIRouter(tags=["pictures"])
     response_class=Response,
     responses={
         200: {
-            "description": "A JPEG, its longer side at most 512 pixels.",
+            "description": "A JPEG whose longer side has at most 512 pixels.",
             "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
         },
-        304: {"description": "The client has it already."},
+        304: {"description": "Not modified: the client has this preview."},
         **error_responses(
             403,
             404,
             410,
             422,
             503,
-            _404="`no_preview_yet`: ask again later. `job_not_found`: there is no such job.",
+            _404="`no_preview_yet`: try again later. `job_not_found`: the job does not exist.",
         ),
     },
 )
@@ -43,31 +43,31 @@ async def get_preview(
     hub: HubDep,
     request: Request,
 ) -> Response:
-    """The newest preview of the picture; once the job has succeeded, of the finished one."""
-    answer = await _newest(snapshot, services, hub, request)
-    if answer is None:  # it may have just ended, and have another one now
-        answer = await _newest(await hub.reader.get(snapshot.id), services, hub, request)
-    if answer is None:
+    """Return the newest preview, which is that of the result once the job has succeeded."""
+    response = await _newest(snapshot, services, hub, request)
+    if response is None:  # the job may have ended meanwhile and have another preview
+        response = await _newest(await hub.reader.get(snapshot.id), services, hub, request)
+    if response is None:
         raise NoPreviewYet(
-            f"the last preview of job {snapshot.id} was removed, and no worker goes on with it "
-            "yet; ask again when it runs"
+            f"the last preview of job {snapshot.id} was removed and no worker has resumed the job; "
+            "try again when it is running"
         )
-    return answer
+    return response
 
 
 async def _newest(
     snapshot: Snapshot, services: Services, hub: Hub, request: Request
 ) -> Response | None:
-    """The answer; None if the preview has gone although the job has not ended."""
+    """Return the response, or None if the preview of an unfinished job was removed."""
     version = int(snapshot.record.get("preview_version", "0"))
     finished = snapshot.record.get("preview") if snapshot.done else None
     if not version and finished is None:
-        raise NoPreviewYet(_why_none(snapshot))
-    tag = f'"{version}-{snapshot.record["status"]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if etag_matches(request, tag):
+        raise NoPreviewYet(_no_preview_reason(snapshot))
+    etag = f'"{version}-{snapshot.record["status"]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if etag_matches(request, etag):
         return not_modified(headers)
-    data = await (hub.preview(snapshot.id) if finished is None else _kept(finished, services))
+    data = await (hub.preview(snapshot.id) if finished is None else _stored(finished, services))
     if data is None and not snapshot.done:
         return None
     if data is None:
@@ -75,17 +75,17 @@ async def _newest(
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
-async def _kept(picture: str, services: Services) -> bytes | None:
+async def _stored(picture: str, services: Services) -> bytes | None:
     try:
         return await run_in_threadpool(services.blobs.get, json.loads(picture)["sha256"])
     except (BlobNotFound, BlobCorrupt):
         return None
 
 
-def _why_none(snapshot: Snapshot) -> str:
+def _no_preview_reason(snapshot: Snapshot) -> str:
     if snapshot.done:
-        return f"job {snapshot.id} ended {snapshot.record['status']} before there was a preview"
+        return f"job {snapshot.id} {snapshot.record['status']} before it had a preview"
     return (
         f"job {snapshot.id} is {snapshot.record['status']} and has no preview yet; "
-        "ask again when its `progress.preview_version` is above 0"
+        "try again when its `progress.preview_version` is above 0"
     )

@@ -27,7 +27,7 @@ router = APIRouter(tags=["pictures"])
 _logger = logging.getLogger(__name__)
 
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}
-_TAG = {"description": "Changes with the picture.", "schema": {"type": "string"}}
+_ETAG = {"description": "Identifies the picture.", "schema": {"type": "string"}}
 
 
 @router.get(
@@ -36,16 +36,19 @@ _TAG = {"description": "Changes with the picture.", "schema": {"type": "string"}
     response_class=Response,
     responses={
         200: {
-            "description": "The picture, whole: ranges are not served.",
+            "description": "The complete picture. Range requests are not supported.",
             "content": {each.media_type: _PICTURE for each in PictureFormat},
-            "headers": {"ETag": _TAG},
+            "headers": {"ETag": _ETAG},
         },
-        304: {"description": "You have it already.", "headers": {"ETag": _TAG}},
+        304: {
+            "description": "Not modified: the client has this picture.",
+            "headers": {"ETag": _ETAG},
+        },
         **error_responses(403, 404, 409, 410, 422, 503),
     },
 )
 def get_result(job: VisibleJobDep, services: ServicesDep, request: Request) -> Response:
-    """The stylised picture, once the job has succeeded."""
+    """Return the stylised picture of a job that has succeeded."""
     result = _result_of(job)
     extension = result.media_type.removeprefix("image/")
     headers = {
@@ -59,10 +62,14 @@ def get_result(job: VisibleJobDep, services: ServicesDep, request: Request) -> R
     try:
         data = services.blobs.get(result.sha256)
     except BlobNotFound as error:
-        raise ResultExpired(f"the result of job {job.id} was removed; submit it again") from error
+        raise ResultExpired(
+            f"the result of job {job.id} was removed; submit the job again"
+        ) from error
     except BlobCorrupt as error:
         _logger.error("result damaged", extra={"job_id": job.id, "reason": str(error)})
-        raise ResultDamaged(f"the result of job {job.id} is damaged; submit it again") from error
+        raise ResultDamaged(
+            f"the result of job {job.id} is damaged; submit the job again"
+        ) from error
     return Response(data, media_type=result.media_type, headers=headers)
 
 
@@ -72,14 +79,14 @@ def _result_of(job: Job) -> Picture:
             f"job {job.id} is {job.status.value}; poll {f'/jobs/{job.id}'} until `done` is true"
         )
     if job.status is JobStatus.CANCELED:
-        raise JobCanceled(f"job {job.id} was called off, so it has no result")
+        raise JobCanceled(f"job {job.id} was canceled, so it has no result")
     if job.status is not JobStatus.SUCCEEDED or job.result is None:
         reason = job.error.message if job.error else "it has no result"
-        raise JobFailed(f"job {job.id} is {job.status.value}: {reason}")
+        raise JobFailed(f"job {job.id} {job.status.value}: {reason}")
     assert job.expires_at is not None
     if job.expires_at <= datetime.now(UTC):
         raise ResultExpired(
             f"the result of job {job.id} expired at {job.expires_at:%Y-%m-%d %H:%M:%SZ}; "
-            "submit it again"
+            "submit the job again"
         )
     return job.result

@@ -1,4 +1,4 @@
-"""The versions of Easel and of what its workers compute with."""
+"""The version of Easel, and the networks and devices of its workers."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ router = APIRouter(tags=["about"])
 
 
 class Version(BaseModel):
-    """What answers."""
+    """The version of Easel, and the networks and devices that are available."""
 
-    version: str = Field(description="Of Easel.")
-    networks: list[Network] = Field(description="Which can be asked for.")
-    devices: list[str] = Field(description="What the workers that are alive compute on.")
-    workers: int = Field(description="How many are alive.")
+    version: str = Field(description="The version of Easel.")
+    networks: list[Network] = Field(description="The networks that a job can use.")
+    devices: list[str] = Field(description="The devices of the live workers.")
+    workers: int = Field(description="The number of live workers.")
 
 
 @router.get("/version", operation_id="get_version", responses=error_responses(503))
-def get_version(caller: CallerDep, services: ServicesDep) -> Version:  # noqa: ARG001 - counted
-    """The version of Easel, and what its workers compute with."""
+def get_version(caller: CallerDep, services: ServicesDep) -> Version:  # noqa: ARG001 - for the rate limit
+    """Return the version of Easel, and the networks and devices that are available."""
     workers = services.workers.live()
     return Version(
         version=version("easel"),

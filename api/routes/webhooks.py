@@ -1,4 +1,4 @@
-"""What a receiver of webhooks needs to know."""
+"""The webhook secret of a caller, and the description of webhooks for OpenAPI."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ router = APIRouter(tags=["webhooks"])
 
 
 class WebhookSecret(BaseModel):
-    """What the caller's webhooks are signed with."""
+    """The secret that signs the caller's webhooks."""
 
     secret: str = Field(
-        description="`whsec_` and base64, as the libraries of Standard Webhooks take it.",
+        description="The format of the Standard Webhooks libraries: `whsec_` and base64.",
         examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
     )
 
@@ -33,24 +33,24 @@ class WebhookSecret(BaseModel):
 def get_webhook_secret(
     services: ServicesDep, caller: CallerDep, response: Response
 ) -> WebhookSecret:
-    """The secret that a receiver checks the signatures of your webhooks with."""
+    """Return the secret that verifies the signatures of your webhooks."""
     response.headers["Cache-Control"] = "no-store"
     return WebhookSecret(secret=services.webhooks.of(caller.name)[0])
 
 
 _HEADERS = {
-    "webhook-id": "The same whenever this event is sent: it can come twice.",
-    "webhook-timestamp": "When it was sent, in seconds since 1970.",
-    "webhook-signature": "`v1,` and a signature, as Standard Webhooks says.",
+    "webhook-id": "The id of the event, the same in every attempt. An event can arrive twice.",
+    "webhook-timestamp": "The time of the attempt, in seconds since 1970.",
+    "webhook-signature": "`v1,` and the signature, as specified by Standard Webhooks.",
 }
 
 
 def webhook_operations() -> dict[str, Any]:
-    """What is posted to a ``webhook_url``, as OpenAPI describes it."""
-    return {event.value: {"post": _described(event)} for event in WebhookEvent}
+    """Return the OpenAPI operations of the requests to a ``webhook_url``."""
+    return {event.value: {"post": _operation(event)} for event in WebhookEvent}
 
 
-def _described(event: WebhookEvent) -> dict[str, Any]:
+def _operation(event: WebhookEvent) -> dict[str, Any]:
     body = {
         "type": "object",
         "properties": {
@@ -65,15 +65,15 @@ def _described(event: WebhookEvent) -> dict[str, Any]:
         for name, text in _HEADERS.items()
     ]
     return {
-        "summary": f"Job {event.word}.",
-        "description": f"Sent to the `webhook_url` of a job at `{event.value}`.",
+        "summary": f"Job {event.word}",
+        "description": f"Sent to the `webhook_url` of a job for the event `{event.value}`.",
         "operationId": f"on_{event.value.replace('.', '_')}",
         "tags": ["webhooks"],
         "parameters": headers,
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
-            "2XX": {"description": "It was received."},
-            "410": {"description": "Nothing more of this job is wanted."},
+            "2XX": {"description": "The event was received."},
+            "410": {"description": "Send no further events of this job."},
         },
     }
 

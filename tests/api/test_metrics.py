@@ -185,7 +185,7 @@ from core.store.statistics import StatisticsReader
 from core.store.workers import WorkerRegistry
 redis = connect({valkey_url!r}, patience=0)
 metrics = PrometheusMetrics(StatisticsReader(redis), WorkerRegistry(redis))
-metrics.answered({{"method": "GET"}}, 200, 0.1)
+metrics.observe({{"method": "GET"}}, 200, 0.1)
 sys.stdout.buffer.write(metrics.page()[0])
 """
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
