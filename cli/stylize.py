@@ -14,7 +14,7 @@ from cli.weights import fetch_with_progress
 from core.params import StyleParams, parse_params
 from core.pictures.bundle import Pictures
 from core.pictures.inputs import Upload, Uploads, start_from
-from core.pictures.inspection import examine
+from core.pictures.inspection import inspect
 from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
 
@@ -34,7 +34,7 @@ def stylize(job: JobArguments) -> None:
             for field, paths in job.files.items()
         }
     )
-    uploads.check(params, partial(examine, max_pixels=settings.max_picture_pixels))
+    uploads.check(params, partial(inspect, max_pixels=settings.max_picture_pixels))
     file = _paint(uploads.load(settings.max_picture_pixels), params, settings)
     job.output.write_bytes(file.data)
     click.echo(job.output)

@@ -40,8 +40,8 @@ class PictureInspector:
 
     def __init__(self, services: Services) -> None:
         self._limiter = CapacityLimiter(services.sandbox.processes)
-        self._examine = partial(
-            services.sandbox.examine, max_pixels=services.settings.max_picture_pixels
+        self._inspect = partial(
+            services.sandbox.inspect, max_pixels=services.settings.max_picture_pixels
         )
 
     async def check(self, uploads: Uploads, params: StyleParams) -> int:
@@ -55,4 +55,4 @@ class PictureInspector:
                 other pictures or the parameters.
             ServiceUnavailable: the machine is too busy to decode the pictures in time.
         """
-        return await to_thread.run_sync(uploads.check, params, self._examine, limiter=self._limiter)
+        return await to_thread.run_sync(uploads.check, params, self._inspect, limiter=self._limiter)

@@ -14,7 +14,7 @@ from core.params import StyleParams
 from core.params.choices import PictureFormat, Preset
 from core.params.presets import DESCRIPTIONS
 from core.params.sizes import MIN_SIZE
-from core.pictures.decode import ACCEPTED_FORMATS
+from core.pictures.decode import INPUT_FORMATS
 from core.pictures.inputs import MAX_STYLES
 
 router = APIRouter(tags=["about"])
@@ -70,7 +70,7 @@ def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: AR
             max_styles=MAX_STYLES,
             max_picture_bytes=settings.max_picture_bytes,
             max_picture_pixels=settings.max_picture_pixels,
-            picture_formats=[f"image/{name.lower()}" for name in ACCEPTED_FORMATS],
+            picture_formats=[each.media_type for each in INPUT_FORMATS],
             result_formats=list(PictureFormat),
         ),
         parameters=_parameters(),

@@ -1,8 +1,8 @@
-"""Picture files from strangers become upright sRGB pictures.
+"""Decoding of untrusted picture files into upright sRGB pictures.
 
-The format is checked against a list, the number of pixels is read from the header
-before anything is decoded, and Pillow's warning about decompression bombs is an
-error. Needs Pillow alone, so that the api does not load numpy.
+Only the formats of a list are accepted, the number of pixels is read from the header
+before anything is decoded, and Pillow's decompression bomb warning is an error.
+This module needs only Pillow, so that the API process does not import NumPy.
 """
 
 from __future__ import annotations
@@ -20,31 +20,54 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from core.errors import InvalidPicture
 from core.params import MIN_SIDE
 from core.pictures.icc import to_srgb
-from core.pictures.masks import regions_of
+from core.pictures.masks import Regions, regions_of
 
-#: The formats that uploads may have, by Pillow's names.
-ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF")
 
-#: How files of these formats begin, as Pillow knows them.
-_BEGINNINGS = (
-    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), "image/webp"),
-    (re.compile(rb"II[*+]\0|MM\0[*+]|MM[*]\0|II\0[*]"), "image/tiff"),
-    (re.compile(rb"GIF8[79]a"), "image/gif"),
-    (re.compile(rb"....ftyp", re.DOTALL), "image/avif"),
+@dataclass(frozen=True)
+class InputFormat:
+    """A file format that is accepted for uploads."""
+
+    #: Pillow's name of the format.
+    name: str
+    media_type: str
+    #: Matches the beginning of a file, with the same bytes that Pillow tests.
+    signature: re.Pattern[bytes]
+    #: Pillow's module that decodes the format.
+    plugin: str
+    #: Whether masks may have the format. Lossy compression blurs the borders between regions.
+    for_masks: bool
+
+
+#: All accepted formats. The sandbox and the API derive theirs from this table.
+INPUT_FORMATS = (
+    InputFormat("JPEG", "image/jpeg", re.compile(rb"\xff\xd8\xff"), "JpegImagePlugin", False),
+    InputFormat("PNG", "image/png", re.compile(rb"\x89PNG\r\n\x1a\n"), "PngImagePlugin", True),
+    InputFormat(
+        "WEBP", "image/webp", re.compile(rb"RIFF....WEBP", re.DOTALL), "WebPImagePlugin", True
+    ),
+    InputFormat(
+        "TIFF",
+        "image/tiff",
+        re.compile(rb"II[*+]\0|MM\0[*+]|MM[*]\0|II\0[*]"),
+        "TiffImagePlugin",
+        True,
+    ),
+    InputFormat("GIF", "image/gif", re.compile(rb"GIF8[79]a"), "GifImagePlugin", True),
+    InputFormat(
+        "AVIF", "image/avif", re.compile(rb"....ftyp", re.DOTALL), "AvifImagePlugin", False
+    ),
 )
 
-#: Those of masks: JPEG and AVIF smear the borders between regions.
-MASK_FORMATS = ("PNG", "WEBP", "TIFF", "GIF")
+_PICTURE_FORMATS = tuple(each.name for each in INPUT_FORMATS)
+_MASK_FORMATS = tuple(each.name for each in INPUT_FORMATS if each.for_masks)
 
-#: What Pillow's decoders raise on files that are cut off or broken inside.
-_BROKEN = (
+#: The exceptions that Pillow's decoders raise for truncated and damaged files.
+_DAMAGED = (
     ArithmeticError, LookupError, OSError, RuntimeError, SyntaxError, ValueError, struct.error,
 )  # fmt: skip
 
-#: What puts a picture upright, by its EXIF orientation.
-_TURNS = {
+#: The transposition that makes a picture upright, by EXIF orientation.
+_TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -54,76 +77,81 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
-#: Pillow's modes of one channel with more than 8 bits.
+#: Pillow's greyscale modes of more than 8 bits.
 _DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a picture file shows."""
+    """A decoded picture."""
 
-    #: Of mode ``RGB``, in sRGB; what is transparent is shown on white.
+    #: Mode ``RGB``, in sRGB. Transparent parts are composited on white.
     picture: Image.Image
-    #: Of mode ``L``, 255 where the picture is opaque; None where it is everywhere.
+    #: Mode ``L``, 255 where the picture is opaque; None if it is opaque everywhere.
     alpha: Image.Image | None
 
 
+@dataclass(frozen=True)
+class DecodedMask:
+    """A decoded mask and its regions."""
+
+    #: Mode ``RGB``.
+    picture: Image.Image
+    regions: Regions
+
+
 def decode(data: bytes, *, max_pixels: int) -> Decoded:
-    """Read a picture file: its first frame, upright, in sRGB, without metadata.
+    """Decode a picture file: its first frame, upright, in sRGB, without metadata.
 
     Args:
         data: the file.
-        max_pixels: the most pixels it may have; a larger one is not decoded.
+        max_pixels: the most pixels allowed. Larger pictures are not decoded.
 
     Raises:
-        InvalidPicture: the bytes are no picture, of a format that is not
-            accepted, cut off, or too large or too small.
+        InvalidPicture: the file is not in an accepted format, is truncated or damaged, or the
+            picture is too large or too small.
     """
-    with _opened(data, ACCEPTED_FORMATS, max_pixels) as opened:
-        colors, alpha = _without_alpha(opened)
+    with _open(data, _PICTURE_FORMATS, max_pixels) as opened:
+        colors, alpha = _split_alpha(opened)
         rgb = to_srgb(colors, opened.info.get("icc_profile"))
     if alpha is not None:
-        # Transparent pixels hold colours that nobody has seen.
+        # The colours of transparent pixels are arbitrary.
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
     rgb.info.clear()
     return Decoded(rgb, alpha)
 
 
-def decode_mask(data: bytes, *, max_pixels: int) -> Image.Image:
-    """Read a mask: every colour of it is the label of a region.
+def decode_mask(data: bytes, *, max_pixels: int) -> DecodedMask:
+    """Decode a mask, in which every colour is the label of a region.
 
-    The stored numbers count, so neither colour profile nor transparency is applied.
-
-    Returns:
-        A picture of mode ``RGB``, upright, with few enough colours to be regions.
+    Labels are the stored values: neither the colour profile nor transparency is applied.
 
     Raises:
-        InvalidPicture: as :func:`decode`, and when the colours are no labels.
+        InvalidPicture: as :func:`decode`, or the mask has too many colours.
     """
-    with _opened(data, MASK_FORMATS, max_pixels) as opened:
+    with _open(data, _MASK_FORMATS, max_pixels) as opened:
         if opened.mode in _DEEP_GREY:
             raise InvalidPicture(
-                f"has grey levels of more than 8 bits (mode {opened.mode}), which could fall "
-                "together; save the mask with 8 bits per channel"
+                f"has grey levels of more than 8 bits (mode {opened.mode}), which are not "
+                "distinct in 8 bits; save the mask with 8 bits per channel"
             )
         opened.info.pop("transparency", None)  # Pillow warns that it will not be applied
         mask = opened.convert("RGB")
-    regions_of(mask)
     mask.info.clear()
-    return mask
+    return DecodedMask(mask, regions_of(mask))
 
 
 def sniff_media_type(data: bytes) -> str:
-    """The media type of a picture file that was read before, from how it begins."""
-    for beginning, media_type in _BEGINNINGS:
-        if beginning.match(data):
-            return media_type
-    raise AssertionError("what was read before begins like none of the accepted formats")
+    """Return the media type of a file that was decoded before, by its signature."""
+    for each in INPUT_FORMATS:
+        if each.signature.match(data):
+            return each.media_type
+    raise AssertionError("a file that was decoded before has no known signature")
 
 
 @contextmanager
-def _opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Image.Image]:
-    """The picture as it is stored, but upright. What its bytes do wrong is said in our words."""
+def _open(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Image.Image]:
+    """Load the stored picture and turn it upright. Raise InvalidPicture for decoder errors."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -131,10 +159,11 @@ def _opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[
                 _check_size(opened.size, max_pixels)
                 opened.load()
                 if opened.mode in ("P", "PA") and opened.palette is None:
-                    raise InvalidPicture("is broken: its colours are those of a palette it lacks")
-                # Not ImageOps.exif_transpose, which fails where EXIF cannot be written anew.
-                turn = _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
-                yield opened if turn is None else opened.transpose(turn)
+                    raise InvalidPicture("is broken: it has palette colours, but no palette")
+                # ImageOps.exif_transpose fails if the EXIF data cannot be written again.
+                orientation = opened.getexif().get(ExifTags.Base.Orientation, 1)
+                transposition = _TRANSPOSITIONS.get(orientation)
+                yield opened if transposition is None else opened.transpose(transposition)
     except UnidentifiedImageError:
         accepted = ", ".join(formats)
         raise InvalidPicture(
@@ -142,9 +171,9 @@ def _opened(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InvalidPicture(
-            f"unpacks to more than the {max_pixels} pixels allowed; send a smaller picture"
+            f"decompresses to more than the {max_pixels} pixels allowed; send a smaller picture"
         ) from None
-    except _BROKEN as error:
+    except _DAMAGED as error:
         raise InvalidPicture(f"is broken and cannot be read: {error}") from error
 
 
@@ -160,10 +189,10 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         )
 
 
-def _without_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The colours in 8 bits, and the alpha where something is see-through."""
+def _split_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Return the colours in 8 bits, and the alpha channel unless it is opaque everywhere."""
     if picture.mode in _DEEP_GREY:
-        colors, alpha = _eight_bits(picture), _deep_alpha(picture)
+        colors, alpha = _to_eight_bits(picture), _deep_alpha(picture)
     elif picture.has_transparency_data:
         grey = picture.mode in ("1", "L", "LA", "La")
         layered = picture.convert("LA" if grey else "RGBA")
@@ -175,11 +204,11 @@ def _without_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | Non
     return colors, alpha
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Deep grey with its range scaled to 0 to 255; Pillow's own conversion clips instead."""
+def _to_eight_bits(picture: Image.Image) -> Image.Image:
+    """Scale deep grey levels to 0 to 255. Pillow's own conversion clips instead."""
     white = 65535.0
     if picture.mode in ("I", "F"):
-        # These do not say what white is: take the smallest customary one that holds all.
+        # These modes do not define white. Take the smallest usual value that no level exceeds.
         brightest = picture.getextrema()[1]
         assert isinstance(brightest, (int, float))  # one channel
         whites = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
@@ -188,7 +217,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _deep_alpha(picture: Image.Image) -> Image.Image | None:
-    """A PNG of 16-bit grey can name one level as transparent."""
+    """Return the alpha of 16-bit grey: a PNG can declare one grey level transparent."""
     level = picture.info.get("transparency")
     if not isinstance(level, int):
         return None

@@ -1,14 +1,15 @@
-"""A finished picture becomes a file, with an sRGB profile and no other metadata.
+"""Encoding of results into picture files, with an sRGB profile and no other metadata.
 
-Plain rounding, no dithering: the file is then the picture whose losses are
-reported, the same request gives the same bytes, and PNG stays small. Banding does
-not follow from it: a picture full of brush strokes has no ramps that are smooth
-over 8 bits, and whoever wants to stretch the tones further has 16 bits in TIFF.
+Values are rounded without dithering, so that the file is the picture whose losses are
+reported, the same request gives the same bytes, and PNG files stay small. Banding is not
+visible, because stylised pictures have no ramps that are smooth over 8 bits. TIFF has 16
+bits for further editing.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,10 @@ import tifffile
 from PIL import Image
 
 from core.params import PictureFormat
+from core.params.choices import complete_table
 from core.pictures.icc import srgb_profile
+
+_Pixels = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -30,46 +34,47 @@ class Encoded:
 
 
 def encode(
-    pixels: npt.NDArray[np.float32],
-    alpha: Image.Image | None,
-    picture_format: PictureFormat,
-    quality: int,
+    pixels: _Pixels, alpha: Image.Image | None, picture_format: PictureFormat, quality: int
 ) -> Encoded:
-    """Write a picture file; the same arguments give the same bytes.
+    """Encode a picture. The same arguments give the same bytes.
 
     Args:
-        pixels: of shape (height, width, 3), RGB in [0, 1], sRGB.
-        alpha: of mode ``L`` and any size; JPEG, which has none, shows the picture on white.
-        picture_format: the file's format. TIFF has 16 bits per channel, the others 8.
-        quality: 1 to 100, for JPEG (written 4:4:4) and WebP (100 is without loss).
+        pixels: shape (height, width, 3), RGB in [0, 1], sRGB.
+        alpha: mode ``L``, any size. If the format stores no transparency, the picture is
+            composited on white.
+        picture_format: the file format. TIFF has 16 bits per channel, the others 8.
+        quality: 1 to 100, for JPEG (always 4:4:4) and WebP (100 is lossless).
     """
     if alpha is not None:
         height, width, _ = pixels.shape
         alpha = alpha.resize((width, height), Image.Resampling.LANCZOS)
-    if picture_format is PictureFormat.TIFF:
-        data = _tiff(pixels, alpha)
-    elif picture_format is PictureFormat.JPEG:
-        picture = _eight_bits(pixels if alpha is None else _on_white(pixels, alpha))
-        data = _saved(picture, "JPEG", quality=quality, subsampling="4:4:4")
-    else:
-        picture = _eight_bits(pixels)
-        if alpha is not None:
-            picture.putalpha(alpha)
-        webp = picture_format is PictureFormat.WEBP
-        data = _webp(picture, quality) if webp else _saved(picture, "PNG")
-    return Encoded(data, f"image/{picture_format.value}")
+        if not picture_format.has_alpha:
+            pixels, alpha = _on_white(pixels, alpha), None
+    data = _ENCODERS[picture_format](pixels, alpha, quality)
+    return Encoded(data, picture_format.media_type)
 
 
-def _webp(picture: Image.Image, quality: int) -> bytes:
+def _png(pixels: _Pixels, alpha: Image.Image | None, _quality: int) -> bytes:
+    return _save(_eight_bits(pixels, alpha), "PNG")
+
+
+def _jpeg(pixels: _Pixels, _alpha: Image.Image | None, quality: int) -> bytes:
+    return _save(_eight_bits(pixels, None), "JPEG", quality=quality, subsampling="4:4:4")
+
+
+def _webp(pixels: _Pixels, alpha: Image.Image | None, quality: int) -> bytes:
+    picture = _eight_bits(pixels, alpha)
     if quality == 100:
-        # `exact` keeps the colours of transparent pixels too. Here Pillow's quality is effort.
-        return _saved(picture, "WEBP", lossless=True, exact=True, quality=75)
-    # Methods above Pillow's 4 take twice as long and save nothing on stylised pictures.
-    return _saved(picture, "WEBP", quality=quality)
+        # `exact` keeps the colours of transparent pixels. For lossless files, Pillow's quality
+        # is the compression effort.
+        return _save(picture, "WEBP", lossless=True, exact=True, quality=75)
+    # Methods above Pillow's default of 4 take twice as long, and stylised pictures do not
+    # become smaller.
+    return _save(picture, "WEBP", quality=quality)
 
 
-def _tiff(pixels: npt.NDArray[np.float32], alpha: Image.Image | None) -> bytes:
-    """Pillow has no colour of 16 bits; tifffile writes it, compressed without loss."""
+def _tiff(pixels: _Pixels, alpha: Image.Image | None, _quality: int) -> bytes:
+    # Pillow cannot write 16-bit colours.
     levels = np.rint(pixels.clip(0, 1) * 65535).astype(np.uint16)
     if alpha is not None:
         opacity = np.asarray(alpha, dtype=np.uint16)[:, :, np.newaxis] * np.uint16(257)
@@ -89,17 +94,34 @@ def _tiff(pixels: npt.NDArray[np.float32], alpha: Image.Image | None) -> bytes:
     return buffer.getvalue()
 
 
-def _on_white(pixels: npt.NDArray[np.float32], alpha: Image.Image) -> npt.NDArray[np.float32]:
+#: Every encoder takes the pixels, the alpha channel in the size of the result, and the quality.
+_ENCODERS: dict[PictureFormat, Callable[[_Pixels, Image.Image | None, int], bytes]] = (
+    complete_table(
+        PictureFormat,
+        {
+            PictureFormat.PNG: _png,
+            PictureFormat.JPEG: _jpeg,
+            PictureFormat.WEBP: _webp,
+            PictureFormat.TIFF: _tiff,
+        },
+    )
+)
+
+
+def _on_white(pixels: _Pixels, alpha: Image.Image) -> _Pixels:
     opacity = np.asarray(alpha, dtype=np.float32)[:, :, np.newaxis] / np.float32(255)
-    shown: npt.NDArray[np.float32] = pixels * opacity + (1 - opacity)
-    return shown
+    composited: _Pixels = pixels * opacity + (1 - opacity)
+    return composited
 
 
-def _eight_bits(pixels: npt.NDArray[np.float32]) -> Image.Image:
-    return Image.fromarray(np.rint(pixels.clip(0, 1) * 255).astype(np.uint8))
+def _eight_bits(pixels: _Pixels, alpha: Image.Image | None) -> Image.Image:
+    picture = Image.fromarray(np.rint(pixels.clip(0, 1) * 255).astype(np.uint8))
+    if alpha is not None:
+        picture.putalpha(alpha)
+    return picture
 
 
-def _saved(picture: Image.Image, picture_format: str, **options: Any) -> bytes:
+def _save(picture: Image.Image, picture_format: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format=picture_format, icc_profile=srgb_profile(), **options)
     return buffer.getvalue()

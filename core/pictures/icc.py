@@ -1,4 +1,4 @@
-"""Colours to sRGB, by the profile that a picture came with."""
+"""Conversion of colours to sRGB by ICC profiles."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import struct
 
 from PIL import Image, ImageCms
 
-#: The modes whose colours a profile describes as they are.
-_PROFILED = ("L", "RGB", "CMYK")
+#: The modes whose values an embedded profile describes directly.
+_PROFILED_MODES = ("L", "RGB", "CMYK")
 
 
 def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in mode ``RGB`` and in sRGB.
+    """Convert a picture to mode ``RGB`` in sRGB.
 
     Args:
-        picture: of any mode with 8 bits per channel and without alpha.
-        profile: the ICC profile of its colours; without one they count as sRGB.
-            A broken one is common and is passed over: the bare numbers are the best guess.
+        picture: any mode with 8 bits per channel and without alpha.
+        profile: the embedded ICC profile. Without a profile, the colours are taken as sRGB. So
+            they are if the profile is broken, which is common.
     """
-    if picture.mode == "LAB":  # Says what its colours are, and Pillow cannot convert it bare.
+    if picture.mode == "LAB":  # LAB needs no embedded profile; Pillow's convert() refuses it.
         return _convert(picture, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     if picture.mode == "1":
         picture = picture.convert("L")
-    elif picture.mode not in _PROFILED:
+    elif picture.mode not in _PROFILED_MODES:
         picture = picture.convert("RGB")
     if profile:
         try:
@@ -34,10 +34,9 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def srgb_profile() -> bytes:
-    """The ICC profile of sRGB, the same bytes every time."""
+    """Return the ICC profile of sRGB, always the same bytes."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    # Its header has the time of its making (ICC.1:2022, 7.2.8); without that,
-    # the same picture is the same bytes.
+    # The header has the creation time (ICC.1:2022, 7.2.8). A fixed one makes files reproducible.
     profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     return bytes(profile)
 

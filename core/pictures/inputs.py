@@ -1,7 +1,7 @@
-"""The files of one job: what they must be together, and how they become pictures.
+"""The uploaded files of a job: how many there may be, what is checked, how they are decoded.
 
-The api, the command line and the worker all come through here, so that they accept
-the same files, and refuse the others with the same words.
+The API, the command line and the worker use the same checks, so that they accept the
+same files and reject others with the same messages.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from PIL import Image
 
 from core.errors import FieldError, InvalidPicture, InvalidRequest
 from core.jobs.job import Inputs, Picture
 from core.params import Init, StyleParams
-from core.pictures.bundle import Pictures, check_start, mask_errors
+from core.pictures.bundle import Pictures, check_start
 from core.pictures.decode import Decoded, decode, decode_mask, sniff_media_type
-from core.pictures.inspection import Examine, Seen
-from core.pictures.masks import Label, check_areas, check_labels
+from core.pictures.inspection import Inspect, Inspection
+from core.pictures.masks import Label, check_areas, check_labels, count_mask_errors
+
+_Result = TypeVar("_Result")
 
 MAX_STYLES = 5
 
-#: The fields of a job that are files: how few and how many each may have.
+#: The form fields that are files, with the least and the greatest number of files of each.
 FILE_FIELDS = {
     "content": (1, 1),
     "style": (1, MAX_STYLES),
@@ -32,22 +35,23 @@ FILE_FIELDS = {
     "style_mask": (0, MAX_STYLES),
 }
 
-#: The most files of one job.
+#: The most files of a job.
 MAX_FILES = sum(most for _, most in FILE_FIELDS.values())
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file, and what to call it in an error: a form field, or a path."""
+    """An uploaded file."""
 
+    #: The form field or the path, for errors.
     name: str
     data: bytes
 
     @cached_property
     def picture(self) -> Picture:
-        """What the job record holds about the file. The file is hashed once, on first use.
+        """The description of the file in the job record. The file must be readable.
 
-        The media type is that of a file that was decoded before.
+        The file is hashed on first use only.
         """
         return Picture(
             sha256=hashlib.sha256(self.data).hexdigest(),
@@ -58,7 +62,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Uploads:
-    """The files of one job, not looked into yet."""
+    """The files of a job, not decoded yet."""
 
     content: Upload
     styles: tuple[Upload, ...]
@@ -68,33 +72,33 @@ class Uploads:
 
     @classmethod
     def of(cls, files: Mapping[str, Sequence[Upload]]) -> Uploads:
-        """Sort files by the field they came in.
+        """Create the value from the files of each form field.
 
         Args:
-            files: for each of ``FILE_FIELDS``, its files; one without any may be left out.
+            files: the files by form field. Fields without files may be missing.
 
         Raises:
-            InvalidRequest: a field has too few or too many.
+            InvalidRequest: a field has too few or too many files.
         """
-        found = {field: tuple(files.get(field, ())) for field in FILE_FIELDS}
-        errors = count_errors({field: len(each) for field, each in found.items()})
+        by_field = {field: tuple(files.get(field, ())) for field in FILE_FIELDS}
+        errors = _count_errors({field: len(each) for field, each in by_field.items()})
         if errors:
             raise InvalidRequest(errors)
         return cls(
-            content=found["content"][0],
-            styles=found["style"],
-            init_image=next(iter(found["init_image"]), None),
-            content_mask=next(iter(found["content_mask"]), None),
-            style_masks=found["style_mask"],
+            content=by_field["content"][0],
+            styles=by_field["style"],
+            init_image=next(iter(by_field["init_image"]), None),
+            content_mask=next(iter(by_field["content_mask"]), None),
+            style_masks=by_field["style_mask"],
         )
 
     @classmethod
     def fetch(cls, inputs: Inputs, get: Callable[[str], bytes]) -> Uploads:
-        """The files of a job's record.
+        """Read the files of a job record.
 
         Args:
-            inputs: what the record has of them.
-            get: gives the file of a SHA-256.
+            inputs: the pictures of the record.
+            get: returns the file with a given SHA-256.
         """
 
         def read(field: str, *pictures: Picture | None) -> list[Upload]:
@@ -117,7 +121,7 @@ class Uploads:
 
     @property
     def inputs(self) -> Inputs:
-        """What the job record holds about the files."""
+        """The description of the files in the job record."""
         return Inputs(
             content=self.content.picture,
             styles=tuple(each.picture for each in self.styles),
@@ -126,32 +130,32 @@ class Uploads:
             style_masks=tuple(each.picture for each in self.style_masks),
         )
 
-    def check(self, params: StyleParams, examine: Examine) -> int:
-        """Look into every file, one after the other.
+    def check(self, params: StyleParams, inspect: Inspect) -> int:
+        """Check that every file can be read, and that the files match each other.
 
         Args:
-            params: the job's.
-            examine: decodes a file, here or where it can do no harm.
+            params: the parameters of the job.
+            inspect: inspects a file, in this process or in the sandbox.
 
         Returns:
-            The pixels of the largest picture, at the size asked for.
+            The pixels of the largest picture at the requested size.
 
         Raises:
-            InvalidRequest: one cannot be read, or does not fit the others or the size asked for.
+            InvalidRequest: a file cannot be read, or conflicts with other files or parameters.
         """
-        sizes = [_seen(each, examine).size for each in (self.content, *self.styles)]
+        sizes = [_inspect(each, inspect).size for each in (self.content, *self.styles)]
         scaled = [params.scaled_size(sizes[0], self.content.name)]
         for style, size in zip(self.styles, sizes[1:], strict=True):
             scaled.append(params.style_size(size, style.name))
         params.blend_weights(len(self.styles))
         check_start(params.init, self.init_image is not None)
         if self.init_image is not None:
-            _seen(self.init_image, examine)
+            _inspect(self.init_image, inspect)
         if self.content_mask is not None:
             masks = (self.content_mask, *self.style_masks)
             pictures = (self.content, *self.styles)
             regions = [
-                _regions_of(mask, picture, size, examine)
+                _check_mask(mask, picture, size, inspect)
                 for mask, picture, size in zip(masks, pictures, sizes, strict=True)
             ]
             labels = [frozenset(areas) for areas in regions]
@@ -163,8 +167,11 @@ class Uploads:
     def load(self, max_pixels: int) -> Pictures:
         """Decode all files.
 
+        Args:
+            max_pixels: the most pixels that a picture may have.
+
         Raises:
-            InvalidPicture: one cannot be read.
+            InvalidPicture: a file cannot be read.
         """
         content = _decode(self.content, max_pixels)
         init, mask = self.init_image, self.content_mask
@@ -179,23 +186,18 @@ class Uploads:
 
 
 def start_from(init_image: object) -> dict[str, object]:
-    """What a picture to start from, if there is one, says about the parameters."""
+    """Return the parameter that an ``init_image`` implies, if there is one."""
     return {"init": Init.IMAGE.value} if init_image else {}
 
 
-def count_errors(counts: Mapping[str, int]) -> list[FieldError]:
-    """What is wrong with the numbers of files.
-
-    Args:
-        counts: for each of ``FILE_FIELDS``, how many files it has.
-    """
+def _count_errors(counts: Mapping[str, int]) -> list[FieldError]:
+    """Return the errors in the number of files of each field."""
     errors = [
         FieldError(field, f"expected {_range(fewest, most)}, got {counts[field]}")
         for field, (fewest, most) in FILE_FIELDS.items()
         if not fewest <= counts[field] <= most
     ]
-    masks = bool(counts["content_mask"]), counts["style_mask"]
-    return errors + mask_errors(*masks, counts["style"])
+    return errors + count_mask_errors(counts["content_mask"], counts["style_mask"], counts["style"])
 
 
 def _range(fewest: int, most: int) -> str:
@@ -205,31 +207,30 @@ def _range(fewest: int, most: int) -> str:
 
 
 def _decode(upload: Upload, max_pixels: int) -> Decoded:
-    try:
-        return decode(upload.data, max_pixels=max_pixels)
-    except InvalidPicture as error:
-        raise error.named(upload.name) from error
+    return _named(upload, lambda: decode(upload.data, max_pixels=max_pixels))
 
 
 def _decode_mask(upload: Upload, max_pixels: int) -> Image.Image:
+    return _named(upload, lambda: decode_mask(upload.data, max_pixels=max_pixels)).picture
+
+
+def _inspect(upload: Upload, inspect: Inspect, *, mask: bool = False) -> Inspection:
+    return _named(upload, lambda: inspect(upload.data, mask))
+
+
+def _named(upload: Upload, read: Callable[[], _Result]) -> _Result:
+    """Read an upload; an error gets its name."""
     try:
-        return decode_mask(upload.data, max_pixels=max_pixels)
+        return read()
     except InvalidPicture as error:
         raise error.named(upload.name) from error
 
 
-def _seen(upload: Upload, examine: Examine, *, mask: bool = False) -> Seen:
-    try:
-        return examine(upload.data, mask)
-    except InvalidPicture as error:
-        raise error.named(upload.name) from error
-
-
-def _regions_of(
-    upload: Upload, picture: Upload, size: tuple[int, int], examine: Examine
+def _check_mask(
+    upload: Upload, picture: Upload, size: tuple[int, int], inspect: Inspect
 ) -> dict[Label, float]:
-    """The colours of a mask, which must be as large as its picture, and their parts of it."""
-    mask = _seen(upload, examine, mask=True)
+    """Return the regions of a mask, which must have the size of its picture."""
+    mask = _inspect(upload, inspect, mask=True)
     if mask.size != size:
         raise InvalidPicture(
             f"is {mask.width}x{mask.height} pixels upright, and the {picture.name} that it "

@@ -1,4 +1,4 @@
-"""What the api must know of a picture file, which it takes a whole decoding to know."""
+"""Inspection of a picture file: the facts about it that require decoding all of it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pydantic import BaseModel, ConfigDict
 
 from core.pictures.decode import decode, decode_mask
-from core.pictures.masks import Label, regions_of
+from core.pictures.masks import Regions
 
 
-class Seen(BaseModel):
-    """A picture file that can be read, and what was seen in it."""
+class Inspection(BaseModel):
+    """The size of a readable picture, and the regions of a mask."""
 
     model_config = ConfigDict(frozen=True)
 
     #: In pixels, upright.
     width: int
     height: int
-    #: The colours of a mask, and the part of its area that each has; None of another picture.
-    regions: tuple[tuple[Label, float], ...] | None = None
+    #: The regions of a mask; None if the file was not inspected as a mask.
+    regions: Regions | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -27,18 +27,19 @@ class Seen(BaseModel):
         return self.width, self.height
 
 
-#: Looks into a file, given its bytes and whether it is a mask. Raises InvalidPicture.
-Examine = Callable[[bytes, bool], Seen]
+#: Inspects a file, given its bytes and whether it is a mask. Raises InvalidPicture.
+Inspect = Callable[[bytes, bool], Inspection]
 
 
-def examine(data: bytes, mask: bool, *, max_pixels: int) -> Seen:
-    """Decode a file to its last pixel, in this process.
+def inspect(data: bytes, mask: bool, *, max_pixels: int) -> Inspection:
+    """Decode a file completely, in this process.
 
     Raises:
         InvalidPicture: as ``core.pictures.decode.decode`` and ``decode_mask``.
     """
     if mask:
-        regions = decode_mask(data, max_pixels=max_pixels)
-        return Seen(width=regions.width, height=regions.height, regions=regions_of(regions))
-    picture = decode(data, max_pixels=max_pixels).picture
-    return Seen(width=picture.width, height=picture.height)
+        decoded = decode_mask(data, max_pixels=max_pixels)
+        width, height = decoded.picture.size
+        return Inspection(width=width, height=height, regions=decoded.regions)
+    width, height = decode(data, max_pixels=max_pixels).picture.size
+    return Inspection(width=width, height=height)

@@ -1,4 +1,8 @@
-"""The regions of masks: those of the content must be those of the styles, and none too small."""
+"""Masks: their regions, and the checks of labels, areas and numbers.
+
+A mask assigns every pixel of a picture to a region. Its colours are the labels of the
+regions: a region of the content takes its style from the style regions of the same colour.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,18 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image
 
-from core.errors import InvalidPicture
+from core.errors import FieldError, InvalidPicture
 from core.params import LEAST_POSITIONS, MAX_REGIONS, Layer, size_at
 
-#: A region's colour: red, green and blue.
+#: The colour of a region: red, green and blue, 0 to 255.
 Label = tuple[int, ...]
 
+#: The labels of a mask, each with the fraction of the area that its region covers.
+Regions = tuple[tuple[Label, float], ...]
 
-def regions_of(mask: Image.Image) -> tuple[tuple[Label, float], ...]:
-    """The colours of a mask, and their parts of its area.
+
+def regions_of(mask: Image.Image) -> Regions:
+    """Count the regions of a mask. This scans all of its pixels.
 
     Raises:
         InvalidPicture: there are more than ``MAX_REGIONS``.
@@ -29,60 +36,83 @@ def regions_of(mask: Image.Image) -> tuple[tuple[Label, float], ...]:
     return tuple((color, count / pixels) for count, color in counted if isinstance(color, tuple))
 
 
-def check_labels(mask: str, wanted: frozenset[Label], there: frozenset[Label]) -> None:
-    """See that every region has a style, and every style a region.
+def check_labels(field: str, content: frozenset[Label], styles: frozenset[Label]) -> None:
+    """Check that content and styles have the same regions.
 
     Args:
-        mask: the field of the content's mask.
-        wanted: the labels that it has.
-        there: those that the styles' masks have.
+        field: the form field of the content's mask, for the error.
+        content: the labels of the content's mask.
+        styles: the labels of all style masks.
 
     Raises:
-        InvalidPicture: naming the colours that differ.
+        InvalidPicture: a label occurs in one of the two only.
     """
-    if wanted - there:
+    if content - styles:
         raise InvalidPicture(
-            f"has colours that no style_mask has: {_names(wanted - there)}; each region takes its "
-            f"style from the region of the same colour, and the styles have {_names(there)}",
-            mask,
+            f"has colours that no style_mask has: {_names(content - styles)}; each region takes "
+            f"its style from the region of the same colour, and the styles have {_names(styles)}",
+            field,
         )
-    if there - wanted:
+    if styles - content:
         raise InvalidPicture(
-            f"lacks colours that a style_mask has: {_names(there - wanted)}; a region of a style "
-            f"is for the region of the same colour, and the content has {_names(wanted)}",
-            mask,
+            f"lacks colours that a style_mask has: {_names(styles - content)}; a region of a "
+            f"style is for the region of the same colour, and the content has {_names(content)}",
+            field,
         )
 
 
 def check_areas(
-    mask: str, areas: Mapping[Label, float], size: tuple[int, int], layers: Sequence[Layer]
+    field: str, areas: Mapping[Label, float], size: tuple[int, int], layers: Sequence[Layer]
 ) -> None:
-    """See that every region is large enough to be seen at every layer.
+    """Check that every region covers enough positions of every layer.
 
     Args:
-        mask: the field of the mask.
-        areas: the part of the mask that each region covers.
-        size: width and height that its picture is used at.
-        layers: where the style is compared.
+        field: the form field of the mask, for the error.
+        areas: the fraction of the mask that each region covers.
+        size: width and height of the scaled picture, in pixels.
+        layers: the layers of the style loss.
 
     Raises:
-        InvalidPicture: naming a region that is not, the layer, and the remedy.
+        InvalidPicture: a region is too small for a layer.
     """
     for layer in layers:
         width, height = size_at(layer, size)
         for label, area in areas.items():
             if area * width * height < LEAST_POSITIONS:
                 raise InvalidPicture(
-                    f"has the region {name_of(label)}, which is too small to be seen at {layer}: "
-                    f"it covers {area:.2%} of {size[0]}x{size[1]} pixels, and needs "
-                    f"{LEAST_POSITIONS / (width * height):.2%}; enlarge it, leave it out, or ask "
-                    "for a larger size",
-                    mask,
+                    f"has the region {name_of(label)}, which is too small for {layer}: it covers "
+                    f"{area:.2%} of {size[0]}x{size[1]} pixels; expected at least "
+                    f"{LEAST_POSITIONS / (width * height):.2%}; enlarge it, remove it, or use a "
+                    "larger size",
+                    field,
                 )
 
 
+def count_mask_errors(content_masks: int, style_masks: int, styles: int) -> list[FieldError]:
+    """Return the errors in the numbers of masks.
+
+    Args:
+        content_masks: number of content masks, 0 or 1.
+        style_masks: number of style masks.
+        styles: number of style pictures.
+    """
+    if style_masks and not content_masks:
+        missing = (
+            "is missing, and there is a style_mask; the regions of a style need those of "
+            "the content: add a content_mask, or leave out the style_mask"
+        )
+        return [FieldError("content_mask", missing)]
+    if content_masks and style_masks != styles:
+        expected = (
+            f"expected one file for each style, in the same order, got {style_masks} for "
+            f"{styles}; add the missing files, or leave out all masks"
+        )
+        return [FieldError("style_mask", expected)]
+    return []
+
+
 def name_of(label: Label) -> str:
-    """As it is written in HTML: ``#ff0000``."""
+    """Return the label in hexadecimal notation, such as ``#ff0000``."""
     return "#" + bytes(label).hex()
 
 

@@ -1,7 +1,8 @@
-"""Files that nobody trusts are decoded elsewhere: in processes that may die of them.
+"""The sandbox: inspection of untrusted files in child processes, which may crash or be killed.
 
-``core.pictures.sandbox_child`` is what runs there, and how it is held. A process is kept warm
-for the next file, is killed when it takes too long, and is replaced when it ends.
+``core.pictures.sandbox_child`` is the program of the child processes, and restricts them.
+A process is reused for the next file, killed when it takes too long, and replaced when
+it ends.
 """
 
 from __future__ import annotations
@@ -20,45 +21,51 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import InvalidPicture, ServiceUnavailable
-from core.pictures.inspection import Seen
+from core.pictures.inspection import Inspection
 
 _logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).parent.parent.parent
 
-#: An answer is a short line; what is longer comes from a process gone astray.
+#: An answer is a short line. Anything longer means that the process was taken over.
 _MAX_ANSWER_BYTES = 64 * 1024
 
-#: A process is replaced after so many files, lest a leak in a decoder add up.
+#: A process is replaced after this many files, in case a decoder leaks memory.
 _FILES_PER_PROCESS = 1000
+
+_NO_ANSWER = "no answer"
 
 
 class _Answer(BaseModel):
+    """An answer of a child process, of which one field is set."""
+
     model_config = ConfigDict(extra="forbid")
 
-    seen: Seen | None = None
+    inspection: Inspection | None = None
+    #: Why the file is refused.
     refused: str | None = None
-    short: bool = False
-    broke: str | None = None
+    out_of_memory: bool = False
+    #: The unexpected error that ended the process.
+    crash: str | None = None
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What decoding one file may take."""
+    """The limits of decoding one file."""
 
     memory_bytes: int
-    #: On the processor.
+    #: Processor time.
     seconds: int
-    #: On the clock; longer, because others want the processor too.
+    #: Wall-clock time. It must be longer, because processes share the processors.
     clock_seconds: float
 
 
 class Sandbox:
-    """A few processes that look into files, one file at a time each. Threads may share it.
+    """A pool of processes that inspect files, one at a time each. It is thread-safe.
 
     Args:
-        processes: how many there are at most.
-        bounds: for each file.
+        processes: the size of the pool.
+        bounds: the limits for each file.
     """
 
     def __init__(self, processes: int, bounds: Bounds) -> None:
@@ -69,50 +76,50 @@ class Sandbox:
         self._closed = False
 
     def start(self) -> None:
-        """Have every process begin to warm up; without this, the first files wait for it."""
+        """Start all processes. Without this, the first files wait until processes have started."""
         self._idle.extend(_Process(self._bounds) for _ in range(self.processes))
 
     def stop(self) -> None:
-        """End the processes that are idle, and each other after its file."""
+        """End the idle processes now, and each busy one after its file."""
         self._closed = True
         while self._idle:
             self._idle.pop().end()
 
-    def examine(self, data: bytes, mask: bool, *, max_pixels: int) -> Seen:
-        """Decode a file, as ``core.pictures.inspection.examine`` does, but where it can do no harm.
+    def inspect(self, data: bytes, mask: bool, *, max_pixels: int) -> Inspection:
+        """Inspect a file in a child process, as ``core.pictures.inspection.inspect`` does.
 
         Raises:
-            InvalidPicture: it cannot be read, or not within the bounds.
-            ServiceUnavailable: the machine is too busy to say.
+            InvalidPicture: the file cannot be read, or exceeds the limits.
+            ServiceUnavailable: the process did not answer within ``clock_seconds``.
         """
         with self._free:
             process = self._idle.pop() if self._idle else _Process(self._bounds)
-            fit = False
+            reusable = False
             try:
-                seen = process.examine(data, mask, max_pixels)
-                fit = True
+                inspection = process.inspect(data, mask, max_pixels)
+                reusable = True
             except InvalidPicture:
-                fit = process.can_go_on
+                reusable = process.reusable
                 raise
             finally:
-                self._put_back(process, fit)
-        return seen
+                self._put_back(process, reusable)
+        return inspection
 
-    def _put_back(self, process: _Process, fit: bool) -> None:
-        if fit and process.files < _FILES_PER_PROCESS and not self._closed:
+    def _put_back(self, process: _Process, reusable: bool) -> None:
+        if reusable and process.files < _FILES_PER_PROCESS and not self._closed:
             self._idle.append(process)
             return
         process.end()
         if not self._closed:
-            self._idle.insert(0, _Process(self._bounds))  # it warms up while others are taken
+            self._idle.insert(0, _Process(self._bounds))  # it starts while other processes are used
 
 
 class _Process:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self.files = 0
-        #: Whether it is as good as new.
-        self.can_go_on = True
+        #: Whether it can inspect further files.
+        self.reusable = True
         arguments = (str(bounds.memory_bytes), str(bounds.seconds))
         self._popen = subprocess.Popen(
             [sys.executable, "-P", "-m", "core.pictures.sandbox_child", *arguments],
@@ -120,30 +127,31 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={"PYTHONPATH": str(_ROOT)},  # it needs none of the deployment's secrets
+            env={"PYTHONPATH": str(_ROOT)},  # no secrets of the deployment
         )
 
-    def examine(self, data: bytes, mask: bool, max_pixels: int) -> Seen:
-        """What it says of a file."""
+    def inspect(self, data: bytes, mask: bool, max_pixels: int) -> Inspection:
         self.files += 1
         request = {"size": len(data), "mask": mask, "max_pixels": max_pixels}
-        overdue = threading.Event()
+        timed_out = threading.Event()
 
-        def stop() -> None:
-            overdue.set()
+        def kill() -> None:
+            timed_out.set()
             self._popen.kill()
 
-        watch = threading.Timer(self._bounds.clock_seconds, stop)
-        watch.start()
+        timer = threading.Timer(self._bounds.clock_seconds, kill)
+        timer.start()
         try:
-            answer = self._ask(json.dumps(request).encode() + b"\n", data)
+            answer = self._request(json.dumps(request).encode() + b"\n", data)
         finally:
-            watch.cancel()
-        if overdue.is_set():
-            raise ServiceUnavailable("the machine is too busy to look into the pictures")
-        return self._read(answer, data)
+            timer.cancel()
+        if timed_out.is_set():
+            raise ServiceUnavailable(
+                "the server is too busy to decode the pictures; try again shortly"
+            )
+        return self._parse(answer, data)
 
-    def _ask(self, request: bytes, data: bytes) -> bytes:
+    def _request(self, request: bytes, data: bytes) -> bytes:
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         try:
@@ -151,41 +159,41 @@ class _Process:
             self._popen.stdin.write(data)
             self._popen.stdin.flush()
         except OSError:
-            return b""  # it has ended already, and the status says why
+            return b""  # the process has ended; its exit status is examined below
         return self._popen.stdout.readline(_MAX_ANSWER_BYTES)
 
-    def _read(self, line: bytes, data: bytes) -> Seen:
+    def _parse(self, line: bytes, data: bytes) -> Inspection:
         try:
             answer = _Answer.model_validate_json(line)
         except ValueError:
-            answer = _Answer(broke="no answer")
-        if answer.seen is not None:
-            return answer.seen
+            answer = _Answer(crash=_NO_ANSWER)
+        if answer.inspection is not None:
+            return answer.inspection
         if answer.refused is not None:
             raise InvalidPicture(answer.refused)
-        self.can_go_on = False
-        raise InvalidPicture(self._why(answer, data))
+        self.reusable = False
+        raise InvalidPicture(self._crash_reason(answer, data))
 
-    def _why(self, answer: _Answer, data: bytes) -> str:
-        if answer.short:
+    def _crash_reason(self, answer: _Answer, data: bytes) -> str:
+        if answer.out_of_memory:
             limit = self._bounds.memory_bytes
-            return f"takes more than the {limit} bytes of memory allowed for decoding one picture"
+            return f"needs more than the {limit} bytes of memory allowed for decoding one picture"
         self._popen.kill()
         status = self._popen.wait()
-        if answer.broke == "no answer" and status == -signal.SIGXCPU:
+        if answer.crash == _NO_ANSWER and status == -signal.SIGXCPU:
             limit = self._bounds.seconds
-            return f"takes more than the {limit} seconds allowed for decoding one picture"
+            return f"needs more than the {limit} seconds allowed for decoding one picture"
         _logger.warning(
-            "a file broke its decoder",
-            extra={"sha256": sha256(data).hexdigest(), "reason": answer.broke, "status": status},
+            "decoder crashed",
+            extra={"sha256": sha256(data).hexdigest(), "reason": answer.crash, "status": status},
         )
-        return "is broken and cannot be read: the decoder gave up on it"
+        return "is broken and cannot be read: the decoder crashed"
 
     def end(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         self._popen.kill()
         self._popen.wait()
         for pipe in (self._popen.stdin, self._popen.stdout):
             assert pipe is not None
-            with suppress(BrokenPipeError):  # it holds what the process did not live to read
+            with suppress(BrokenPipeError):  # it holds data that the process has not read
                 pipe.close()

@@ -1,18 +1,19 @@
-"""``python -m core.pictures.sandbox_child``: a process that looks into files nobody trusts.
+"""``python -m core.pictures.sandbox_child``: the process that inspects untrusted files.
 
-It reads requests on standard input and answers on standard output, and can do
-nothing else: once it is warm it can open neither file nor socket, and the kernel
-bounds its memory and its time. What comes of a file that breaks it is that this
-process ends. ``core.pictures.sandbox`` is the other side; requests and answers are JSON,
-so that a process that was taken over cannot make the api run anything.
+It reads requests from standard input and writes answers to standard output, and can do
+nothing else: after its start it can open neither files nor sockets, and the kernel
+limits its memory and processor time. A file that crashes the decoder ends this process
+only. ``core.pictures.sandbox`` is the other side. Requests and answers are JSON, so that a
+process that was taken over cannot make the API run code.
 
-A request is a line, ``{"size": bytes, "mask": bool, "max_pixels": n}``, and then
-the file. An answer is a line with one of ``seen``, ``refused`` (why), ``short``
-(of memory) and ``broke`` (an error that nobody foresaw; the process then ends).
+A request is a line, ``{"size": bytes, "mask": bool, "max_pixels": n}``, followed by the
+file. An answer is a line with one of ``inspection``, ``refused`` (the reason),
+``out_of_memory``, and ``crash`` (an unexpected error, after which the process ends).
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import resource
@@ -20,33 +21,24 @@ import sys
 from types import TracebackType
 from typing import BinaryIO
 
-from PIL import (
-    AvifImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageCms,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import AvifImagePlugin, Image, ImageCms
 
 from core.errors import InvalidPicture
-from core.pictures.inspection import examine
-
-#: All that could be imported lazily is imported by now: later, no file can be opened.
-_NEEDED = (
-    AvifImagePlugin, GifImagePlugin, ImageCms, JpegImagePlugin, PngImagePlugin, TiffImagePlugin,
-    WebPImagePlugin,
-)  # fmt: skip
+from core.pictures.decode import INPUT_FORMATS
+from core.pictures.inspection import inspect
 
 
 def main(memory_bytes: int, cpu_seconds: int) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until standard input ends.
+
+    Args:
+        memory_bytes: the limit of the address space.
+        cpu_seconds: the limit of processor time for each file.
+    """
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    _warm_up()
-    _lock_up(memory_bytes)
-    sys.excepthook = _tell_and_end
+    _import_lazy_modules()
+    _restrict(memory_bytes)
+    sys.excepthook = _report_crash
     for line in requests:
         _allow_seconds(cpu_seconds)
         answer = _answer(json.loads(line), requests)
@@ -57,39 +49,42 @@ def main(memory_bytes: int, cpu_seconds: int) -> None:
 def _answer(request: dict[str, int], file: BinaryIO) -> dict[str, object]:
     try:
         data = file.read(request["size"])
-        seen = examine(data, bool(request["mask"]), max_pixels=request["max_pixels"])
+        inspection = inspect(data, bool(request["mask"]), max_pixels=request["max_pixels"])
     except InvalidPicture as error:
         return {"refused": error.message}
     except MemoryError:
-        return {"short": True}
-    return {"seen": seen.model_dump(mode="json")}
+        return {"out_of_memory": True}
+    return {"inspection": inspection.model_dump(mode="json")}
 
 
-def _warm_up() -> None:
+def _import_lazy_modules() -> None:
+    """Import what Pillow and Python import on first use: later, no file can be opened."""
     Image.preinit()
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # a thread's stack and arena count as memory
+    for each in INPUT_FORMATS:
+        importlib.import_module(f"PIL.{each.plugin}")
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the stack and arena of each thread count as memory
     ImageCms.createProfile("sRGB")
-    str(MemoryError()).encode("idna")  # codecs are imported when first used
+    str(MemoryError()).encode("idna")  # codecs are imported on first use
 
 
-def _lock_up(memory_bytes: int) -> None:
-    """What the kernel is to hold this process to. It can never be loosened again."""
+def _restrict(memory_bytes: int) -> None:
+    """Set the resource limits of this process, which it cannot raise again."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    # As many as are open: no file, socket or library can be opened any more.
+    # Three are open already, so no file, socket or library can be opened any more.
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 
 
 def _allow_seconds(seconds: int) -> None:
-    """From now on; the kernel counts those since the process began, and kills at the end."""
+    """Limit the processor time from now on. The kernel counts it from the process start."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = math.ceil(used.ru_utime + used.ru_stime) + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
-def _tell_and_end(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
-    sys.stdout.buffer.write(json.dumps({"broke": f"{kind.__name__}: {error}"}).encode() + b"\n")
+def _report_crash(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    sys.stdout.buffer.write(json.dumps({"crash": f"{kind.__name__}: {error}"}).encode() + b"\n")
     sys.stdout.buffer.flush()
 
 

@@ -1,8 +1,8 @@
-"""``python -m tests.corpus.fuzz --files 20000 --seed 1``: damage pictures, and see what happens.
+"""``python -m tests.corpus.fuzz --files 20000 --seed 1``: fuzzes the decoders.
 
-Every file is made of a good one by a few changes that the seed decides, and is
-decoded in the sandbox. It may be read or refused. Whatever else happens is a find:
-it is printed, kept in ``--keep``, and makes the command fail.
+Every file is a valid picture with a few random changes, and is decoded in the sandbox. It
+may be decoded or refused. Any other outcome is a finding: it is printed, its file is saved
+in ``--keep``, and the command fails.
 """
 
 from __future__ import annotations
@@ -26,16 +26,19 @@ from core.pictures.sandbox import Bounds, Sandbox
 from tests.conftest import photo
 from tests.corpus.make import SAVED, many_frames_png, many_frames_webp, photograph, png_of, saved
 
-#: Small, so that what is decoded after all is decoded quickly.
+#: Small, for speed.
 MAX_PIXELS = 1_000_000
+#: Parts of error messages that report an exceeded limit or a crash.
+LIMITS_AND_CRASHES = ("allowed for decoding", "decoder crashed")
+
 BOUNDS = Bounds(memory_bytes=512 * 2**20, seconds=10, clock_seconds=120)
 
-#: What readers of sizes and counts get wrong.
+#: Sizes and counts that parsers often handle wrongly.
 _EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 
-def good_files() -> list[bytes]:
-    """Pictures of all kinds that are accepted."""
+def valid_files() -> list[bytes]:
+    """Return valid pictures of all accepted kinds."""
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a place"
     small = photo(40, 30)
@@ -52,17 +55,17 @@ def good_files() -> list[bytes]:
 
 
 def mutate(data: bytes, chance: random.Random) -> bytes:
-    """One to eight changes."""
+    """Make one to eight random changes."""
     mutated = bytearray(data)
     for _ in range(chance.choice((1, 1, 2, 3, 5, 8))):
         chance.choice(_CHANGES)(mutated, chance)
     if mutated.startswith(b"\x89PNG") and chance.random() < 0.8:
-        _mend_sums(mutated)  # otherwise no reader looks any further
+        _fix_checksums(mutated)  # otherwise decoders stop at the first chunk
     return bytes(mutated)
 
 
 def _place(data: bytearray, chance: random.Random) -> int:
-    """Headers matter more than pixels."""
+    """Return a random position, more often in the headers than in the pixels."""
     end = len(data) if chance.random() < 0.4 else min(len(data), 200)
     return chance.randrange(max(1, end))
 
@@ -109,7 +112,7 @@ _CHANGES: tuple[Callable[[bytearray, random.Random], None], ...] = (
 )  # fmt: skip
 
 
-def _mend_sums(png: bytearray) -> None:
+def _fix_checksums(png: bytearray) -> None:
     at = 8
     while at + 12 <= len(png):
         end = at + 8 + int.from_bytes(png[at : at + 4], "big")
@@ -120,27 +123,27 @@ def _mend_sums(png: bytearray) -> None:
 
 
 def mutated_files(count: int, seed: int) -> Iterator[bytes]:
-    """So many; the same ones for the same seed."""
+    """Yield damaged files, the same ones for the same seed."""
     chance = random.Random(seed)
-    good = good_files()
+    valid = valid_files()
     for _ in range(count):
-        yield mutate(chance.choice(good), chance)
+        yield mutate(chance.choice(valid), chance)
 
 
 def outcome(sandbox: Sandbox, data: bytes, mask: bool) -> str:
-    """``read`` or ``refused``; anything else is a find."""
+    """Return ``decoded`` or ``refused``, or the message of a finding."""
     try:
-        sandbox.examine(data, mask, max_pixels=MAX_PIXELS)
+        sandbox.inspect(data, mask, max_pixels=MAX_PIXELS)
     except InvalidPicture as error:
-        known = not any(word in error.message for word in ("allowed for decoding", "gave up"))
-        return "refused" if known else error.message
+        finding = any(words in error.message for words in LIMITS_AND_CRASHES)
+        return error.message if finding else "refused"
     except ServiceUnavailable as error:
         return str(error)
-    return "read"
+    return "decoded"
 
 
 def main() -> int:
-    """Fuzz, and tell."""
+    """Fuzz the decoders, and return the exit status."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
@@ -152,15 +155,15 @@ def main() -> int:
     slowest = 0.0
     for number, data in enumerate(mutated_files(options.files, options.seed)):
         began = time.monotonic()
-        what = outcome(sandbox, data, mask=number % 10 == 0)
+        result = outcome(sandbox, data, mask=number % 10 == 0)
         slowest = max(slowest, time.monotonic() - began)
-        counts[what] += 1
-        if what not in ("read", "refused"):
+        counts[result] += 1
+        if result not in ("decoded", "refused"):
             options.keep.mkdir(exist_ok=True)
             (options.keep / sha256(data).hexdigest()).write_bytes(data)
     sandbox.stop()
     sys.stdout.write(f"{dict(counts)}, the slowest took {slowest:.2f} s\n")
-    return int(set(counts) > {"read", "refused"})
+    return int(set(counts) > {"decoded", "refused"})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""``python -m tests.corpus.make FOLDER``: files that attackers send, for other tools too.
+"""``python -m tests.corpus.make DIRECTORY``: generates malicious files, also for other tools.
 
-Nothing here is downloaded, and nothing is larger than some hundred kilobytes,
-whatever it unpacks to.
+Nothing is downloaded, and no file is larger than some hundred kilobytes, whatever it
+decompresses to.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.conftest import photo
 
-#: The formats that are accepted, and how a small photograph is saved in each.
+#: The accepted formats, with the options for saving a small photograph.
 SAVED: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 90},
     "PNG": {},
@@ -37,17 +37,17 @@ def saved(picture: Image.Image, picture_format: str, **options: Any) -> bytes:
 
 
 def photograph(picture_format: str, width: int = 96, height: int = 72) -> bytes:
-    """A good picture of some kilobytes, of that format."""
+    """Return a valid picture of some kilobytes."""
     return saved(photo(width, height, seed=4), picture_format, **SAVED[picture_format])
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk of PNG."""
+    """Return a PNG chunk."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def png_of(width: int, height: int, *others: bytes, depth: int = 8, color: int = 0) -> bytes:
-    """A black PNG, with other chunks before its pixels."""
+    """Return a black PNG with further chunks before its pixels."""
     head = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     row = b"\0" + bytes((width * depth * {0: 1, 2: 3, 3: 1, 6: 4}[color] + 7) // 8)
     pixels = zlib.compress(row * height, 9)
@@ -56,21 +56,21 @@ def png_of(width: int, height: int, *others: bytes, depth: int = 8, color: int =
 
 
 def text_bomb(kind: bytes, megabytes: int, times: int = 1) -> bytes:
-    """A small PNG, whose text unpacks to so much."""
+    """Return a small PNG whose text decompresses to many megabytes."""
     packed = zlib.compress(bytes(megabytes * 2**20), 9)
     head = {b"zTXt": b"k\0\0", b"iTXt": b"k\0\1\0\0\0", b"iCCP": b"k\0\0"}[kind]
     return png_of(32, 32, *[chunk(kind, head + packed)] * times)
 
 
 def many_frames_gif(frames: int) -> bytes:
-    """A GIF whose frame comes again and again."""
+    """Return a GIF that repeats one frame."""
     one = saved(photo(32, 32).quantize(16), "GIF")
     head = 13 + 3 * 2 ** ((one[10] & 7) + 1)
     return one[:head] + one[head:-1] * frames + b";"
 
 
 def many_frames_png(frames: int) -> bytes:
-    """An animated PNG, as the PNG specification (third edition) has it."""
+    """Return an animated PNG (PNG specification, third edition)."""
     control = struct.pack(">IIIIHHBB", 32, 32, 0, 0, 1, 10, 0, 0)
     pixels = zlib.compress((b"\0" + bytes(32)) * 32)
     parts = [chunk(b"acTL", struct.pack(">II", frames, 0))]
@@ -86,14 +86,14 @@ def many_frames_webp(frames: int) -> bytes:
 
 
 def many_scans(side: int, scans: int) -> bytes:
-    """A progressive JPEG that is gone over again and again: small, and slow to decode."""
+    """Return a progressive JPEG with many scans, which is small, but slow to decode."""
     one = saved(Image.new("L", (side, side), 99), "JPEG", progressive=True)
     last = one.rindex(b"\xff\xda")
     return one[:last] + one[last:-2] * scans + one[-2:]
 
 
 def jpeg_claiming(width: int, height: int) -> bytes:
-    """A small JPEG whose header claims another size."""
+    """Return a small JPEG whose header claims another size."""
     data = bytearray(photograph("JPEG"))
     place = data.index(b"\xff\xc0") + 5
     data[place : place + 4] = struct.pack(">HH", height, width)
@@ -101,7 +101,7 @@ def jpeg_claiming(width: int, height: int) -> bytes:
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A small PNG whose header claims another size."""
+    """Return a small PNG whose header claims another size."""
     data = png_of(32, 32)
     head = struct.pack(">II", width, height) + data[24:29]
     return data[:8] + chunk(b"IHDR", head) + data[33:]
@@ -120,7 +120,12 @@ def avif_claiming(width: int, height: int) -> bytes:
 
 
 def tiff_of(*tags: tuple[int, int, int, int], following: int = 0) -> bytes:
-    """A TIFF of one directory: (tag, type, count, value), and where the next one is."""
+    """Return a TIFF of one directory.
+
+    Args:
+        tags: tag, type, count and value of each entry.
+        following: the offset of the next directory.
+    """
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + struct.pack("<I", following)
 
@@ -129,7 +134,7 @@ _PIXELS = ((256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 8), (259, 3, 1, 1), (26
 
 
 def polyglot_zip(picture: bytes) -> bytes:
-    """A picture and an archive in one."""
+    """Return a file that is both a picture and a ZIP archive."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("../../evil.sh", "echo evil")
@@ -138,7 +143,7 @@ def polyglot_zip(picture: bytes) -> bytes:
 
 _SCRIPT = b"<html><body><script>alert(document.domain)</script></body></html>"
 
-#: By name: those that no picture can be made of.
+#: The files that must be refused, by name.
 REFUSED: dict[str, Callable[[], bytes]] = {
     "empty": bytes,
     "one-byte": lambda: b"\xff",
@@ -178,8 +183,8 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "pickle": lambda: b"cos\nsystem\n(S'id'\ntR.",
 }
 
-#: By name: those that are strange, and pictures all the same.
-READ: dict[str, Callable[[], bytes]] = {
+#: The unusual files that must be decoded, by name.
+DECODED: dict[str, Callable[[], bytes]] = {
     "10000-frames.gif": lambda: many_frames_gif(10_000),
     "2000-frames.png": lambda: many_frames_png(2000),
     "300-frames.webp": lambda: many_frames_webp(300),
@@ -194,7 +199,7 @@ READ: dict[str, Callable[[], bytes]] = {
 
 
 def truncated() -> dict[str, bytes]:
-    """A photograph of each format, cut off after every kilobyte."""
+    """Return a photograph of each format, truncated after every kilobyte."""
     return {
         f"cut-at-{length}.{picture_format.lower()}": whole[:length]
         for picture_format in SAVED
@@ -203,12 +208,12 @@ def truncated() -> dict[str, bytes]:
     }
 
 
-def main(folder: Path) -> None:
-    """Write them all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {name: make() for name, make in (REFUSED | READ).items()} | truncated()
+def main(directory: Path) -> None:
+    """Write all files."""
+    directory.mkdir(parents=True, exist_ok=True)
+    files = {name: make() for name, make in (REFUSED | DECODED).items()} | truncated()
     for name, data in files.items():
-        (folder / name).write_bytes(data)
+        (directory / name).write_bytes(data)
 
 
 if __name__ == "__main__":

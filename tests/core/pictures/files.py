@@ -1,4 +1,4 @@
-"""Picture files of kinds that Pillow cannot write, made by hand."""
+"""Writers of picture files that Pillow cannot write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLOR_TYPES = {1: 0, 3: 2, 2: 4, 4: 6}
 
 
 def png16(levels: npt.NDArray[Any], transparent: tuple[int, ...] = ()) -> bytes:
-    """A PNG of 16 bits per channel from levels of shape (height, width, channels)."""
+    """Encode levels of shape (height, width, channels) as a PNG with 16 bits per channel."""
     height, width, channels = levels.shape
     head = struct.pack(">IIBBBBB", width, height, 16, _COLOR_TYPES[channels], 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
@@ -25,10 +25,10 @@ def png16(levels: npt.NDArray[Any], transparent: tuple[int, ...] = ()) -> bytes:
 
 
 def tiff(levels: npt.NDArray[Any], sample_format: int = 1) -> bytes:
-    """A TIFF without compression, from levels of shape (height, width, channels).
+    """Encode levels of shape (height, width, channels) as an uncompressed TIFF.
 
     Args:
-        levels: little-endian, of the type to store.
+        levels: little-endian, of the stored type.
         sample_format: 1 unsigned, 3 floating point (TIFF 6.0, section 19).
     """
     height, width, channels = levels.shape
@@ -52,5 +52,5 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def rng_levels(shape: tuple[int, ...], seed: int = 0) -> npt.NDArray[np.uint16]:
-    """Random levels of 16 bits."""
+    """Return random 16-bit levels."""
     return np.random.default_rng(seed).integers(0, 65536, shape, dtype=np.uint16)

@@ -1,6 +1,6 @@
-"""ICC profiles written byte by byte, and what they mean in NumPy.
+"""ICC profiles written byte by byte, and their arithmetic in NumPy.
 
-Nothing here uses LittleCMS, with which Easel converts.
+This module does not use LittleCMS, with which Easel converts.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ D50 = (0.9642, 1.0, 0.8249)
 
 
 def srgb_levels(xyz: Floats) -> Floats:
-    """XYZ on D50 as sRGB levels, 0 to 255, not rounded (IEC 61966-2-1)."""
+    """Convert XYZ (D50) to sRGB levels, 0 to 255, not rounded (IEC 61966-2-1)."""
     linear = (xyz @ np.linalg.inv(SRGB).T).clip(0, 1)
     curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.asarray(curve * 255)
 
 
 def lab_to_xyz(lab: Floats) -> Floats:
-    """CIE L*a*b* on D50 as XYZ."""
+    """Convert CIE L*a*b* (D50) to XYZ."""
     fy = (lab[..., 0] + 16) / 116
     f = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
     delta = 6 / 29
@@ -39,19 +39,19 @@ def lab_to_xyz(lab: Floats) -> Floats:
 
 
 def matrix_profile(primaries: Floats, gamma: float) -> bytes:
-    """A display profile: RGB to the power of gamma, times the primaries."""
+    """Return a display profile: RGB to the power of gamma, times the primaries."""
     columns = {f"{name}XYZ": _xyz(column) for name, column in zip("rgb", primaries.T, strict=True)}
     curves = {f"{name}TRC": _gamma(gamma) for name in "rgb"}
     return _profile("mntr", "RGB ", "XYZ ", {**columns, **curves})
 
 
 def grey_profile(gamma: float) -> bytes:
-    """Grey to the power of gamma."""
+    """Return a profile of grey to the power of gamma."""
     return _profile("mntr", "GRAY", "XYZ ", {"kTRC": _gamma(gamma)})
 
 
 def cmyk_profile(corners: Sequence[Sequence[int]]) -> bytes:
-    """A press on which each of the 16 mixtures of full inks has a given colour.
+    """Return a press profile in which each of the 16 mixtures of full inks has a given colour.
 
     Args:
         corners: L* (0 to 255 for 0 to 100), a* + 128 and b* + 128, for the mixtures

@@ -1,4 +1,4 @@
-"""Picture files in, compared pixel by pixel with NumPy's arithmetic."""
+"""Decoding, compared pixel by pixel with the same arithmetic in NumPy."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from tests.core.pictures.profiles import ADOBE_RGB, grey_profile, matrix_profile
 
 MAX_PIXELS = 1_000_000
 
+FORMATS = tuple(each.name for each in images.INPUT_FORMATS)
+
 Array = npt.NDArray[Any]
 
 
@@ -32,7 +34,7 @@ def decode(data: bytes) -> Decoded:
 
 
 def pixels(data: bytes) -> Array:
-    """What an opaque file shows."""
+    """Decode a file that must be opaque."""
     decoded = decode(data)
     assert decoded.picture.mode == "RGB"
     assert decoded.alpha is None
@@ -55,7 +57,7 @@ def on_white(colors: Array, alpha: Array) -> Array:
 
 
 def assert_shows(decoded: Decoded, colors: Array, alpha: Array, levels: float = 0.51) -> None:
-    """The colours on white, and the alpha kept aside."""
+    """Assert that the picture is the colours composited on white, and has the alpha."""
     assert decoded.alpha is not None
     assert decoded.alpha.mode == "L"
     assert np.array_equal(np.asarray(decoded.alpha), alpha)
@@ -72,8 +74,8 @@ def layered(*channels: Array) -> Image.Image:
     return Image.fromarray(np.dstack(channels))
 
 
-@pytest.mark.parametrize("picture_format", images.ACCEPTED_FORMATS)
-def test_every_accepted_format_is_read(picture_format: str) -> None:
+@pytest.mark.parametrize("picture_format", FORMATS)
+def test_every_accepted_format_can_be_decoded(picture_format: str) -> None:
     picture = Image.new("RGB", (40, 30), (200, 100, 50))
     read = pixels(saved(picture, picture_format))
     assert read.shape == (30, 40, 3)
@@ -81,7 +83,7 @@ def test_every_accepted_format_is_read(picture_format: str) -> None:
 
 
 @pytest.mark.parametrize("picture_format", ["PNG", "TIFF"])
-def test_a_lossless_file_comes_back_pixel_by_pixel(picture_format: str) -> None:
+def test_a_lossless_file_is_decoded_exactly(picture_format: str) -> None:
     assert np.array_equal(pixels(saved(Image.fromarray(COLORS), picture_format)), COLORS)
 
 
@@ -110,7 +112,7 @@ TURNED = {
     ],
     ids=["png", "webp", "tiff", "tiff by libtiff", "jpeg", "avif"],
 )
-def test_a_turned_photograph_is_put_upright(
+def test_a_photograph_is_turned_upright(
     orientation: int, picture_format: str, options: dict[str, Any]
 ) -> None:
     exif = Image.Exif()
@@ -123,20 +125,20 @@ def test_a_turned_photograph_is_put_upright(
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_orientation_that_does_not_exist_is_passed_over(orientation: int) -> None:
+def test_an_invalid_orientation_is_ignored(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert np.array_equal(pixels(saved(Image.fromarray(COLORS), "PNG", exif=exif)), COLORS)
 
 
-def test_the_alpha_is_turned_with_its_picture() -> None:
+def test_the_alpha_is_turned_with_the_picture() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     decoded = decode(saved(layered(COLORS, ALPHA), "PNG", exif=exif))
     assert_shows(decoded, TURNED[6](COLORS), TURNED[6](ALPHA))
 
 
-def test_only_the_first_frame_counts() -> None:
+def test_only_the_first_frame_is_decoded() -> None:
     frames = [Image.new("RGB", (32, 32), color) for color in ("#ff0000", "#00ff00")]
     for picture_format in ("GIF", "PNG", "WEBP", "TIFF"):
         options = {"lossless": True} if picture_format == "WEBP" else {}
@@ -144,7 +146,7 @@ def test_only_the_first_frame_counts() -> None:
         assert np.array_equal(np.unique(pixels(data).reshape(-1, 3), axis=0), [[255, 0, 0]])
 
 
-def test_metadata_does_not_travel() -> None:
+def test_metadata_is_removed() -> None:
     exif = Image.Exif()
     exif[0x010E] = "a secret place"
     read = decode(saved(photo(40, 30), "JPEG", exif=exif, comment=b"secret")).picture
@@ -152,7 +154,7 @@ def test_metadata_does_not_travel() -> None:
     assert not read.getexif()
 
 
-def test_grey_and_bits_and_palettes_become_their_colours() -> None:
+def test_grey_bilevel_and_palette_pictures_become_rgb() -> None:
     bits = GREYS > 99
     palette = Image.fromarray(COLORS).quantize(7)
     colors = np.array(palette.getpalette()).reshape(-1, 3)
@@ -161,8 +163,8 @@ def test_grey_and_bits_and_palettes_become_their_colours() -> None:
     assert np.array_equal(pixels(png(palette)), colors[np.asarray(palette)])
 
 
-@pytest.mark.parametrize("adobe", [True, False], ids=["inverted as Adobe does", "as it is"])
-def test_inks_become_the_light_they_leave(adobe: bool) -> None:
+@pytest.mark.parametrize("adobe", [True, False], ids=["inverted by Adobe", "plain"])
+def test_cmyk_becomes_rgb(adobe: bool) -> None:
     inks = np.zeros((32, 32, 4), dtype=np.uint8)
     inks[:] = (0, 128, 255, 64)
     picture = Image.fromarray(inks, "CMYK")
@@ -172,18 +174,18 @@ def test_inks_become_the_light_they_leave(adobe: bool) -> None:
     assert np.abs(pixels(data) - expected).max() <= 2
 
 
-def test_transparent_colours_are_shown_on_white_and_their_alpha_is_kept() -> None:
+def test_transparent_colours_are_composited_on_white_and_the_alpha_is_kept() -> None:
     assert_shows(decode(png(layered(COLORS, ALPHA))), COLORS, ALPHA)
     assert_shows(decode(saved(layered(COLORS, ALPHA), "TIFF")), COLORS, ALPHA)
     webp = saved(layered(COLORS, ALPHA), "WEBP", lossless=True, exact=True)
     assert_shows(decode(webp), COLORS, ALPHA)
 
 
-def test_transparent_greys_are_shown_on_white_and_their_alpha_is_kept() -> None:
+def test_transparent_greys_are_composited_on_white_and_the_alpha_is_kept() -> None:
     assert_shows(decode(png(layered(GREYS, ALPHA))), grey(GREYS), ALPHA)
 
 
-def test_a_palette_with_transparent_entries_keeps_them() -> None:
+def test_the_alpha_of_palette_entries_is_kept() -> None:
     palette = Image.fromarray(COLORS).quantize(5)
     opacities = np.array([255, 0, 128, 7, 255], dtype=np.uint8)
     entries = np.asarray(palette)
@@ -193,7 +195,7 @@ def test_a_palette_with_transparent_entries_keeps_them() -> None:
 
 
 @pytest.mark.parametrize("picture_format", ["PNG", "GIF"])
-def test_one_transparent_entry_of_a_palette_is_see_through(picture_format: str) -> None:
+def test_a_transparent_palette_entry_becomes_alpha(picture_format: str) -> None:
     palette = Image.fromarray(COLORS).quantize(5)
     entries = np.asarray(palette)
     colors = np.array(palette.getpalette()).reshape(-1, 3)
@@ -201,7 +203,7 @@ def test_one_transparent_entry_of_a_palette_is_see_through(picture_format: str) 
     assert_shows(decode(saved(palette, picture_format, transparency=2)), colors[entries], alpha)
 
 
-def test_one_transparent_colour_is_see_through() -> None:
+def test_a_transparent_colour_becomes_alpha() -> None:
     key = COLORS[3, 5]
     alpha = np.where((key == COLORS).all(axis=2), 0, 255)
     data = saved(Image.fromarray(COLORS), "PNG", transparency=tuple(map(int, key)))
@@ -211,26 +213,26 @@ def test_one_transparent_colour_is_see_through() -> None:
     assert_shows(decode(data), grey(GREYS), np.where(level == GREYS, 0, 255))
 
 
-def test_an_alpha_that_hides_nothing_is_no_alpha() -> None:
+def test_an_opaque_alpha_channel_is_dropped() -> None:
     opaque = np.full_like(ALPHA, 255)
     assert np.array_equal(pixels(png(layered(COLORS, opaque))), COLORS)
 
 
-def test_a_picture_that_is_see_through_everywhere_is_white() -> None:
+def test_a_completely_transparent_picture_is_white() -> None:
     decoded = decode(png(layered(COLORS, np.zeros_like(ALPHA))))
     assert_shows(decoded, np.full_like(COLORS, 255), np.zeros_like(ALPHA))
 
 
-def test_sixteen_bit_greys_are_scaled_and_rounded() -> None:
+def test_16_bit_greys_are_scaled_and_rounded() -> None:
     levels = rng_levels((24, 40, 1))
     expected = np.floor(grey(levels) / 257 + 0.5)
     assert np.array_equal(pixels(png16(levels)), expected)
     assert np.array_equal(pixels(tiff(levels)), expected)
-    dark = levels // 300  # Below 256: these are dark, and no 8-bit levels.
+    dark = levels // 300  # below 256: dark 16-bit levels, not 8-bit levels
     assert pixels(png16(dark)).max() <= 1
 
 
-def test_one_transparent_level_of_sixteen_bit_grey_is_see_through() -> None:
+def test_a_transparent_level_of_16_bit_grey_becomes_alpha() -> None:
     levels = rng_levels((24, 40, 1))
     level = int(levels[2, 2, 0])
     alpha = np.where(levels[..., 0] == level, 0, 255)
@@ -238,7 +240,7 @@ def test_one_transparent_level_of_sixteen_bit_grey_is_see_through() -> None:
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-def test_sixteen_bit_colours_keep_their_high_bytes(channels: int) -> None:
+def test_16_bit_colours_keep_their_high_bytes(channels: int) -> None:
     levels = rng_levels((24, 40, channels))
     if channels == 3:
         assert np.array_equal(pixels(png16(levels)), levels >> 8)
@@ -247,26 +249,26 @@ def test_sixteen_bit_colours_keep_their_high_bytes(channels: int) -> None:
         assert_shows(decode(png16(levels)), levels[..., :3] >> 8, levels[..., 3] >> 8)
 
 
-def test_sixteen_bit_grey_with_alpha_keeps_its_high_bytes() -> None:
+def test_16_bit_grey_with_alpha_keeps_its_high_bytes() -> None:
     levels = rng_levels((24, 40, 2))
     assert_shows(decode(png16(levels)), grey(levels[..., 0] >> 8), levels[..., 1] >> 8)
 
 
 @pytest.mark.parametrize("white", [1.0, 255.0, 65535.0])
-def test_floating_point_greys_reach_to_the_next_customary_white(white: float) -> None:
+def test_floating_point_greys_are_scaled_by_the_next_usual_white(white: float) -> None:
     values = np.random.default_rng(0).uniform(0, white, (24, 40, 1)).astype("<f4")
     expected = grey(values) / white * 255
     assert np.abs(pixels(tiff(values, sample_format=3)) - expected).max() <= 0.51
 
 
-def test_colours_under_alpha_are_converted_before_they_meet_white() -> None:
+def test_transparent_colours_are_converted_before_they_are_composited() -> None:
     profile = matrix_profile(ADOBE_RGB, 2.2)
     converted = srgb_levels((COLORS / 255) ** (563 / 256) @ ADOBE_RGB.T)
     decoded = decode(saved(layered(COLORS, ALPHA), "PNG", icc_profile=profile))
     assert_shows(decoded, converted, ALPHA, levels=1.6)
 
 
-def test_palettes_and_greys_with_alpha_are_converted_by_their_profile() -> None:
+def test_palettes_and_greys_with_alpha_are_converted_by_the_profile() -> None:
     palette = Image.fromarray(COLORS).quantize(9)
     colors = np.array(palette.getpalette()).reshape(-1, 3)[np.asarray(palette)]
     converted = srgb_levels((colors / 255) ** (563 / 256) @ ADOBE_RGB.T)
@@ -279,7 +281,7 @@ def test_palettes_and_greys_with_alpha_are_converted_by_their_profile() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "CMYK"])
-def test_a_broken_colour_profile_is_passed_over(mode: str) -> None:
+def test_a_broken_colour_profile_is_ignored(mode: str) -> None:
     picture = photo(32, 24).convert(mode)
     plain, broken = (
         decode(saved(picture, "TIFF", **options))
@@ -291,24 +293,24 @@ def test_a_broken_colour_profile_is_passed_over(mode: str) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"hello", b"<svg/>", b"%PDF-1.7", b"GIF89a", saved(photo(32, 32), "BMP")]
 )
-def test_what_is_no_accepted_picture_is_refused(data: bytes) -> None:
+def test_files_in_other_formats_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidPicture):
         decode(data)
 
 
 @pytest.mark.parametrize("picture_format", ["PNG", "JPEG", "WEBP", "AVIF"])
-def test_a_picture_cut_off_is_refused(picture_format: str) -> None:
+def test_a_truncated_picture_is_refused(picture_format: str) -> None:
     data = saved(photo(64, 64), picture_format)
     with pytest.raises(InvalidPicture):
         decode(data[: len(data) * 2 // 3])
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # what Pillow finds odd, and reads all the same
-def test_damaged_files_are_read_or_refused_and_nothing_else() -> None:
+@pytest.mark.filterwarnings("ignore::UserWarning")  # about files that Pillow decodes nevertheless
+def test_damaged_files_are_decoded_or_refused() -> None:
     rng = np.random.default_rng(0)
     exif = Image.Exif()
     exif[0x0112] = 6
-    for picture_format in images.ACCEPTED_FORMATS:
+    for picture_format in FORMATS:
         whole = saved(photo(32, 24), picture_format, exif=exif)
         for _ in range(100):
             data = bytearray(whole)
@@ -318,28 +320,28 @@ def test_damaged_files_are_read_or_refused_and_nothing_else() -> None:
                 decode(bytes(data))
 
 
-def test_too_many_pixels_are_refused_from_the_header_with_the_limit() -> None:
+def test_too_many_pixels_are_refused_with_the_limit() -> None:
     bomb = saved(Image.new("1", (2000, 2000)), "PNG")
     with pytest.raises(InvalidPicture, match="2000x2000 pixels; at most 1000000"):
         decode(bomb)
 
 
 @pytest.mark.parametrize("side", [9_500, 20_000], ids=["pillow warns", "pillow refuses"])
-def test_a_bomb_is_refused_even_where_the_limit_is_high(side: int) -> None:
+def test_a_decompression_bomb_is_refused_even_with_a_high_limit(side: int) -> None:
     chunk = b"IHDR" + struct.pack(">II", side, side) + png(photo(32, 32))[24:29]
     data = png(photo(32, 32))
     bomb = data[:12] + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:]
-    with pytest.raises(InvalidPicture, match="unpacks to more than the 1000000000 pixels"):
+    with pytest.raises(InvalidPicture, match="decompresses to more than the 1000000000 pixels"):
         images.decode(bomb, max_pixels=10**9)
 
 
-def test_the_highest_limit_that_can_be_set_is_pillows_own() -> None:
+def test_the_setting_cannot_exceed_pillows_own_limit() -> None:
     assert Image.MAX_IMAGE_PIXELS is not None
     assert Settings(max_picture_pixels=Image.MAX_IMAGE_PIXELS)
     with pytest.raises(ValidationError, match="less than or equal"):
         Settings(max_picture_pixels=Image.MAX_IMAGE_PIXELS + 1)
 
 
-def test_a_picture_with_too_short_a_side_is_refused() -> None:
+def test_a_picture_with_a_short_side_is_refused() -> None:
     with pytest.raises(InvalidPicture, match="at least 16"):
         decode(png(photo(64, 15)))

@@ -1,4 +1,4 @@
-"""Picture files out, read back by other code than wrote them."""
+"""Encoding. The files are read back by independent code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RNG = np.random.default_rng(0)
 PIXELS = RNG.random((30, 40, 3), dtype=np.float32)
 ALPHA = photo(40, 30).convert("L")
 
-WITH_ALPHA = [PictureFormat.PNG, PictureFormat.WEBP, PictureFormat.TIFF]
+WITH_ALPHA = [each for each in PictureFormat if each.has_alpha]
 
 
 def read(file: Encoded) -> Image.Image:
@@ -36,7 +36,7 @@ def read(file: Encoded) -> Image.Image:
 
 
 def read_tiff(data: bytes) -> npt.NDArray[np.uint16]:
-    """The 16-bit levels, by TIFF 6.0 sections 3 and 14 alone."""
+    """Read 16-bit levels, using only TIFF 6.0, sections 3 and 14."""
     with Image.open(io.BytesIO(data)) as opened:
         assert isinstance(opened, TiffImageFile)
         tags: dict[int, Any] = dict(opened.tag_v2)
@@ -58,19 +58,29 @@ def test_the_file_has_an_srgb_profile_and_no_other_metadata(
     assert picture.size == (40, 30)
     profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"]))
     assert "sRGB" in ImageCms.getProfileDescription(profile)
-    described = {270, 271, 272, 305, 306, 315, 316, 33432, 34665}  # who, what, when, with what
+    described = {
+        270,
+        271,
+        272,
+        305,
+        306,
+        315,
+        316,
+        33432,
+        34665,
+    }  # author, date, software
     assert not described & picture.getexif().keys()
     assert not {"comment", "exif", "xmp", "Software"} & picture.info.keys()
 
 
 @pytest.mark.parametrize("picture_format", [PictureFormat.PNG, PictureFormat.WEBP])
-def test_eight_bits_are_the_nearest_level(picture_format: PictureFormat) -> None:
+def test_8_bit_levels_are_rounded_to_nearest(picture_format: PictureFormat) -> None:
     picture = read(encode(PIXELS, None, picture_format, 100))
     assert picture.mode == "RGB"
     assert np.abs(np.asarray(picture) - PIXELS.astype(float) * 255).max() <= 0.5 + 1e-4
 
 
-def test_values_outside_the_range_are_black_and_white() -> None:
+def test_values_outside_the_range_are_clipped() -> None:
     pixels = np.full((16, 16, 3), [-0.5, 0.5, 1.5], dtype=np.float32)
     png = np.asarray(read(encode(pixels, None, PictureFormat.PNG, 92)))
     assert np.array_equal(np.unique(png.reshape(-1, 3), axis=0), [[0, 128, 255]])
@@ -78,14 +88,14 @@ def test_values_outside_the_range_are_black_and_white() -> None:
     assert np.array_equal(np.unique(tiff.reshape(-1, 3), axis=0), [[0, 32768, 65535]])
 
 
-def test_a_tiff_has_sixteen_bits_from_the_floats() -> None:
+def test_a_tiff_has_16_bits_per_channel() -> None:
     levels = read_tiff(encode(PIXELS, None, PictureFormat.TIFF, 92).data)
     assert levels.shape == PIXELS.shape
     assert np.abs(levels - PIXELS.astype(float) * 65535).max() <= 0.51
-    assert len(np.unique(levels)) > 256, "these are not 8-bit levels"
+    assert len(np.unique(levels)) > 256, "the levels should not be quantised to 8 bits"
 
 
-def test_a_dark_ramp_has_no_steps_in_a_tiff() -> None:
+def test_a_dark_ramp_has_no_banding_in_a_tiff() -> None:
     ramp = np.linspace(0, 2 / 255, 300, dtype=np.float32)
     pixels = np.broadcast_to(ramp[np.newaxis, :, np.newaxis], (16, 300, 3))
     levels = read_tiff(encode(np.ascontiguousarray(pixels), None, PictureFormat.TIFF, 92).data)
@@ -96,13 +106,13 @@ def test_a_dark_ramp_has_no_steps_in_a_tiff() -> None:
 
 @pytest.mark.parametrize("picture_format", WITH_ALPHA)
 @pytest.mark.parametrize("quality", [92, 100])
-def test_the_alpha_is_carried_over(picture_format: PictureFormat, quality: int) -> None:
+def test_the_alpha_channel_is_encoded(picture_format: PictureFormat, quality: int) -> None:
     picture = read(encode(PIXELS, ALPHA, picture_format, quality))
     assert picture.mode == "RGBA"
     assert np.array_equal(np.asarray(picture)[..., 3], np.asarray(ALPHA))
 
 
-def test_the_colours_under_alpha_are_kept() -> None:
+def test_the_colours_of_transparent_pixels_are_kept() -> None:
     clear = Image.new("L", (40, 30), 0)
     expected = np.rint(PIXELS * 255)
     for picture_format in (PictureFormat.PNG, PictureFormat.WEBP):
@@ -113,7 +123,7 @@ def test_the_colours_under_alpha_are_kept() -> None:
     assert not levels[..., 3].any()
 
 
-def test_the_alpha_of_a_tiff_has_sixteen_bits_and_is_not_multiplied_in() -> None:
+def test_the_alpha_of_a_tiff_has_16_bits_and_is_not_premultiplied() -> None:
     data = encode(PIXELS, ALPHA, PictureFormat.TIFF, 92).data
     assert np.array_equal(read_tiff(data)[..., 3], np.asarray(ALPHA) * 257.0)
     with Image.open(io.BytesIO(data)) as opened:
@@ -131,7 +141,7 @@ def test_the_alpha_is_resized_to_the_result(picture_format: PictureFormat) -> No
     assert np.asarray(alpha)[:, 23:].max() == 0
 
 
-def test_a_jpeg_shows_what_is_transparent_on_white() -> None:
+def test_a_jpeg_is_composited_on_white() -> None:
     pixels = np.full((32, 32, 3), [0.8, 0.4, 0.2], dtype=np.float32)
     for opacity in (0, 51, 255):
         alpha = Image.new("L", (32, 32), opacity)
@@ -146,8 +156,8 @@ def test_a_jpeg_is_not_subsampled() -> None:
     assert {(across, down) for _, across, down, _ in picture.layer} == {(1, 1)}
 
 
-@pytest.mark.parametrize("picture_format", [PictureFormat.JPEG, PictureFormat.WEBP])
-def test_more_quality_is_more_faithful_and_more_bytes(picture_format: PictureFormat) -> None:
+@pytest.mark.parametrize("picture_format", [each for each in PictureFormat if each.has_quality])
+def test_higher_quality_means_less_error_and_more_bytes(picture_format: PictureFormat) -> None:
     pixels = np.asarray(photo(128, 96), dtype=np.float32) / np.float32(255)
     files = [encode(pixels, None, picture_format, quality) for quality in (10, 60, 99)]
     errors = [np.abs(np.asarray(read(file)) - pixels * 255).mean() for file in files]
@@ -162,7 +172,7 @@ import numpy as np
 from PIL import Image
 from core.pictures.encode import encode
 from core.params import PictureFormat
-time.sleep(1.1 - time.time() % 1)  # into another second: no time stamp may show
+time.sleep(1.1 - time.time() % 1)  # into another second, to detect time stamps
 pixels = np.linspace(0, 1, 4800, dtype=np.float32).reshape(40, 40, 3)
 alpha = Image.linear_gradient("L")
 for each in PictureFormat:
@@ -170,7 +180,7 @@ for each in PictureFormat:
 """
 
 
-def test_the_same_picture_is_the_same_bytes_in_another_process() -> None:
+def test_encoding_is_reproducible_across_processes() -> None:
     first, second = (
         subprocess.run([sys.executable, "-c", DIGESTS], check=True, capture_output=True).stdout
         for _ in range(2)
@@ -188,7 +198,7 @@ SIDES = st.one_of(
     width=SIDES, height=SIDES, picture_format=st.sampled_from(PictureFormat), seed=st.integers(0, 9)
 )
 @settings(max_examples=60, deadline=None)
-def test_every_size_survives_from_file_to_file(
+def test_every_size_survives_encoding_and_decoding(
     width: int, height: int, picture_format: PictureFormat, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -196,10 +206,10 @@ def test_every_size_survives_from_file_to_file(
     alpha = Image.fromarray(rng.integers(0, 256, (seed + 1, 9), dtype=np.uint8))
     first = images.decode(encode(pixels, alpha, picture_format, 100).data, max_pixels=10**6)
     assert first.picture.size == (width, height)
-    assert (first.alpha is None) == (picture_format is PictureFormat.JPEG)
+    assert (first.alpha is not None) == picture_format.has_alpha
     shown = np.asarray(first.picture, dtype=np.float32) / np.float32(255)
     second = images.decode(encode(shown, None, picture_format, 100).data, max_pixels=10**6)
     assert second.picture.size == (width, height)
     if picture_format is not PictureFormat.JPEG:
-        # TIFF too, which is read by the high bytes: 257 n has the high byte n.
+        # For TIFF, too: the decoder keeps the high bytes, and 257 n has the high byte n.
         assert np.array_equal(np.asarray(second.picture), np.asarray(first.picture))

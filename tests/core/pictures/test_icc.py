@@ -1,4 +1,4 @@
-"""Colours to sRGB, compared with the arithmetic of the profiles in NumPy."""
+"""Conversion to sRGB, compared with the arithmetic of the profiles in NumPy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GREYS = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 
 def assert_close(picture: Image.Image, expected: Floats, levels: float = 1.1) -> None:
-    """LittleCMS computes in integers of its own: allow a level, where it has to compute."""
+    """Assert equality to about one level, because LittleCMS computes in integers."""
     assert picture.mode == "RGB"
     assert np.abs(np.asarray(picture) - expected).max() <= levels
 
@@ -39,11 +39,11 @@ def test_colours_are_converted_by_the_profile(primaries: Floats, gamma: float) -
     picture = to_srgb(Image.fromarray(COLORS), matrix_profile(primaries, gamma))
     exact_gamma = round(gamma * 256) / 256
     expected = srgb_levels((COLORS / 255) ** exact_gamma @ primaries.T)
-    assert np.abs(expected - COLORS).max() > 30, "the profile should matter"
+    assert np.abs(expected - COLORS).max() > 30, "the profile should have an effect"
     assert_close(picture, expected)
 
 
-def test_srgb_is_left_as_it_is() -> None:
+def test_srgb_colours_do_not_change() -> None:
     assert np.array_equal(np.asarray(to_srgb(Image.fromarray(COLORS), srgb_profile())), COLORS)
 
 
@@ -51,11 +51,11 @@ def test_greys_are_converted_by_a_grey_profile() -> None:
     picture = to_srgb(Image.fromarray(GREYS), grey_profile(1.8))
     light = (GREYS / 255) ** (round(1.8 * 256) / 256)
     expected = srgb_levels(light[..., np.newaxis] * SRGB.sum(axis=1))
-    assert np.abs(expected[..., 0] - GREYS).max() > 10, "the profile should matter"
+    assert np.abs(expected[..., 0] - GREYS).max() > 10, "the profile should have an effect"
     assert_close(picture, expected, levels=1.5)
 
 
-def test_inks_are_converted_by_the_profile_of_the_press() -> None:
+def test_cmyk_is_converted_by_the_profile() -> None:
     rng = np.random.default_rng(1)
     corners = np.column_stack([rng.integers(90, 200, 16), rng.integers(108, 149, (16, 2))])
     corners[[0, -1]] = [255, 128, 128], [0, 128, 128]  # paper is white, all inks are black
@@ -66,14 +66,14 @@ def test_inks_are_converted_by_the_profile_of_the_press() -> None:
     assert_close(picture, srgb_levels(lab_to_xyz(lab)).reshape(4, 4, 3), levels=1.5)
 
 
-def test_inks_without_a_profile_are_mixed_as_filters() -> None:
+def test_cmyk_without_a_profile_is_multiplied() -> None:
     inks = np.random.default_rng(2).integers(0, 256, (20, 30, 4), dtype=np.uint8)
     paper = 1 - inks / 255
     picture = to_srgb(Image.fromarray(inks, "CMYK"), None)
     assert_close(picture, paper[..., :3] * paper[..., 3:] * 255)
 
 
-def test_lab_colours_are_what_they_say() -> None:
+def test_lab_colours_are_converted_without_a_profile() -> None:
     lab = np.random.default_rng(3).integers((80, -10, -10), (200, 11, 11), (20, 30, 3))
     picture = to_srgb(Image.fromarray(lab.astype(np.uint8), "LAB"), None)
     assert_close(picture, srgb_levels(lab_to_xyz(lab * np.array([100 / 255, 1, 1]))), levels=1.5)
@@ -88,13 +88,13 @@ def test_black_and_white_stay_black_and_white() -> None:
 @pytest.mark.parametrize(
     "profile",
     [b"not a profile", srgb_profile()[:200], grey_profile(1.8), cmyk_profile([[0, 128, 128]] * 16)],
-    ids=["nonsense", "cut off", "of grey", "of inks"],
+    ids=["nonsense", "truncated", "grey", "cmyk"],
 )
-def test_a_profile_that_cannot_be_used_is_passed_over(profile: bytes) -> None:
+def test_an_unusable_profile_is_ignored(profile: bytes) -> None:
     assert np.array_equal(np.asarray(to_srgb(Image.fromarray(COLORS), profile)), COLORS)
 
 
-def test_the_srgb_profile_is_valid_and_always_the_same() -> None:
+def test_the_srgb_profile_is_valid_and_reproducible() -> None:
     assert srgb_profile() == srgb_profile()
     profile = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
     assert "sRGB" in ImageCms.getProfileDescription(profile)

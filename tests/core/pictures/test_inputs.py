@@ -1,4 +1,4 @@
-"""The files of a job: what they must be together, and how they become pictures."""
+"""The files of a job: checks of each file and of all together, and decoding."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from PIL import Image
 from core.errors import InvalidRequest
 from core.params import Init, StyleParams
 from core.pictures.inputs import Upload, Uploads
-from core.pictures.inspection import examine
+from core.pictures.inspection import inspect
 from tests.conftest import photo, png
 from tests.core.pictures.test_decode import saved
 
 PARAMS = StyleParams(size=64)
 
-EXAMINE = partial(examine, max_pixels=1_000_000)
+INSPECT = partial(inspect, max_pixels=1_000_000)
 
 CONTENT, STYLE, SECOND = photo(64, 48, seed=1), photo(48, 64, seed=2), photo(30, 20, seed=3)
 
 
 def mask(width: int, height: int, *colors: str) -> Image.Image:
-    """Upright stripes of the colours, or of red and blue."""
+    """A mask of vertical stripes; red and blue by default."""
     picture = Image.new("RGB", (width, height))
     for index, color in enumerate(colors or ("#ff0000", "#0000ff")):
         picture.paste(color, (index * 16, 0, width, height))
@@ -38,22 +38,22 @@ def speck(width: int, height: int) -> Image.Image:
 
 
 def uploads(**files: Image.Image | bytes | list[Image.Image]) -> Uploads:
-    """A content and a style, and what else is given, in PNG files that are named by their field."""
+    """A content, a style and further files, encoded as PNG and named by their form field."""
     everything = {"content": CONTENT, "style": STYLE, **files}
     return Uploads.of(
         {
             field: [
                 Upload(field, each if isinstance(each, bytes) else png(each))
-                for each in (given if isinstance(given, list) else [given])
+                for each in (pictures if isinstance(pictures, list) else [pictures])
             ]
-            for field, given in everything.items()
+            for field, pictures in everything.items()
         }
     )
 
 
-def check(given: Uploads) -> None:
-    params = PARAMS.model_copy(update={"init": Init.IMAGE}) if given.init_image else PARAMS
-    given.check(params, partial(examine, max_pixels=100_000))
+def check(files: Uploads) -> None:
+    params = PARAMS.model_copy(update={"init": Init.IMAGE}) if files.init_image else PARAMS
+    files.check(params, partial(inspect, max_pixels=100_000))
 
 
 MASKS: dict[str, Image.Image] = {"content_mask": mask(64, 48), "style_mask": mask(48, 64)}
@@ -71,9 +71,9 @@ MASKS: dict[str, Image.Image] = {"content_mask": mask(64, 48), "style_mask": mas
             "style_mask": [mask(48, 64, "#ff0000"), mask(30, 20, "#0000ff")],
         },
     ],
-    ids=["none", "a start of any size", "masks", "a region per style"],
+    ids=["content and style", "init image", "masks", "one region per style"],
 )
-def test_files_that_fit_are_accepted(files: dict[str, Image.Image]) -> None:
+def test_matching_files_are_accepted(files: dict[str, Image.Image]) -> None:
     check(uploads(**files))
 
 
@@ -106,7 +106,7 @@ def test_files_that_fit_are_accepted(files: dict[str, Image.Image]) -> None:
         (
             {"content_mask": speck(64, 48), "style_mask": mask(48, 64)},
             "content_mask",
-            r"#ff0000, which is too small to be seen at conv5_1: it covers 4.69% .* needs 8.33%;",
+            r"#ff0000, which is too small for conv5_1: it covers 4.69% .* expected at least 8.33%;",
         ),
         ({"init_image": b""}, "init_image", r"is not a picture that can be read \(0 bytes\)"),
         ({"init_image": Image.new("1", (400, 251))}, "init_image", "at most 100000"),
@@ -115,7 +115,7 @@ def test_files_that_fit_are_accepted(files: dict[str, Image.Image]) -> None:
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
-def test_files_that_do_not_fit_are_refused_by_name(
+def test_the_error_names_the_field_of_an_invalid_file(
     files: dict[str, Image.Image], field: str, expected: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=expected) as refused:
@@ -123,7 +123,7 @@ def test_files_that_do_not_fit_are_refused_by_name(
     assert [error.field for error in refused.value.errors] == [field]
 
 
-def test_a_turned_photograph_wants_an_upright_mask() -> None:
+def test_a_mask_must_have_the_size_of_the_upright_picture() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = saved(CONTENT, "PNG", exif=exif)
@@ -132,17 +132,17 @@ def test_a_turned_photograph_wants_an_upright_mask() -> None:
         check(uploads(content=turned, **MASKS))
 
 
-def test_an_error_calls_a_file_what_its_sender_calls_it() -> None:
+def test_an_error_has_the_name_of_the_upload() -> None:
     files = {"content": [Upload("cat.png", b"hello")], "style": [Upload("x.png", png(STYLE))]}
     with pytest.raises(InvalidRequest, match=r"^cat\.png: is not a picture"):
         check(Uploads.of(files))
 
 
-def test_loading_gives_every_picture_its_place() -> None:
+def test_load_decodes_every_file() -> None:
     content = CONTENT.copy()
     content.putalpha(128)
     styles, masks = [STYLE, SECOND], [mask(48, 64), mask(30, 20)]
-    found = uploads(
+    loaded = uploads(
         content=content,
         style=styles,
         init_image=photo(33, 77),
@@ -150,16 +150,16 @@ def test_loading_gives_every_picture_its_place() -> None:
         style_mask=masks,
     ).load(max_pixels=100_000)
     white = np.asarray(CONTENT) * (128 / 255) + 255 * (127 / 255)
-    assert np.abs(np.asarray(found.content) - white).max() <= 0.51
-    assert found.alpha is not None
-    assert found.alpha.getextrema() == (128, 128)
-    assert found.init_image is not None
-    assert found.content_mask is not None
+    assert np.abs(np.asarray(loaded.content) - white).max() <= 0.51
+    assert loaded.alpha is not None
+    assert loaded.alpha.getextrema() == (128, 128)
+    assert loaded.init_image is not None
+    assert loaded.content_mask is not None
     pairs = [
-        *zip(found.styles, styles, strict=True),
-        *zip(found.style_masks, masks, strict=True),
-        (found.init_image, photo(33, 77)),
-        (found.content_mask, mask(64, 48)),
+        *zip(loaded.styles, styles, strict=True),
+        *zip(loaded.style_masks, masks, strict=True),
+        (loaded.init_image, photo(33, 77)),
+        (loaded.content_mask, mask(64, 48)),
     ]
     for picture, expected in pairs:
         assert np.array_equal(np.asarray(picture), np.asarray(expected))
@@ -173,21 +173,21 @@ def test_the_files_of_a_job_record_can_be_fetched(files: dict[str, Image.Image])
     assert {picture.sha256 for picture in sent.inputs.pictures()} == set(stored)
 
 
-def test_a_start_of_ones_own_and_init_must_agree() -> None:
-    with_start, without = uploads(init_image=SECOND), uploads()
-    with_start.check(StyleParams(size=64, init=Init.IMAGE), EXAMINE)
-    for files, init in ((with_start, Init.NOISE), (without, Init.IMAGE)):
+def test_init_and_the_init_image_must_match() -> None:
+    with_image, without = uploads(init_image=SECOND), uploads()
+    with_image.check(StyleParams(size=64, init=Init.IMAGE), INSPECT)
+    for files, init in ((with_image, Init.NOISE), (without, Init.IMAGE)):
         with pytest.raises(InvalidRequest, match=r"init_image: init is .*or neither"):
-            files.check(StyleParams(size=64, init=init), EXAMINE)
+            files.check(StyleParams(size=64, init=init), INSPECT)
 
 
-def test_the_blend_must_have_a_weight_for_each_style() -> None:
+def test_the_blend_needs_one_weight_per_style() -> None:
     with pytest.raises(InvalidRequest, match="style_blend: has 2 weights"):
-        uploads().check(StyleParams(size=64, style_blend=(1, 2)), EXAMINE)
+        uploads().check(StyleParams(size=64, style_blend=(1, 2)), INSPECT)
 
 
-def test_a_style_is_checked_at_its_own_scale() -> None:
+def test_a_style_is_checked_at_the_style_scale() -> None:
     thin = uploads(style=photo(300, 40))
-    thin.check(StyleParams(size=64, style_scale=2), EXAMINE)
+    thin.check(StyleParams(size=64, style_scale=2), INSPECT)
     with pytest.raises(InvalidRequest, match="style: would be 64x9"):
-        thin.check(StyleParams(size=64), EXAMINE)
+        thin.check(StyleParams(size=64), INSPECT)

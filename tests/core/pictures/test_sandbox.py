@@ -1,4 +1,4 @@
-"""Files decoded where they can do no harm, and files that try."""
+"""The sandbox: equal results, limits, crashes and restrictions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from core.errors import InvalidPicture, ServiceUnavailable
-from core.pictures.inspection import Seen, examine
+from core.pictures.decode import INPUT_FORMATS
+from core.pictures.inspection import Inspection, inspect
 from core.pictures.sandbox import Bounds, Sandbox
 from tests.conftest import photo, png
 from tests.core.pictures.test_decode import saved
@@ -24,25 +25,25 @@ MAX_PIXELS = 40_000_000
 
 @pytest.fixture
 def others(sandbox: Sandbox) -> set[int]:
-    """The processes that are there before a test has its own."""
+    """The child processes that exist before the test."""
     return pids()
 
 
 @pytest.fixture
 def alone(others: set[int]) -> Iterator[Sandbox]:
-    """One process, which a test may break."""
+    """A sandbox with one process, which the test may kill."""
     sandbox = Sandbox(1, Bounds(memory_bytes=2**28, seconds=30, clock_seconds=240))
     sandbox.start()
     yield sandbox
     sandbox.stop()
 
 
-def look(sandbox: Sandbox, data: bytes, mask: bool = False) -> Seen:
-    return sandbox.examine(data, mask, max_pixels=MAX_PIXELS)
+def inspected(sandbox: Sandbox, data: bytes, mask: bool = False) -> Inspection:
+    return sandbox.inspect(data, mask, max_pixels=MAX_PIXELS)
 
 
 def pids() -> set[int]:
-    """The processes that decode for this one."""
+    """The child processes of all sandboxes."""
     return {
         child.pid
         for child in psutil.Process().children()
@@ -50,92 +51,94 @@ def pids() -> set[int]:
     }
 
 
-def test_a_picture_is_seen_as_it_would_be_here(sandbox: Sandbox) -> None:
+def test_the_sandbox_returns_the_same_as_this_process(sandbox: Sandbox) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = saved(photo(64, 48), "JPEG", exif=exif)
     mask = png(Image.new("L", (30, 40), 7))
     for data, is_mask in ((PHOTO, False), (turned, False), (mask, True)):
-        assert look(sandbox, data, is_mask) == examine(data, is_mask, max_pixels=MAX_PIXELS)
-    assert look(sandbox, turned).size == (48, 64)
-    assert look(sandbox, mask, mask=True).regions == (((7, 7, 7), 1.0),)
+        assert inspected(sandbox, data, is_mask) == inspect(data, is_mask, max_pixels=MAX_PIXELS)
+    assert inspected(sandbox, turned).size == (48, 64)
+    assert inspected(sandbox, mask, mask=True).regions == (((7, 7, 7), 1.0),)
 
 
-def test_a_file_that_is_refused_is_refused_in_the_same_words(sandbox: Sandbox) -> None:
+def test_the_sandbox_raises_the_same_errors_as_this_process(sandbox: Sandbox) -> None:
     for data, is_mask in ((b"", False), (b"hello", False), (PHOTO[:900], False), (PHOTO, True)):
         with pytest.raises(InvalidPicture) as here:
-            examine(data, is_mask, max_pixels=MAX_PIXELS)
+            inspect(data, is_mask, max_pixels=MAX_PIXELS)
         with pytest.raises(InvalidPicture) as there:
-            look(sandbox, data, is_mask)
+            inspected(sandbox, data, is_mask)
         assert there.value.message == here.value.message
 
 
-def test_every_format_is_read_though_no_file_can_be_opened_any_more(sandbox: Sandbox) -> None:
-    for picture_format in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF"):
+def test_every_format_is_decoded_without_opening_files(sandbox: Sandbox) -> None:
+    for picture_format in (each.name for each in INPUT_FORMATS):
         for mode in ("RGB", "L"):
-            assert look(sandbox, saved(photo(40, 30).convert(mode), picture_format)).size == (
+            assert inspected(sandbox, saved(photo(40, 30).convert(mode), picture_format)).size == (
                 40,
                 30,
             )
     for mode in ("RGBA", "LA", "P", "1", "CMYK", "I;16", "F"):
         picture = Image.new("F", (40, 30), 3) if mode == "F" else photo(40, 30).convert("L")
         picture = picture if mode == "F" else picture.convert(mode)
-        assert look(sandbox, saved(picture, "TIFF")).size == (40, 30), mode
+        assert inspected(sandbox, saved(picture, "TIFF")).size == (40, 30), mode
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"):
         data = saved(photo(40, 30), "TIFF", compression=compression)
-        assert look(sandbox, data).size == (40, 30)
+        assert inspected(sandbox, data).size == (40, 30)
 
 
 def test_a_file_that_needs_too_much_memory_is_refused_with_the_limit(alone: Sandbox) -> None:
     large = saved(Image.new("RGBA", (6000, 6000), (1, 2, 3, 4)), "PNG", compress_level=1)
     with pytest.raises(InvalidPicture, match="more than the 268435456 bytes of memory allowed"):
-        look(alone, large)
-    assert look(alone, PHOTO).size == (64, 48)
+        inspected(alone, large)
+    assert inspected(alone, PHOTO).size == (64, 48)
 
 
 def test_a_file_that_takes_too_long_is_refused_with_the_limit() -> None:
-    brief = Sandbox(1, Bounds(memory_bytes=2**28, seconds=1, clock_seconds=240))
+    impatient = Sandbox(1, Bounds(memory_bytes=2**28, seconds=1, clock_seconds=240))
     with pytest.raises(InvalidPicture, match="more than the 1 seconds allowed"):
-        look(brief, many_scans(side=2000, scans=2000))
-    assert look(brief, PHOTO).size == (64, 48)
-    brief.stop()
+        inspected(impatient, many_scans(side=2000, scans=2000))
+    assert inspected(impatient, PHOTO).size == (64, 48)
+    impatient.stop()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_process_that_ends_is_replaced_and_only_its_file_is_refused(
+def test_a_crash_refuses_one_file_and_replaces_the_process(
     others: set[int], alone: Sandbox, number: signal.Signals
 ) -> None:
-    look(alone, PHOTO)
+    inspected(alone, PHOTO)
     (victim,) = pids() - others
     os.kill(victim, number)
-    with pytest.raises(InvalidPicture, match="the decoder gave up on it"):
-        look(alone, PHOTO)
-    assert look(alone, PHOTO).size == (64, 48)
+    with pytest.raises(InvalidPicture, match="the decoder crashed"):
+        inspected(alone, PHOTO)
+    assert inspected(alone, PHOTO).size == (64, 48)
     assert victim not in pids()
 
 
-def test_a_process_that_hangs_is_killed_and_the_caller_told_to_come_again(others: set[int]) -> None:
-    hasty = Sandbox(1, Bounds(memory_bytes=2**28, seconds=1, clock_seconds=0.2))
-    hasty.start()
+def test_a_hanging_process_is_killed_and_the_error_is_retryable(others: set[int]) -> None:
+    impatient = Sandbox(1, Bounds(memory_bytes=2**28, seconds=1, clock_seconds=0.2))
+    impatient.start()
     (victim,) = pids() - others
     os.kill(victim, signal.SIGSTOP)
     with pytest.raises(ServiceUnavailable, match="too busy"):
-        look(hasty, PHOTO)
+        inspected(impatient, PHOTO)
     assert victim not in pids()
-    hasty.stop()
+    impatient.stop()
     assert pids() == others
 
 
-def test_threads_share_it(sandbox: Sandbox) -> None:
+def test_threads_can_share_a_sandbox(sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(8) as pool:
-        seen = list(pool.map(lambda n: look(sandbox, png(photo(40 + n, 30))).width, range(40)))
-    assert seen == [40 + n for n in range(40)]
+        widths = list(
+            pool.map(lambda n: inspected(sandbox, png(photo(40 + n, 30))).width, range(40))
+        )
+    assert widths == [40 + n for n in range(40)]
 
 
-def test_what_runs_there_has_no_secrets_and_can_open_nothing(
+def test_a_child_process_has_no_secrets_and_cannot_open_files(
     others: set[int], alone: Sandbox
 ) -> None:
-    look(alone, PHOTO)
+    inspected(alone, PHOTO)
     (pid,) = pids() - others
     process = psutil.Process(pid)
     assert set(process.environ()) <= {"PYTHONPATH", "LC_CTYPE"}
