@@ -1,4 +1,4 @@
-"""The api over real HTTP, on a real Valkey, without a worker."""
+"""The API over real HTTP, with a real Valkey and without a worker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from core.webhooks.addresses import AddressGuard
 
 @pytest.fixture
 def settings(tmp_path: Path, valkey_url: str) -> Settings:
-    """Small limits, so that one past them is quickly made."""
+    """Small limits, so that tests can exceed them quickly."""
     return Settings(
         redis_url=valkey_url,
         data_dir=tmp_path,
@@ -39,7 +39,7 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 
 
 def _no_names(host: str) -> list[str]:
-    raise OSError(f"a test asked for the address of {host}")
+    raise OSError(f"a test resolved the host {host}")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
 
 
 def make_services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Services:
-    """All that the api works with, on a real Valkey."""
+    """Return the services of the API, with a real Valkey."""
     return Services(
         settings=settings,
         store=JobStore(redis, retention=settings.retention),
@@ -70,13 +70,13 @@ def client(services: Services) -> Iterator[httpx.Client]:
 
 
 class serving:  # noqa: N801 - reads as a verb
-    """The api in a thread, listening on a free port."""
+    """The API in a thread, listening on a free port."""
 
     def __init__(self, services: Services) -> None:
         config = uvicorn.Config(create_app(services), port=0, log_config=None)
         self._server = Server(config)
         self._socket = config.bind_socket()
-        self._socket.listen(100)  # who comes before the server is up waits for it
+        self._socket.listen(100)  # requests before the server is up wait in the backlog
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
 
     def __enter__(self) -> httpx.Client:
@@ -86,7 +86,7 @@ class serving:  # noqa: N801 - reads as a verb
         return self._client
 
     def stop(self) -> None:
-        """Have the server stop, while clients are connected."""
+        """Stop the server while clients are connected."""
         self._server.should_exit = True
 
     def __exit__(self, *_: object) -> None:

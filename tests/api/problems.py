@@ -1,4 +1,4 @@
-"""One check of the error shape, used for every endpoint that fails."""
+"""The check of a problem document, for every route that fails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
-    """The answer is a problem document of that status; give it back."""
+    """Assert that the response is a problem document with the status, and return it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()

@@ -1,4 +1,4 @@
-"""What schemathesis needs to know beyond the schema: what a picture is."""
+"""Pictures for schemathesis, which the schema describes only as binary data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators see in Grafana, and are told by Prometheus, is what the api tells."""
+"""The Grafana dashboard and the Prometheus alerts use metrics that exist."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ ROOT = Path(__file__).parent.parent.parent
 
 def expressions() -> dict[str, str]:
     board = json.loads((ROOT / "deploy/grafana/dashboards/easel.json").read_text())
-    found = {
+    expressions = {
         f"{panel['title']} {target['refId']}": target["expr"]
         for panel in board["panels"]
         for target in panel["targets"]
     }
     for group in yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"]:
-        found |= {rule["alert"]: rule["expr"] for rule in group["rules"]}
-    return found
+        expressions |= {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    return expressions
 
 
-def test_the_dashboard_and_the_alerts_ask_for_what_the_api_tells(
+def test_the_dashboard_and_the_alerts_use_metrics_of_the_api(
     client: httpx.Client, redis: Redis
 ) -> None:
     WorkerRegistry(redis).announce(
@@ -46,19 +46,19 @@ def test_the_dashboard_and_the_alerts_ask_for_what_the_api_tells(
         )
     )
     client.get("/healthz")
-    told = {
+    available = {
         name
         for family in text_string_to_metric_families(client.get("/metrics").text)
-        # A counter that has not counted yet, and has labels, has no sample.
+        # A labelled counter has no sample before its first increment.
         for name in (f"{family.name}_total", *(sample.name for sample in family.samples))
     }
     for where, expression in expressions().items():
-        asked = set(re.findall(r"\b(?:easel|process)_[a-z_]+", expression))
-        assert asked or expression.startswith("absent(up{"), where
-        assert asked <= told, where
+        used = set(re.findall(r"\b(?:easel|process)_[a-z_]+", expression))
+        assert used or expression.startswith("absent(up{"), where
+        assert used <= available, where
 
 
-def test_the_dashboard_has_a_place_for_each_panel() -> None:
+def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
     board = json.loads((ROOT / "deploy/grafana/dashboards/easel.json").read_text())
     taken: set[tuple[int, int]] = set()
     for panel in board["panels"]:

@@ -1,4 +1,4 @@
-"""The health check of the api's container."""
+"""The health check of the API container."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.api.webhooks.test_webhooks import replaced
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_an_api_that_answers_is_alive_wherever_it_listens(client: httpx.Client) -> None:
+def test_an_api_that_answers_is_alive(client: httpx.Client) -> None:
     port = client.base_url.port
     assert port is not None
     assert is_alive("127.0.0.1", port)
@@ -28,22 +28,24 @@ def test_an_api_that_answers_is_alive_wherever_it_listens(client: httpx.Client) 
 
 
 def test_an_api_without_redis_is_alive(services: Services) -> None:
-    away = connect("redis://127.0.0.1:1/0", patience=0)
-    lost = replaced(services, statistics=StatisticsReader(away), workers=WorkerRegistry(away))
-    with serving(lost) as client:
+    unreachable = connect("redis://127.0.0.1:1/0", patience=0)
+    without_redis = replaced(
+        services, statistics=StatisticsReader(unreachable), workers=WorkerRegistry(unreachable)
+    )
+    with serving(without_redis) as client:
         assert client.get("/readyz").status_code == 503
         assert client.base_url.port is not None
         assert is_alive("127.0.0.1", client.base_url.port)
 
 
-def test_nobody_who_listens_and_nobody_who_answers_are_not_alive() -> None:
+def test_a_silent_server_and_a_closed_port_are_not_alive() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         assert not is_alive("127.0.0.1", port, seconds=0.2)
     assert not is_alive("127.0.0.1", port)
 
 
-def test_the_check_is_told_by_its_status(client: httpx.Client) -> None:
+def test_the_exit_status_is_the_result_of_the_check(client: httpx.Client) -> None:
     for port, status in ((client.base_url.port, 0), (1, 1)):
         environment = {"EASEL_HOST": "0.0.0.0", "EASEL_PORT": str(port)}
         command = [sys.executable, "-m", "api.healthcheck"]

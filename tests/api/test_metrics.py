@@ -1,4 +1,4 @@
-"""The numbers that operators watch."""
+"""The Prometheus metrics of the API."""
 
 from __future__ import annotations
 
@@ -56,31 +56,31 @@ def scrape(client: httpx.Client) -> Samples:
     return read(answer.text)
 
 
-def test_what_becomes_of_jobs_is_counted(client: httpx.Client, store: JobStore) -> None:
+def test_jobs_are_counted_by_status(client: httpx.Client, store: JobStore) -> None:
     jobs = [store.create(StyleParams(), INPUTS) for _ in range(6)]
     running = [store.claim(job.id) for job in jobs[:4]]
-    well, ill, back, _ = (job for job in running if job is not None)
-    store.succeed(well, PICTURE, some_progress(), Metrics(optimize_seconds=1, device="cpu"))
-    store.fail(ill, Failure(code="broken", message="it broke", retryable=False))
-    store.hand_back(back)
+    succeeded, failed, handed_back, _ = (job for job in running if job is not None)
+    store.succeed(succeeded, PICTURE, some_progress(), Metrics(optimize_seconds=1, device="cpu"))
+    store.fail(failed, Failure(code="broken", message="it broke", retryable=False))
+    store.hand_back(handed_back)
     store.cancel(jobs[4].id)
-    found = scrape(client)
-    assert value(found, "easel_redis_up") == 1
-    assert value(found, "easel_jobs_accepted_total") == 6
-    assert value(found, "easel_jobs_queued") == 2
-    assert value(found, "easel_jobs_running") == 1
-    assert value(found, "easel_jobs_requeued_total") == 1
-    assert value(found, "easel_queue_oldest_seconds") > 0
+    samples = scrape(client)
+    assert value(samples, "easel_redis_up") == 1
+    assert value(samples, "easel_jobs_accepted_total") == 6
+    assert value(samples, "easel_jobs_queued") == 2
+    assert value(samples, "easel_jobs_running") == 1
+    assert value(samples, "easel_jobs_requeued_total") == 1
+    assert value(samples, "easel_queue_oldest_seconds") > 0
     for status in ("succeeded", "failed", "canceled"):
-        assert value(found, "easel_jobs_finished_total", status=status) == 1
-    assert value(found, "easel_job_queue_seconds_count") == 4
-    assert value(found, "easel_job_queue_seconds_bucket", le="+Inf") == 4
-    assert value(found, "easel_job_run_seconds_count") == 1
-    assert 0 < value(found, "easel_job_run_seconds_sum") < 60
+        assert value(samples, "easel_jobs_finished_total", status=status) == 1
+    assert value(samples, "easel_job_queue_seconds_count") == 4
+    assert value(samples, "easel_job_queue_seconds_bucket", le="+Inf") == 4
+    assert value(samples, "easel_job_run_seconds_count") == 1
+    assert 0 < value(samples, "easel_job_run_seconds_sum") < 60
 
 
 @pytest.mark.parametrize(("seconds", "bound"), [(8, "10"), (90, "120"), (500, "600")])
-def test_a_time_is_counted_in_its_bucket(
+def test_a_duration_is_counted_in_its_bucket(
     store: JobStore, redis: Redis, seconds: float, bound: str
 ) -> None:
     job = store.create(StyleParams(), INPUTS)
@@ -93,7 +93,7 @@ def test_a_time_is_counted_in_its_bucket(
     assert buckets["+Inf"] == 1
 
 
-def test_webhooks_are_counted_by_what_became_of_them(
+def test_webhook_attempts_are_counted_by_their_outcome(
     client: httpx.Client, store: JobStore, redis: Redis
 ) -> None:
     webhook = Webhook(url="https://h.example/").model_dump_json()
@@ -109,14 +109,16 @@ def test_webhooks_are_counted_by_what_became_of_them(
         begun = outbox.start(taken, 10)
         assert begun is not None
         outbox.settle(begun, attempt, verdict)
-    found = scrape(client)
+    samples = scrape(client)
     for state in ("pending", "delivered"):
         labels = {"event": "job.started", "state": state}
-        assert value(found, "easel_webhook_attempts_total", **labels) == 1
-    assert value(found, "easel_webhooks_waiting") == 0
+        assert value(samples, "easel_webhook_attempts_total", **labels) == 1
+    assert value(samples, "easel_webhooks_waiting") == 0
 
 
-def test_workers_are_told_with_their_pace_and_memory(client: httpx.Client, redis: Redis) -> None:
+def test_workers_are_reported_with_their_speed_and_memory(
+    client: httpx.Client, redis: Redis
+) -> None:
     WorkerRegistry(redis).announce(
         WorkerInfo(
             id="host:1",
@@ -130,22 +132,22 @@ def test_workers_are_told_with_their_pace_and_memory(client: httpx.Client, redis
             job_id="some-job",
         )
     )
-    found = scrape(client)
+    samples = scrape(client)
     of = {"worker": "host:1", "device": "cuda:0"}
-    assert value(found, "easel_workers") == 1
-    assert value(found, "easel_worker_busy", **of) == 1
-    assert value(found, "easel_worker_steps_total", **of) == 1234
-    assert value(found, "easel_worker_steps_per_second", **of) == 12.5
-    assert value(found, "easel_worker_resident_bytes", **of) == 7
-    assert value(found, "easel_worker_memory_bytes", **of) == 100
-    assert value(found, "easel_worker_memory_available_bytes", **of) == 60
+    assert value(samples, "easel_workers") == 1
+    assert value(samples, "easel_worker_busy", **of) == 1
+    assert value(samples, "easel_worker_steps_total", **of) == 1234
+    assert value(samples, "easel_worker_steps_per_second", **of) == 12.5
+    assert value(samples, "easel_worker_resident_bytes", **of) == 7
+    assert value(samples, "easel_worker_memory_bytes", **of) == 100
+    assert value(samples, "easel_worker_memory_available_bytes", **of) == 60
 
 
 def test_requests_are_counted_by_route_and_not_by_path(client: httpx.Client) -> None:
     for path in ("/jobs/a", "/jobs/b", "/jobs/a/result", "/nowhere", "/healthz"):
         client.get(path)
     client.post("/jobs")
-    found = scrape(client)
+    samples = scrape(client)
     for method, route, status, count in (
         ("GET", "/jobs/{job_id}", "404", 2),
         ("GET", "/jobs/{job_id}/result", "404", 1),
@@ -154,10 +156,10 @@ def test_requests_are_counted_by_route_and_not_by_path(client: httpx.Client) -> 
         ("GET", "none", "404", 1),
     ):
         labels = {"method": method, "route": route, "status": status}
-        assert value(found, "easel_http_request_seconds_count", **labels) == count
+        assert value(samples, "easel_http_request_seconds_count", **labels) == count
 
 
-def test_every_replica_says_the_same_of_the_service(
+def test_every_replica_reports_the_same_about_the_service(
     services: Services, store: JobStore, client: httpx.Client
 ) -> None:
     store.create(StyleParams(), INPUTS)
@@ -165,18 +167,20 @@ def test_every_replica_says_the_same_of_the_service(
         assert [value(scrape(each), "easel_jobs_queued") for each in (client, other)] == [1, 1]
 
 
-def test_without_redis_there_are_still_metrics(services: Services) -> None:
-    away = connect("redis://127.0.0.1:1/0", patience=0)
-    lost = replaced(services, statistics=StatisticsReader(away), workers=WorkerRegistry(away))
-    with serving(lost) as client:
+def test_metrics_are_served_without_redis(services: Services) -> None:
+    unreachable = connect("redis://127.0.0.1:1/0", patience=0)
+    without_redis = replaced(
+        services, statistics=StatisticsReader(unreachable), workers=WorkerRegistry(unreachable)
+    )
+    with serving(without_redis) as client:
         client.get("/healthz")
-        found = scrape(client)
-    assert value(found, "easel_redis_up") == 0
+        samples = scrape(client)
+    assert value(samples, "easel_redis_up") == 0
     labels = {"method": "GET", "route": "/healthz", "status": "200"}
-    assert value(found, "easel_http_request_seconds_count", **labels) == 1
+    assert value(samples, "easel_http_request_seconds_count", **labels) == 1
 
 
-def test_the_processes_of_one_host_count_together(tmp_path: Path, valkey_url: str) -> None:
+def test_the_processes_of_a_host_share_their_counts(tmp_path: Path, valkey_url: str) -> None:
     code = f"""
 import sys
 from api.metrics import PrometheusMetrics

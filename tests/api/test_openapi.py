@@ -1,4 +1,4 @@
-"""What the schema says is so: schemathesis asks a running service, with all its checks on."""
+"""The OpenAPI schema matches the API: schemathesis tests a running service with all checks."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from tests.api.routes.test_jobs import claim, files, finish
 
 ROOT = Path(__file__).parent.parent.parent
 
-#: What no schema can say: that a mask is as large as its picture, or that there are as many
-#: weights as styles. Data that fits the schema may be refused for that; and for a second key.
+#: A schema cannot express that a mask has the size of its picture, or that there are as many
+#: weights as styles. Data that fits the schema may therefore be refused, also for a second key.
 CONFIG = """
 [[operations]]
 include-operation-id = "create_job"
@@ -44,7 +44,7 @@ WORKER = WorkerInfo(id="a", device="cpu", networks=(), memory_total_bytes=2**40)
 
 
 def end_all(services: Services) -> None:
-    """Be ready, and have done with every job, so that whoever waits for one need not."""
+    """Announce a worker and cancel every job, so that no request waits for a job."""
     services.workers.announce(WORKER)
     for status in (JobStatus.QUEUED, JobStatus.RUNNING):
         for record, _ in services.store.listing.page("fuzzer", [status]).jobs:
@@ -52,7 +52,7 @@ def end_all(services: Services) -> None:
                 services.store.cancel(record["id"])
 
 
-def test_everything_is_described_and_every_example_is_one(client: httpx.Client) -> None:
+def test_every_route_has_a_description_and_every_example_is_valid(client: httpx.Client) -> None:
     schema = client.get("/openapi.json").json()
     models: dict[str, type[BaseModel]] = {
         "JobView": JobView, "JobPage": JobPage, "Estimate": Estimate, "SignedLinks": SignedLinks,
@@ -70,7 +70,7 @@ def test_everything_is_described_and_every_example_is_one(client: httpx.Client) 
         name = operation["operationId"]
         assert operation["description"], name
         assert operation["tags"], name
-        assert "_" in name, f"{name} was not written by a person"
+        assert "_" in name, f"{name} is a generated operation ID"
         assert "__" not in name, name
         for parameter in operation.get("parameters", ()):
             assert parameter.get("description"), (name, parameter["name"])
@@ -82,7 +82,7 @@ def test_everything_is_described_and_every_example_is_one(client: httpx.Client) 
                 assert Problem.model_validate(problem).status == int(status)
 
 
-def test_what_is_posted_to_a_webhook_is_described(client: httpx.Client) -> None:
+def test_the_requests_to_a_webhook_are_described(client: httpx.Client) -> None:
     described = client.get("/openapi.json").json()["webhooks"]
     assert set(described) == {event.value for event in WebhookEvent}
     for name, event in described.items():
@@ -93,9 +93,7 @@ def test_what_is_posted_to_a_webhook_is_described(client: httpx.Client) -> None:
         assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
 
 
-def test_no_answer_has_a_header_that_is_not_described(
-    client: httpx.Client, services: Services
-) -> None:
+def test_every_header_of_a_response_is_described(client: httpx.Client, services: Services) -> None:
     described = client.get("/openapi.json").json()["paths"]
     usual = {*client.get("/jobs").headers, "transfer-encoding", "x-accel-buffering"}
     job = claim(services, client)
@@ -103,7 +101,7 @@ def test_no_answer_has_a_header_that_is_not_described(
     url = f"/jobs/{job.id}"
     tag = {"If-None-Match": client.get(url).headers["etag"]}
     word = {"Idempotency-Key": "a key", "Prefer": "wait=1"}
-    asked = [
+    responses = [
         ("/jobs", "post", client.post("/jobs", files=files(), headers=word)),
         ("/jobs", "post", client.post("/jobs", files=files(), headers=word)),
         ("/jobs", "post", client.post("/jobs")),
@@ -119,7 +117,7 @@ def test_no_answer_has_a_header_that_is_not_described(
         ("/readyz", "get", client.get("/readyz")),
     ]
     seen = set()
-    for path, method, answer in asked:
+    for path, method, answer in responses:
         operation = described[path][method]
         headers = operation["responses"][str(answer.status_code)].get("headers", {})
         known = usual | {name.lower() for name in headers}
@@ -128,14 +126,16 @@ def test_no_answer_has_a_header_that_is_not_described(
     assert {("/jobs", 202), ("/jobs/{job_id}", 304), ("/jobs/{job_id}", 401)} <= seen
 
 
-def test_schemathesis_finds_nothing(services: Services, redis: Redis, tmp_path: Path) -> None:
+def test_schemathesis_finds_no_difference(services: Services, redis: Redis, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     _, key = KeyStore(redis).create("fuzzer")
-    generous = dict.fromkeys(("max_queue", "max_jobs_per_caller", "max_requests_per_minute"), 10**6)
-    quick = Ticker("quick end", 0.05, lambda: end_all(services))
-    quick.start()
+    no_limits = dict.fromkeys(
+        ("max_queue", "max_jobs_per_caller", "max_requests_per_minute"), 10**6
+    )
+    ticker = Ticker("end jobs", 0.05, lambda: end_all(services))
+    ticker.start()
     hooks = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks"}
-    with serving(limited(services, **generous)) as client:
+    with serving(limited(services, **no_limits)) as client:
         run = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli"),
@@ -151,6 +151,6 @@ def test_schemathesis_finds_nothing(services: Services, redis: Redis, tmp_path: 
             text=True,
             check=False,
         )
-    quick.stop()
-    quick.join(60)
+    ticker.stop()
+    ticker.join(60)
     assert run.returncode == 0, run.stdout + run.stderr

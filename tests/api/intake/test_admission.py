@@ -1,4 +1,4 @@
-"""Jobs for which there is no room are refused before anything of them is kept."""
+"""Jobs for which there is no room are refused before anything is stored."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def limited(services: Services, **limits: object) -> Services:
 
 
 @pytest.fixture
-def narrow(services: Services) -> Iterator[httpx.Client]:
-    """A service whose queue holds two jobs."""
+def small_queue(services: Services) -> Iterator[httpx.Client]:
+    """An API whose queue holds two jobs."""
     with serving(limited(services, max_queue=2)) as client:
         yield client
 
 
 @pytest.fixture
-def fair(services: Services) -> Iterator[httpx.Client]:
-    """A service that takes two jobs of a caller at a time."""
+def two_jobs(services: Services) -> Iterator[httpx.Client]:
+    """An API that accepts two unfinished jobs of a caller."""
     with serving(limited(services, max_jobs_per_caller=2)) as client:
         yield client
 
@@ -47,50 +47,52 @@ def assert_refused(answer: httpx.Response, status: int, code: str) -> dict[str, 
     return assert_problem(answer, status, code)
 
 
-def test_a_full_queue_takes_no_more_until_a_job_is_claimed(
-    narrow: httpx.Client, services: Services, caplog: pytest.LogCaptureFixture
+def test_a_full_queue_accepts_no_job_until_one_is_claimed(
+    small_queue: httpx.Client, services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = post(narrow).json()["id"]
-    post(narrow)
+    first = post(small_queue).json()["id"]
+    post(small_queue)
     before = stored(services)
     other = files(png(photo(50, 50, seed=9)))
     caplog.set_level("INFO", "api.answers.errors")
-    assert_refused(post(narrow, other), 503, "queue_full")
-    (told,) = (record for record in caplog.records if record.name == "api.answers.errors")
-    assert (told.levelname, told.message) == ("INFO", "request refused")
+    assert_refused(post(small_queue, other), 503, "queue_full")
+    (logged,) = (record for record in caplog.records if record.name == "api.answers.errors")
+    assert (logged.levelname, logged.message) == ("INFO", "request refused")
     assert stored(services) == before
     services.store.claim(first)
-    assert post(narrow, other).status_code == 202
+    assert post(small_queue, other).status_code == 202
 
 
-def test_a_caller_with_too_many_jobs_waits_until_one_has_ended(
-    fair: httpx.Client, services: Services
+def test_a_caller_with_too_many_jobs_is_refused_until_one_ends(
+    two_jobs: httpx.Client, services: Services
 ) -> None:
-    first = post(fair).json()["id"]
-    post(fair)
+    first = post(two_jobs).json()["id"]
+    post(two_jobs)
     job = services.store.claim(first)
     assert job is not None
-    problem = assert_refused(post(fair), 429, "too_many_jobs")
+    problem = assert_refused(post(two_jobs), 429, "too_many_jobs")
     assert "2 of your jobs are unfinished" in problem["detail"]
     result = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
     progress = some_progress()
     services.store.succeed(job, result, progress, Metrics(optimize_seconds=1, device="cpu"))
-    assert post(fair).status_code == 202
+    assert post(two_jobs).status_code == 202
 
 
-def test_the_refusal_comes_before_the_upload(narrow: httpx.Client) -> None:
-    post(narrow)
-    post(narrow)
-    with socket.create_connection((narrow.base_url.host, narrow.base_url.port or 80)) as line:
+def test_a_job_is_refused_before_its_body_is_read(small_queue: httpx.Client) -> None:
+    post(small_queue)
+    post(small_queue)
+    with socket.create_connection(
+        (small_queue.base_url.host, small_queue.base_url.port or 80)
+    ) as line:
         line.sendall(
             b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Length: 500000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
         )
-        line.settimeout(60)  # nothing of the body is ever sent
+        line.settimeout(60)  # the body is never sent
         assert line.recv(100).startswith(b"HTTP/1.1 503 ")
 
 
-def test_jobs_posted_at_once_do_not_overshoot(services: Services) -> None:
+def test_concurrent_jobs_do_not_exceed_the_limit(services: Services) -> None:
     with serving(limited(services, max_queue=3)) as client, ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda _: post(client), range(12)))
     statuses = sorted(answer.status_code for answer in answers)
@@ -98,7 +100,7 @@ def test_jobs_posted_at_once_do_not_overshoot(services: Services) -> None:
     assert services.store.load("127.0.0.1").queued == 3
 
 
-def test_a_job_too_large_for_every_worker_is_refused_before_it_is_kept(
+def test_a_job_too_large_for_every_worker_is_refused(
     client: httpx.Client, services: Services
 ) -> None:
     worker = WorkerInfo(id="1", device="cpu", networks=(), memory_total_bytes=2 * 2**30)

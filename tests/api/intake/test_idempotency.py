@@ -1,4 +1,4 @@
-"""A request that is sent again makes no second job."""
+"""Idempotency keys, and ``validate_only``."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def stored(services: Services) -> set[bytes]:
     return {services.blobs.get(digest) for digest, _ in services.blobs.ages()}
 
 
-def test_the_same_request_is_answered_with_the_same_job(
-    client: httpx.Client, services: Services
-) -> None:
+def test_a_repeated_request_returns_the_same_job(client: httpx.Client, services: Services) -> None:
     first = post(client, "a key", size=64)
     assert "idempotent-replayed" not in first.headers
-    again = post(client, "a key", size=64, preset="balanced")  # the same, in other words
+    again = post(
+        client, "a key", size=64, preset="balanced"
+    )  # the same request, written differently
     assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
     assert again.json() == first.json()
     assert again.headers["location"] == first.headers["location"]
@@ -66,7 +66,7 @@ def test_the_same_request_is_answered_with_the_same_job(
     ],
     ids=["a parameter", "the content", "the style", "one more style", "a picture to start from"],
 )
-def test_another_request_under_the_same_key_is_refused_and_nothing_of_it_is_kept(
+def test_a_different_request_with_the_same_key_is_refused_and_not_stored(
     client: httpx.Client, services: Services, given: Files | None, fields: dict[str, Any]
 ) -> None:
     first = post(client, "a key", size=64).json()
@@ -76,28 +76,30 @@ def test_another_request_under_the_same_key_is_refused_and_nothing_of_it_is_kept
     assert stored(services) == {CONTENT, STYLE}
 
 
-def test_a_request_that_was_refused_uses_no_key_up(client: httpx.Client) -> None:
+def test_a_refused_request_does_not_use_up_its_key(client: httpx.Client) -> None:
     assert_problem(post(client, "a key", size=1), 422, "invalid_request")
     assert "idempotent-replayed" not in post(client, "a key", size=64).headers
 
 
-def test_two_keys_are_two_jobs_and_so_is_none(client: httpx.Client) -> None:
+def test_two_keys_create_two_jobs_and_a_request_without_a_key_another(client: httpx.Client) -> None:
     answers = [post(client, "one"), post(client, "two"), client.post("/jobs", files=files())]
     assert len({answer.json()["id"] for answer in answers}) == 3
 
 
-def test_the_keys_of_two_callers_are_two(client: httpx.Client, redis: Redis) -> None:
+def test_the_same_key_of_two_callers_is_two_keys(client: httpx.Client, redis: Redis) -> None:
     from core.jobs.admission import Admission
     from core.jobs.idempotency import IdempotencyKey
 
     first = IdempotencyKey.of("somebody", "a key")
     assert first != IdempotencyKey.of("somebody else", "a key")
-    # Nor can one be written so that it looks like the other's.
+    # A key cannot be chosen so that it equals that of another caller.
     assert IdempotencyKey.of("a", "b:c") != IdempotencyKey.of("a:b", "c")
     assert Admission(caller="x", max_queue=1, max_jobs_per_caller=1).owner == "anonymous"
 
 
-def test_many_at_once_make_one_job(client: httpx.Client, services: Services) -> None:
+def test_concurrent_requests_with_one_key_create_one_job(
+    client: httpx.Client, services: Services
+) -> None:
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda _: post(client, "a key", size=64), range(12)))
     assert {answer.status_code for answer in answers} == {202}
@@ -108,7 +110,7 @@ def test_many_at_once_make_one_job(client: httpx.Client, services: Services) -> 
     assert stored(services) == {CONTENT, STYLE}
 
 
-def test_of_many_different_ones_at_once_one_is_taken_and_nothing_is_kept_of_the_others(
+def test_of_different_concurrent_requests_with_one_key_one_is_accepted(
     client: httpx.Client, services: Services
 ) -> None:
     pictures = [png(photo(40, 40, seed=seed)) for seed in range(8)]
@@ -119,15 +121,15 @@ def test_of_many_different_ones_at_once_one_is_taken_and_nothing_is_kept_of_the_
     assert len(stored(services)) == 2
 
 
-def test_a_full_queue_still_answers_what_it_has_taken(services: Services) -> None:
-    narrow = replace(services, settings=services.settings.model_copy(update={"max_queue": 1}))
-    with serving(narrow) as client:
+def test_a_replay_is_answered_although_the_queue_is_full(services: Services) -> None:
+    small_queue = replace(services, settings=services.settings.model_copy(update={"max_queue": 1}))
+    with serving(small_queue) as client:
         first = post(client, "a key").json()
         assert_problem(post(client, "another"), 503, "queue_full")
         assert post(client, "a key").json() == first
 
 
-def test_what_was_taken_is_answered_although_no_worker_has_the_memory_any_more(
+def test_a_replay_is_answered_although_no_worker_has_enough_memory(
     client: httpx.Client, services: Services
 ) -> None:
     first = post(client, "a key").json()
@@ -139,7 +141,7 @@ def test_what_was_taken_is_answered_although_no_worker_has_the_memory_any_more(
     assert (again.json()["id"], again.headers["idempotent-replayed"]) == (first["id"], "true")
 
 
-def test_a_key_counts_for_a_day_or_until_its_job_is_deleted(
+def test_a_key_is_kept_for_a_day_or_until_its_job_is_deleted(
     client: httpx.Client, redis: Redis
 ) -> None:
     first = post(client, "a key").json()
@@ -150,9 +152,9 @@ def test_a_key_counts_for_a_day_or_until_its_job_is_deleted(
     assert post(client, "a key").json()["id"] != first["id"]
 
 
-def test_a_job_that_could_not_be_announced_uses_no_key_up(services: Services) -> None:
-    mute = replace(services, queue=JobQueue(make_celery("redis://127.0.0.1:1/0")))
-    with serving(mute) as client:
+def test_a_job_that_cannot_be_announced_does_not_use_up_its_key(services: Services) -> None:
+    without_broker = replace(services, queue=JobQueue(make_celery("redis://127.0.0.1:1/0")))
+    with serving(without_broker) as client:
         assert_problem(post(client, "a key"), 503, "service_unavailable")
     jobs = connect(services.settings.redis_url, patience=0)
     assert [*jobs.keys("easel:job:*"), *jobs.keys("easel:idempotency:*")] == []
@@ -160,13 +162,13 @@ def test_a_job_that_could_not_be_announced_uses_no_key_up(services: Services) ->
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
-def test_a_key_that_is_none_is_refused_by_name(client: httpx.Client, key: str) -> None:
+def test_an_invalid_key_is_refused_by_name(client: httpx.Client, key: str) -> None:
     problem = assert_problem(post(client, key), 422, "invalid_request")
     assert problem["errors"][0]["field"] == "Idempotency-Key"
     assert ids(client) == []
 
 
-def test_validate_only_answers_with_an_estimate_and_creates_nothing(
+def test_validate_only_returns_an_estimate_and_creates_nothing(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     before = set(redis.keys("easel:*"))
@@ -174,7 +176,7 @@ def test_validate_only_answers_with_an_estimate_and_creates_nothing(
     assert answer.status_code == 200
     estimate = answer.json()
     assert (estimate["valid"], estimate["params"]["size"]) == (True, 64)
-    # No worker is there, so it is what it takes in the larger format.
+    # Without a worker, the estimate is that of the larger format.
     params = StyleParams(size=64, precision=Precision.FLOAT32)
     assert estimate["memory_bytes"] == footprint(params, None).needed(64 * 48)
     assert (estimate["queue_position"], estimate["run_seconds"]) == (0, None)
@@ -183,7 +185,7 @@ def test_validate_only_answers_with_an_estimate_and_creates_nothing(
     assert (left, stored(services)) == (set(), set())
 
 
-def test_validate_only_knows_how_long_the_jobs_before_it_will_run(
+def test_validate_only_estimates_the_start_from_running_jobs(
     client: httpx.Client, services: Services
 ) -> None:
     services.workers.announce(
@@ -192,17 +194,17 @@ def test_validate_only_knows_how_long_the_jobs_before_it_will_run(
     job = claim(services, client)
     services.store.renew(job, progress=some_progress(1, 12).model_copy(update={"eta_seconds": 90}))
     form = {"validate_only": "True", "size": 64}  # as a Python client writes it
-    end = time.monotonic() + 30  # a forecast is as good as new for a second
+    end = time.monotonic() + 30  # a forecast is cached for a second
     while (seconds := client.post("/jobs", files=files(), data=form).json()["start_seconds"]) != 90:
         assert time.monotonic() < end, seconds
-    # The same is said of the job itself, by itself and in the list.
+    # The job itself and the list of jobs have the same estimate.
     job_id = client.post("/jobs", files=files()).json()["id"]
     shown = client.get(f"/jobs/{job_id}").json()
     assert shown["estimated_start_at"] is not None
     assert client.get("/jobs").json()["items"][0] == shown
 
 
-def test_validate_only_refuses_what_would_be_refused(client: httpx.Client) -> None:
+def test_validate_only_refuses_an_invalid_request(client: httpx.Client) -> None:
     form = {"validate_only": "true", "size": 1}
     problem = assert_problem(client.post("/jobs", files=files(), data=form), 422)
     assert problem["errors"][0]["field"] == "size"
@@ -211,6 +213,6 @@ def test_validate_only_refuses_what_would_be_refused(client: httpx.Client) -> No
     assert problem["errors"][0]["field"] == "validate_only"
 
 
-def test_validate_only_leaves_the_key_for_the_job(client: httpx.Client) -> None:
+def test_validate_only_does_not_use_up_the_key(client: httpx.Client) -> None:
     assert post(client, "a key", validate_only="true").status_code == 200
     assert "idempotent-replayed" not in post(client, "a key").headers

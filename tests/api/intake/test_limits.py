@@ -1,4 +1,4 @@
-"""Every limit on what comes in: at the limit it comes in, and one past it is refused by number."""
+"""Limits on requests: a request at the limit is accepted, and one past it is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TYPE = "multipart/form-data; boundary=line"
 
 
 def form(*parts: tuple[str, bytes], filename: str = "x.png") -> bytes:
-    """A body; a part whose name is that of a text has no file name."""
+    """Return a multipart body. Only the parts ``content`` and ``style`` have a file name."""
     lines = []
     for name, data in parts:
         kind = f'; filename="{filename}"' if name in ("content", "style") else ""
@@ -41,7 +41,7 @@ def send(client: httpx.Client, body: bytes, *, chunked: bool) -> httpx.Response:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_may_be_as_large_as_the_limit_and_no_larger(
+def test_a_body_over_the_limit_is_refused(
     client: httpx.Client, settings: Settings, chunked: bool
 ) -> None:
     limit = settings.max_body_bytes
@@ -51,7 +51,7 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(
     assert str(limit) in problem["detail"]
 
 
-def test_a_file_may_be_as_large_as_the_limit_and_no_larger(services: Services) -> None:
+def test_a_file_over_the_limit_is_refused(services: Services) -> None:
     with serving(limited(services, max_picture_bytes=len(CONTENT))) as client:
         small = png(photo(20, 20))
         assert post(client, files(CONTENT, small)).status_code == 202
@@ -59,7 +59,7 @@ def test_a_file_may_be_as_large_as_the_limit_and_no_larger(services: Services) -
         assert f"at most {len(CONTENT)} are allowed" in problem["errors"][0]["message"]
 
 
-def test_a_picture_may_have_as_many_pixels_as_the_limit_and_no_more(services: Services) -> None:
+def test_a_picture_with_too_many_pixels_is_refused(services: Services) -> None:
     with serving(limited(services, max_picture_pixels=64 * 48)) as client:
         assert post(client).status_code == 202
         bomb = png(Image.new("1", (64, 49)))
@@ -67,7 +67,7 @@ def test_a_picture_may_have_as_many_pixels_as_the_limit_and_no_more(services: Se
         assert "64x49 pixels; at most 3072 pixels" in problem["errors"][0]["message"]
 
 
-def test_a_form_may_have_as_many_files_as_a_job_can_use_and_no_more(client: httpx.Client) -> None:
+def test_a_form_with_more_files_than_a_job_can_use_is_refused(client: httpx.Client) -> None:
     for count, status, said in (
         (MAX_FILES, 422, "expected 1 to 5 files, got 12"),
         (MAX_FILES + 1, 400, f"Maximum number of files is {MAX_FILES}"),
@@ -77,7 +77,7 @@ def test_a_form_may_have_as_many_files_as_a_job_can_use_and_no_more(client: http
         assert said in problem["detail"]
 
 
-def test_a_form_may_have_as_many_fields_as_the_limit_and_no_more(services: Services) -> None:
+def test_a_form_with_too_many_fields_is_refused(services: Services) -> None:
     with serving(limited(services, max_fields=3)) as client:
         for count, status, said in ((3, 422, "is not a parameter"), (4, 400, "fields is 3")):
             fields = [(f"x{number}", b"1") for number in range(count)]
@@ -86,7 +86,7 @@ def test_a_form_may_have_as_many_fields_as_the_limit_and_no_more(services: Servi
             assert said in problem["detail"]
 
 
-def test_a_field_may_be_as_long_as_the_limit_and_no_longer(services: Services) -> None:
+def test_a_field_over_the_limit_is_refused(services: Services) -> None:
     with serving(limited(services, max_field_bytes=1024)) as client:
         for length, status, said in ((1024, 422, "valid integer"), (1025, 400, "of 1KB")):
             body = form(("content", CONTENT), ("style", STYLE), ("size", b"x" * length))
@@ -95,31 +95,32 @@ def test_a_field_may_be_as_long_as_the_limit_and_no_longer(services: Services) -
 
 
 @pytest.fixture
-def impatient(services: Services) -> Iterator[httpx.Client]:
+def short_timeout(services: Services) -> Iterator[httpx.Client]:
     with serving(limited(services, upload_seconds=2, upload_rate=10_000_000)) as client:
         yield client
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 900", b"Transfer-Encoding: chunked"])
-def test_a_body_that_does_not_come_is_not_waited_for(
-    impatient: httpx.Client, length: bytes
+def test_a_body_that_arrives_too_slowly_is_refused(
+    short_timeout: httpx.Client, length: bytes
 ) -> None:
-    """Whether nothing comes, or a byte now and then."""
-    with socket.create_connection((impatient.base_url.host, impatient.base_url.port or 80)) as line:
+    with socket.create_connection(
+        (short_timeout.base_url.host, short_timeout.base_url.port or 80)
+    ) as line:
         line.sendall(
             b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Type: %b\r\n%b\r\n\r\n"
             % (TYPE.encode(), length)
         )
         line.sendall(b"2\r\n--\r\n" if b"chunked" in length else b"--")
         line.settimeout(60)
-        answer = b"".join(iter(lambda: line.recv(65536), b""))  # until it hangs up
+        answer = b"".join(iter(lambda: line.recv(65536), b""))  # until the server disconnects
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"upload_too_slow" in answer
     assert b"expected at least 10000000 bytes a second after the first 2 seconds" in answer
-    assert post(impatient).status_code == 202
+    assert post(short_timeout).status_code == 202
 
 
-def test_more_uploads_at_a_time_than_fit_are_turned_away_for_a_moment(services: Services) -> None:
+def test_uploads_over_the_total_limit_are_refused_until_others_end(services: Services) -> None:
     with serving(limited(services, max_held_bytes=len(JOB) + 100)) as client:
         assert send(client, JOB, chunked=False).status_code == 202
         with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as line:
@@ -129,7 +130,7 @@ def test_more_uploads_at_a_time_than_fit_are_turned_away_for_a_moment(services: 
             )
             line.sendall(JOB[:500])
             line.setblocking(False)
-            while True:  # until the first bytes of the other have come, and one is in the way
+            while True:  # until the first bytes of the other upload have arrived
                 answer = send(client, JOB, chunked=False)
                 if answer.status_code != 202:
                     problem = assert_problem(answer, 503, "uploads_full")
@@ -139,4 +140,4 @@ def test_more_uploads_at_a_time_than_fit_are_turned_away_for_a_moment(services: 
                     assert b"uploads_full" in line.recv(65536)
                     break
         while send(client, JOB, chunked=False).status_code != 202:
-            pass  # until the other has hung up
+            pass  # until the other client has disconnected

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a form is said by name, with what was expected, and nothing is stored."""
+"""Every invalid field of a form is named with what was expected, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.api.routes.test_jobs import STYLE, files, masks, post
 PROPERTIES: dict[str, Any] = StyleParams.model_json_schema()["properties"]
 
 
-#: By JSON type, what no such parameter can be.
-WRONG = {
+#: Invalid values, by JSON type.
+INVALID = {
     "integer": ("", "x", "1e999", "nan", "0x10", "1,2", "100.5"),
     "number": ("", "x", "1e999", "nan", "0x10", "1,2"),
     "array": ("x", "conv9_9", "-1", "1,,2", "nan"),
@@ -26,41 +26,41 @@ WRONG = {
     "choice": ("", "x", "None"),
 }
 
-#: What is just beyond a bound.
+#: Offsets from a bound to a value outside of it.
 BEYOND = {"minimum": -1, "exclusiveMinimum": 0, "maximum": 1, "exclusiveMaximum": 0}
 
 
-def wrong_values() -> Iterator[tuple[str, str]]:
-    """Of every parameter, some values that it cannot have."""
+def invalid_values() -> Iterator[tuple[str, str]]:
+    """Yield some invalid values of every parameter."""
     for name, schema in PROPERTIES.items():
-        yield from ((name, text) for text in WRONG[schema.get("type", "choice")])
+        yield from ((name, text) for text in INVALID[schema.get("type", "choice")])
         bounds = (bound for bound in BEYOND if bound in schema)
         yield from ((name, str(schema[bound] + BEYOND[bound])) for bound in bounds)
 
 
 def is_untouched(services: Services, redis: Redis) -> bool:
-    """Whether nothing was stored, in Redis or among the pictures."""
-    kept = [key for key in map(str, redis.keys("*")) if "rate" not in key]
-    return kept == [] and not services.settings.blobs_dir.exists()
+    """Return whether nothing was stored, in Redis or the blob store."""
+    stored = [key for key in map(str, redis.keys("*")) if "rate" not in key]
+    return stored == [] and not services.settings.blobs_dir.exists()
 
 
-def test_every_parameter_refuses_what_it_cannot_be(
+def test_invalid_values_of_every_parameter_are_refused(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
-    wrong = list(wrong_values())
-    assert {name for name, _ in wrong} == set(PROPERTIES)
-    for name, text in wrong:
+    invalid = list(invalid_values())
+    assert {name for name, _ in invalid} == set(PROPERTIES)
+    for name, text in invalid:
         answer = client.post("/jobs", files=files(), data={name: text})
         problem = assert_problem(answer, 422, "invalid_request")
         assert {error["field"] for error in problem["errors"]} == {name}, (name, text)
         error = problem["errors"][0]
         assert any(repr(part) in error["message"] for part in (text, *text.split(","))), error
-        assert len(error["message"]) > len(text) + 15, error  # and says what was expected
+        assert len(error["message"]) > len(text) + 15, error  # it also says what was expected
     assert is_untouched(services, redis)
 
 
 @pytest.mark.parametrize(
-    ("given", "fields", "bad"),
+    ("sent", "fields", "refused"),
     [
         (files()[:1], {}, "style"),
         (files()[1:], {}, "content"),
@@ -80,26 +80,26 @@ def test_every_parameter_refuses_what_it_cannot_be(
     ],
     ids=[
         "no style", "no content", "two contents", "six styles", "an empty file",
-        "text posing as a picture", "a weight too many", "weights of nothing",
-        "layer weights too few", "a mask of the wrong size", "an unknown file", "an unknown field",
-        "a field twice", "no picture to start from", "more than this server takes",
+        "text as a picture", "too many weights", "weights of zero",
+        "too few layer weights", "a mask of the wrong size", "an unknown file", "an unknown field",
+        "a repeated field", "no picture to start from", "a size over the limit",
     ],
 )  # fmt: skip
-def test_what_does_not_fit_together_is_refused_by_name(
+def test_fields_that_contradict_each_other_are_refused_by_name(
     client: httpx.Client,
     services: Services,
     redis: Redis,
-    given: Any,
+    sent: Any,
     fields: dict[str, Any],
-    bad: str,
+    refused: str,
 ) -> None:
-    answer = post(client, given, **fields)
+    answer = post(client, sent, **fields)
     problem = assert_problem(answer, 422)
-    assert [error["field"] for error in problem["errors"]] == [bad]
+    assert [error["field"] for error in problem["errors"]] == [refused]
     assert is_untouched(services, redis)
 
 
-def test_a_parameter_in_the_address_is_not_passed_over(
+def test_a_query_parameter_is_refused_and_not_ignored(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     answer = client.post("/jobs", params={"validate_only": "true"}, files=files())
@@ -109,10 +109,19 @@ def test_a_parameter_in_the_address_is_not_passed_over(
     assert is_untouched(services, redis)
 
 
-def test_a_list_can_be_sent_with_commas_or_as_a_field_repeated(client: httpx.Client) -> None:
+def test_a_list_can_be_sent_with_commas_or_as_a_repeated_field(client: httpx.Client) -> None:
     commas = post(client, style_layers="conv1_1,conv2_1", style_layer_weights="1,3").json()
     repeated = post(
         client, style_layers=["conv1_1", "conv2_1"], style_layer_weights=["1", "3"]
     ).json()
     assert commas["params"] == repeated["params"]
     assert commas["params"]["style_layer_weights"] == [1, 3]
+
+
+def test_the_content_type_of_a_form_is_case_insensitive(client: httpx.Client) -> None:
+    posted = client.build_request("POST", "/jobs", files=files())
+    content_type = posted.headers["content-type"].replace(
+        "multipart/form-data", "Multipart/Form-Data"
+    )
+    posted.headers["content-type"] = content_type
+    assert client.send(posted).status_code == 202
