@@ -96,7 +96,7 @@ _ERROR_DOCS = {
         "are queued. `uploads_full`: too many uploads are in progress. `newer_record`: the job "
         "needs a newer version, which is being rolled out. Retry after `Retry-After`.",
         "service_unavailable",
-        "Redis cannot do it: Error 111 connecting to 127.0.0.1:6379. Connection refused.",
+        "Redis is unavailable: Error 111 connecting to 127.0.0.1:6379. Connection refused.",
     ),
 }
 

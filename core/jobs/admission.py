@@ -1,4 +1,4 @@
-"""Whether one more job is taken, and if not, why and when to ask again."""
+"""Admission: whether the service accepts one more job, and if not, when to try again."""
 
 from __future__ import annotations
 
@@ -11,103 +11,103 @@ from core.jobs.job import ANONYMOUS
 from core.jobs.workers import WorkerInfo
 from core.params import StyleParams
 
-#: How long a run takes, as long as none has ended.
-_GUESSED_RUN_SECONDS = 10.0
+#: The assumed run time before the first job has ended.
+_DEFAULT_RUN_SECONDS = 10.0
 
-_LEAST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1, 300
+_MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 1, 300
 
 
 @dataclass(frozen=True)
 class Load:
-    """How busy the service is."""
+    """The load of the service."""
 
-    #: How many jobs wait for a worker.
+    #: The number of queued jobs.
     queued: int
-    #: How many of the caller's jobs wait or run.
+    #: The number of the caller's jobs that are queued or running.
     unfinished: int
-    #: What a run takes of late; None before the first has ended.
+    #: The moving average of the run time; None before the first job has ended.
     run_seconds: float | None
 
 
 @dataclass(frozen=True)
 class Admission:
-    """On what terms a caller's job is taken."""
+    """The limits for a job, and the workers that could run it."""
 
-    #: What the limits count by.
+    #: The identity that the limits apply to.
     caller: str
     max_queue: int
     max_jobs_per_caller: int
-    #: Those that are alive.
+    #: The live workers.
     workers: tuple[WorkerInfo, ...] = ()
-    #: Whose the job will be.
+    #: The owner of the job.
     owner: str = ANONYMOUS
 
     def check_load(self, load: Load) -> None:
-        """Raise unless there is room for one more job.
+        """Check that there is room for one more job.
 
         Raises:
-            QueueFull: too many jobs wait.
-            TooManyJobs: the caller has too many that wait or run.
+            QueueFull: Too many jobs are queued.
+            TooManyJobs: Too many of the caller's jobs are queued or running.
         """
         over = load.unfinished - self.max_jobs_per_caller + 1
         if over > 0:
             raise TooManyJobs(
-                f"{load.unfinished} of your jobs are unfinished, and "
+                f"{load.unfinished} of your jobs are unfinished, and at most "
                 f"{self.max_jobs_per_caller} are allowed; wait until one ends, or cancel one",
                 retry_after=self._seconds_until(over, load),
             )
         over = load.queued - self.max_queue + 1
         if over > 0:
             raise QueueFull(
-                f"{load.queued} jobs wait already, and {self.max_queue} are allowed",
+                f"{load.queued} jobs are queued already, and at most {self.max_queue} are allowed",
                 retry_after=self._seconds_until(over, load),
             )
 
     def check_memory(self, params: StyleParams, pixels: int) -> None:
-        """Raise if no worker has the memory for a job; one that does not say may have it.
+        """Check that a worker has enough memory for a job, or does not report its memory.
 
         Args:
-            params: the job's.
-            pixels: of the largest of its pictures, at its size.
+            params: The parameters of the job.
+            pixels: The pixels of its largest picture, at the requested size.
 
         Raises:
-            InvalidRequest: naming the size that would fit.
+            InvalidRequest: No worker has enough memory. The message names a size that fits.
         """
-        rooms = [
+        known = [
             (each.memory_total_bytes, footprint(params, each.precision))
             for each in self.workers
             if each.memory_total_bytes is not None
         ]
-        if not rooms or len(rooms) < len(self.workers):
+        if not known or len(known) < len(self.workers):
             return
-        if any(taken.needed(pixels) <= memory for memory, taken in rooms):
+        if any(usage.needed(pixels) <= memory for memory, usage in known):
             return
-        fits, memory, taken = max(
-            (taken.largest_size(params.size, pixels, memory) or 0, memory, taken)
-            for memory, taken in rooms
+        largest, memory, usage = max(
+            (usage.largest_size(params.size, pixels, memory) or 0, memory, usage)
+            for memory, usage in known
         )
-        remedy = f"ask for a size of at most {fits}" if fits else "no size would fit"
+        remedy = f"use a size of at most {largest}" if largest else "no size fits"
         raise InvalidRequest(
             [
                 FieldError(
                     "size",
-                    f"{params.size} needs about {_gib(taken.needed(pixels))} of memory, and the "
+                    f"{params.size} needs about {_gib(usage.needed(pixels))} of memory, and the "
                     f"largest worker has {_gib(memory)}; {remedy}",
                 )
             ]
         )
 
     def memory_needed(self, params: StyleParams, pixels: int) -> int:
-        """The bytes that a run takes on whichever worker it comes to, at most."""
+        """Return the maximum memory of a run on any worker, in bytes."""
         precisions = {each.precision for each in self.workers} or {None}
         return max(footprint(params, each).needed(pixels) for each in precisions)
 
-    def _seconds_until(self, ended: int, load: Load) -> int:
-        """When so many jobs will probably have ended."""
-        run_seconds = load.run_seconds or _GUESSED_RUN_SECONDS
-        seconds = math.ceil(ended * run_seconds / max(1, len(self.workers)))
-        return min(max(seconds, _LEAST_WAIT_SECONDS), _LONGEST_WAIT_SECONDS)
+    def _seconds_until(self, count: int, load: Load) -> int:
+        """Return in how many seconds that many jobs will probably have ended."""
+        run_seconds = load.run_seconds or _DEFAULT_RUN_SECONDS
+        seconds = math.ceil(count * run_seconds / max(1, len(self.workers)))
+        return min(max(seconds, _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS)
 
 
-def _gib(amount: int) -> str:
-    return f"{amount / 2**30:.1f} GiB"
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"

@@ -1,4 +1,4 @@
-"""When the jobs in the queue will probably be started."""
+"""Forecast of when queued jobs will start."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True)
 class Forecast:
-    """The workers at one moment, as they become free."""
+    """When the workers become free, as estimated at one moment."""
 
     at: datetime
-    #: In how many seconds each worker has no job any more, the first one first.
+    #: In how many seconds each worker becomes free, in ascending order.
     free_in: tuple[float, ...]
-    #: What a run takes of late; None before the first has ended.
+    #: The moving average of the run time; None before the first job has ended.
     run_seconds: float | None
 
     def start(self, position: int) -> datetime | None:
-        """When the job with so many before it will be started, to the second.
+        """Return when the job at a position of the queue will start, rounded down to the second.
 
-        None where nobody can know: no worker is there, or no run has ended yet.
+        Returns:
+            The time; None if there is no worker, or if no job has ended yet.
         """
         seconds = self.wait(position)
         if seconds is None:
@@ -29,7 +30,7 @@ class Forecast:
         return (self.at + timedelta(seconds=seconds)).replace(microsecond=0)
 
     def wait(self, position: int) -> float | None:
-        """Likewise, in how many seconds."""
+        """Return the same as :meth:`start`, in seconds from ``at``."""
         if not self.free_in or (self.run_seconds is None and position):
             return None
         rounds, worker = divmod(position, len(self.free_in))
@@ -42,20 +43,20 @@ def make_forecast(
     run_seconds: float | None,
     running: Sequence[tuple[float, str | None]],
 ) -> Forecast:
-    """The forecast from what was read.
+    """Return the forecast.
 
     Args:
-        at: when.
-        workers: how many are alive.
-        run_seconds: what a run takes of late.
-        running: of each running job, the seconds since it was begun, and its progress.
+        at: The current time.
+        workers: The number of live workers.
+        run_seconds: The moving average of the run time.
+        running: The seconds since the start of each running job, and its progress as JSON.
     """
-    left = sorted(_left(since, progress, run_seconds) for since, progress in running)
-    idle = [0.0] * max(0, workers - len(left))
-    return Forecast(at, tuple([*idle, *left][:workers]), run_seconds)
+    busy = sorted(_remaining(since, progress, run_seconds) for since, progress in running)
+    idle = [0.0] * max(0, workers - len(busy))
+    return Forecast(at, tuple([*idle, *busy][:workers]), run_seconds)
 
 
-def _left(since: float, progress: str | None, run_seconds: float | None) -> float:
-    """The seconds that a run still takes, by itself or else by what others took."""
-    told: float | None = json.loads(progress)["eta_seconds"] if progress else None
-    return told if told is not None else max(0.0, (run_seconds or 0.0) - since)
+def _remaining(since: float, progress: str | None, run_seconds: float | None) -> float:
+    """Return the remaining seconds of a run, by its own estimate or by the average."""
+    eta: float | None = json.loads(progress)["eta_seconds"] if progress else None
+    return eta if eta is not None else max(0.0, (run_seconds or 0.0) - since)

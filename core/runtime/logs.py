@@ -1,8 +1,8 @@
-"""Structured logs: one JSON object a line, on standard error.
+"""Structured logs: one JSON object per line, on standard error.
 
-A module logs with the standard library, and puts what belongs to the line into
-``extra``. What belongs to every line for a while, such as the id of the job at
-hand, is bound with :func:`log_context`; libraries' lines carry it too.
+Modules log with the standard library and pass the fields of a line as ``extra``. Fields of all
+lines of a block, such as the id of the current job, are bound with :func:`log_context`; the
+lines of libraries carry them too.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _context: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # 
 
 
 def configure_logging(level: str, part: str) -> None:
-    """Send every log line of this process to standard error, as JSON.
+    """Write the logs of this process to standard error, as JSON.
 
     Args:
-        level: the lowest level that is written, such as ``INFO``.
-        part: which part of Easel this is; written with every line.
+        level: The lowest level to write, such as ``INFO``.
+        part: The part of Easel that this process is; a field of every line.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_add_context)
@@ -34,7 +34,7 @@ def configure_logging(level: str, part: str) -> None:
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
             static_fields={"part": part},
             datefmt="%Y-%m-%dT%H:%M:%S%z",
-            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn says it twice
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # a copy of uvicorn's message
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -43,7 +43,7 @@ def configure_logging(level: str, part: str) -> None:
 
 @contextmanager
 def log_context(**fields: str) -> Iterator[None]:
-    """Write these fields with every log line of the block."""
+    """Add fields to every log line of a block."""
     token = _context.set({**_context.get(), **fields})
     try:
         yield

@@ -1,8 +1,8 @@
-"""The memory that the C library keeps for the next step, on the CPU.
+"""Tuning of glibc's allocator: keep freed memory for the next step, on the CPU.
 
-By itself it gives large pieces back to the system as soon as they are freed, and a step
-that takes them anew waits for empty pages: a sixth of its time at 1024 (bench/README.md).
-Where the C library is not glibc, nothing of this is done.
+By default, glibc returns large blocks to the system as soon as they are freed. The next step
+then waits for new zeroed pages, a sixth of its time at 1024 (bench/README.md). With another C
+library these functions do nothing.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import ctypes
 
 _MIB = 2**20
 
-#: By their numbers in glibc's ``malloc.h``.
+#: Parameters of ``mallopt``, from glibc's ``malloc.h``.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
-#: Larger pieces go back all the same, since they leave gaps that nothing else fits into:
-#: at 2048 x 2048, a run takes 430 MiB more with 48 MiB here, and 700 with 64.
-_KEPT_BYTES = 40 * _MIB
-_KEPT_IN_ALL = 512 * _MIB
+#: Larger blocks are returned to the system, because they fragment the heap: at 2048 x 2048, a
+#: run takes 430 MiB more with a limit of 48 MiB, and 700 MiB more with 64 MiB.
+_MAX_KEPT_BLOCK = 40 * _MIB
+_MAX_KEPT_TOTAL = 512 * _MIB
 
 
 def keep_freed_memory() -> None:
-    """From now on, in this process."""
+    """Keep freed memory in this process from now on."""
     if mallopt := _glibc("mallopt"):
-        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_IN_ALL)
+        mallopt(_M_MMAP_THRESHOLD, _MAX_KEPT_BLOCK)
+        mallopt(_M_TRIM_THRESHOLD, _MAX_KEPT_TOTAL)
 
 
 def give_back_memory() -> None:
-    """What is kept just now; the next step keeps it again."""
+    """Return the kept memory to the system once; later steps keep theirs again."""
     if malloc_trim := _glibc("malloc_trim"):
         malloc_trim(0)
 

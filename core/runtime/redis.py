@@ -1,7 +1,6 @@
-"""Redis: clients with bounded waits, and its outages as an error of ours.
+"""Redis clients with bounded waits, and the translation of their errors.
 
-redis-py takes a third of a second to import, so it is imported when a client is
-made, not with the modules that use one.
+Importing redis-py takes a third of a second, so it is imported when a client is created.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ _T = TypeVar("_T")
 
 
 def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
-    """A client that never hangs on a dead connection.
+    """Return a client that never hangs on a dead connection.
 
     Args:
-        url: of the server.
-        patience: how often a call is tried again while the server is away or
-            refuses to write, at most half a second apart.
-        decode: whether replies are text; otherwise they are bytes.
+        url: The URL of the server.
+        patience: How often a call is retried while the server is unavailable or refuses to
+            write. The retries are at most half a second apart.
+        decode: Whether replies are text instead of bytes.
     """
     from redis import Redis
     from redis.backoff import ExponentialBackoff
@@ -43,18 +42,18 @@ def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
         socket_keepalive=True,
         health_check_interval=25,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=patience),
-        # A server that is full, or still a replica, may soon be neither.
+        # A full server may soon have room, and a replica may soon become the primary.
         retry_on_error=[OutOfMemoryError, ReadOnlyError],
     )
 
 
 def connect_async(url: str, *, connections: int, decode: bool = True) -> AsyncRedis:
-    """A client for an event loop, as :func:`connect`, that tries a call three times.
+    """Return a client like :func:`connect` for an event loop, which tries a call three times.
 
     Args:
-        url: of the server.
-        connections: the most that it opens; callers wait their turn for one.
-        decode: whether replies are text; otherwise they are bytes.
+        url: The URL of the server.
+        connections: The maximum number of connections; further calls wait for a free one.
+        decode: Whether replies are text instead of bytes.
     """
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
@@ -76,9 +75,11 @@ def connect_async(url: str, *, connections: int, decode: bool = True) -> AsyncRe
 
 @contextmanager
 def redis_outages() -> Iterator[None]:
-    """Make RedisError a RedisUnavailable, also around what is awaited.
+    """Translate errors of redis-py that the block raises, also in an ``await``.
 
-    What ``newer.lua`` refuses becomes a NewerRecord.
+    Raises:
+        NewerRecord: A script refused to change a newer record (``core/store/lua/lib/schema.lua``).
+        RedisUnavailable: Redis is unavailable or refused the call.
     """
     from redis.exceptions import RedisError
 
@@ -88,11 +89,11 @@ def redis_outages() -> Iterator[None]:
         match str(error).split():
             case ["NEWER", schema, known]:
                 raise NewerRecord(schema, known) from error
-        raise RedisUnavailable(f"Redis cannot do it: {error}") from error
+        raise RedisUnavailable(f"Redis is unavailable: {error}") from error
 
 
 def needs_redis(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Make a function raise RedisUnavailable when Redis is away or refuses."""
+    """Wrap a function in :func:`redis_outages`."""
 
     @wraps(function)
     def translated(*args: _P.args, **kwargs: _P.kwargs) -> _T:

@@ -1,4 +1,4 @@
-"""Something done again and again beside the main work."""
+"""Periodic work in a thread."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _logger = logging.getLogger(__name__)
 
 
 class Ticker:
-    """A thread that does one thing every so often, through every outage of Redis.
+    """A thread that calls a function periodically, and goes on after outages of Redis.
 
     Args:
-        name: of the thread, and in the log.
-        seconds: from the end of one turn to the start of the next.
-        action: what to do.
+        name: The name of the thread, also in the log.
+        seconds: The time from the end of one call to the start of the next.
+        action: The function.
     """
 
     def __init__(self, name: str, seconds: float, action: Callable[[], object]) -> None:
@@ -28,29 +28,29 @@ class Ticker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin, with the first turn at once."""
+        """Start the thread, with the first call at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no further turn. One that hangs on Redis is not waited for."""
+        """Make no further call. Does not wait for a call that is in progress."""
         self._stopped.set()
 
     def join(self, seconds: float) -> None:
-        """Wait so long at most for a turn that is under way."""
+        """Wait for a call that is in progress, for at most ``seconds``."""
         self._thread.join(seconds)
 
     def _run(self) -> None:
-        well = True
+        healthy = True
         while not self._stopped.is_set():
             try:
                 self._action()
             except ServiceUnavailable as error:
-                if well:  # an outage is worth one line, not one a second
-                    reason = {"of": self._name, "reason": str(error)}
-                    _logger.warning("turns are missed", extra=reason)
-                well = False
+                if healthy:  # log an outage once, and not every second
+                    extra = {"of": self._name, "reason": str(error)}
+                    _logger.warning("periodic work interrupted by an outage", extra=extra)
+                healthy = False
             else:
-                if not well:
-                    _logger.info("turns are made again", extra={"of": self._name})
-                well = True
+                if not healthy:
+                    _logger.info("periodic work resumed", extra={"of": self._name})
+                healthy = True
             self._stopped.wait(self._seconds)

@@ -1,7 +1,7 @@
-"""OpenTelemetry traces, where a collector is named; else nothing of it is imported.
+"""OpenTelemetry traces, if the environment names a collector.
 
-A job's record carries the trace of the request that posted it, so that the worker's
-span, and those of its webhooks, belong to the same trace.
+Otherwise nothing of OpenTelemetry is imported. A job record carries the trace of the request
+that posted the job, so the spans of the worker and of the webhooks belong to the same trace.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
 
 
 def is_traced() -> bool:
-    """Whether the environment names a collector."""
+    """Return whether the environment names a collector."""
     return any(os.environ.get(name) for name in _ENDPOINTS)
 
 
 def start_tracing(part: str) -> None:
-    """Send this process's spans to the collector, if there is one.
+    """Send the spans of this process to the collector, if there is one.
 
     Args:
-        part: which part of Easel this is; the service is then ``easel-`` and that.
+        part: The part of Easel that this process is; its service is ``easel-PART``.
 
     Raises:
-        InvalidSetting: the packages are not installed.
+        InvalidSetting: The OpenTelemetry packages are not installed.
     """
     if not is_traced():
         return
@@ -39,8 +39,8 @@ def start_tracing(part: str) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise InvalidSetting(
-            f"{_ENDPOINTS[0]} is set, and the packages for it are not installed; "
-            "install easel[tracing], or leave it out"
+            f"{_ENDPOINTS[0]} is set, but the OpenTelemetry packages are not installed; "
+            "install easel[tracing], or unset it"
         ) from error
     provider = TracerProvider(resource=Resource.create({"service.name": f"easel-{part}"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -48,7 +48,7 @@ def start_tracing(part: str) -> None:
 
 
 def stop_tracing() -> None:
-    """Send what has not been sent yet."""
+    """Send the remaining spans."""
     if is_traced():
         from opentelemetry import trace
         from opentelemetry.sdk.trace import TracerProvider
@@ -59,7 +59,7 @@ def stop_tracing() -> None:
 
 
 def trace_fields() -> dict[str, str]:
-    """What a new job's record has of the trace of the request at hand."""
+    """Return the fields of a new job record that continue the current trace."""
     if not is_traced():
         return {}
     from opentelemetry import propagate

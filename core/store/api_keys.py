@@ -1,7 +1,7 @@
-"""API keys: made once, shown once, and kept as a hash.
+"""API keys. A key is shown once, when it is created; Redis stores only its hash.
 
-A key is 256 random bits, so one round of SHA-256 is enough to keep it from being
-guessed from its hash; a slow hash is for what people choose themselves.
+A key has 256 random bits, so one round of SHA-256 protects it. Slow hashes are for passwords
+that people choose.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ _KEY = re.compile(r"easel_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 
 class ApiKey(BaseModel):
-    """What is kept of a key."""
+    """A stored API key."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
-    #: Whose it is: the owner of the jobs posted with it.
+    #: The owner of the jobs that are posted with the key.
     name: str
     #: The SHA-256 of the whole key.
     digest: str
     created_at: datetime
     revoked_at: datetime | None = None
-    #: None: as the settings say.
+    #: The limits of the key; None means the limits in the settings.
     requests_per_minute: int | None = None
     max_jobs: int | None = None
 
 
 def key_id(key: str) -> str | None:
-    """The id inside a key; None if it cannot be one of ours."""
+    """Return the id inside a key; None if the text is not a key of Easel."""
     matched = _KEY.fullmatch(key)
     return matched and matched[1]
 
 
 def digest_of(key: str) -> str:
-    """What is kept of a key instead of it."""
+    """Return the hash of a key that is stored in its place."""
     return sha256(key.encode()).hexdigest()
 
 
@@ -67,10 +67,10 @@ _UNKNOWN_DIGEST = digest_of("unknown")
 
 
 class KeyStore:
-    """The keys of a deployment.
+    """The API keys of a deployment.
 
     Args:
-        redis: a client with ``decode_responses=True``.
+        redis: A client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -80,55 +80,55 @@ class KeyStore:
     def create(
         self, name: str, requests_per_minute: int | None = None, max_jobs: int | None = None
     ) -> tuple[ApiKey, str]:
-        """Make a key.
+        """Create a key.
 
         Returns:
-            What is kept of it, and the key itself, which nobody can show again.
+            The stored key, and its text, which cannot be shown again.
 
         Raises:
-            InvalidSetting: the name is none.
+            InvalidSetting: The name is invalid.
         """
         if not _NAME.fullmatch(name) or name == ANONYMOUS:
             raise InvalidSetting(
-                f"{name!r} is no name for a key; write a letter, and then up to 63 letters, "
-                f"digits, dots, dashes and underscores, but not {ANONYMOUS!r}"
+                f"{name!r} is not a valid name for a key; expected a letter followed by up to 63 "
+                f"letters, digits, dots, dashes and underscores, but not {ANONYMOUS!r}"
             )
-        number = secrets.token_hex(6)
-        text = f"easel_{number}_{secrets.token_urlsafe(32)}"
+        key_number = secrets.token_hex(6)
+        text = f"easel_{key_number}_{secrets.token_urlsafe(32)}"
         key = ApiKey(
-            id=number,
+            id=key_number,
             name=name,
             digest=digest_of(text),
             created_at=datetime.now(UTC),
             requests_per_minute=requests_per_minute,
             max_jobs=max_jobs,
         )
-        self._redis.hset(API_KEYS, number, key.model_dump_json())
+        self._redis.hset(API_KEYS, key_number, key.model_dump_json())
         return key, text
 
     @needs_redis
     def all(self) -> list[ApiKey]:
-        """Every key there ever was, the oldest first."""
+        """Return all keys, oldest first, including revoked ones."""
         texts = cast(list[str], self._redis.hvals(API_KEYS))
         return sorted(map(ApiKey.model_validate_json, texts), key=lambda key: key.created_at)
 
     def revoke(self, which: str) -> list[ApiKey]:
-        """Have keys refused from now on.
+        """Revoke keys.
 
         Args:
-            which: the id of one, or a name, for all keys of that name.
+            which: The id of a key, or a name for all keys of that name.
 
         Returns:
-            Those that were revoked now.
+            The keys that this call revoked.
 
         Raises:
-            InvalidSetting: there is no such key.
+            InvalidSetting: There is no such key.
         """
-        found = [key for key in self.all() if which in (key.id, key.name)]
-        if not found:
+        matching = [key for key in self.all() if which in (key.id, key.name)]
+        if not matching:
             raise InvalidSetting(f"there is no key with the id or name {which!r}; see `keys list`")
         now = datetime.now(UTC)
-        valid = [key for key in found if key.revoked_at is None]
+        valid = [key for key in matching if key.revoked_at is None]
         revoked = [key.model_copy(update={"revoked_at": now}) for key in valid]
         self._write(revoked)
         return revoked
@@ -140,10 +140,10 @@ class KeyStore:
 
 
 def any_key_made(redis_url: str) -> bool:
-    """Whether the deployment on that server has ever had a key.
+    """Return whether a key was ever created on a server.
 
-    Nobody can say while the server is away. Then it may have: strangers need a key
-    in any case, and are not let in by starting without an answer.
+    During an outage the answer is True: every request then needs a key, so the outage admits
+    no one without one.
     """
     redis = connect(redis_url, patience=2)
     try:

@@ -24,9 +24,8 @@ from core.jobs.events import (
 )
 from core.jobs.job import ANONYMOUS, FINAL_STATUSES, RETENTION, JobStatus, Mark
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
-from core.store import keys
+from core.store import keys, statistics
 from core.store.serialization import marked_fields
-from core.store.statistics import HISTOGRAM_BOUNDS
 from core.webhooks.webhook import DeliveryState, WebhookEvent
 
 if TYPE_CHECKING:
@@ -38,8 +37,14 @@ _Constant = str | int | tuple[str, ...] | frozenset[str] | Mapping[str, str]
 #: The fields that only the scripts use, and that events leave out.
 _INTERNAL_FIELDS = ("claim", "event", *(f"event_{name}" for name in SUPERSEDED_EVENTS))
 
+_STATISTICS = (
+    *("HISTOGRAM_BOUNDS", "QUEUE_HISTOGRAM", "RUN_HISTOGRAM"),
+    *("ACCEPTED", "REQUEUED", "FINISHED_PREFIX", "WEBHOOK_PREFIX"),
+)
+
 CONSTANTS: dict[str, _Constant] = {
     **{name: key for name, key in vars(keys).items() if name.isupper()},
+    **{name: getattr(statistics, name) for name in _STATISTICS},
     **{f"STATUS_{status.name}": status.value for status in JobStatus},
     **{f"EVENT_{event.name}": event.value for event in EventName},
     **{f"DELIVERY_{state.name}": state.value for state in DeliveryState},
@@ -62,7 +67,6 @@ CONSTANTS: dict[str, _Constant] = {
     "SUPERSEDED_EVENTS": SUPERSEDED_EVENTS,
     "ALL_EVENTS_LENGTH": ALL_EVENTS_LENGTH,
     "JOB_EVENTS_LENGTH": JOB_EVENTS_LENGTH,
-    "HISTOGRAM_BOUNDS": HISTOGRAM_BOUNDS,
     # Fields of the record.
     "NOT_IN_EVENTS": frozenset({*marked_fields(Mark.NOT_IN_EVENTS), *_INTERNAL_FIELDS}),
     "HOLDS_BLOBS": frozenset(marked_fields(Mark.HOLDS_BLOBS)),

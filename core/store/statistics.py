@@ -23,6 +23,12 @@ HISTOGRAM_BOUNDS = (
     *("60", "120", "300", "600", "1800", "3600"),
 )
 
+#: The fields of the hash ``COUNTS``. A status follows FINISHED_PREFIX; an event, a colon and an
+#: outcome follow WEBHOOK_PREFIX; `:le:` and a bound, or `:sum`, follow the name of a histogram.
+ACCEPTED, REQUEUED = "accepted", "requeued"
+FINISHED_PREFIX, WEBHOOK_PREFIX = "finished:", "webhook:"
+QUEUE_HISTOGRAM, RUN_HISTOGRAM = "queued", "run"
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -85,24 +91,24 @@ class StatisticsReader:
             oldest_seconds=max(0.0, now - oldest[0][1]) if oldest else 0.0,
             webhooks_waiting=waiting,
             unknown_blobs=int(unknown or 0),
-            accepted=int(counters.get("accepted", 0)),
-            requeued=int(counters.get("requeued", 0)),
+            accepted=int(counters.get(ACCEPTED, 0)),
+            requeued=int(counters.get(REQUEUED, 0)),
             finished={
-                status.value: int(counters.get(f"finished:{status}", 0))
+                status.value: int(counters.get(FINISHED_PREFIX + status, 0))
                 for status in JobStatus
                 if status.done
             },
             webhooks=_webhooks(counters),
-            queue_seconds=_histogram(counters, "queued"),
-            run_seconds=_histogram(counters, "run"),
+            queue_seconds=_histogram(counters, QUEUE_HISTOGRAM),
+            run_seconds=_histogram(counters, RUN_HISTOGRAM),
         )
 
 
 def _webhooks(counters: Mapping[str, str]) -> dict[tuple[str, str], int]:
     attempts = {}
     for name, value in counters.items():
-        if name.startswith("webhook:"):
-            _, event, outcome = name.split(":")
+        if name.startswith(WEBHOOK_PREFIX):
+            event, outcome = name.removeprefix(WEBHOOK_PREFIX).split(":")
             attempts[event, outcome] = int(value)
     return attempts
 

@@ -51,7 +51,9 @@ def test_a_job_of_the_next_version_waits_untouched_for_a_worker_that_knows_it(
             STYLIZE_TASK, args=[newer["id"]], task_id=newer["id"], headers={"schema": schema}
         )
     fleet.log.wait("job skipped: its record has a newer schema", after=mark, job_id=newer["id"])
-    fleet.log.wait("message of a newer schema handed on", after=mark, queue="easel.jobs.2")
+    fleet.log.wait(
+        "message with a newer schema version forwarded", after=mark, queue="easel.jobs.2"
+    )
     fleet.redis.delete("easel.jobs.2", "easel.jobs.2\x06\x169")  # all of its messages are lost
 
     # The worker goes on with what it knows; the reapers of this version bring nothing back.

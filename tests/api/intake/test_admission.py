@@ -108,7 +108,7 @@ def test_a_job_too_large_for_every_worker_is_refused(
     problem = assert_problem(post(client, size=1024), 422, "invalid_request")
     (error,) = problem["errors"]
     assert error["field"] == "size"
-    assert "largest worker has 2.0 GiB; ask for a size of at most" in error["message"]
+    assert "largest worker has 2.0 GiB; use a size of at most" in error["message"]
     assert stored(services) == 0
     fits = int(error["message"].rpartition(" ")[2])
     assert post(client, size=fits).status_code == 202

@@ -30,7 +30,9 @@ def test_there_is_room_below_the_limits() -> None:
 
 @pytest.mark.parametrize("queued", [10, 11])
 def test_a_full_queue_is_said_with_its_length_and_limit(queued: int) -> None:
-    with pytest.raises(QueueFull, match=f"{queued} jobs wait already, and 10 are allowed"):
+    with pytest.raises(
+        QueueFull, match=f"{queued} jobs are queued already, and at most 10 are allowed"
+    ):
         admission().check_load(Load(queued=queued, unfinished=0, run_seconds=1))
 
 
@@ -76,7 +78,7 @@ def test_a_job_that_fits_into_none_is_refused_with_the_size_that_would() -> None
 
 
 def test_a_worker_that_is_too_small_for_any_job_is_said_to_be() -> None:
-    with pytest.raises(InvalidRequest, match="no size would fit"):
+    with pytest.raises(InvalidRequest, match="no size fits"):
         admission(GIB // 2).check_memory(StyleParams(size=64), 64 * 64)
 
 

@@ -89,7 +89,7 @@ def test_what_was_filled_in_is_a_queue_like_any_other(
     fill_up(redis, valkey_url, 5)
     ids = set(queued(redis))
     assert (len(ids), messages.job_ids(), messages.count()) == (5, ids, 5)
-    assert len(messages.job_ids(most=2)) == 2
+    assert len(messages.job_ids(limit=2)) == 2
     sweeper(redis, queue)()
     assert messages.count() == 5
     assert store.load("fleet").unfinished == 5

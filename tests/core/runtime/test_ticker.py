@@ -32,4 +32,4 @@ def test_turns_go_on_through_an_outage_which_is_told_once(
     assert done.wait(PATIENCE_SECONDS)
     ticker.stop()
     told = [record.message for record in caplog.records if record.name == "core.runtime.ticker"]
-    assert told == ["turns are missed", "turns are made again"]
+    assert told == ["periodic work interrupted by an outage", "periodic work resumed"]

@@ -89,7 +89,7 @@ def test_revoking_a_name_revokes_all_its_keys_and_no_others(keys: KeyStore) -> N
     "name", ["", "anonymous", "1st", "a b", "a/b", "a\n", "a" * 65, "127.0.0.1", "é", "a:b"]
 )
 def test_a_name_is_plain_and_no_address(keys: KeyStore, name: str) -> None:
-    with pytest.raises(InvalidSetting, match="is no name for a key"):
+    with pytest.raises(InvalidSetting, match="is not a valid name for a key"):
         keys.create(name)
     assert keys.all() == []
 

@@ -17,17 +17,17 @@ end
 -- Count a change of status. `previous` is false for a new job.
 local function count_status(key, previous, status)
   if not previous then
-    redis.call('HINCRBY', COUNTS, 'accepted', 1)
+    redis.call('HINCRBY', COUNTS, ACCEPTED, 1)
   elseif status == STATUS_RUNNING then
     if redis.call('HEXISTS', key, 'started_at') == 0 then
-      observe('queued', now() - redis.call('HGET', key, 'created_at'))
+      observe(QUEUE_HISTOGRAM, now() - redis.call('HGET', key, 'created_at'))
     end
   elseif status == STATUS_QUEUED then
-    redis.call('HINCRBY', COUNTS, 'requeued', 1)
+    redis.call('HINCRBY', COUNTS, REQUEUED, 1)
   else
-    redis.call('HINCRBY', COUNTS, 'finished:' .. status, 1)
+    redis.call('HINCRBY', COUNTS, FINISHED_PREFIX .. status, 1)
     if status == STATUS_SUCCEEDED then
-      observe('run', now() - redis.call('HGET', key, 'started_at'))
+      observe(RUN_HISTOGRAM, now() - redis.call('HGET', key, 'started_at'))
     end
   end
 end

@@ -16,7 +16,7 @@ if not delivery then
   redis.call('ZREM', WEBHOOKS_DUE, ARGV[1])
   return 0
 end
-redis.call('HINCRBY', COUNTS, 'webhook:' .. ARGV[2] .. ':' .. ARGV[4], 1)
+redis.call('HINCRBY', COUNTS, WEBHOOK_PREFIX .. ARGV[2] .. ':' .. ARGV[4], 1)
 delivery.state = ARGV[4]
 delivery.last_status = tonumber(ARGV[6])
 delivery.last_error = ARGV[7] ~= '' and ARGV[7] or nil
