@@ -51,7 +51,9 @@ async def _authenticate(request: Request, services: Services) -> Caller:
     if keyring.stale:
         await run_in_threadpool(keyring.refresh)
     if not api_keys:
-        if services.settings.wants_key(any_made=keyring.any_made, reached_at=_reached_at(request)):
+        if services.settings.refuses_anonymous(
+            any_key_made=keyring.any_made, reached_at=_reached_at(request)
+        ):
             raise KeyRequired
         return Caller(name=ANONYMOUS, counted_as=address_of(request))
     key = keyring.find(api_keys.pop()) if len(api_keys) == 1 else None

@@ -1,4 +1,4 @@
-"""How much a deployment takes on: the settings that bound requests, pictures and jobs."""
+"""The limits of a deployment: settings that bound requests, pictures, jobs and the queue."""
 
 from __future__ import annotations
 
@@ -9,72 +9,79 @@ from core.pictures.inputs import MAX_FILES
 
 
 class Limits(BaseSettings):
-    """What is more than this is refused, by an error that names the limit."""
+    """Limits. A request that exceeds one is refused with an error that names the limit."""
 
-    max_size: int = Field(2048, ge=64, description="The largest `size` a job may ask for.")
+    max_size: int = Field(2048, ge=64, description="The largest `size` of a job, in pixels.")
     max_picture_bytes: int = Field(
-        20 * 2**20, ge=1, description="The largest file of one uploaded picture, in bytes."
+        20 * 2**20, ge=1, description="The largest uploaded file, in bytes."
     )
     max_picture_pixels: int = Field(
         40_000_000,
         ge=1,
-        le=89_478_485,  # Pillow's MAX_IMAGE_PIXELS, beyond which it suspects a bomb
-        description="The most pixels one uploaded picture may have, read from its header before "
+        le=89_478_485,  # Pillow's MAX_IMAGE_PIXELS, above which it suspects a decompression bomb
+        description="The most pixels of an uploaded picture. They are read from its header before "
         "it is decoded.",
     )
-    max_fields: int = Field(64, ge=1, description="The most fields of a form that are no files.")
+    max_fields: int = Field(64, ge=1, description="The most form fields that are not files.")
     max_field_bytes: int = Field(
-        64 * 1024, ge=1, description="The most bytes of one such field; errors name it in whole KB."
+        64 * 1024,
+        ge=1,
+        description="The largest form field that is not a file, in bytes. Errors state it in "
+        "whole KB.",
     )
     max_held_bytes: int = Field(
         2**30,
         ge=1,
-        description="The most bytes of uploads that each api holds at a time; more is a 503 "
-        "`uploads_full`. One request is held in any case.",
+        description="The most bytes of uploads that an API process holds at a time; above it, "
+        "requests get a 503 `uploads_full`. A single request is always accepted.",
     )
     upload_seconds: int = Field(
         30,
         ge=1,
-        description="How many seconds a body may take to arrive, at whatever rate; slower ones "
-        "are cut off with a 408 `upload_too_slow`.",
+        description="How many seconds a request body may take regardless of its rate.",
     )
     upload_rate: int = Field(
-        10_000, ge=1, description="How many bytes a second must arrive in all after that."
+        10_000,
+        ge=1,
+        description="The least rate of a request body after `EASEL_UPLOAD_SECONDS`, in bytes per "
+        "second; slower ones are aborted with a 408 `upload_too_slow`.",
     )
     decoders: int = Field(
         2,
         ge=1,
         le=64,
-        description="How many uploaded pictures each api decodes at a time, each in a process of "
-        "its own (about 50 MB when idle).",
+        description="How many uploaded pictures an API process decodes at a time, each in a "
+        "process of its own (about 50 MB when idle).",
     )
     decode_memory_bytes: int = Field(
         2 * 2**30,
         ge=128 * 2**20,
-        description="The most memory that decoding one uploaded picture may take.",
+        description="The most memory for decoding an uploaded picture, in bytes.",
     )
     decode_seconds: int = Field(
-        30, ge=1, description="The most seconds of a processor that decoding one picture may take."
+        30,
+        ge=1,
+        description="The most processor time for decoding an uploaded picture, in seconds.",
     )
     max_queue: int = Field(
         1000,
         ge=1,
-        description="The most jobs that may wait for a worker; one more is a 503 `queue_full`.",
+        description="The most queued jobs; above it, requests get a 503 `queue_full`.",
     )
     max_jobs_per_caller: int = Field(
         250,
         ge=1,
-        description="The most jobs of one caller that may wait or run; one more is a 429 "
-        "`too_many_jobs`. A key can have its own limit.",
+        description="The most unfinished jobs of a caller; above it, requests get a 429 "
+        "`too_many_jobs`. An API key can have its own limit.",
     )
     max_requests_per_minute: int = Field(
         6000,
         ge=1,
-        description="The most requests of one caller in a minute, counted by all api processes "
-        "together; one more is a 429 `too_many_requests`. A key can have its own limit.",
+        description="The most requests of a caller per minute, counted over all API processes; "
+        "above it, requests get a 429 `too_many_requests`. An API key can have its own limit.",
     )
 
     @property
     def max_body_bytes(self) -> int:
-        """The largest request: every file there can be, and the fields around them."""
+        """The largest request body: all possible files, and the other form fields."""
         return MAX_FILES * self.max_picture_bytes + 64 * 1024

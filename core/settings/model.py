@@ -1,31 +1,70 @@
-"""Settings, read from the environment: ``EASEL_`` and the field's name."""
+"""All settings, read from environment variables: ``EASEL_`` and the name of the field."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
 from pydantic import (
     AliasChoices,
+    BeforeValidator,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     model_validator,
 )
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from core.errors import InvalidSetting
 from core.jobs.job import RETENTION
-from core.settings.exposure import is_loopback, wants_key
+from core.settings import exposure
 from core.settings.limits import Limits
-from core.settings.values import Duration, Durations, Networks, Origins
 from core.upkeep.retention import TOMBSTONE
 from core.webhooks.retries import DELAYS
 
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _parse_duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    matched = re.fullmatch(r"(\d+)([smhd])", value)
+    if not matched:
+        raise ValueError(
+            f"{value!r} is not a duration; expected a number and s, m, h or d, such as 24h"
+        )
+    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
+
+
+def _split(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _parse_origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
+            raise ValueError(
+                f"{origin!r} is not an origin; expected a scheme, a host and optionally a port, "
+                "such as https://example.com, separated by commas, or * for all origins"
+            )
+    return origins
+
+
+_Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
+# Comma-separated lists, which pydantic-settings would otherwise parse as JSON.
+_Durations = Annotated[tuple[_Duration, ...], NoDecode, BeforeValidator(_split)]
+_Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
+_Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_origins)]
+
 
 class Settings(Limits):
-    """What a deployment can set. There is no global instance: pass it on."""
+    """All settings of a deployment. There is no global instance: pass it as an argument."""
 
     model_config = SettingsConfigDict(
         env_prefix="EASEL_", frozen=True, validate_by_name=True, validate_by_alias=True
@@ -33,127 +72,135 @@ class Settings(Limits):
 
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
-        description="The Redis or Valkey server that holds the jobs. It must not evict "
-        "(`maxmemory-policy noeviction`) and should write to disk (`appendonly yes`). "
-        "Where it is not set, `easel serve` starts a server of its own.",
+        description="The Redis or Valkey server that stores the jobs. It must not evict keys "
+        "(`maxmemory-policy noeviction`) and should persist them (`appendonly yes`). "
+        "If it is not set, `easel serve` starts its own server.",
     )
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("easel"),
-        description="Where pictures, and the Valkey of `easel serve`, keep their files.",
+        description="Directory for pictures and for the Valkey server of `easel serve`.",
     )
     weights_dir: Path = Field(
         default_factory=lambda: platformdirs.user_cache_path("easel"),
-        description="Where the network's weights are cached.",
+        description="Directory for the downloaded weights of the networks.",
     )
     blobs: str = Field(
         "",
-        description="Where pictures are kept: `file:///path`, `redis://host:port/db`, or "
-        "`s3://bucket/prefix`. `redis://` alone is the server that holds the jobs.",
+        description="Where pictures are stored: `file:///path`, `redis://host:port/db`, or "
+        "`s3://bucket/prefix`. `redis://` alone means `EASEL_REDIS_URL`.",
     )
     s3_endpoint: str | None = Field(
         None,
         validation_alias=AliasChoices(
             "EASEL_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"
         ),
-        description="The address of an S3-compatible store that is not Amazon's; "
-        "`AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL` are read too.",
+        description="The URL of an S3-compatible store. `AWS_ENDPOINT_URL_S3` and "
+        "`AWS_ENDPOINT_URL` are also read.",
     )
     host: str = Field(
         "127.0.0.1",
-        description="The address the api listens on. Any other than the machine's own loopback "
-        "needs an API key, or `EASEL_ALLOW_ANONYMOUS`.",
+        description="The address that the API listens on. An address other than loopback "
+        "requires an API key, or `EASEL_ALLOW_ANONYMOUS`.",
     )
     allow_anonymous: bool = Field(
         False,
-        description="Whether requests without an API key are answered, wherever they come from.",
+        description="Whether requests without an API key are accepted from any address.",
     )
     require_keys: bool = Field(
-        False, description="Whether every request needs an API key, even where none was made yet."
+        False,
+        description="Whether every request requires an API key, even if none was created yet.",
     )
-    port: int = Field(8000, ge=1, le=65535, description="The port the api listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="The port that the API listens on.")
     device: str = Field(
-        "auto", description="Where a worker computes: `auto`, `cpu`, `cuda` or `cuda:N`."
+        "auto", description="The device of a worker: `auto`, `cpu`, `cuda` or `cuda:N`."
     )
-    cors_origins: Origins = Field(
+    cors_origins: _Origins = Field(
         (),
-        description="The web origins whose pages may call the api from a browser, such as "
-        "`https://example.com`; with commas between several, or `*` for all.",
+        description="Comma-separated web origins that may call the API from a browser, such as "
+        "`https://example.com`, or `*` for all.",
     )
-    retention: Duration = Field(
+    retention: _Duration = Field(
         RETENTION,
-        description="How long the files of a finished job are kept: a number and `s`, `m`, `h` or "
-        "`d`. It holds for the jobs posted from then on.",
+        description="How long the pictures of a finished job are kept: a number and `s`, `m`, "
+        "`h` or `d`. It applies to jobs that are submitted later.",
     )
-    record_retention: Duration = Field(
+    record_retention: _Duration = Field(
         TOMBSTONE,
-        description="For how long after its files a finished job is still answered for. "
-        "A busy service keeps less: docs/scale.md says what it takes of Redis.",
+        description="How long the record of a finished job is kept after its pictures. A busy "
+        "service needs a shorter time: docs/scale.md has the memory that records "
+        "take in Redis.",
     )
     lease_seconds: float = Field(
         8,
         gt=0,
-        description="How many seconds a worker may be silent before its job goes to another.",
+        description="How many seconds without a heartbeat a worker keeps its job; after them, "
+        "the job is requeued.",
     )
     sweep_seconds: float = Field(
         2,
         gt=0,
-        description="How many seconds lie between two looks for jobs whose worker was lost.",
+        description="Seconds between two sweeps for jobs of lost workers.",
     )
     max_attempts: int = Field(
         3,
         ge=1,
-        description="How many workers a job may lose before it has failed with `worker_lost`.",
+        description="How many attempts a job has. If the worker is lost in each of them, the job "
+        "fails with `worker_lost`.",
     )
     checkpoint_seconds: float = Field(
         5,
         ge=0,
-        description="After how many seconds a running job is saved; less often where it is slow.",
+        description="Seconds between two checkpoints of a running job; more if saving is slow.",
     )
     stall_seconds: float = Field(
-        900, gt=0, description="A worker whose job makes no step for so many seconds is restarted."
+        900,
+        gt=0,
+        description="A worker whose job makes no step for this many seconds is restarted.",
     )
     idle_seconds: float = Field(
         30,
         gt=0,
-        description="A worker that takes no job for so many seconds while some wait is restarted.",
+        description="A worker that takes no job for this many seconds while jobs are queued is "
+        "restarted.",
     )
     patience_seconds: float = Field(
         600,
         gt=0,
-        description="How many seconds a worker keeps a finished result while Redis is away.",
+        description="How many seconds a worker keeps a finished result while Redis is unavailable.",
     )
     redelivery_seconds: int = Field(
         600,
         ge=1,
-        description="After how many seconds the queue delivers an unanswered message again; "
-        "harmless, the claim refuses it.",
+        description="After how many seconds the broker redelivers an unacknowledged message. "
+        "This is harmless, because a job cannot be claimed twice.",
     )
     grace_seconds: float = Field(
         30,
         gt=0,
-        description="How many seconds `easel serve` lets a worker put its job away when stopping.",
+        description="How many seconds `easel serve` waits for a worker to save its job when it "
+        "stops.",
     )
     webhook_secret: SecretStr = Field(
         SecretStr(""),
-        description="What signs the [webhooks](webhooks.md): `whsec_` and 24 to 64 bytes in "
-        "base64; several, with spaces between, while it is changed.",
+        description="The secret that signs [webhooks](webhooks.md): `whsec_` and 24 to 64 bytes "
+        "in base64. Several secrets, separated by spaces, allow rotation.",
     )
-    webhook_allowed_networks: Networks = Field(
+    webhook_allowed_networks: _Networks = Field(
         (),
-        description="Networks that webhooks may go to although they are not public, with commas "
-        "between, such as `127.0.0.0/8,10.1.2.0/24`.",
+        description="Comma-separated networks that webhooks may be sent to although they are not "
+        "public, such as `127.0.0.0/8,10.1.2.0/24`.",
     )
     public_url: str = Field(
         "",
         pattern=r"^(https?://[^\s?#]*[^\s?#/])?$",
-        description="Where callers reach the api, such as `https://easel.example`; the links in "
-        "[webhooks](webhooks.md) begin with it. Without it they are relative, as in every answer.",
+        description="The public URL of the API, such as `https://easel.example`. It is the base "
+        "of the links in [webhooks](webhooks.md), which are relative without it.",
     )
-    webhook_timeout: Duration = Field(
-        timedelta(seconds=15), description="How long a receiver of webhooks may take to answer."
+    webhook_timeout: _Duration = Field(
+        timedelta(seconds=15), description="How long the receiver of a webhook may take to respond."
     )
-    webhook_retries: Durations = Field(
-        DELAYS, description="After how long a webhook is tried again, each time."
+    webhook_retries: _Durations = Field(
+        DELAYS, description="The delays before each retry of a webhook."
     )
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
@@ -161,45 +208,48 @@ class Settings(Limits):
     def _check_keys(self) -> Settings:
         if self.allow_anonymous and self.require_keys:
             raise ValueError(
-                "EASEL_ALLOW_ANONYMOUS and EASEL_REQUIRE_KEYS are both true; set one of them"
+                "EASEL_ALLOW_ANONYMOUS and EASEL_REQUIRE_KEYS are both true; expected at most one"
             )
         return self
 
     @property
     def blobs_dir(self) -> Path:
-        """Where pictures are kept by default."""
+        """The default directory of pictures."""
         return self.data_dir.absolute() / "blobs"
 
     @property
     def blobs_url(self) -> str:
-        """Where pictures are kept, in full."""
+        """The URL of the blob store."""
         if self.blobs in ("redis:", "redis://"):
             return self.redis_url
         return self.blobs or self.blobs_dir.as_uri()
 
-    def wants_key(self, *, any_made: bool, reached_at: str) -> bool:
-        """Whether a request without an API key is refused; see ``core.settings.exposure``."""
-        return wants_key(
+    def refuses_anonymous(self, *, any_key_made: bool, reached_at: str) -> bool:
+        """Return whether a request without an API key is refused.
+
+        Args:
+            any_key_made: whether a key was ever created.
+            reached_at: the address that the request was sent to.
+        """
+        return exposure.refuses_anonymous(
             anonymous=self.allow_anonymous,
             required=self.require_keys,
-            any_made=any_made,
+            any_key_made=any_key_made,
             addresses=(self.host, reached_at),
         )
 
     def check_exposure(self, any_key_made: Callable[[], bool]) -> None:
-        """See that nobody listens to strangers by mistake.
+        """Check that the API is not opened to the network by mistake.
 
         Args:
-            any_key_made: asked when it matters.
+            any_key_made: returns whether a key was ever created. Called only if it matters.
 
         Raises:
-            InvalidSetting: the api would listen beyond loopback, and there is no key.
+            InvalidSetting: the API would listen beyond loopback, and there is no API key.
         """
-        if is_loopback(self.host) or self.allow_anonymous or self.require_keys:
-            return
-        if not any_key_made():
-            raise InvalidSetting(
-                f"EASEL_HOST={self.host} is open to whoever can reach it, and there is no API key "
-                "yet; make one with `easel keys create NAME`, or keep EASEL_HOST=127.0.0.1, or "
-                "say EASEL_ALLOW_ANONYMOUS=true if everybody may post jobs"
-            )
+        exposure.check_exposure(
+            self.host,
+            anonymous=self.allow_anonymous,
+            required=self.require_keys,
+            any_key_made=any_key_made,
+        )

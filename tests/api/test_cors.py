@@ -73,5 +73,5 @@ def test_invalid_origins_are_refused_as_settings() -> None:
     )
     assert Settings(cors_origins="*").cors_origins == ("*",)
     for bad in ("a.example", "https://a.example/", "https://*.example"):
-        with pytest.raises(ValueError, match="is no origin"):
+        with pytest.raises(ValueError, match="is not an origin"):
             Settings(cors_origins=bad)

@@ -9,7 +9,6 @@ from redis import Redis
 
 from core.errors import InvalidSetting, RedisUnavailable
 from core.runtime.redis import connect
-from core.settings.exposure import is_loopback, wants_key
 from core.store.api_keys import FRESH_SECONDS, KeyRing, KeyStore, any_key_made
 
 
@@ -102,41 +101,3 @@ def test_while_redis_is_away_nobody_is_let_in(valkey_url: str, keys: KeyStore) -
     assert any_key_made(nowhere)
     with pytest.raises(RedisUnavailable):
         KeyRing(KeyStore(connect(nowhere, patience=0))).refresh()
-
-
-@pytest.mark.parametrize(
-    ("anonymous", "required", "any_made", "addresses", "expected"),
-    [
-        (False, False, False, ("127.0.0.1", "127.0.0.1"), False),
-        (False, False, False, ("localhost", "::1"), False),
-        (False, False, True, ("127.0.0.1", "127.0.0.1"), True),
-        (False, True, False, ("127.0.0.1", "127.0.0.1"), True),
-        (False, False, False, ("0.0.0.0", "127.0.0.1"), True),
-        (False, False, False, ("127.0.0.1", "10.0.0.1"), True),
-        (True, False, True, ("0.0.0.0", "10.0.0.1"), False),
-    ],
-)
-def test_who_needs_a_key(
-    anonymous: bool, required: bool, any_made: bool, addresses: tuple[str, ...], expected: bool
-) -> None:
-    wanted = wants_key(
-        anonymous=anonymous, required=required, any_made=any_made, addresses=addresses
-    )
-    assert wanted == expected
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("localhost", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("192.168.1.5", False),
-        ("easel.example", False),
-    ],
-)
-def test_what_only_this_machine_can_reach(host: str, expected: bool) -> None:
-    assert is_loopback(host) == expected
