@@ -31,7 +31,7 @@ for _name in [name for name in os.environ if name.startswith("EASEL_")]:
 
 
 #: The slowest come first, so that parallel processes finish at about the same time.
-_SLOW = ("test_workers.py", "test_alone.py", "test_serve.py", "faults", "acceptance", "cli")
+_SLOW = ("test_workers.py", "test_single_worker.py", "test_serve.py", "faults", "acceptance", "cli")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,14 +1,14 @@
-"""Hosts on one machine: network namespaces with a switch between them.
+"""Several hosts on one machine: network namespaces that are connected by a switch.
 
-Linux, root, and the commands ``unshare``, ``nsenter`` (util-linux) and ``ip`` (iproute2).
-Each namespace is held by a process that ends with this one, so nothing is left behind,
-however a test run ends. ::
+Needs Linux, root, and the commands ``unshare``, ``nsenter`` (util-linux) and ``ip`` (iproute2).
+Each namespace belongs to a process that ends with this one, so that nothing is left behind however
+a test run ends. ::
 
     with Network() as network:
         host = network.host("worker1")
         subprocess.Popen(host.inside(["celery", ...]))  # listens on host.address
-        host.cut_off()  # as if a switch in between had lost its power: silence
-        host.join()
+        host.disconnect()  # as if the switch had lost power: packets are lost silently
+        host.reconnect()
 """
 
 from __future__ import annotations
@@ -23,34 +23,35 @@ from types import TracebackType
 
 from celery.platforms import set_pdeathsig
 
-#: Networks for measurements between devices (RFC 2544), which nobody else routes.
+#: The network for benchmarks between devices (RFC 2544), which is routed nowhere else.
 _PREFIX = "198.18"
 
-#: Says that it is there, and waits for its end.
+#: Prints a line when it runs, and then waits to be killed.
 _HOLD = ["sh", "-c", "echo here; exec sleep infinity"]
 
 
 def why_not() -> str | None:
-    """What keeps this machine from having namespaces; None if nothing does."""
+    """Return why this machine cannot have namespaces, or None if it can."""
     if not sys.platform.startswith("linux"):
-        return "network namespaces are Linux's"
+        return "network namespaces need Linux"
     missing = [name for name in ("ip", "unshare", "nsenter") if shutil.which(name) is None]
     if missing:
         return f"{', '.join(missing)} is not installed (Debian: iproute2, util-linux)"
     if os.geteuid() != 0:
-        return "only root can make network namespaces"
-    tried = ["unshare", "--net", "--uts", "ip", "link", "add", "br0", "type", "bridge"]
-    outcome = subprocess.run(tried, capture_output=True, text=True, check=False)
+        return "network namespaces need root"
+    command = ["unshare", "--net", "--uts", "ip", "link", "add", "br0", "type", "bridge"]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     return f"no network namespace: {outcome.stderr.strip()}" if outcome.returncode else None
 
 
 class Host:
-    """A host: its own name, its own address, its own loopback, and one cable.
+    """A host with its own name, address and loopback, connected to the switch.
 
     Args:
-        name: at most ten letters, figures and hyphens.
-        address: its own, and how long the network's part of that is.
-        holder: the process that keeps its namespaces.
+        name: At most ten letters, digits and hyphens.
+        address: Its address.
+        holder: The process that its namespaces belong to.
+        switch: The switch that it is connected to.
     """
 
     def __init__(
@@ -62,35 +63,35 @@ class Host:
         self._switch = switch
 
     def inside(self, command: Iterable[str]) -> list[str]:
-        """The command, to be run on this host. Its process id and its signals stay the same."""
+        """Return a command that runs this one on the host, with the same process id."""
         return ["nsenter", "--net", "--uts", f"--target={self._holder.pid}", "--", *command]
 
     def run(self, *command: str) -> None:
         """Run a command to its end.
 
         Raises:
-            subprocess.CalledProcessError: it failed.
+            subprocess.CalledProcessError: The command failed.
         """
         _run(*self.inside(command))
 
     @property
     def pid(self) -> int:
-        """Of the process that keeps its namespaces."""
+        """The id of the process that its namespaces belong to."""
         return self._holder.pid
 
-    def cut_off(self) -> None:
-        """From now on whatever it sends, and whatever is sent to it, is lost without a word."""
+    def disconnect(self) -> None:
+        """Lose all packets from and to the host silently."""
         assert self._switch is not None
         self._switch.run("ip", "link", "set", self.name, "nomaster")
 
-    def join(self) -> None:
-        """Plug it in again."""
+    def reconnect(self) -> None:
+        """Connect the host to the switch again."""
         assert self._switch is not None
         self._switch.run("ip", "link", "set", self.name, "master", "switch")
 
 
 class Network:
-    """A switch, this machine, and the hosts that are asked for. Use it in a ``with``."""
+    """A switch that connects this machine and other hosts. Use it in a ``with`` statement."""
 
     def __init__(self) -> None:
         self._holders: list[subprocess.Popen[str]] = []
@@ -101,7 +102,7 @@ class Network:
         self._switch.run("ip", "link", "add", "switch", "type", "bridge")
         self._switch.run("ip", "link", "set", "switch", "up")
         self._subnet = _free_subnet()
-        #: The address of the machine itself, on which its hosts can reach it.
+        #: The address at which the hosts can reach this machine.
         self.address = f"{self._subnet}.254"
         self._own_end = f"easel{self._switch.pid}"
         self._cable("machine", self._own_end, os.getpid())
@@ -115,7 +116,7 @@ class Network:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _run("ip", "link", "delete", self._own_end)  # at once; the kernel takes its time
+        _run("ip", "link", "delete", self._own_end)  # now; the kernel would do so later
         for holder in self._holders:
             holder.kill()
             holder.wait()
@@ -123,7 +124,7 @@ class Network:
             holder.stdout.close()
 
     def host(self, name: str) -> Host:
-        """One more host. Processes on it are the caller's to end."""
+        """Add a host. The caller must end the processes on it."""
         self._hosts += 1
         address = f"{self._subnet}.{self._hosts}"
         host = Host(name, address, self._hold(), self._switch)
@@ -135,7 +136,13 @@ class Network:
         return host
 
     def _cable(self, here: str, there: str, pid: int) -> None:
-        """From the switch, where its end is called ``here``, into another namespace."""
+        """Connect the switch to another namespace.
+
+        Args:
+            here: The name of the switch's end.
+            there: The name of the other end.
+            pid: A process in the other namespace.
+        """
         switch = self._switch
         far = ["peer", "name", there, "netns", str(pid)]
         switch.run("ip", "link", "add", here, "type", "veth", *far)
@@ -147,11 +154,11 @@ class Network:
             ["unshare", "--net", "--uts", *_HOLD],
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=partial(set_pdeathsig, "SIGKILL"),  # a killed test run leaves nothing
+            preexec_fn=partial(set_pdeathsig, "SIGKILL"),  # if the tests are killed
         )
         self._holders.append(holder)
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "here\n", "no namespace was made"
+        assert holder.stdout.readline() == "here\n", "no namespace was created"
         return holder
 
 
@@ -160,8 +167,8 @@ def _run(*command: str) -> str:
 
 
 def _free_subnet() -> str:
-    """The first three numbers of a network that this machine has no route into."""
+    """Return the first three numbers of a network that this machine has no route to."""
     routes = _run("ip", "-4", "route", "show", "table", "all")
-    # Two runs at the same time begin at different ones.
+    # Concurrent runs start at different candidates.
     candidates = (f"{_PREFIX}.{(os.getpid() + i) % 256}" for i in range(256))
     return next(subnet for subnet in candidates if f"{subnet}.0/24" not in routes)

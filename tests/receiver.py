@@ -1,4 +1,4 @@
-"""Receivers of webhooks on loopback: a good one, and some that are not."""
+"""Receivers of webhooks on loopback: one that speaks HTTP, and one that sends any bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 60
 
 @dataclass(frozen=True)
 class Received:
-    """A request, as it arrived."""
+    """A request that was received."""
 
     path: str
     headers: dict[str, str]
@@ -25,21 +25,21 @@ class Received:
 
 
 class Receiver:
-    """Keeps what it is sent, and answers what it is told to.
+    """Keeps the requests that it receives, and sends the responses that the test has set.
 
     Args:
-        answers: the statuses of its answers, or functions that are called with the
-            handler instead; after the last it answers 204.
-        tls: makes it speak TLS.
+        responses: The statuses of the responses, or functions that respond through the handler.
+            After the last one, the status is 204.
+        tls: Makes it speak TLS.
     """
 
     def __init__(
         self,
-        *answers: int | Callable[[BaseHTTPRequestHandler], None],
+        *responses: int | Callable[[BaseHTTPRequestHandler], None],
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.received: Queue[Received] = Queue()
-        self._answers = list(answers)
+        self._responses = list(responses)
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,12 +48,12 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = self.rfile.read(length).decode()
                 receiver.received.put(Received(self.path, headers, body))
-                answer = receiver._answers.pop(0) if receiver._answers else 204
-                if callable(answer):
-                    with suppress(OSError):  # the other side may have hung up
-                        answer(self)
+                response = receiver._responses.pop(0) if receiver._responses else 204
+                if callable(response):
+                    with suppress(OSError):  # the sender may have closed the connection
+                        response(self)
                 else:
-                    self.send_response(answer)
+                    self.send_response(response)
                     self.end_headers()
 
             def log_message(self, *_: Any) -> None:
@@ -76,18 +76,19 @@ class Receiver:
         self._server.server_close()
 
     def url(self, host: str = "127.0.0.1", scheme: str = "http") -> str:
+        """Return its URL."""
         return f"{scheme}://{host}:{self.port}/easel"
 
     def next(self) -> Received:
-        """What it is sent next."""
+        """Wait for the next request and return it."""
         return self.received.get(timeout=PATIENCE_SECONDS)
 
 
 class RawReceiver:
-    """Takes connections and sends the same bytes to each, whatever it is sent.
+    """Sends the same bytes on every connection, whatever it receives.
 
     Args:
-        pieces: what it sends, until the other side hangs up.
+        pieces: Returns the pieces to send, until the other side closes the connection.
     """
 
     def __init__(self, pieces: Callable[[], Iterable[bytes]]) -> None:
@@ -116,4 +117,4 @@ class RawReceiver:
                         connection.sendall(piece)
                     connection.shutdown(socket.SHUT_WR)
                     while connection.recv(65536):
-                        pass  # to close with something unread would be a reset
+                        pass  # closing with unread data would reset the connection

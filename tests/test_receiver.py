@@ -1,4 +1,4 @@
-"""The receiver in the documentation takes what Easel sends, and nothing else."""
+"""The receiver in the documentation accepts what Easel sends, and nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from docs.receiver import receiver
 PICTURE = Picture(sha256="0" * 64, media_type="image/png", size_bytes=1)
 
 
-def test_the_receiver_of_the_documentation_checks_what_it_gets(
+def test_the_documented_receiver_verifies_and_deduplicates_webhooks(
     redis: Redis, store: JobStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -55,4 +55,4 @@ def test_the_receiver_of_the_documentation_checks_what_it_gets(
         thread.join()
         listener.close()
     line = f"job.started: job {job.id}, result at /jobs/{job.id}/result"
-    assert caplog.messages.count(line) == 1, "told twice, and taken once"
+    assert caplog.messages.count(line) == 1, "the second delivery was not ignored"

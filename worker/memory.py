@@ -36,7 +36,7 @@ class DeviceMemory:
         if _MEMINFO.exists():
             # What Linux can provide without swapping: free pages and caches.
             return cls(total, _read_kib(_MEMINFO, "MemAvailable:"))
-        return cls(total, total)  # other systems do not tell
+        return cls(total, total)  # other systems do not report it
 
 
 class PeakMemory:
@@ -64,7 +64,7 @@ class PeakMemory:
 
 
 def resident_bytes() -> int | None:
-    """Return the host memory that this process occupies, or None if the system does not tell."""
+    """Return the host memory that this process occupies where the system reports it, else None."""
     if not _STATM.exists():
         return None
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -40,7 +40,7 @@ class Cut:
         (self.worker,) = (w for w in cluster.workers if w.name == line["process"])
         assert self.worker.host is not None
         self._mark = cluster.log.mark()
-        self.worker.host.cut_off()
+        self.worker.host.disconnect()
         cluster.open_gate()
         self._claimed: Future[float] = ThreadPoolExecutor(1).submit(self._wait, self.worker.host)
 
@@ -76,7 +76,7 @@ class Cut:
 
     def _wait(self, host: Host) -> float:
         time.sleep(self._seconds)  # the length of the failure
-        host.join()
+        host.reconnect()
         joined, mark = time.monotonic(), self._cluster.log.mark()
         log = self._cluster.log
         log.wait("job started", after=mark, within=_CLAIM_SECONDS, process=self.worker.name)

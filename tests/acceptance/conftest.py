@@ -1,4 +1,4 @@
-"""The real thing: ``easel serve`` with its Valkey, Celery and VGG-19."""
+"""A running ``easel serve`` with its Valkey server, Celery worker and VGG-19."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -23,13 +23,13 @@ from core.params import Network
 from core.settings.model import Settings
 from tests.faults.log import Log
 
-#: Long enough for a slow machine to fetch the weights and import torch.
+#: Enough for a slow machine to fetch the weights and import torch.
 PATIENCE_SECONDS = 180
 
 
 @pytest.fixture(scope="session")
 def weights() -> Path:
-    """The paper's network, as a file."""
+    """The file of the paper's network."""
     return fetch_weights(Network.NORMALIZED, Settings().weights_dir, list)
 
 
@@ -40,14 +40,14 @@ def network(weights: Path) -> VGG19:
 
 
 class Service:
-    """A running ``easel serve``: its HTTP client, its output, its children."""
+    """A running ``easel serve``, and an HTTP client of it."""
 
     def __init__(self, data_dir: Path, port: int, **environment: str) -> None:
         self.port = port
         self.output: list[str] = []
         self.stdout: Queue[str] = Queue()
         self.log = Log()
-        #: Up to where the log was read.
+        #: The number of log lines that tests have read.
         self._read = 0
         self.process: subprocess.Popen[str] = subprocess.Popen(
             [sys.executable, "-m", "cli", "serve", "--port", str(port)],
@@ -57,50 +57,51 @@ class Service:
             text=True,
         )
         self.log.read(self.process.stderr, "serve")
-        self._reader = threading.Thread(target=_read, args=(self.process.stdout, self.stdout.put))
+        self._reader = threading.Thread(target=_read, args=(self.process.stdout, self.stdout))
         self._reader.start()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
 
-    def announced(self) -> list[str]:
-        """The two lines that it prints when it is ready."""
+    def wait_until_ready(self) -> list[str]:
+        """Return the two lines that it prints when it is ready."""
         return [self.stdout.get(timeout=PATIENCE_SECONDS) for _ in range(2)]
 
     def wait_for(self, message: str, **fields: object) -> dict[str, Any]:
-        """The next log line with that message and those fields."""
+        """Return the next log line with this message and these fields."""
         line = self.log.wait(message, after=self._read, within=PATIENCE_SECONDS, **fields)
         self._read = line["number"] + 1
         return line
 
     def child(self, name: str) -> int:
-        """The process id that a child was last started with."""
+        """Wait until a child is started, and return its process id."""
         return int(self.wait_for("child started", child=name)["child_pid"])
 
     def post(self, content: Path, style: Path, **fields: object) -> httpx.Response:
+        """Post a job."""
         files = {"content": content.read_bytes(), "style": style.read_bytes()}
         return self.http.post("/jobs", files=files, data=fields)
 
     def finished(self, job: dict[str, Any]) -> dict[str, Any]:
-        """The job once it is done."""
+        """Wait until a job is done, and return it."""
         self.log.wait("job ended", within=PATIENCE_SECONDS, job_id=job["id"])
         ended: dict[str, Any] = self.http.get(job["links"]["self"]).json()
         assert ended["done"], ended
         return ended
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send it a signal, and give its exit status. Nothing of it is left behind."""
-        family = psutil.Process(self.process.pid).children(recursive=True)
+        """Stop it with a signal, check that no process is left, and return its exit status."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
         status = self.process.wait(timeout=PATIENCE_SECONDS)
-        assert psutil.wait_procs(family, timeout=PATIENCE_SECONDS)[1] == []
+        assert psutil.wait_procs(children, timeout=PATIENCE_SECONDS)[1] == []
         self._reader.join()
         self.http.close()
-        assert self.log.strange() == []
+        assert self.log.not_json() == []
         return status
 
 
-def _read(stream: Any, keep: Callable[[str], None]) -> None:
+def _read(stream: Any, lines: Queue[str]) -> None:
     for line in stream:
-        keep(line)
+        lines.put(line)
     stream.close()
 
 

@@ -1,4 +1,4 @@
-"""One command brings up a whole service, and nothing short of stopping it ends it."""
+"""``easel serve`` starts a whole service and keeps it running until it is stopped."""
 
 from __future__ import annotations
 
@@ -28,28 +28,26 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that the tests of this module share."""
+    """A service that the tests in this module share."""
     service = Service(tmp_path_factory.mktemp("data"), free_port())
-    service.output = service.announced()
+    service.output = service.wait_until_ready()
     yield service
     service.stop()
 
 
-def test_it_says_where_it_is_and_the_command_it_suggests_ends_in_a_picture(
+def test_it_prints_its_address_and_a_command_that_makes_a_picture(
     running: Service,
 ) -> None:
     ready, suggestion = running.output
     assert ready.strip() == f"Easel is ready at http://127.0.0.1:{running.port}"
     command = suggestion.strip().removeprefix("Try: ").replace("size=256", "size=128")
     command = command.replace("curl", "curl -sS -F steps=60", 1)
-    answer = subprocess.run(
-        command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    job = running.finished(json.loads(answer.stdout))
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    job = running.finished(json.loads(done.stdout))
     assert job["status"] == "succeeded"
     picture = Image.open(io.BytesIO(running.http.get(job["links"]["result"]).content))
     assert max(picture.size) == 128
-    # What the job says of its picture is what somebody else would measure.
+    # The losses that the job reports match an independent measurement.
     photo, painting = (
         Image.open(ROOT / "samples" / name) for name in ("photos/cat.jpg", "styles/embers.jpg")
     )
@@ -57,24 +55,24 @@ def test_it_says_where_it_is_and_the_command_it_suggests_ends_in_a_picture(
     content, style = judge.losses(picture, photo, [painting], weights)
     assert job["progress"]["loss"]["content"] == pytest.approx(content, rel=0.02)
     assert job["progress"]["loss"]["style"] == pytest.approx(style, rel=0.02)
-    # Without a style weight nothing changes: that is the style term the content starts with.
-    still = post_sample(running, ROOT / "samples", size=128, steps=1, style_weight=0)
-    start = running.finished(still)["progress"]["loss"]
-    assert start["content"] == pytest.approx(0, abs=1e-3)  # but for rounding
+    # Without a style weight nothing changes, which gives the style loss of the content itself.
+    unchanged = post_sample(running, ROOT / "samples", size=128, steps=1, style_weight=0)
+    start = running.finished(unchanged)["progress"]["loss"]
+    assert start["content"] == pytest.approx(0, abs=1e-3)  # not 0 because of rounding
     assert job["progress"]["loss"]["style"] < start["style"] / 5
-    # And it is still the photograph: nearer to it than another photograph is.
+    # The result still shows the photograph: it is closer to it than another photograph is.
     other = Image.open(ROOT / "samples" / "photos" / "coffee.jpg").resize(picture.size)
     assert content < judge.losses(other, photo, [painting], weights)[0]
 
 
-def test_every_part_reports_ready(running: Service) -> None:
+def test_readyz_reports_the_worker_and_its_network(running: Service) -> None:
     ready = running.http.get("/readyz")
     assert ready.status_code == 200
     (worker,) = ready.json()["workers"]
     assert worker["networks"] == ["vgg19-normalized"]
 
 
-def test_progress_moves_from_queued_to_done(running: Service, samples: Path) -> None:
+def test_a_job_goes_from_queued_to_done(running: Service, samples: Path) -> None:
     job = post_sample(running, samples, size=64, steps=10)
     assert job["status"] == "queued"
     ended = running.finished(job)
@@ -82,29 +80,29 @@ def test_progress_moves_from_queued_to_done(running: Service, samples: Path) -> 
     assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
 
 
-def test_a_wrong_input_is_a_422_and_the_service_goes_on(running: Service, samples: Path) -> None:
+def test_an_invalid_upload_is_a_422_and_the_service_keeps_running(
+    running: Service, samples: Path
+) -> None:
     readme = samples / "README.md"
-    answer = running.post(readme, samples / "styles" / "woodblock.jpg")
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "content")
+    response = running.post(readme, samples / "styles" / "woodblock.jpg")
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "content")
     assert running.http.get(f"/jobs/{new_job_id()}").status_code == 404
 
 
-def test_a_job_is_followed_from_its_first_event_to_its_last(
-    running: Service, samples: Path
-) -> None:
+def test_the_event_stream_covers_a_job_from_start_to_end(running: Service, samples: Path) -> None:
     job = post_sample(running, samples, size=64, steps=60)
-    names, told, fractions = [], [], []
-    with running.http.stream("GET", job["links"]["events"], timeout=PATIENCE_SECONDS) as answer:
-        for event in EventSource(answer).iter_sse():
+    names, states = [], []
+    with running.http.stream("GET", job["links"]["events"], timeout=PATIENCE_SECONDS) as response:
+        for event in EventSource(response).iter_sse():
             names.append(event.event)
-            told.append(json.loads(event.data))
+            states.append(json.loads(event.data))
     assert names[:2] == ["queued", "started"]
     assert names[-1] == "succeeded"
     assert set(names[2:-1]) == {"progress", "preview"}
-    fractions = [each["progress"]["fraction"] for each in told if each["progress"]]
+    fractions = [each["progress"]["fraction"] for each in states if each["progress"]]
     assert fractions == sorted(fractions)
-    assert told[-1] == running.http.get(job["links"]["self"]).json()
-    metrics = told[-1]["metrics"]
+    assert states[-1] == running.http.get(job["links"]["self"]).json()
+    metrics = states[-1]["metrics"]
     assert (metrics["steps"], metrics["device"], metrics["attempts"]) == (60, "cpu", 1)
     assert metrics["run_seconds"] >= metrics["optimize_seconds"] > 0
     assert metrics["peak_memory_bytes"] > 2**20
@@ -113,16 +111,16 @@ def test_a_job_is_followed_from_its_first_event_to_its_last(
 
 
 @pytest.mark.parametrize("child", ["api", "worker", "valkey"])
-def test_a_child_that_is_killed_comes_back_and_jobs_are_done_again(
+def test_a_killed_child_is_restarted_and_jobs_run_again(
     running: Service, samples: Path, child: str
 ) -> None:
     supervisor = psutil.Process(running.process.pid)
-    marks = {"api": "api", "worker": "worker.main", "valkey": "valkey-server"}
+    words = {"api": "api", "worker": "worker.main", "valkey": "valkey-server"}
     (victim,) = [
         process
         for process in supervisor.children()
-        if any(part.rpartition("/")[2] == marks[child] for part in process.cmdline())
-        or marks[child] in process.cmdline()[0]
+        if any(part.rpartition("/")[2] == words[child] for part in process.cmdline())
+        or words[child] in process.cmdline()[0]
     ]
     victim.kill()
     running.wait_for("child died; restarting", child=child)
@@ -136,7 +134,7 @@ def test_a_child_that_is_killed_comes_back_and_jobs_are_done_again(
     assert running.finished(job)["status"] == "succeeded"
 
 
-def test_a_second_service_in_the_same_place_is_refused_with_the_remedy(
+def test_a_second_service_on_the_same_directory_or_port_is_refused_with_a_remedy(
     running: Service, tmp_path: Path
 ) -> None:
     data_dir = psutil.Process(running.process.pid).environ()["EASEL_DATA_DIR"]
@@ -158,25 +156,25 @@ def test_a_second_service_in_the_same_place_is_refused_with_the_remedy(
 
 
 def post_sample(service: Service, samples: Path, **fields: object) -> dict[str, Any]:
-    answer = service.post(
+    response = service.post(
         samples / "photos" / "cat.jpg", samples / "styles" / "embers.jpg", **fields
     )
-    assert answer.status_code == 202, answer.text
-    job: dict[str, Any] = answer.json()
+    assert response.status_code == 202, response.text
+    job: dict[str, Any] = response.json()
     return job
 
 
 def post_when_up(service: Service, samples: Path) -> dict[str, Any]:
-    """Post as a client would that heeds a 503: again after a moment."""
+    """Post a job, and retry after a 503 as its Retry-After header says."""
     while True:
-        answer = service.post(
+        response = service.post(
             samples / "photos" / "cat.jpg",
             samples / "styles" / "embers.jpg",
             size=64,
             steps=3,
         )
-        if answer.status_code == 202:
-            job: dict[str, Any] = answer.json()
+        if response.status_code == 202:
+            job: dict[str, Any] = response.json()
             return job
-        assert answer.status_code == 503, answer.text
-        time.sleep(float(answer.headers["retry-after"]))
+        assert response.status_code == 503, response.text
+        time.sleep(float(response.headers["retry-after"]))

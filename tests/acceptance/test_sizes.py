@@ -1,4 +1,4 @@
-"""The same request gives the same look at every size."""
+"""The same request has the same composition at every size."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ PICTURES = Pictures(
 )
 
 
-def painted(network: VGG19, size: int, **given: str) -> np.ndarray:
-    """What was painted over the photograph, as it is seen from far away."""
-    params = StyleParams.model_validate({"preset": "fast", "steps": 15, "size": size, **given})
+def composition(network: VGG19, size: int, **fields: str) -> np.ndarray:
+    """Return the change of the photograph at 24 x 16 pixels, which shows only the composition."""
+    params = StyleParams.model_validate({"preset": "fast", "steps": 15, "size": size, **fields})
     *_, last = stylize(PICTURES, params, network)
-    far = [
+    result, content = (
         np.asarray(picture.resize((24, 16), Image.Resampling.BOX)).astype(float)
         for picture in (last.picture(), PICTURES.content)
-    ]
-    return np.array(far[0] - far[1]).ravel()
+    )
+    return np.array(result - content).ravel()
 
 
-def alike(one: np.ndarray, other: np.ndarray) -> float:
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def test_sizes_that_are_no_powers_of_two_have_one_composition_too(network: VGG19) -> None:
-    assert alike(painted(network, 100), painted(network, 200)) > 0.5
+def test_the_composition_is_alike_at_sizes_that_are_not_powers_of_two(network: VGG19) -> None:
+    assert correlation(composition(network, 100), composition(network, 200)) > 0.5
 
 
-def test_without_a_pyramid_they_have_two(network: VGG19) -> None:
-    # Or the first test would say nothing about the pyramid.
-    assert alike(painted(network, 100, pyramid="off"), painted(network, 200, pyramid="off")) < 0.4
+def test_without_a_pyramid_the_compositions_differ(network: VGG19) -> None:
+    # Otherwise the test above would not show that the pyramid is the reason.
+    small, large = (composition(network, size, pyramid="off") for size in (100, 200))
+    assert correlation(small, large) < 0.4

@@ -1,4 +1,4 @@
-"""A whole service in processes that can be killed: Valkey, an api, workers."""
+"""A whole service in processes that can be killed: Valkey, an API and workers."""
 
 from __future__ import annotations
 
@@ -18,20 +18,18 @@ from redis.exceptions import RedisError
 from cli.valkey import free_port
 from core.errors import ServiceUnavailable
 from core.jobs.job import Job
-from core.nst.weights.cache import save_weights
-from core.params import Network
 from core.queue.app import MESSAGE_LISTS, JobQueue, make_celery
 from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.store.jobs import JobStore
-from tests.conftest import photo, png, random_weights
+from tests.conftest import photo, png
 from tests.faults import servers
 from tests.faults.log import Log
 from tests.faults.servers import PATIENCE_SECONDS, Server
 from tests.namespaces import Host
 
-#: Short leases, so that the tests are quick. What is said of the defaults is
-#: tested with the defaults.
+#: Short leases, so that the tests are short. Promises about the defaults are tested with the
+#: defaults.
 QUICK = {
     "EASEL_LEASE_SECONDS": "3",
     "EASEL_SWEEP_SECONDS": "0.5",
@@ -39,7 +37,7 @@ QUICK = {
     "EASEL_IDLE_SECONDS": "5",
 }
 
-#: A job whose steps are short and all alike.
+#: A job whose steps are short and all take the same time.
 SMALL = {
     "size": 64,
     "network": "vgg19-torchvision",
@@ -48,7 +46,7 @@ SMALL = {
     "pyramid": "off",
 }
 
-#: The job that faults come upon.
+#: The job that is running when a fault happens.
 LONG = {"size": 64, "steps": 150}
 
 CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
@@ -56,19 +54,20 @@ CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
 
 @dataclass(frozen=True)
 class Running:
-    """A job in mid-run, its worker, and where the log was before it was posted."""
+    """A job in the middle of its run."""
 
     job_id: str
     worker: Server
+    #: The end of the log before the job was posted.
     mark: int
 
 
 class Cluster:
-    """Starts the processes, and speaks to them as users and operators do.
+    """Starts the processes, and talks to them as users and operators do.
 
     Args:
-        folder: for all files.
-        environment: on top of the usual one.
+        folder: Holds all files.
+        environment: Environment variables to add to those of every process.
     """
 
     def __init__(self, folder: Path, **environment: str) -> None:
@@ -77,14 +76,14 @@ class Cluster:
         self.valkey_port, api_port = free_port(), free_port()
         self.redis_url = f"redis://127.0.0.1:{self.valkey_port}/0"
         self._gate = folder / "gate"
-        #: What only the workers have in their environment.
+        #: Environment variables of the workers only.
         self.for_workers = {"FAULT_GATE": str(self._gate)}
         self.environment = {
             "EASEL_REDIS_URL": self.redis_url,
             "EASEL_DATA_DIR": str(folder / "data"),
             "EASEL_WEIGHTS_DIR": str(folder / "weights"),
             "EASEL_PORT": str(api_port),
-            # Two threads that wait for each other on a small network are slow on a busy machine.
+            # On a busy machine, a second thread makes a small network slower.
             "OMP_NUM_THREADS": "1",
             **environment,
         }
@@ -93,21 +92,19 @@ class Cluster:
         self.queue = JobQueue(make_celery(self.redis_url))
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{api_port}", timeout=60)
         self.workers: list[Server] = []
-        #: Where the log was when a worker's child was last killed, by the worker's name.
+        #: The end of the log when a worker's child was last killed, by the worker's name.
         self._child_killed: dict[str, int] = {}
         self._servers: list[Server] = []
-        #: Where the workers run, by turns, if not on this machine as it is.
+        #: The hosts that workers are spread over; if there are none, they run on this machine.
         self.hosts: list[Host] = []
-        #: Where Valkey listens beside the loopback.
+        #: The addresses that Valkey listens on besides loopback.
         self.addresses: list[str] = []
-        # A network of random filters stands for torchvision's; the other one is not
-        # asked for, and its file keeps the worker from fetching it.
-        for network in Network:
-            save_weights(random_weights(seed=0), folder / "weights" / network.filename)
+        servers.save_tiny_networks(folder / "weights")
 
     # The processes.
 
     def start(self, workers: int) -> None:
+        """Start everything, and wait until the workers are ready."""
         self.start_valkey()
         self.start_api()
         self.settle(workers)
@@ -123,11 +120,11 @@ class Cluster:
         self.log.wait("Application startup complete.", after=mark)
 
     def start_worker(self, **environment: str) -> Server:
-        """Start one more, where the fewest are; it is not ready yet."""
+        """Start another worker, on the host with the fewest. It is not ready yet."""
         name = f"w{len(self._servers)}"
         environment = {**self.environment, **self.for_workers, **environment}
         command = servers.worker(name)
-        host = min(self.hosts, key=lambda each: len(self.workers_on(each)), default=None)
+        host = min(self.hosts, key=lambda host: len(self.workers_on(host)), default=None)
         if host is not None:
             command = host.inside(command)
         server = self.keep(Server(name, command, environment, self.log))
@@ -137,7 +134,7 @@ class Cluster:
 
     @property
     def blobs_url(self) -> str:
-        """Where the pictures are."""
+        """The URL of the blob store."""
         settings = Settings(
             redis_url=self.redis_url,
             data_dir=self.folder / "data",
@@ -146,27 +143,32 @@ class Cluster:
         return settings.blobs_url
 
     def workers_on(self, host: Host) -> list[Server]:
-        """The workers of a host."""
+        """Return the workers on a host."""
         return [worker for worker in self.workers if worker.host is host]
 
     def keep(self, server: Server) -> Server:
-        """End it with the others."""
+        """Kill the process when the cluster stops."""
         self._servers.append(server)
         return server
 
     def ready(self, worker: Server) -> Server:
-        """The worker, once it takes jobs; its child may have to be another one first."""
+        """Wait until a worker takes jobs; if its child was killed, until it has a new one."""
         after = self._child_killed.get(worker.name, 0)
         self.log.wait("worker ready", after=after, process=worker.name)
         return worker
 
     def kill_child(self, worker: Server) -> None:
-        """SIGKILL to the process that optimises; the worker starts another."""
+        """Kill a worker's child process. The worker starts another."""
         self._child_killed[worker.name] = self.log.mark()
         worker.child().kill()
 
     def settle(self, workers: int, ready: int | None = None) -> None:
-        """Bring up what a test has left dead, and wait for so many workers, or for all."""
+        """Restart what a test has killed.
+
+        Args:
+            workers: How many workers there must be at least.
+            ready: How many of them to wait for; by default all.
+        """
         self.open_gate()
         if not self.valkey.alive:
             self.start_valkey()
@@ -182,7 +184,7 @@ class Cluster:
             self.ready(worker)
 
     def only(self, **environment: str) -> Server:
-        """Have one worker, with settings of its own."""
+        """Replace all workers by one with its own settings."""
         for worker in self.workers:
             worker.kill()
         self.workers = []
@@ -191,7 +193,7 @@ class Cluster:
         return self.ready(worker)
 
     def stop(self) -> None:
-        """End everything; what has not ended by itself is killed."""
+        """Kill all processes."""
         for server in self._servers:
             server.kill()
         self.http.close()
@@ -200,39 +202,41 @@ class Cluster:
     # The jobs.
 
     def post(self, **fields: object) -> str:
-        """Have a job accepted; give its id."""
+        """Post a job until it is accepted, and return its id."""
         while True:
-            answer = self.try_to_post(**fields)
-            if answer.status_code == 202:
-                return str(answer.json()["id"])
-            assert answer.status_code == 503, answer.text
-            time.sleep(float(answer.headers["retry-after"]))  # as the api asks every client
+            response = self.try_to_post(**fields)
+            if response.status_code == 202:
+                return str(response.json()["id"])
+            assert response.status_code == 503, response.text
+            time.sleep(float(response.headers["retry-after"]))
 
     def try_to_post(self, **fields: object) -> httpx.Response:
-        given = {**SMALL, "steps": 20, **fields}
-        return self.http.post("/jobs", files={"content": CONTENT, "style": STYLE}, data=given)
+        """Post a job once."""
+        data = {**SMALL, "steps": 20, **fields}
+        return self.http.post("/jobs", files={"content": CONTENT, "style": STYLE}, data=data)
 
     def view(self, job_id: str) -> dict[str, Any]:
-        answer = self.http.get(f"/jobs/{job_id}")
-        assert answer.status_code == 200, answer.text
-        return cast(dict[str, Any], answer.json())
+        """Return the job as the API shows it."""
+        response = self.http.get(f"/jobs/{job_id}")
+        assert response.status_code == 200, response.text
+        return cast(dict[str, Any], response.json())
 
     @cached_property
     def undisturbed(self) -> bytes:
-        """The picture that the long job ends in when nothing happens to it."""
+        """The result of the long job when no fault happens."""
         return self.result(self.post(**LONG))
 
     def shut_gate(self) -> None:
-        """From now on jobs are held in mid-run."""
+        """Hold jobs in the middle of their run from now on."""
         self._gate.touch()
 
     def open_gate(self) -> None:
-        """Let them go on."""
+        """Let jobs run to their end."""
         self._gate.unlink(missing_ok=True)
 
     @contextmanager
     def holding(self, message: str = "checkpoint saved") -> Iterator[Running]:
-        """A job of which a worker has said so, and which does not end before the gate is open."""
+        """Post a job, wait until a worker logs the message, and hold the job until the end."""
         mark = self.log.mark()
         self.shut_gate()
         try:
@@ -242,13 +246,13 @@ class Cluster:
             self.open_gate()
 
     def running_on(self, job_id: str, *, after: int, message: str = "checkpoint saved") -> Server:
-        """The worker that says so of the job."""
+        """Wait until a worker logs the message about the job, and return the worker."""
         line = self.log.wait(message, after=after, job_id=job_id)
-        (found,) = (worker for worker in self.workers if worker.name == line["process"])
-        return found
+        (worker,) = (worker for worker in self.workers if worker.name == line["process"])
+        return worker
 
     def ended(self, job_id: str, within: float = PATIENCE_SECONDS) -> Job:
-        """The job's record once it is final."""
+        """Wait until the job is done, and return its record."""
         end = time.monotonic() + within
         while True:
             try:
@@ -262,56 +266,57 @@ class Cluster:
                 self.wait_for_redis()
 
     def wait_until_empty(self, name: str) -> None:
-        """Wait for the hash or list of that name to lose its last item; Redis then drops it."""
+        """Wait until a hash or list has lost its last item, so that Redis has removed it."""
         self.wait_for_key(name, lambda: not self.redis.exists(name))
 
     def wait_for_key(
-        self, name: str, well: Callable[[], bool], within: float = PATIENCE_SECONDS
+        self, name: str, condition: Callable[[], bool], within: float = PATIENCE_SECONDS
     ) -> None:
-        """Look whenever Redis tells that the key has changed, until all is well."""
+        """Wait until a condition holds, checking it whenever a key changes."""
         end = time.monotonic() + within
-        with self.redis.pubsub(ignore_subscribe_messages=True) as told:
-            told.subscribe(f"__keyspace@0__:{name}")
-            while not well():
-                assert time.monotonic() < end, f"{name} is not as it should be in {within:.0f} s"
-                told.get_message(timeout=1)
+        with self.redis.pubsub(ignore_subscribe_messages=True) as changes:
+            changes.subscribe(f"__keyspace@0__:{name}")
+            while not condition():
+                assert time.monotonic() < end, f"{name}: no such change in {within:.0f} s"
+                changes.get_message(timeout=1)
 
     def wait_for_redis(self) -> None:
+        """Wait until the server replies."""
         patient = connect(self.redis_url, patience=PATIENCE_SECONDS * 2)
         patient.ping()
         patient.close()
 
     def readiness(self, missing: list[str]) -> dict[str, Any]:
-        """The answer of ``/readyz`` once it names just these as missing; asks as a prober does."""
+        """Poll ``/readyz`` until it names exactly these parts as missing; return its response."""
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
-            answer = self.http.get("/readyz")
-            found: dict[str, Any] = answer.json()
-            assert answer.status_code == (503 if found["missing"] else 200)
-            if found["missing"] == missing:
-                return found
-            assert time.monotonic() < end, found
+            response = self.http.get("/readyz")
+            readiness: dict[str, Any] = response.json()
+            assert response.status_code == (503 if readiness["missing"] else 200)
+            if readiness["missing"] == missing:
+                return readiness
+            assert time.monotonic() < end, readiness
             time.sleep(0.2)
 
     def result(self, job_id: str) -> bytes:
-        """The picture of a job that has succeeded; its hash is that of the record."""
+        """Wait until the job has succeeded; check the hash of its result and return its file."""
         job = self.ended(job_id)
         assert job.status == "succeeded", job
-        answer = self.http.get(f"/jobs/{job_id}/result")
-        assert answer.status_code == 200, answer.text
+        response = self.http.get(f"/jobs/{job_id}/result")
+        assert response.status_code == 200, response.text
         assert job.result is not None
-        assert sha256(answer.content).hexdigest() == job.result.sha256
-        return answer.content
+        assert sha256(response.content).hexdigest() == job.result.sha256
+        return response.content
 
     def assert_undisturbed(self, job: Running, attempts: int) -> None:
-        """The job has ended as if nothing had happened, at that attempt."""
+        """Assert that the job ends with the undisturbed result, at this attempt."""
         self.open_gate()
         assert self.result(job.job_id) == self.undisturbed
         assert self.view(job.job_id)["metrics"]["attempts"] == attempts
         self.assert_sound([job.job_id])
 
     def assert_sound(self, job_ids: Iterable[str]) -> None:
-        """What holds after every fault, whatever it was."""
+        """Assert what must hold after every fault."""
         for job_id in job_ids:
             job = self.ended(job_id)
             assert job.attempts <= 3
@@ -322,5 +327,5 @@ class Cluster:
         assert self.ended(fresh).status == "succeeded"
         assert self.redis.zcard("easel:jobs:queued") == 0
         assert self.redis.zcard("easel:jobs:running") == 0
-        for name in MESSAGE_LISTS:  # a second announcement may still wait to be refused
+        for name in MESSAGE_LISTS:  # a second message may still wait to be refused
             self.wait_until_empty(name)

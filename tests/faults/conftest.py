@@ -1,7 +1,7 @@
-"""Faults, and what was measured of them.
+"""Faults, and the rows of ``docs/reliability.md`` that describe them.
 
-With ``FAULT_REPORT`` set to a file, every row that was seen to hold is added to
-it, a line each; ``python -m tests.faults.report`` makes the page of it.
+If ``FAULT_REPORT`` names a file, every row whose test has passed is appended to it, one a line.
+``python -m tests.faults.report`` writes the page from it.
 """
 
 from __future__ import annotations
@@ -17,38 +17,46 @@ import pytest
 from tests.faults.cluster import QUICK, Cluster, Running
 from tests.faults.proxy import Wire
 
-#: Whether this run is to be published: nothing of it is shortened then.
+#: Whether the measurements of this run are published. If so, no test is shortened.
 MEASURING = "FAULT_REPORT" in os.environ
 
 
 class Row:
-    """One line of the table: a fault, what is promised, what was measured."""
+    """One row of the table: a fault, the promise, and the measurement."""
 
     def __init__(self) -> None:
-        self._struck = time.monotonic()
+        self._began = time.monotonic()
 
     def __call__(self, number: str, fault: str, promise: str, measure: str = "") -> None:
-        """Say what the test is about."""
+        """Describe the fault.
+
+        Args:
+            number: The number of the row.
+            fault: The fault.
+            promise: What must happen then.
+            measure: What the measured time spans, if a time is measured.
+        """
         self._text = {"row": number, "fault": fault, "promise": promise, "measure": measure}
 
-    def strike(self) -> None:
-        """The fault happens now."""
-        self._struck = time.monotonic()
+    def begin(self) -> None:
+        """Start the measurement: the fault happens now."""
+        self._began = time.monotonic()
         self._text.pop("seconds", None)
 
     def recovered(self) -> float:
-        """The service is as it was; give the seconds since the fault."""
-        seconds = time.monotonic() - self._struck
+        """End the measurement; return the seconds since the fault."""
+        seconds = time.monotonic() - self._began
         self._text["seconds"] = f"{seconds:.1f}"
         return seconds
 
-    def holds(self) -> dict[str, object]:
+    def recorded(self) -> dict[str, str]:
+        """Return the row for the report."""
         return {**self._text}
 
 
 @pytest.fixture
 def row() -> Row:
-    """Recorded when the test has passed."""
+    """The row of the test, recorded when the test has passed."""
     return Row()
 
 
@@ -60,7 +68,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     target = os.environ.get("FAULT_REPORT")
     if target and report.when == "call" and report.passed and isinstance(row, Row):
         with Path(target).open("a") as file:
-            file.write(json.dumps(row.holds()) + "\n")
+            file.write(json.dumps(row.recorded()) + "\n")
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +82,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def cluster(shared: Cluster) -> Cluster:
-    """A service with two workers, which the tests share and bring up again."""
-    # While one works the other may still be on its way, but not for the page.
+    """A service with two workers, which the tests share and restart."""
+    # One ready worker is enough to test; the published measurements need both.
     shared.settle(workers=2, ready=2 if MEASURING else 1)
     assert shared.undisturbed
     return shared
@@ -83,19 +91,19 @@ def cluster(shared: Cluster) -> Cluster:
 
 @pytest.fixture
 def held(cluster: Cluster) -> Iterator[Running]:
-    """A job in mid-run. It does not end before the test opens the gate."""
+    """A job in the middle of its run. It ends only after the test has opened the gate."""
     with cluster.holding() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def wired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Wire]]:
-    cluster = Cluster(tmp_path_factory.mktemp("alone"), **QUICK)
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Wire]]:
+    cluster = Cluster(tmp_path_factory.mktemp("single"), **QUICK)
     cluster.start_valkey()
     cluster.start_api()
     wire = Wire(cluster.valkey_port)
     cluster.for_workers["EASEL_REDIS_URL"] = f"redis://127.0.0.1:{wire.port}/0"
-    # So that messages come again in mid-job.
+    # So that messages are delivered again during a job.
     cluster.for_workers["EASEL_REDELIVERY_SECONDS"] = "1"
     yield cluster, wire
     cluster.stop()
@@ -103,32 +111,32 @@ def wired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, W
 
 
 @pytest.fixture
-def wire(wired: tuple[Cluster, Wire]) -> Wire:
-    """What the only worker there is has between itself and Redis."""
-    wired[1].mend()
-    return wired[1]
+def wire(proxied: tuple[Cluster, Wire]) -> Wire:
+    """The proxy between the only worker and Redis."""
+    proxied[1].mend()
+    return proxied[1]
 
 
 @pytest.fixture
-def alone(wired: tuple[Cluster, Wire], wire: Wire) -> Cluster:
-    """A service with one worker, which the tests share and bring up again."""
-    cluster, _ = wired
+def single(proxied: tuple[Cluster, Wire], wire: Wire) -> Cluster:
+    """A service with one worker, which the tests share and restart."""
+    cluster, _ = proxied
     cluster.settle(workers=1)
     assert cluster.undisturbed
     return cluster
 
 
 @pytest.fixture
-def unstaffed(wired: tuple[Cluster, Wire], wire: Wire) -> Cluster:
-    """The same for a test that starts a worker of its own."""
-    cluster, _ = wired
+def no_worker(proxied: tuple[Cluster, Wire], wire: Wire) -> Cluster:
+    """The same service for a test that starts its own worker."""
+    cluster, _ = proxied
     cluster.settle(workers=0)
     return cluster
 
 
 @pytest.fixture(scope="module")
-def as_it_comes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A service with the settings as they come, of which nothing runs at first."""
+def defaults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A service with default settings, none of whose processes has been started."""
     cluster = Cluster(tmp_path_factory.mktemp("defaults"))
     yield cluster
     cluster.stop()

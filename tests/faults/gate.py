@@ -1,9 +1,9 @@
-"""What the workers of a cluster paint with: the optimiser, which a test can hold in mid-run.
+"""A gate in the optimiser: a test can hold a job in the middle of its run.
 
-A worker takes this module along with ``--include``. While the file named by
-``FAULT_GATE`` is there, each step takes a moment, so that there is a mid-run on the
-quickest machine; and the last step is not made before the file is gone, so that
-there still is one when the test comes late on a slow machine. Nothing else changes.
+Workers under test load this module with ``--include``. While the file named by ``FAULT_GATE``
+exists, each step takes a moment, so that the fastest machine is still painting when the test looks;
+and the last step waits until the file is removed, so that the job still runs when the test is late
+on a slow machine. Nothing else changes.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from celery.signals import worker_process_init
 if TYPE_CHECKING:
     from core.nst import Step
 
-#: Has the main thread of a worker's child hang for good, and its other threads go on.
+#: Makes the main thread of a worker's child hang forever, while its other threads continue.
 HANG = signal.SIGRTMIN
 
 _STEP_SECONDS = 0.05
-_LOOK_SECONDS = 0.01
+_POLL_SECONDS = 0.01
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
-def _watch_the_gate(**_: Any) -> None:
-    from core.nst import stylize  # torch: in the child, not in its parent
+def _install_gate(**_: Any) -> None:
+    from core.nst import stylize  # imports torch, which the parent does without
     from worker import checkpoints
 
-    vars(checkpoints)["stylize"] = _held(stylize, Path(os.environ["FAULT_GATE"]))
-    signal.signal(HANG, lambda *_: time.sleep(1e6))  # this is the fault
+    vars(checkpoints)["stylize"] = _gated(stylize, Path(os.environ["FAULT_GATE"]))
+    signal.signal(HANG, lambda *_: time.sleep(1e6))  # this is the fault itself
 
 
-def _held(stylize: Callable[..., Iterator[Step]], gate: Path) -> Callable[..., Iterator[Step]]:
-    def held(*args: Any, **kwargs: Any) -> Iterator[Step]:
+def _gated(stylize: Callable[..., Iterator[Step]], gate: Path) -> Callable[..., Iterator[Step]]:
+    def gated(*args: Any, **kwargs: Any) -> Iterator[Step]:
         for step in stylize(*args, **kwargs):
             yield step
             if gate.exists():
                 time.sleep(_STEP_SECONDS)
             while step.step == step.steps - 1 and gate.exists():
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
 
-    return held
+    return gated

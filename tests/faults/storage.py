@@ -1,4 +1,4 @@
-"""Ways to break a disk, to stop a process between two steps, and to see what is left."""
+"""Ways to break a disk, and a service in this process that runs on it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import base64
 import json
 import os
 import resource
-import signal
-import socket
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
@@ -26,12 +22,9 @@ from core.jobs.job import Job
 from core.upkeep.cleaner import Cleaner
 from worker.runner import Runner
 
-#: How long a test waits for what must come. No test waits for time to pass.
-PATIENCE_SECONDS = 60
-
 
 class SmallDisk:
-    """A folder that can be full: a file system of its own, or a limit on every file."""
+    """A folder that can be full: a small file system, or a limit on the size of every file."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -42,9 +35,9 @@ class SmallDisk:
         self._limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(self) -> None:
-        """No file can be written any more."""
+        """Make every further write fail."""
         if not self._mounted:
-            # Enough for what the test runner writes, and too little for a picture.
+            # Enough for the files of the test runner, and too little for a picture.
             resource.setrlimit(resource.RLIMIT_FSIZE, (4096, self._limits[1]))
             return
         with suppress(OSError), open(self._filler, "wb", buffering=0) as file:
@@ -52,11 +45,12 @@ class SmallDisk:
                 file.write(bytes(4096))
 
     def free(self) -> None:
-        """Files can be written again."""
+        """Allow writing again."""
         resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
         self._filler.unlink(missing_ok=True)
 
     def close(self) -> None:
+        """Remove the limit or the file system."""
         self.free()
         if self._mounted:
             subprocess.run(["umount", str(self._folder)], check=True)
@@ -67,8 +61,8 @@ def _succeeds(command: list[str]) -> bool:
 
 
 @contextmanager
-def forbidden(folder: Path) -> Iterator[None]:
-    """Let nobody write into the folder; not even root, who for once is somebody else."""
+def read_only(folder: Path) -> Iterator[None]:
+    """Make the folder read-only. Root, whom this does not stop, becomes another user meanwhile."""
     folders = [folder, *(path for path in folder.iterdir() if path.is_dir())]
     user = os.geteuid()
     for each in folders:
@@ -84,13 +78,15 @@ def forbidden(folder: Path) -> Iterator[None]:
 
 
 class Service:
-    """An api over HTTP and a runner beside it, on one store. It counts what it answers.
+    """An API over HTTP and a runner, on one store.
+
+    Every response of the API is checked: no error but 503, and that with a Retry-After header.
 
     Args:
-        services: what the api has.
-        client: speaks to it.
-        runner: does the jobs whose messages are in the queue.
-        redis: has both.
+        services: The services of the API.
+        client: A client of the API.
+        runner: Runs the jobs whose messages are in the queue.
+        redis: A client of the server with the queue and the store.
     """
 
     def __init__(
@@ -100,9 +96,10 @@ class Service:
         self.http = client
         self._runner = runner
         self._redis = redis
-        client.event_hooks = {"response": [_assert_no_failure_but_503]}
+        client.event_hooks = {"response": [_assert_no_error_but_503]}
 
     def post(self, content: bytes, style: bytes) -> httpx.Response:
+        """Post a small job."""
         fields = {
             "size": "64",
             "steps": "2",
@@ -112,22 +109,23 @@ class Service:
         return self.http.post("/jobs", files={"content": content, "style": style}, data=fields)
 
     def accepted(self, content: bytes, style: bytes) -> Job:
-        answer = self.post(content, style)
-        assert answer.status_code == 202, answer.text
-        return self.job(answer.json()["id"])
+        """Post a job, which must be accepted."""
+        response = self.post(content, style)
+        assert response.status_code == 202, response.text
+        return self.job(response.json()["id"])
 
     def job(self, job_id: str) -> Job:
         return self.services.store.get(job_id)
 
     def work(self) -> None:
-        """Do every job that the queue tells of, as a worker does."""
+        """Run every job whose message is in the queue, as a worker does."""
         while message := self._redis.rpop("easel.jobs\x06\x169"):
             assert isinstance(message, str)
             body = base64.b64decode(json.loads(message)["body"])
             self._runner.run(json.loads(body)[0][0])
 
     def done(self, content: bytes, style: bytes) -> Job:
-        """A job, from its post to its end."""
+        """Post a job and run it to its end."""
         job = self.accepted(content, style)
         self.work()
         return self.job(job.id)
@@ -136,11 +134,11 @@ class Service:
         return self.http.get(f"/jobs/{job.id}/result")
 
     def sweep(self) -> None:
-        """As if whatever nothing names had been lying there for long."""
+        """Sweep without a grace period, as if all files were old."""
         Cleaner(self._redis, self.services.blobs, grace=timedelta(0)).sweep()
 
     def assert_sound(self, jobs: list[Job], content: bytes, style: bytes) -> None:
-        """What holds after every fault: services.md, section 5."""
+        """Assert what must hold after every fault."""
         fresh = self.done(content, style)
         assert fresh.status == "succeeded", fresh
         ended = [self.job(job.id) for job in (*jobs, fresh)]
@@ -152,9 +150,9 @@ class Service:
                 data = self.result(job).raise_for_status().content
                 assert sha256(data).hexdigest() == job.result.sha256
         self.sweep()
-        named = {picture.sha256 for job in ended for picture in _pictures(job)}
+        recorded = {picture.sha256 for job in ended for picture in _pictures(job)}
         files = [path for path in self.services.settings.blobs_dir.rglob("*") if path.is_file()]
-        assert {path.name for path in files} <= named, "something is orphaned"
+        assert {path.name for path in files} <= recorded, "there are files that no record names"
         assert [self.job(job.id) for job in ended] == ended
         keys = ("easel:jobs:queued", "easel:jobs:running")
         assert [self._redis.zcard(key) for key in keys] == [0, 0]
@@ -165,88 +163,7 @@ def _pictures(job: Job) -> tuple[Any, ...]:
     return (*job.inputs.pictures(), *(each for each in (job.result, job.preview) if each))
 
 
-def _assert_no_failure_but_503(answer: httpx.Response) -> None:
-    assert answer.status_code < 500 or answer.status_code == 503
-    if answer.status_code == 503:
-        assert int(answer.headers["retry-after"]) >= 1
-
-
-class Gate:
-    """A proxy that stops passing bytes on from the first that it is told to hold.
-
-    Args:
-        target: the port it speaks to.
-        hold: whether to stop before these bytes.
-    """
-
-    def __init__(self, target: int, hold: Callable[[bytes], bool]) -> None:
-        self._target = target
-        self._hold = hold
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self.held = threading.Event()
-        self._lines: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        for line in (self._listener, *self._lines):
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-            line.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
-                self._lines += [near, far]
-                for ends in ((near, far, True), (far, near, False)):
-                    threading.Thread(target=self._pass, args=ends, daemon=True).start()
-
-    def _pass(self, source: socket.socket, target: socket.socket, may_hold: bool) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                if self.held.is_set() or (may_hold and self._hold(data)):
-                    self.held.set()
-                    return
-                target.sendall(data)
-
-
-class Process:
-    """A Python process that can be killed, and what it has logged.
-
-    Args:
-        arguments: for Python.
-        environment: on top of this process's.
-    """
-
-    def __init__(self, arguments: list[str], **environment: str) -> None:
-        self._popen = subprocess.Popen(
-            [sys.executable, *arguments],
-            env={**os.environ, **environment},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def wait_for(self, message: str) -> dict[str, Any]:
-        """The next log line with that message."""
-        assert self._popen.stderr is not None
-        for line in self._popen.stderr:
-            logged: dict[str, Any] = json.loads(line)
-            if logged["message"] == message:
-                return logged
-        raise AssertionError(f"it ended without saying {message!r}")
-
-    def stop(self) -> None:
-        """Let it do nothing more for now; it has stopped when this returns."""
-        self._popen.send_signal(signal.SIGSTOP)
-        os.waitpid(self._popen.pid, os.WUNTRACED)
-
-    def go_on(self) -> None:
-        self._popen.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        self._popen.kill()
-        self._popen.wait()
-        assert self._popen.stderr is not None
-        self._popen.stderr.close()
+def _assert_no_error_but_503(response: httpx.Response) -> None:
+    assert response.status_code < 500 or response.status_code == 503
+    if response.status_code == 503:
+        assert int(response.headers["retry-after"]) >= 1

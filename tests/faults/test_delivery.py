@@ -1,4 +1,4 @@
-"""Messages that are lost, repeated, foreign or of yesterday."""
+"""Messages that are lost, repeated, invalid or outdated."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.faults.cluster import LONG, Cluster, Running
 from tests.faults.conftest import Row
 
 
-def test_a_job_announced_five_times_is_done_once(cluster: Cluster, row: Row) -> None:
-    row("D1", "the same message five times more", "the job is done once")
+def test_a_job_announced_five_times_runs_once(cluster: Cluster, row: Row) -> None:
+    row("D1", "the same message five more times", "the job runs once")
     mark = cluster.log.mark()
     job_id = cluster.post()
     for _ in range(5):
@@ -38,7 +38,9 @@ def test_a_message_delivered_again_while_the_job_runs_is_dropped(
     cluster.assert_undisturbed(held, attempts=1)
 
 
-def test_lost_messages_are_sent_again(cluster: Cluster, held: Running, row: Row) -> None:
+def test_jobs_whose_messages_are_lost_are_announced_again(
+    cluster: Cluster, held: Running, row: Row
+) -> None:
     row(
         "D3",
         "the queue's list is deleted, with the messages of waiting jobs",
@@ -48,7 +50,7 @@ def test_lost_messages_are_sent_again(cluster: Cluster, held: Running, row: Row)
     other = cluster.post(**LONG)
     cluster.running_on(other, after=held.mark)
     waiting = [cluster.post() for _ in range(5)]
-    row.strike()
+    row.begin()
     assert cluster.redis.delete(*MESSAGE_LISTS) >= 1
     cluster.open_gate()
     for job_id in waiting:
@@ -67,10 +69,10 @@ def test_a_message_of_an_unknown_job_is_dropped(cluster: Cluster, row: Row) -> N
     cluster.assert_sound([])
 
 
-def test_garbage_in_the_queue_stops_nobody(cluster: Cluster, row: Row) -> None:
-    row("D5", "what is no message, or not even JSON, in the queue's list", "it is dropped")
+def test_invalid_messages_are_dropped(cluster: Cluster, row: Row) -> None:
+    row("D5", "invalid messages and invalid JSON in the queue's list", "it is dropped")
     mark = cluster.log.mark()
-    garbage: list[str | bytes] = [
+    invalid: list[str | bytes] = [
         "{}",
         "[]",
         "7",
@@ -79,25 +81,29 @@ def test_garbage_in_the_queue_stops_nobody(cluster: Cluster, row: Row) -> None:
         b"\xff\xfe",
         '{"properties": {}}',
     ]
-    for each in garbage:
+    for each in invalid:
         cluster.redis.rpush(MESSAGE_LISTS[0], each)
     fresh = cluster.post()
     assert cluster.ended(fresh).status == "succeeded"
     for name in MESSAGE_LISTS:
         cluster.wait_until_empty(name)
     dropped = cluster.log.since(mark, "unreadable message dropped from the queue")
-    assert len(dropped) == len(garbage)
+    assert len(dropped) == len(invalid)
     assert all(worker.alive for worker in cluster.workers)
     cluster.assert_sound([fresh])
 
 
-def test_a_pickled_message_is_refused_and_never_opened(
+def test_a_pickled_message_is_refused_and_never_unpickled(
     cluster: Cluster, row: Row, tmp_path: Path
 ) -> None:
-    row("D8", "a message whose body is a pickle that writes a file", "it is refused unopened")
-    trace, refused = tmp_path / "trace", new_job_id()
+    row(
+        "D8",
+        "a message whose body is a pickle that writes a file",
+        "it is refused without being unpickled",
+    )
+    trap_file, refused = tmp_path / "trap", new_job_id()
     make_celery(cluster.redis_url).send_task(
-        STYLIZE_TASK, args=[Trap(str(trace))], serializer="pickle", task_id=refused
+        STYLIZE_TASK, args=[Trap(str(trap_file))], serializer="pickle", task_id=refused
     )
     fresh = cluster.post()
     assert cluster.ended(fresh).status == "succeeded"
@@ -107,12 +113,12 @@ def test_a_pickled_message_is_refused_and_never_opened(
         "unacked", lambda: not any(refused in each for each in cluster.redis.hvals("unacked"))
     )
     assert all(worker.alive for worker in cluster.workers)
-    assert not trace.exists()
+    assert not trap_file.exists()
     cluster.assert_sound([fresh])
 
 
 class Trap:
-    """Makes a file when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -121,9 +127,7 @@ class Trap:
         return open, (self._path, "w")
 
 
-def test_a_message_of_a_finished_or_canceled_job_changes_nothing(
-    cluster: Cluster, row: Row
-) -> None:
+def test_a_message_of_a_job_that_has_ended_is_dropped(cluster: Cluster, row: Row) -> None:
     row("D6", "a message of a job that has ended", "it is dropped")
     succeeded, canceled = cluster.post(), cluster.post()
     cluster.http.post(f"/jobs/{canceled}/cancel")
@@ -136,18 +140,18 @@ def test_a_message_of_a_finished_or_canceled_job_changes_nothing(
     cluster.assert_sound([succeeded, canceled])
 
 
-def test_a_message_of_another_version_is_thrown_away_and_the_job_announced_anew(
+def test_a_message_of_another_version_is_discarded_and_the_job_announced_again(
     cluster: Cluster, row: Row
 ) -> None:
     row(
         "D7",
         "a message with the arguments of another version",
-        "it is thrown away; the job is announced anew and done",
+        "it is discarded; the job is announced again and succeeds",
         "until the job has succeeded",
     )
-    like = cluster.ended(cluster.post())
-    row.strike()
-    job_id = cluster.store.create(like.params, like.inputs).id
+    example = cluster.ended(cluster.post())
+    row.begin()
+    job_id = cluster.store.create(example.params, example.inputs).id
     make_celery(cluster.redis_url).send_task(
         STYLIZE_TASK, args=[job_id, "old"], kwargs={"older": True}, task_id=job_id
     )
@@ -157,23 +161,23 @@ def test_a_message_of_another_version_is_thrown_away_and_the_job_announced_anew(
 
 
 @pytest.mark.parametrize("jump", [3600, -3600])
-def test_a_jump_of_the_clock_disturbs_no_job(
+def test_a_jump_of_the_clock_affects_no_lease(
     cluster: Cluster, held: Running, row: Row, jump: float
 ) -> None:
     row(
         "C1",
-        f"Redis's clock jumps by {jump / 3600:+.0f} h in mid-job",
-        "no lease runs out early or late: all begin anew",
+        f"Redis's clock jumps by {jump / 3600:+.0f} h during a job",
+        "no lease expires early or late: all leases start again",
     )
-    # All that the server has noted is as much older as its clock went forward.
-    with cluster.redis.pipeline(transaction=True) as at_once:
-        at_once.zincrby(JOBS_RUNNING, -jump, held.job_id)
-        at_once.incrbyfloat(LEASES_CHECKED, -jump)
-        noted = float(at_once.execute()[1])
+    # After a jump forward, every stored time is that much older.
+    with cluster.redis.pipeline(transaction=True) as transaction:
+        transaction.zincrby(JOBS_RUNNING, -jump, held.job_id)
+        transaction.incrbyfloat(LEASES_CHECKED, -jump)
+        shifted = float(transaction.execute()[1])
 
     def swept_again() -> bool:
-        swept = cast(str, cluster.redis.get(LEASES_CHECKED))
-        return abs(float(swept) - noted) > abs(jump) / 2
+        checked = cast(str, cluster.redis.get(LEASES_CHECKED))
+        return abs(float(checked) - shifted) > abs(jump) / 2
 
     cluster.wait_for_key(LEASES_CHECKED, swept_again)
     assert not cluster.log.since(held.mark, "attempt ended: its lease expired")

@@ -1,4 +1,4 @@
-"""Redis dies, hangs, forgets, fills up, or changes its password."""
+"""Redis dies, hangs, loses its data, fills up or changes its password."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.faults.cluster import Cluster, Running
 from tests.faults.conftest import Row
 
 
-def test_a_restart_of_redis_disturbs_no_job(cluster: Cluster, held: Running, row: Row) -> None:
+def test_a_restart_of_redis_affects_no_job(cluster: Cluster, held: Running, row: Row) -> None:
     row(
         "R1",
-        "SIGKILL of Redis in mid-job, and a restart from its file",
-        "the worker keeps the job and its attempt; what was accepted is still there",
-        "from the restart until the job is saved again",
+        "SIGKILL of Redis during a job, and a restart from its file",
+        "the worker keeps the job and its attempt; no accepted job is lost",
+        "from the restart until the next checkpoint",
     )
     waiting = cluster.post()
     cluster.valkey.kill()
     mark = cluster.log.mark()
     cluster.start_valkey()
-    row.strike()
+    row.begin()
     assert cluster.running_on(held.job_id, after=mark) == held.worker
     row.recovered()
     cluster.open_gate()
@@ -33,16 +33,16 @@ def test_a_restart_of_redis_disturbs_no_job(cluster: Cluster, held: Running, row
 
 
 @pytest.mark.parametrize("how", ["restart", "flushall"])
-def test_a_redis_that_forgets_everything_is_no_harm_to_later_jobs(
+def test_a_redis_that_lost_its_data_runs_new_jobs(
     cluster: Cluster, held: Running, row: Row, how: str
 ) -> None:
     row(
         "R2" if how == "restart" else "R9",
-        "Redis comes back empty" if how == "restart" else "FLUSHALL",
-        "its jobs are gone, and say so with a 404; nobody hangs, and the next job is done",
+        "Redis restarts empty" if how == "restart" else "FLUSHALL",
+        "its jobs are lost, with a 404; nothing hangs, and the next job succeeds",
         "until a new job has succeeded",
     )
-    row.strike()
+    row.begin()
     if how == "restart":
         cluster.valkey.kill()
         for file in (cluster.folder / "valkey").iterdir():
@@ -66,57 +66,57 @@ def test_a_redis_that_forgets_everything_is_no_harm_to_later_jobs(
     cluster.assert_sound([fresh])
 
 
-def test_a_job_that_ends_while_redis_is_away_is_not_lost(
+def test_a_job_that_ends_while_redis_is_unreachable_is_not_lost(
     cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "R3",
-        "Redis is away when a job ends",
-        "the worker keeps the result and tells it when Redis is back",
+        "Redis is unreachable when a job ends",
+        "the worker keeps the result and reports it when Redis is back",
         "from the restart until the job has succeeded",
     )
     cluster.valkey.kill()
     cluster.open_gate()
     cluster.log.wait("picture finished", after=held.mark, job_id=held.job_id)
-    row.strike()
+    row.begin()
     cluster.start_valkey()
     cluster.result(held.job_id)
     row.recovered()
     cluster.assert_undisturbed(held, attempts=1)
 
 
-def test_a_job_that_was_written_but_not_announced_is_done(cluster: Cluster, row: Row) -> None:
+def test_a_job_that_was_never_announced_is_announced_by_a_sweep(cluster: Cluster, row: Row) -> None:
     row(
         "R4",
-        "the api dies, or Redis goes, after the record and before the message",
-        "the job is announced by whoever sweeps next",
+        "the API or Redis dies after the record is written, before the message is sent",
+        "the next sweep announces the job",
         "until the job has succeeded",
     )
-    like = cluster.ended(cluster.post())
+    example = cluster.ended(cluster.post())
     mark = cluster.log.mark()
-    row.strike()
-    job_id = cluster.store.create(like.params, like.inputs).id
+    row.begin()
+    job_id = cluster.store.create(example.params, example.inputs).id
     cluster.log.wait("job announced again: its message was lost", after=mark, job_id=job_id)
     assert cluster.ended(job_id).status == "succeeded"
     row.recovered()
     cluster.assert_sound([job_id])
 
 
-def test_a_redis_that_hangs_for_longer_than_a_lease_disturbs_no_job(
+def test_a_redis_that_hangs_for_longer_than_a_lease_costs_no_attempt(
     cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "R5",
-        "Redis answers nobody for 6 s, twice the lease",
-        "steps go on meanwhile; no worker is taken for dead",
+        "Redis does not reply for 6 s, twice the lease",
+        "steps continue; no worker is considered lost",
         "from the fault until the job has succeeded",
     )
-    row.strike()
+    row.begin()
     cluster.redis.client_pause(6000)
     mark = cluster.log.mark()
     cluster.open_gate()
     cluster.log.wait("picture finished", after=mark, job_id=held.job_id)
-    cluster.wait_for_redis()  # it answers when the pause is over
+    cluster.wait_for_redis()  # it replies after the pause
     assert cluster.ended(held.job_id).attempts == 1
     row.recovered()
     cluster.log.wait("job ended", after=mark, process=held.worker.name, job_id=held.job_id)
@@ -128,35 +128,35 @@ def test_a_full_redis_refuses_new_jobs_and_loses_none(
 ) -> None:
     row(
         "R8",
-        "Redis is full (`noeviction`) in mid-job",
-        "new jobs get a 503; the running one ends when there is room again",
-        "from there being room until the job has succeeded",
+        "Redis is full (`noeviction`) during a job",
+        "new jobs get a 503; the running job ends when memory is free again",
+        "from memory being free until the job has succeeded",
     )
     cluster.redis.config_set("maxmemory", 1)
     try:
         refused = cluster.http.post(
             "/jobs", files={"content": b"", "style": b""}, data={"size": 64}
         )
-        assert refused.status_code == 422  # what is wrong anyway is still told
+        assert refused.status_code == 422  # invalid requests are still reported as such
         assert cluster.try_to_post().status_code == 503
         cluster.open_gate()
         cluster.log.wait("picture finished", after=held.mark, job_id=held.job_id)
     finally:
         cluster.redis.config_set("maxmemory", 0)
-    row.strike()
+    row.begin()
     cluster.result(held.job_id)
     row.recovered()
     cluster.assert_undisturbed(held, attempts=1)
 
 
-def test_forgotten_scripts_are_sent_again(cluster: Cluster, held: Running, row: Row) -> None:
+def test_flushed_scripts_are_loaded_again(cluster: Cluster, held: Running, row: Row) -> None:
     row(
         "R10",
-        "SCRIPT FLUSH in mid-job",
-        "nobody notices",
-        "until the job is saved again",
+        "SCRIPT FLUSH during a job",
+        "no effect",
+        "until the next checkpoint",
     )
-    row.strike()
+    row.begin()
     cluster.redis.script_flush()
     mark = cluster.log.mark()
     cluster.running_on(held.job_id, after=mark)
@@ -164,14 +164,14 @@ def test_forgotten_scripts_are_sent_again(cluster: Cluster, held: Running, row: 
     cluster.assert_undisturbed(held, attempts=1)
 
 
-def test_a_password_that_is_changed_and_changed_back_loses_no_job(
+def test_a_temporary_change_of_the_password_loses_no_job(
     cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "R11",
-        "Redis refuses the password in mid-job, and takes it again later",
-        "503 meanwhile; then everything goes on by itself",
-        "from the password being taken again until the job has succeeded",
+        "Redis refuses the password during a job, and accepts it again later",
+        "503 meanwhile; then everything continues by itself",
+        "from the password being accepted again until the job has succeeded",
     )
     admin = Redis.from_url(cluster.redis_url, decode_responses=True)
     admin.config_set("requirepass", "another")
@@ -184,7 +184,7 @@ def test_a_password_that_is_changed_and_changed_back_loses_no_job(
     finally:
         admin.config_set("requirepass", "")
         admin.close()
-    row.strike()
+    row.begin()
     cluster.result(held.job_id)
     row.recovered()
     cluster.assert_undisturbed(held, attempts=1)

@@ -1,4 +1,4 @@
-"""The page that is made of what the suite measured."""
+"""The page that the fault suite's measurements become."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROWS = [
 ]
 
 
-def test_rows_are_in_order_and_only_what_was_measured_has_a_number() -> None:
+def test_rows_are_sorted_and_only_measured_ones_have_a_number() -> None:
     text = page(ROWS, [], lease="3", sweep="0.5")
     table = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("| ")][1:]
     assert table == [
@@ -19,10 +19,10 @@ def test_rows_are_in_order_and_only_what_was_measured_has_a_number() -> None:
         "| W10 | f | p | 1.5 s until it ends |",
         "| R1 | Redis dies | nothing is lost | holds |",
     ]
-    assert "is 3 s and a sweep comes every 0.5 s" in text
+    assert "the lease is 3 s and the sweep interval 0.5 s" in text
 
 
-def test_a_soak_is_told_with_all_that_was_killed() -> None:
+def test_a_soak_row_counts_what_was_killed_and_resumed() -> None:
     run = {
         "seed": 2,
         "jobs": 200,

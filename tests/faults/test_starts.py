@@ -1,4 +1,4 @@
-"""Parts that start and stop in any order, with all settings as they come."""
+"""Processes that start and stop in any order, with default settings."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from tests.faults.cluster import LONG, Cluster
 from tests.faults.conftest import MEASURING, Row
 from tests.faults.servers import PATIENCE_SECONDS
 
-#: How many starts are stopped; the same four stages come again and again.
+#: How many workers are started and stopped. The stages repeat.
 TURNS = 20 if MEASURING else 8
 
 
-def test_parts_that_start_before_redis_wait_for_it(as_it_comes: Cluster, row: Row) -> None:
+def test_an_api_and_a_worker_that_start_before_redis_wait_for_it(
+    defaults: Cluster, row: Row
+) -> None:
     row(
         "L3",
-        "the api and a worker start while Redis is away",
-        "neither ends; both work as soon as Redis is there",
+        "the API and a worker start while Redis is unreachable",
+        "neither exits; both work as soon as Redis is up",
         "from the start of Redis until a job has succeeded",
     )
-    cluster = as_it_comes
+    cluster = defaults
     cluster.start_api()
     worker = cluster.ready(cluster.start_worker())
     assert cluster.readiness(missing=["redis", "workers"])
     assert cluster.try_to_post().status_code == 503
-    row.strike()
+    row.begin()
     cluster.start_valkey()
     job_id = cluster.post()
     assert cluster.ended(job_id).status == "succeeded"
@@ -34,34 +36,34 @@ def test_parts_that_start_before_redis_wait_for_it(as_it_comes: Cluster, row: Ro
     assert len(cluster.log.since(0, "worker ready")) == 1
 
 
-def test_a_killed_workers_job_goes_on_within_15_seconds(as_it_comes: Cluster, row: Row) -> None:
+def test_the_job_of_a_killed_worker_starts_again_within_15_seconds(
+    defaults: Cluster, row: Row
+) -> None:
     row(
         "W1, defaults",
-        "SIGKILL of a whole worker in mid-job, all settings as they come",
-        "another worker goes on within 15 s",
-        "until the job is begun again",
+        "SIGKILL of a worker during a job, with default settings",
+        "another worker takes the job within 15 s",
+        "until the job starts again",
     )
-    cluster = as_it_comes
+    cluster = defaults
     cluster.settle(workers=2)
     with cluster.holding("job started") as held:
-        row.strike()
+        row.begin()
         held.worker.kill()
         cluster.log.wait("job started", after=held.mark, job_id=held.job_id, attempt=2)
         seconds = row.recovered()
-    # A machine that is busy with other things may take its time, but not for the page.
+    # A busy machine may take longer, but not when the measurement is published.
     assert seconds < 15 or not MEASURING
     cluster.assert_sound([held.job_id])
 
 
-def test_workers_that_are_started_and_stopped_all_the_time_lose_nothing(
-    as_it_comes: Cluster, row: Row
-) -> None:
+def test_workers_that_are_stopped_while_they_start_lose_no_job(defaults: Cluster, row: Row) -> None:
     row(
         "W11",
-        f"{TURNS} times a worker is started and told to stop, at four stages of its start",
-        "each ends in its time with its jobs handed back, and they all succeed",
+        f"a worker is started and stopped {TURNS} times, at four stages of its start",
+        "each exits in time and hands its job back; all jobs succeed",
     )
-    cluster = as_it_comes
+    cluster = defaults
     cluster.settle(workers=1)
     undisturbed = cluster.undisturbed
     for worker in cluster.workers:

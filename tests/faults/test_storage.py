@@ -1,7 +1,10 @@
-"""Faults S1 to S7: whatever the disk does, no job is lost and nothing is left behind."""
+"""Disks that are full, read-only or lose data: no job is lost, and no file is left behind."""
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -36,14 +39,15 @@ from core.webhooks.addresses import AddressGuard
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png, random_weights, some_progress, vouch
+from tests.faults import servers
 from tests.faults.conftest import Row
+from tests.faults.log import Log
+from tests.faults.proxy import Wire
+from tests.faults.servers import PATIENCE_SECONDS, Server
 from tests.faults.storage import (
-    PATIENCE_SECONDS,
-    Gate,
-    Process,
     Service,
     SmallDisk,
-    forbidden,
+    read_only,
 )
 from worker.networks import Networks
 from worker.prefetch import PictureLoader
@@ -61,7 +65,7 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 def service(
     settings: Settings, redis: Redis, sandbox: Sandbox, tmp_path: Path
 ) -> Iterator[Service]:
-    """An api, and a worker with a network of random filters."""
+    """An API, and a worker with a network of random filters."""
     store, blobs = JobStore(redis), open_blobs(settings.blobs_url)
     services = Services(
         settings=settings,
@@ -93,17 +97,26 @@ def disk(settings: Settings) -> Iterator[SmallDisk]:
     disk.close()
 
 
+def start_api(settings: Settings, log: Log, port: int, *, redis_url: str) -> Server:
+    environment = {
+        "EASEL_REDIS_URL": redis_url,
+        "EASEL_DATA_DIR": str(settings.data_dir),
+        "EASEL_PORT": str(port),
+    }
+    return Server("api", servers.api(), environment, log)
+
+
 def blob_file(service: Service, digest: str) -> Path:
     return next(service.services.settings.blobs_dir.rglob(digest))
 
 
-def test_s1_an_upload_that_finds_the_disk_full_is_a_503_and_leaves_nothing(
+def test_s1_an_upload_to_a_full_disk_is_a_503_and_leaves_nothing(
     disk: SmallDisk, service: Service, redis: Redis, row: Row
 ) -> None:
     row(
         "S1",
-        "the disk is full when an upload comes",
-        "503 `service_unavailable`; nothing is left of it",
+        "the disk is full during an upload",
+        "503 `service_unavailable`; nothing of the upload is left",
     )
     before = service.done(CONTENT, STYLE)
     disk.fill()
@@ -115,7 +128,7 @@ def test_s1_an_upload_that_finds_the_disk_full_is_a_503_and_leaves_nothing(
     service.assert_sound([before], CONTENT, STYLE)
 
 
-def test_s2_a_result_that_finds_the_disk_full_is_a_failure_worth_trying_again(
+def test_s2_a_result_on_a_full_disk_fails_the_job_as_retryable(
     disk: SmallDisk, service: Service, row: Row
 ) -> None:
     row(
@@ -134,17 +147,17 @@ def test_s2_a_result_that_finds_the_disk_full_is_a_failure_worth_trying_again(
     service.assert_sound([job], CONTENT, STYLE)
 
 
-def test_s3_a_disk_that_may_not_be_written_is_a_503_and_a_failure_worth_trying_again(
+def test_s3_a_read_only_disk_is_a_503_and_fails_the_job_as_retryable(
     service: Service, settings: Settings, row: Row
 ) -> None:
     row(
         "S3",
-        "the folder of the pictures may not be written any more",
-        "503 for uploads, `/readyz` says why; a job that ends meanwhile is `failed`, `retryable`",
+        "the picture folder becomes read-only",
+        "503 for uploads, with the reason in `/readyz`; a job that ends is `failed`, `retryable`",
     )
-    before = service.done(CONTENT, STYLE)  # what is imported late is imported by now
+    before = service.done(CONTENT, STYLE)  # so that nothing needs to be imported later
     job = service.accepted(CONTENT, STYLE)
-    with forbidden(settings.blobs_dir):
+    with read_only(settings.blobs_dir):
         problem = assert_problem(service.post(CONTENT, STYLE), 503, "service_unavailable")
         assert "Permission denied" in problem["detail"]
         ready = service.http.get("/readyz")
@@ -156,32 +169,32 @@ def test_s3_a_disk_that_may_not_be_written_is_a_503_and_a_failure_worth_trying_a
     service.assert_sound([before, job], CONTENT, STYLE)
 
 
-def test_s4_a_truncated_result_is_never_given_out_and_the_same_job_mends_it(
+def test_s4_a_truncated_result_is_never_returned_and_the_same_job_repairs_it(
     service: Service, row: Row
 ) -> None:
     row(
         "S4",
         "a result loses its last byte",
-        "410 `result_damaged`, never the damaged bytes; the same job posted again mends it",
+        "410 `result_damaged`, never the damaged bytes; posting the same job again repairs it",
     )
     job = service.done(CONTENT, STYLE)
     assert job.result is not None
     file = blob_file(service, job.result.sha256)
     file.write_bytes(file.read_bytes()[:-1])
     problem = assert_problem(service.result(job), 410, "result_damaged")
-    assert "submit it again" in problem["detail"]
+    assert "submit the job again" in problem["detail"]
     again = service.done(CONTENT, STYLE)
     assert again.result == job.result
     service.assert_sound([job, again], CONTENT, STYLE)
 
 
-def test_s4_a_truncated_upload_fails_its_job_and_sending_it_again_mends_it(
+def test_s4_a_truncated_upload_fails_its_job_and_another_upload_repairs_it(
     service: Service, row: Row
 ) -> None:
     row(
         "S4b",
         "an upload loses its last byte",
-        "`failed` with code `blob_corrupt`, `retryable`; sending it again mends it",
+        "`failed` with code `blob_corrupt`, `retryable`; uploading it again repairs it",
     )
     job = service.accepted(CONTENT, STYLE)
     file = blob_file(service, job.inputs.content.sha256)
@@ -193,13 +206,13 @@ def test_s4_a_truncated_upload_fails_its_job_and_sending_it_again_mends_it(
     service.assert_sound([job], CONTENT, STYLE)
 
 
-def test_s5_an_upload_deleted_before_the_start_fails_its_job_and_no_other(
+def test_s5_an_upload_deleted_before_the_start_fails_only_its_job(
     service: Service, row: Row
 ) -> None:
     row(
         "S5",
         "an upload is deleted before its job starts",
-        "`failed` with code `blob_not_found`; no other job is touched",
+        "`failed` with code `blob_not_found`; no other job is affected",
     )
     other = png(photo(88, 66, seed=3))
     lost, kept = service.accepted(CONTENT, STYLE), service.accepted(other, STYLE)
@@ -212,15 +225,15 @@ def test_s5_an_upload_deleted_before_the_start_fails_its_job_and_no_other(
     service.assert_sound([lost, kept], CONTENT, STYLE)
 
 
-def test_s6_a_download_that_has_begun_is_finished_though_the_result_expires(
+def test_s6_a_download_completes_although_the_result_expires(
     service: Service, redis: Redis, row: Row
 ) -> None:
-    row("S6", "a result expires, and is swept, in mid-download", "the download is finished, whole")
-    # Larger than what the sockets between server and client hold back.
+    row("S6", "a result expires and is swept during a download", "the download completes")
+    # Larger than the socket buffers between server and client.
     data = b"pixels" * 4_000_000
     job = _finished(service, data)
-    with service.http.stream("GET", f"/jobs/{job.id}/result") as answer:
-        chunks = answer.iter_raw(4096)
+    with service.http.stream("GET", f"/jobs/{job.id}/result") as response:
+        chunks = response.iter_raw(4096)
         received = next(chunks)
         redis.hincrbyfloat(f"easel:job:{job.id}", "finished_at", -RETENTION.total_seconds())
         service.sweep()
@@ -244,56 +257,47 @@ def _finished(service: Service, data: bytes) -> Job:
     return store.get(job.id)
 
 
-def test_s7_uploads_whose_api_was_killed_before_the_record_are_swept(
+def test_s7_uploads_without_a_record_are_swept(
     service: Service, settings: Settings, redis: Redis, row: Row
 ) -> None:
     row(
         "S7",
-        "SIGKILL of an api between the upload and its record",
-        "the upload is swept once it is old",
+        "SIGKILL of an API process between the upload and its record",
+        "the upload is swept after its grace period",
     )
     before = service.done(CONTENT, STYLE)
-    kept = {digest for digest, _ in service.services.blobs.ages()}
-    new = [png(photo(77, 66, seed=seed)) for seed in (5, 6)]
-    orphans = {sha256(data).hexdigest() for data in new}
-
-    def uploads_are_stored(data: bytes) -> bool:
-        return b"EVALSHA" in data and orphans <= dict(service.services.blobs.ages()).keys()
-
-    gate = Gate(urlsplit(settings.redis_url).port or 6379, uploads_are_stored)
-    port = free_port()
-    api = Process(
-        ["-m", "api"],
-        EASEL_REDIS_URL=f"redis://127.0.0.1:{gate.port}/0",
-        EASEL_DATA_DIR=str(settings.data_dir),
-        EASEL_PORT=str(port),
-    )
-    api.wait_for("Application startup complete.")
+    recorded = {digest for digest, _ in service.services.blobs.ages()}
+    content, style = (png(photo(77, 66, seed=seed)) for seed in (5, 6))
+    unrecorded = {sha256(data).hexdigest() for data in (content, style)}
+    wire = Wire(urlsplit(settings.redis_url).port or 6379)
+    wire.swallow = service.services.store._create.sha.encode()
+    port, log = free_port(), Log()
+    api = start_api(settings, log, port, redis_url=f"redis://127.0.0.1:{wire.port}/0")
+    log.wait("Application startup complete.")
 
     def post() -> None:
-        files = {"content": new[0], "style": new[1]}
+        files = {"content": content, "style": style}
         with suppress(httpx.TransportError):
             httpx.post(f"http://127.0.0.1:{port}/jobs", files=files, timeout=PATIENCE_SECONDS)
 
     client = threading.Thread(target=post)
     client.start()
-    assert gate.held.wait(PATIENCE_SECONDS)
+    assert wire.swallowed.wait(PATIENCE_SECONDS)
     api.kill()
     client.join()
-    gate.close()
+    wire.close()
 
     assert len(list(redis.scan_iter("easel:job:*"))) == 1
-    assert {digest for digest, _ in service.services.blobs.ages()} == kept | orphans
+    assert {digest for digest, _ in service.services.blobs.ages()} == recorded | unrecorded
     cleaner = Cleaner(redis, service.services.blobs, grace=GRACE)
-    assert cleaner.sweep().blobs == 0  # young: their record might be on its way
+    assert cleaner.sweep().blobs == 0  # their record may still be written
     service.sweep()
-    assert {digest for digest, _ in service.services.blobs.ages()} == kept
+    assert {digest for digest, _ in service.services.blobs.ages()} == recorded
     service.assert_sound([before], CONTENT, STYLE)
 
 
-_WRITE_FOR_EVER = """
+_WRITE_FOREVER = """
 import itertools, sys
-from core.webhooks.addresses import AddressGuard
 from core.blobs.blobs import open_blobs
 blobs = open_blobs(sys.argv[1])
 for number in itertools.count():
@@ -301,47 +305,41 @@ for number in itertools.count():
 """
 
 
-def test_s7_a_file_whose_writer_was_killed_is_swept(
-    service: Service, settings: Settings, row: Row
-) -> None:
+def test_s7_an_incomplete_file_is_swept(service: Service, settings: Settings, row: Row) -> None:
     row(
         "S7b",
-        "SIGKILL in the middle of writing a file",
-        "the half file is never read, and swept once it is old",
+        "SIGKILL while a file is being written",
+        "the incomplete file is never read, and is swept after its grace period",
     )
     before = service.done(CONTENT, STYLE)
-    writer = Process(["-c", _WRITE_FOR_EVER, settings.blobs_url])
-    stray = _stop_in_the_middle_of_a_write(writer, settings.blobs_dir)
+    command = [sys.executable, "-c", _WRITE_FOREVER, settings.blobs_url]
+    writer = Server("writer", command, {}, Log())
+    incomplete = _stop_during_a_write(writer, settings.blobs_dir)
     writer.kill()
-    assert stray.exists()
+    assert incomplete.exists()
     assert service.services.blobs.delete_strays(older_than=GRACE.total_seconds()) == 0
     service.sweep()
-    assert not stray.exists()
+    assert not incomplete.exists()
     service.assert_sound([before], CONTENT, STYLE)
 
 
-def _stop_in_the_middle_of_a_write(writer: Process, folder: Path) -> Path:
-    """Stop the process while a temporary file of its is there; give the file."""
+def _stop_during_a_write(writer: Server, folder: Path) -> Path:
+    """Stop the process while its temporary file exists, and return the file."""
     while True:
-        for found in folder.rglob(".incoming-*"):
-            writer.stop()
-            if found.exists():
-                return found
-            writer.go_on()
+        for file in folder.rglob(".incoming-*"):
+            writer.send(signal.SIGSTOP)
+            os.waitpid(writer.popen.pid, os.WUNTRACED)
+            if file.exists():
+                return file
+            writer.send(signal.SIGCONT)
 
 
-def test_the_api_sweeps_by_itself_while_it_runs(
-    service: Service, settings: Settings, redis: Redis
-) -> None:
+def test_the_api_sweeps_at_intervals(service: Service, settings: Settings, redis: Redis) -> None:
     job = _finished(service, b"result")
     past = RETENTION + TOMBSTONE + timedelta(seconds=1)
     redis.hincrbyfloat(f"easel:job:{job.id}", "finished_at", -past.total_seconds())
-    api = Process(
-        ["-m", "api"],
-        EASEL_REDIS_URL=settings.redis_url,
-        EASEL_DATA_DIR=str(settings.data_dir),
-        EASEL_PORT=str(free_port()),
-    )
-    assert api.wait_for("swept")["records"] == 1
+    log = Log()
+    api = start_api(settings, log, free_port(), redis_url=settings.redis_url)
+    assert log.wait("swept")["records"] == 1
     api.kill()
     assert not redis.exists(f"easel:job:{job.id}")

@@ -1,4 +1,4 @@
-"""One trace leads from the request through the queue to the worker, where a collector is named."""
+"""One trace spans the request, the queue and the worker, if a collector is configured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.faults.servers import PATIENCE_SECONDS, ROOT
 CALLER = "0af7651916cd43dd8448eb211c80319c"
 
 
-def test_a_job_is_one_trace_from_its_caller_to_its_end(tmp_path: Path) -> None:
+def test_a_job_is_one_trace_from_the_request_to_its_end(tmp_path: Path) -> None:
     spans: Queue[tuple[str, Any]] = Queue()
 
     class Collector(BaseHTTPRequestHandler):
@@ -54,11 +54,11 @@ def test_a_job_is_one_trace_from_its_caller_to_its_end(tmp_path: Path) -> None:
         cluster.start(workers=1)
         cluster.http.headers["traceparent"] = f"00-{CALLER}-b7ad6b7169203331-01"
         job_id = cluster.post()
-        found: dict[bytes, tuple[str, Any]] = {}
-        while "POST /jobs" not in (path := _ancestors(found)):
+        received: dict[bytes, tuple[str, Any]] = {}
+        while "POST /jobs" not in (path := _ancestors(received)):
             service, span = spans.get(timeout=PATIENCE_SECONDS)
             if span.trace_id.hex() == CALLER:
-                found[span.span_id] = service, span
+                received[span.span_id] = service, span
         assert cluster.ended(job_id).status == "succeeded"
     finally:
         cluster.stop()
@@ -66,23 +66,23 @@ def test_a_job_is_one_trace_from_its_caller_to_its_end(tmp_path: Path) -> None:
         thread.join()
         server.server_close()
     assert path[0] == "job"
-    (painted,) = (span for service, span in found.values() if service == "easel-worker")
-    attributes = {each.key: each.value.string_value for each in painted.attributes}
+    (worker_span,) = (span for service, span in received.values() if service == "easel-worker")
+    attributes = {each.key: each.value.string_value for each in worker_span.attributes}
     assert attributes["easel.job_id"] == job_id
 
 
-def _ancestors(found: dict[bytes, tuple[str, Any]]) -> list[str]:
-    """The names of the spans from the worker's up to the request's, as far as they are known."""
+def _ancestors(spans: dict[bytes, tuple[str, Any]]) -> list[str]:
+    """Return the names of the spans from the worker's to the request's, as far as they arrived."""
     path = []
-    span = next((span for service, span in found.values() if service == "easel-worker"), None)
+    span = next((span for service, span in spans.values() if service == "easel-worker"), None)
     while span is not None:
         path.append(span.name)
-        _, span = found.get(span.parent_span_id, ("", None))
+        _, span = spans.get(span.parent_span_id, ("", None))
     return path
 
 
 @pytest.mark.parametrize("module", ["api.main", "worker.tasks", "api.webhooks.__main__"])
-def test_without_a_collector_nothing_of_it_is_imported(module: str) -> None:
+def test_without_a_collector_the_sdk_is_not_imported(module: str) -> None:
     code = (
         f"import sys, {module}; from core.runtime.tracing import start_tracing; "
         "start_tracing('x'); "

@@ -1,4 +1,4 @@
-"""Workers that die, hang, stop or come back from the dead in mid-job."""
+"""Workers that die, freeze or stop during a job."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from tests.faults.conftest import Row
 from tests.faults.servers import PATIENCE_SECONDS
 
 
-def test_a_killed_workers_job_goes_on_elsewhere_and_ends_in_the_same_picture(
+def test_the_job_of_a_killed_worker_is_resumed_with_the_same_result(
     cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "W1",
-        "SIGKILL of a whole worker in mid-job",
-        "another worker goes on from the last checkpoint, to the same bytes",
+        "SIGKILL of a worker during a job",
+        "another worker resumes from the last checkpoint, with the same result bytes",
         "until the job is resumed",
     )
-    row.strike()
+    row.begin()
     held.worker.kill()
     assert cluster.running_on(held.job_id, after=held.mark, message="job resumed") != held.worker
     row.recovered()
     cluster.assert_undisturbed(held, attempts=2)
 
 
-def test_a_killed_childs_job_is_done_by_another_child(
+def test_the_job_of_a_killed_child_is_resumed_by_another_child(
     cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "W2",
-        "SIGKILL of the process that optimises",
-        "its parent starts another, and the job goes on",
+        "SIGKILL of the worker's child process",
+        "the parent starts another child, and the job resumes",
         "until the job is resumed",
     )
-    row.strike()
+    row.begin()
     cluster.kill_child(held.worker)
     cluster.log.wait("job resumed", after=held.mark, job_id=held.job_id)
     row.recovered()
@@ -49,16 +49,16 @@ def test_a_killed_childs_job_is_done_by_another_child(
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_worker_told_to_stop_hands_its_job_back(
+def test_a_worker_that_gets_sigterm_hands_its_job_back(
     cluster: Cluster, held: Running, row: Row, times: int
 ) -> None:
     row(
         "W3" if times == 1 else "W4",
-        "SIGTERM in mid-job" + (", twice" if times == 2 else ""),
-        "the worker saves the job, hands it back without using up an attempt, and ends with 0",
-        "until the worker has ended",
+        "SIGTERM during a job" + (", twice" if times == 2 else ""),
+        "the worker saves the job, hands it back without using an attempt, and exits with 0",
+        "until the worker has exited",
     )
-    row.strike()
+    row.begin()
     for _ in range(times):
         held.worker.send(signal.SIGTERM)
     cluster.log.wait(
@@ -70,17 +70,17 @@ def test_a_worker_told_to_stop_hands_its_job_back(
     cluster.assert_undisturbed(held, attempts=1)
 
 
-def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(
+def test_a_worker_that_was_frozen_past_its_lease_writes_nothing(
     cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "W5",
-        "SIGSTOP of a worker past its lease, then SIGCONT",
-        "another worker has the job by then; what the first one writes is refused",
-        "until the job is resumed elsewhere",
+        "SIGSTOP of a worker for longer than its lease, then SIGCONT",
+        "another worker has taken the job; writes by the first are refused",
+        "until another worker resumes the job",
     )
     frozen = held.worker
-    row.strike()
+    row.begin()
     frozen.send_to_all(signal.SIGSTOP)
     try:
         assert cluster.running_on(held.job_id, after=held.mark, message="job resumed") != frozen
@@ -99,15 +99,17 @@ def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(
     cluster.assert_undisturbed(held, attempts=2)
 
 
-def test_a_job_that_kills_every_worker_fails_after_three(cluster: Cluster, row: Row) -> None:
+def test_a_job_that_kills_every_worker_fails_after_three_attempts(
+    cluster: Cluster, row: Row
+) -> None:
     row(
         "W6",
-        "a job that kills each process that runs it",
-        "three attempts, then `failed` with code `worker_lost`; the workers go on",
-        "until the job has failed, from its first worker's death on",
+        "a job that kills every process that runs it",
+        "three attempts, then `failed` with code `worker_lost`; the workers keep running",
+        "from the death of the first worker until the job has failed",
     )
     with cluster.holding("job started") as held:
-        row.strike()
+        row.begin()
         cluster.kill_child(held.worker)
         for attempt in (2, 3):
             line = cluster.log.wait(
@@ -123,13 +125,13 @@ def test_a_job_that_kills_every_worker_fails_after_three(cluster: Cluster, row: 
     cluster.assert_sound([held.job_id])
 
 
-def test_jobs_that_do_not_fit_into_memory_fail_and_the_workers_go_on(
+def test_a_job_that_does_not_fit_into_memory_fails_and_the_workers_keep_running(
     cluster: Cluster, row: Row
 ) -> None:
     row(
         "W7",
-        "a job for which the memory is not enough",
-        "`failed` with code `out_of_memory`; the next job is done by the same process",
+        "a job that does not fit into memory",
+        "`failed` with code `out_of_memory`; the same process runs the next job",
     )
     children = [cluster.ready(worker).child() for worker in cluster.workers]
     for child in children:
@@ -145,39 +147,41 @@ def test_jobs_that_do_not_fit_into_memory_fail_and_the_workers_go_on(
     assert [worker.child().pid for worker in cluster.workers] == [child.pid for child in children]
 
 
-def test_a_worker_killed_just_after_the_claim_loses_nothing(cluster: Cluster, row: Row) -> None:
+def test_the_job_of_a_worker_killed_right_after_the_claim_is_not_lost(
+    cluster: Cluster, row: Row
+) -> None:
     row(
         "W10",
-        "SIGKILL just after the claim, before anything was written",
-        "the job begins anew elsewhere",
-        "until the job is begun again",
+        "SIGKILL right after the claim, before anything is written",
+        "another worker starts the job from the beginning",
+        "until the job starts again",
     )
     with cluster.holding("job started") as held:
-        row.strike()
+        row.begin()
         held.worker.kill()
         cluster.log.wait("job started", after=held.mark, job_id=held.job_id, attempt=2)
         row.recovered()
     cluster.assert_undisturbed(held, attempts=2)
 
 
-def test_a_running_job_that_is_called_off_ends_and_its_neighbour_does_not(
+def test_a_cancelled_job_ends_and_the_other_running_job_does_not(
     cluster: Cluster, held: Running, row: Row
 ) -> None:
     row(
         "A3",
-        "POST /jobs/{id}/cancel in mid-job, three times",
-        "canceled within a step; the job beside it is not touched",
+        "POST /jobs/{id}/cancel three times during a job",
+        "canceled within a step; the other running job is not affected",
         "until the job is canceled",
     )
-    called_off = cluster.post(**LONG)
-    cluster.running_on(called_off, after=held.mark)
-    row.strike()
+    cancelled = cluster.post(**LONG)
+    cluster.running_on(cancelled, after=held.mark)
+    row.begin()
     for _ in range(3):
-        assert cluster.http.post(f"/jobs/{called_off}/cancel").status_code == 200
+        assert cluster.http.post(f"/jobs/{cancelled}/cancel").status_code == 200
     cluster.open_gate()
-    ended = cluster.ended(called_off)
+    ended = cluster.ended(cancelled)
     row.recovered()
     assert ended.status == "canceled"
-    assert cluster.http.get(f"/jobs/{called_off}/result").json()["code"] == "job_canceled"
+    assert cluster.http.get(f"/jobs/{cancelled}/result").json()["code"] == "job_canceled"
     cluster.assert_undisturbed(held, attempts=1)
-    cluster.assert_sound([called_off])
+    cluster.assert_sound([cancelled])

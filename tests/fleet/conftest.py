@@ -1,4 +1,4 @@
-"""Two replicas of the api and three workers, each on a host of its own."""
+"""Two API replicas and three workers, each on its own host."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ REASON = why_not()
 
 @dataclass(frozen=True)
 class Service:
-    """A fleet that works."""
+    """A running fleet."""
 
     fleet: Fleet
-    #: Clients of the two replicas.
+    #: Clients of the two API replicas.
     one: httpx.Client
     other: httpx.Client
     workers: tuple[Server, ...]
@@ -38,7 +38,7 @@ def network() -> Iterator[Network]:
 def services(
     network: Network, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Service]]:
-    """One with its pictures in S3, and one with its pictures in Redis, started together."""
+    """Two fleets, started together: ``a`` stores pictures in S3, ``b`` in Redis."""
     fleets = {name: Fleet(tmp_path_factory.mktemp(name), network, name) for name in ("a", "b")}
     try:
         fleets["a"].keep_pictures_in_s3()
@@ -58,12 +58,12 @@ def services(
 
 @pytest.fixture
 def service(services: dict[str, Service]) -> Service:
-    """The one whose pictures are in S3."""
+    """The fleet that stores pictures in S3."""
     return services["a"]
 
 
 @pytest.fixture(params=["a", "b"], ids=["s3", "redis"])
 def either(request: pytest.FixtureRequest, services: dict[str, Service]) -> Service:
-    """One after the other."""
+    """Each of the two fleets in turn."""
     name: str = request.param
     return services[name]

@@ -1,4 +1,4 @@
-"""A service on many hosts that share nothing but Redis, and a store of pictures beside it."""
+"""A service on many hosts that share only Redis and a blob store."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ from typing import Any
 import httpx
 from redis import Redis
 
-from core.nst.weights.cache import save_weights
-from core.params import Network as Vgg
 from core.runtime.redis import connect
 from core.store.api_keys import KeyStore
-from tests.conftest import random_weights
 from tests.faults import servers
 from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE
 from tests.faults.log import Log
@@ -26,17 +23,17 @@ from tests.namespaces import Host, Network
 
 _PORT, _S3_PORT, _REDIS_PORT = 8000, 5000, 6379
 
-#: What the code of a version consists of.
+#: The packages that make up a version of Easel.
 _PACKAGES = ("core", "api", "worker", "cli")
 
 
 class Fleet:
-    """Hosts, and what runs on them.
+    """Hosts, and the processes that run on them.
 
     Args:
-        folder: for the folders of the hosts.
-        network: that they are in.
-        name: tells the hosts of several fleets apart.
+        folder: Holds the disks of the hosts.
+        network: The network of the hosts.
+        name: A prefix of the host names, which distinguishes several fleets.
     """
 
     def __init__(self, folder: Path, network: Network, name: str = "") -> None:
@@ -47,8 +44,7 @@ class Fleet:
         self._servers: list[Server] = []
         self._clients: list[httpx.Client] = []
         self._gate = folder / "gate"
-        for each in Vgg:
-            save_weights(random_weights(seed=0), folder / "weights" / each.filename)
+        servers.save_tiny_networks(folder / "weights")
         store = network.host(f"{name}redis")
         self.redis_url = f"redis://{store.address}:{_REDIS_PORT}/0"
         self.environment: dict[str, str] = {}
@@ -66,12 +62,12 @@ class Fleet:
         }
 
     def keep_pictures_in_s3(self) -> None:
-        """In a bucket, on a host of its own."""
+        """Store pictures in a bucket of an S3 server on its own host."""
         host = self._network.host(f"{self._name}s3")
         address = f"http://{host.address}:{_S3_PORT}"
         command = ["-m", "moto.server", "-H", host.address, "-p", str(_S3_PORT)]
         self._run(host, [sys.executable, *command], {})
-        _until_it_answers(f"{address}/moto-api/")
+        _wait_for_server(f"{address}/moto-api/")
         httpx.put(f"{address}/pictures").raise_for_status()
         self.environment |= {
             "EASEL_BLOBS": "s3://pictures/easel",
@@ -81,11 +77,11 @@ class Fleet:
         }
 
     def keep_pictures_in_redis(self) -> None:
-        """In the server that holds the jobs."""
+        """Store pictures in the Redis server that holds the jobs."""
         self.environment |= {"EASEL_BLOBS": "redis://"}
 
     def start_api(self, name: str, code: Path = ROOT) -> httpx.Client:
-        """One replica on a host of its own, and a client of it."""
+        """Start an API replica on its own host, and return a client of it."""
         host = self._network.host(f"{self._name}{name}")
         server = self._run(host, servers.api(), {"EASEL_HOST": host.address}, code)
         self.log.wait("Application startup complete.", process=server.name)
@@ -98,30 +94,30 @@ class Fleet:
         return client
 
     def start_worker(self, name: str, code: Path = ROOT) -> Server:
-        """One worker on a host of its own; it is not ready yet."""
+        """Start a worker on its own host. It is not ready yet."""
         host = self._network.host(f"{self._name}{name}")
         command = servers.worker(host.name)
         if code != ROOT:
-            command = command[: command.index("--include")]  # it has no tests to be held by
+            command = command[: command.index("--include")]  # its code has no tests
         return self._run(host, command, {}, code)
 
     def ready(self, *workers: Server) -> None:
-        """Wait until they take jobs."""
+        """Wait until these workers take jobs."""
         for worker in workers:
             self.log.wait("worker ready", process=worker.name)
 
     def _run(
-        self, host: Host, command: list[str], more: dict[str, str], code: Path = ROOT
+        self, host: Host, command: list[str], variables: dict[str, str], code: Path = ROOT
     ) -> Server:
         data = self.folder / "disks" / host.name
-        environment = {**self.environment, "EASEL_DATA_DIR": str(data), **more}
+        environment = {**self.environment, "EASEL_DATA_DIR": str(data), **variables}
         server = Server(host.name, host.inside(command), environment, self.log, code)
         server.host = host
         self._servers.append(server)
         return server
 
     def stop(self) -> None:
-        """End everything."""
+        """Kill all processes and close all clients."""
         for server in self._servers:
             server.kill()
         self.redis.close()
@@ -129,30 +125,30 @@ class Fleet:
             client.close()
 
     def post(self, client: httpx.Client, **fields: Any) -> dict[str, Any]:
-        """Have a job accepted by a replica."""
+        """Post a job to a replica, which must accept it."""
         headers = fields.pop("headers", {})
-        answer = client.post(
+        response = client.post(
             "/jobs",
             files={"content": CONTENT, "style": STYLE},
             data={**SMALL, "steps": 20, **fields},
             headers=headers,
         )
-        assert answer.status_code == 202, answer.text
-        job: dict[str, Any] = answer.json()
+        assert response.status_code == 202, response.text
+        job: dict[str, Any] = response.json()
         return job
 
     def ended(self, client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
-        """The job once it is done; asks the replica as a patient client does."""
+        """Poll a replica until the job is done, and return the job."""
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
-            answer: dict[str, Any] = client.get(job["links"]["self"], params={"wait": 10}).json()
-            if answer["done"]:
-                return answer
-        raise AssertionError(f"{job['id']} does not end")
+            polled: dict[str, Any] = client.get(job["links"]["self"], params={"wait": 10}).json()
+            if polled["done"]:
+                return polled
+        raise AssertionError(f"{job['id']} did not end in {PATIENCE_SECONDS} s")
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Jobs do not come to their end meanwhile."""
+        """Hold all jobs in the middle of their run."""
         self._gate.touch()
         try:
             yield
@@ -160,27 +156,27 @@ class Fleet:
             self.open_gate()
 
     def open_gate(self) -> None:
-        """Let them end."""
+        """Let jobs run to their end."""
         self._gate.unlink(missing_ok=True)
 
 
 def next_version(folder: Path) -> Path:
-    """This code, as it will be when the schema is raised."""
+    """Copy this version's code, with a higher schema version."""
     for package in _PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("*.pyc"))
-    module = folder / "core" / "schema.py"
+    module = folder / "core" / "jobs" / "schema_version.py"
     text = module.read_text()
     assert text.count("SCHEMA_VERSION = 1\n") == 1
     module.write_text(text.replace("SCHEMA_VERSION = 1\n", "SCHEMA_VERSION = 2\n"))
     return folder
 
 
-def _until_it_answers(url: str) -> None:
+def _wait_for_server(url: str) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             httpx.get(url)
             return
         except httpx.TransportError:
-            assert time.monotonic() < end, f"{url} does not answer"
+            assert time.monotonic() < end, f"{url} did not respond"
             time.sleep(0.1)

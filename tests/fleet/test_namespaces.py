@@ -1,4 +1,4 @@
-"""The hosts that the tests of a fleet run on are hosts."""
+"""The network namespaces of the fleet tests behave like hosts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def other(network: Network) -> Host:
 
 @pytest.fixture(scope="module")
 def server(network: Network) -> Iterator[Host]:
-    """A host on which something listens."""
+    """A host with a listening server."""
     host = network.host("server")
     command = host.inside([sys.executable, "-c", _SERVER, host.address])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -45,22 +45,24 @@ def server(network: Network) -> Iterator[Host]:
         process.kill()
 
 
-def test_a_host_is_reached_from_the_machine_and_from_other_hosts(server: Host, other: Host) -> None:
+def test_a_host_is_reachable_from_the_machine_and_from_other_hosts(
+    server: Host, other: Host
+) -> None:
     socket.create_connection((server.address, 80), timeout=60).close()
     _connect(other, server)
 
 
-def test_a_host_that_is_cut_off_is_not_reached_until_it_joins_again(
+def test_a_disconnected_host_is_unreachable_until_it_is_reconnected(
     server: Host, other: Host
 ) -> None:
-    server.cut_off()
+    server.disconnect()
     with pytest.raises(subprocess.CalledProcessError):
         _connect(other, server, seconds=0.5)
-    server.join()
+    server.reconnect()
     _connect(other, server)
 
 
-def test_nothing_is_left_of_a_network() -> None:
+def test_a_closed_network_leaves_no_address() -> None:
     with Network() as network:
         assert f"{network.address}/24" in _addresses()
     assert f"{network.address}/24" not in _addresses()

@@ -1,4 +1,4 @@
-"""A worker that is to go, and has time, finishes its job and takes no other."""
+"""A worker that is drained before it is stopped finishes its job."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_drained_worker_finishes_its_job_and_takes_no_other(service: Service) 
 
 
 def drain(service: Service, worker: Server) -> subprocess.Popen[str]:
-    """As the preStop hook of its pod does."""
+    """Drain a worker as the preStop hook of its pod does."""
     assert worker.host is not None
     command = [sys.executable, "-m", "worker.drain", "--worker", f"{worker.name}@tests"]
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""This version and the next one on one Redis: each does what it knows, and nothing is lost."""
+"""This version and the next one share one Redis during an upgrade, and no job is lost."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ def next_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def next_api(services: dict[str, Service], next_code: Path) -> httpx.Client:
-    """A replica of the next version, beside those of this one."""
+    """An API replica of the next version."""
     return services["b"].fleet.start_api("next", next_code)
 
 
 @pytest.fixture
 def service(services: dict[str, Service]) -> Service:
-    """The smaller one."""
+    """The smaller fleet."""
     return services["b"]
 
 
 @pytest.fixture
 def newer(service: Service, next_api: httpx.Client) -> dict[str, Any]:
-    """A job that the next version's api has accepted, and that no worker here can do."""
+    """A job that the next version's API has accepted, and that no worker here can run."""
     return service.fleet.post(next_api)
 
 
-def test_a_job_of_the_next_version_waits_untouched_for_a_worker_that_knows_it(
+def test_a_job_of_the_next_version_waits_for_a_worker_of_that_version(
     service: Service, next_api: httpx.Client, newer: dict[str, Any], next_code: Path
 ) -> None:
     fleet = service.fleet
     before = record(fleet.redis, newer)
     assert before["schema"] == "2"
 
-    # Its message goes to this version's worker by mistake, as one of either version.
+    # Its message reaches this version's worker by mistake, with the header of either version.
     mark = fleet.log.mark()
     for schema in (1, 2):
         make_celery(fleet.redis_url).send_task(
@@ -54,14 +54,14 @@ def test_a_job_of_the_next_version_waits_untouched_for_a_worker_that_knows_it(
     fleet.log.wait(
         "message with a newer schema version forwarded", after=mark, queue="easel.jobs.2"
     )
-    fleet.redis.delete("easel.jobs.2", "easel.jobs.2\x06\x169")  # all of its messages are lost
+    fleet.redis.delete("easel.jobs.2", "easel.jobs.2\x06\x169")  # lose all of its messages
 
-    # The worker goes on with what it knows; the reapers of this version bring nothing back.
+    # The worker runs jobs of this version; the reapers of this version requeue nothing newer.
     older = fleet.ended(service.other, fleet.post(service.one))
     assert older["status"] == "succeeded"
     assert record(fleet.redis, newer) == before
 
-    # Either version shows the jobs of the other.
+    # Each version shows the jobs of the other.
     for client in (service.one, next_api):
         assert client.get(newer["links"]["self"]).json()["status"] == "queued"
         assert client.get(older["links"]["result"]).status_code == 200
@@ -75,5 +75,5 @@ def test_a_job_of_the_next_version_waits_untouched_for_a_worker_that_knows_it(
 
 
 def record(redis: Redis, job: dict[str, Any]) -> dict[str, str]:
-    found: Any = redis.hgetall(f"easel:job:{job['id']}")
-    return dict(found)
+    fields: Any = redis.hgetall(f"easel:job:{job['id']}")
+    return dict(fields)

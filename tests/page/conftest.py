@@ -51,7 +51,7 @@ def service(data_dir: Path) -> Iterator[Service]:
         EASEL_MAX_PICTURE_BYTES="200000",
         OMP_NUM_THREADS="1",
     )
-    service.announced()
+    service.wait_until_ready()
     yield service
     service.stop()
 

@@ -19,7 +19,7 @@ def main() -> None:
     """Paint the cup of coffee in swirls, and keep the page as it is then."""
     with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
         service = Service(Path(data), free_port())
-        service.announced()
+        service.wait_until_ready()
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         page = browser.new_page(viewport={"width": 1360, "height": 800})
         page.set_default_timeout(PATIENCE_MS)
