@@ -1,4 +1,4 @@
-"""The fleet is computed as it is said, and workers that sleep load no torch."""
+"""The plan of a fleet follows from the measured costs, and sleeping workers load no torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTHING = {
 
 
 def measured(**microseconds: float) -> dict[str, Any]:
-    """Figures of a service in which only these calls cost anything."""
+    """Return the measurements of a service in which only these calls cost anything."""
     names = [
         *("POST /jobs", "GET /jobs/{id}, queued", "GET /jobs, 20 of them", "claim", "end"),
         *("renewal with progress", "preview", "an idle API process, a second"),
@@ -51,7 +51,7 @@ def measured(**microseconds: float) -> dict[str, Any]:
     }
 
 
-def test_a_fleet_is_computed_from_the_costs() -> None:
+def test_the_plan_follows_from_the_costs() -> None:
     demand = Demand(pictures_a_day=864_000, peak=2, gets=5, lists=0)  # 20 a second at the peak
     fleet = plan(measured(POST=1000, renewal=100), demand, seconds=9)
     assert fleet.workers == 200  # 180 run, and a tenth is free
@@ -61,14 +61,14 @@ def test_a_fleet_is_computed_from_the_costs() -> None:
     assert fleet.checkpoint_rate == pytest.approx(20 * demand.checkpoint_bytes)
 
 
-def test_the_longest_job_is_the_last_that_one_redis_bears() -> None:
+def test_the_longest_job_is_the_longest_that_one_redis_can_serve() -> None:
     figures, demand = measured(renewal=1000), Demand()
     seconds = longest(figures, demand)
     assert plan(figures, demand, seconds).redis_share <= 0.6
     assert plan(figures, demand, seconds + 1).redis_share > 0.6
 
 
-def test_a_worker_that_sleeps_needs_no_torch() -> None:
+def test_a_sleeping_worker_does_not_import_torch() -> None:
     code = (
         "import sys; from bench.fleet.workers import install; install(); "
         "import worker.process, worker.tasks; sys.exit('torch._C' in sys.modules)"
@@ -76,28 +76,28 @@ def test_a_worker_that_sleeps_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_a_worker_that_sleeps_can_tell_what_it_computes_in() -> None:
+def test_a_sleeping_worker_reports_a_precision() -> None:
     code = (
         "from bench.fleet.workers import Device, install; install(); from pathlib import Path; "
         "from worker.networks import Networks; print(Networks(Path('x'), Device()).precision)"
     )
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    assert told.stdout == "float32\n"
+    assert done.stdout == "float32\n"
 
 
-def test_a_gap_is_from_the_end_of_a_job_to_the_next_start_on_the_same_worker() -> None:
+def test_a_gap_lasts_from_the_end_of_a_job_to_the_next_start_on_the_same_worker() -> None:
     def run(device: str, start: float, end: float) -> Job:
         picture = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
-        began, ended = (datetime.fromtimestamp(at, UTC) for at in (start, end))
+        started, ended = (datetime.fromtimestamp(at, UTC) for at in (start, end))
         return Job(
             id="1",
             status=JobStatus.SUCCEEDED,
             params=StyleParams(),
             inputs=Inputs(content=picture, styles=(picture,)),
-            created_at=began,
-            started_at=began,
+            created_at=started,
+            started_at=started,
             finished_at=ended,
             metrics=Metrics(optimize_seconds=1, device=device),
         )

@@ -132,6 +132,7 @@ class Runner:
         return job
 
     def _attempt(self, job: Job) -> None:
+        """Run one attempt of a claimed job, and announce the job if it is handed back."""
         _logger.info("job started", extra={"attempt": job.attempt})
         checkpoints = Checkpoints(
             self._blobs, self._limits.checkpoint_seconds, self._clock, job.checkpoint
@@ -152,6 +153,7 @@ class Runner:
             _logger.info("job ended", extra={"status": status.value})
 
     def _paint_or_fail(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
+        """Paint the picture unless that is done, and return the job's new status."""
         try:
             if job.result and job.progress and job.metrics and self._is_stored(job.result):
                 _logger.info("result found: an earlier attempt had stored it")
@@ -167,6 +169,10 @@ class Runner:
             return status
 
     def _paint(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
+        """Load the pictures, paint step by step, and store the result.
+
+        The run ends early if the job was cancelled or the worker is stopping.
+        """
         network = self._networks.get(job.params.network)
         pace = Pace(self._clock, job.progress.fraction if job.progress else 0.0)
         memory = PeakMemory(network.device)
@@ -179,10 +185,8 @@ class Runner:
                 if self._stopping():
                     return self._hand_back(job, step, lease, checkpoints)
                 if pace.due():
-                    fraction, eta = (
-                        pace.fraction(step.fraction),
-                        pace.eta(step.scale, step.fraction),
-                    )
+                    fraction = pace.fraction(step.fraction)
+                    eta = pace.eta(step.scale, step.fraction)
                     lease.report(progress_of(step, job.params, fraction, eta))
                 if previews.due():
                     previews.send(step.image)
@@ -198,14 +202,19 @@ class Runner:
         progress = progress_of(step, job.params, 1.0, 0.0)
         lease.report(progress)  # so that the lease writes no older progress from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
-        return self._finish(job, file, thumbnail(step.image), progress, metrics)
+        return self._store_result(job, file, thumbnail(step.image), progress, metrics)
 
-    def _finish(
-        self, job: Job, file: Encoded, small: Encoded, progress: Progress, metrics: Metrics
+    def _store_result(
+        self,
+        job: Job,
+        result_file: Encoded,
+        preview_file: Encoded,
+        progress: Progress,
+        metrics: Metrics,
     ) -> JobStatus:
         """Store the result and its preview, and mark the job as succeeded."""
         _logger.info("picture finished")
-        result, preview = _record_of(file), _record_of(small)
+        result, preview = _picture_of(result_file), _picture_of(preview_file)
         digests = [result.sha256, preview.sha256]
         # The job holds the files before they are written, so that no sweep removes them. Waits
         # for a sweep that is removing the same bytes.
@@ -217,8 +226,8 @@ class Runner:
             self._store.renew(
                 job, result=result, progress=progress, metrics=metrics, preview=preview
             )
-            self._blobs.put(small.data)
-            self._blobs.put(file.data)
+            self._blobs.put(preview_file.data)
+            self._blobs.put(result_file.data)
             return self._store.succeed(job, result, progress, metrics, preview)
         except StaleAttempt:
             # If the job was deleted, nothing needs the files. If not, another attempt may.
@@ -227,6 +236,7 @@ class Runner:
             raise
 
     def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
+        """Save the run and requeue the job, without using an attempt."""
         digest = checkpoints.save(step)
         status = self._store.hand_back(job, **({"checkpoint": digest} if digest else {}))
         checkpoints.keep_only(*([digest] if digest else lease.checkpoints()))
@@ -270,6 +280,7 @@ def failure_of(error: Exception) -> Failure:
     )
 
 
-def _record_of(file: Encoded) -> Picture:
+def _picture_of(file: Encoded) -> Picture:
+    """Return the entry of a file in the job's record."""
     digest = sha256(file.data).hexdigest()
     return Picture(sha256=digest, media_type=file.media_type, size_bytes=len(file.data))
