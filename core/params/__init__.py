@@ -14,7 +14,7 @@ from core.params.choices import (
     Preset,
 )
 from core.params.model import StyleParams
-from core.params.sizes import LEAST_POSITIONS, MAX_REGIONS, MIN_SIDE, MIN_SIZE, fit, size_at
+from core.params.sizes import LEAST_POSITIONS, MAX_REGIONS, MIN_SIDE, MIN_SIZE, size_at
 from core.params.validation import parse_params
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "Precision",
     "Preset",
     "StyleParams",
-    "fit",
     "parse_params",
     "size_at",
 ]

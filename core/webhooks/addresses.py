@@ -156,11 +156,8 @@ class AddressGuard:
 
     def passes(self, address: Address) -> bool:
         """Return whether connections to the address are permitted."""
-        return is_public(address) or self.is_allowed(address)
-
-    def is_allowed(self, address: Address) -> bool:
-        """Return whether a setting allows the address explicitly."""
-        return any(address in each for each in self.allowed if each.version == address.version)
+        allowed = any(address in each for each in self.allowed if each.version == address.version)
+        return allowed or is_public(address)
 
     def addresses(self, host: str) -> tuple[Address, ...]:
         """Resolve a host once, and return its addresses after checking all of them.

@@ -24,13 +24,13 @@ MAX_PIXELS = 40_000_000
 
 
 @pytest.fixture
-def others(sandbox: Sandbox) -> set[int]:
+def existing(sandbox: Sandbox) -> set[int]:
     """The child processes that exist before the test."""
     return pids()
 
 
 @pytest.fixture
-def alone(others: set[int]) -> Iterator[Sandbox]:
+def single(existing: set[int]) -> Iterator[Sandbox]:
     """A sandbox with one process, which the test may kill."""
     sandbox = Sandbox(1, Bounds(memory_bytes=2**28, seconds=30, clock_seconds=240))
     sandbox.start()
@@ -87,11 +87,11 @@ def test_every_format_is_decoded_without_opening_files(sandbox: Sandbox) -> None
         assert inspected(sandbox, data).size == (40, 30)
 
 
-def test_a_file_that_needs_too_much_memory_is_refused_with_the_limit(alone: Sandbox) -> None:
+def test_a_file_that_needs_too_much_memory_is_refused_with_the_limit(single: Sandbox) -> None:
     large = saved(Image.new("RGBA", (6000, 6000), (1, 2, 3, 4)), "PNG", compress_level=1)
     with pytest.raises(InvalidPicture, match="more than the 268435456 bytes of memory allowed"):
-        inspected(alone, large)
-    assert inspected(alone, PHOTO).size == (64, 48)
+        inspected(single, large)
+    assert inspected(single, PHOTO).size == (64, 48)
 
 
 def test_a_file_that_takes_too_long_is_refused_with_the_limit() -> None:
@@ -104,27 +104,27 @@ def test_a_file_that_takes_too_long_is_refused_with_the_limit() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_crash_refuses_one_file_and_replaces_the_process(
-    others: set[int], alone: Sandbox, number: signal.Signals
+    existing: set[int], single: Sandbox, number: signal.Signals
 ) -> None:
-    inspected(alone, PHOTO)
-    (victim,) = pids() - others
+    inspected(single, PHOTO)
+    (victim,) = pids() - existing
     os.kill(victim, number)
     with pytest.raises(InvalidPicture, match="the decoder crashed"):
-        inspected(alone, PHOTO)
-    assert inspected(alone, PHOTO).size == (64, 48)
+        inspected(single, PHOTO)
+    assert inspected(single, PHOTO).size == (64, 48)
     assert victim not in pids()
 
 
-def test_a_hanging_process_is_killed_and_the_error_is_retryable(others: set[int]) -> None:
+def test_a_hanging_process_is_killed_and_the_error_is_retryable(existing: set[int]) -> None:
     impatient = Sandbox(1, Bounds(memory_bytes=2**28, seconds=1, clock_seconds=0.2))
     impatient.start()
-    (victim,) = pids() - others
+    (victim,) = pids() - existing
     os.kill(victim, signal.SIGSTOP)
     with pytest.raises(ServiceUnavailable, match="too busy"):
         inspected(impatient, PHOTO)
     assert victim not in pids()
     impatient.stop()
-    assert pids() == others
+    assert pids() == existing
 
 
 def test_threads_can_share_a_sandbox(sandbox: Sandbox) -> None:
@@ -136,10 +136,10 @@ def test_threads_can_share_a_sandbox(sandbox: Sandbox) -> None:
 
 
 def test_a_child_process_has_no_secrets_and_cannot_open_files(
-    others: set[int], alone: Sandbox
+    existing: set[int], single: Sandbox
 ) -> None:
-    inspected(alone, PHOTO)
-    (pid,) = pids() - others
+    inspected(single, PHOTO)
+    (pid,) = pids() - existing
     process = psutil.Process(pid)
     assert set(process.environ()) <= {"PYTHONPATH", "LC_CTYPE"}
     assert process.rlimit(psutil.RLIMIT_NOFILE) == (3, 3)

@@ -10,7 +10,6 @@ from core.jobs.job import new_job_id
 from core.webhooks.addresses import AddressGuard
 from core.webhooks.retries import DELAYS, Attempt, decide, parse_retry_after
 from core.webhooks.webhook import (
-    Target,
     WebhookEvent,
     delivery_id,
     parse_delivery_id,
@@ -156,9 +155,3 @@ def test_an_attempt_decides_the_next_state_and_delay(
 def test_retry_after_is_parsed_as_seconds_and_as_a_date(value: str, seconds: float | None) -> None:
     delay = parse_retry_after(value, datetime(2026, 11, 22, 12, tzinfo=UTC))
     assert delay == (None if seconds is None else timedelta(seconds=seconds))
-
-
-def test_targets_with_equal_parts_are_equal() -> None:
-    assert parse_url("http://h.example:80/") == Target(
-        scheme="http", host="h.example", port=80, path="/"
-    )
