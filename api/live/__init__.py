@@ -1,1 +1,1 @@
-"""Long polls and event streams: one reader and one event follower for each process."""
+"""Polls and event streams: one batching reader and one event subscriber per process."""

@@ -1,9 +1,9 @@
-"""Brings events to whoever waits for them in this process.
+"""Broadcasts the events of jobs to their listeners in this process.
 
-One task follows the stream of all events, as long as anybody listens, and hands each
-event to the listeners of its job: a waiting client costs neither a thread nor a
-connection to Redis. When Redis was away, or the task fell behind the short stream,
-it looks into the streams of the jobs that are listened to. So nothing is missed.
+While there are listeners, one task follows the stream of all events and passes each event
+to the listeners of its job. A waiting client needs neither a thread nor a connection to
+Redis. After an outage of Redis, or when the task fell behind the short stream, it reads
+the streams of the jobs that have listeners, so no event is missed.
 """
 
 from __future__ import annotations
@@ -24,67 +24,68 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-#: How long one look at the stream waits; less than the client's timeout.
+#: The block time of one XREAD; shorter than the timeout of the Redis client.
 _BLOCK_MS = 4000
 
-#: After how long Redis is tried again.
+#: The delay before Redis is tried again.
 _RETRY_SECONDS = 0.5
 
-#: How long a new listener waits for the task to be on its way.
+#: The longest wait of a new listener for the task to follow the stream.
 _READY_SECONDS = 5.0
 
+#: The number of events in one XREAD, and of streams in one pipeline.
 _PAGE = 200
 
-#: So many listeners are told of an event before other requests have their turn. A poll
-#: takes a dozen turns of the loop, and each of these listeners a third of a millisecond.
-_AT_A_TIME = 4
+#: The number of listeners that receive an event before other tasks run. A poll takes a dozen
+#: iterations of the event loop, and each listener a third of a millisecond of one.
+_BATCH = 4
 
 
 class Listener:
-    """What somebody who waits for a job has not seen yet.
+    """A queue of the events of one job that a client has not seen.
 
     Args:
-        after: the id of the last event that was seen.
-        only_final: whether nothing but the end of the job matters.
+        after: the id of the last event that the client has seen.
+        only_final: whether to drop all events but the last one of the job.
     """
 
     def __init__(self, after: str, *, only_final: bool = False) -> None:
         self._seen = order_of(after)
         self._only_final = only_final
         self._events: list[Event] = []
-        self._news = asyncio.Event()
+        self._ready = asyncio.Event()
         self.closed = False
 
-    def tell(self, event: Event) -> None:
-        """Take in an event, unless it is known. Progress not yet fetched is replaced."""
+    def add(self, event: Event) -> None:
+        """Add an event, unless it was seen. It replaces a queued event that it supersedes."""
         if event.order <= self._seen or (self._only_final and not event.final):
             return
         self._seen = event.order
         if event.name in SUPERSEDED_EVENTS:
             self._events = [each for each in self._events if each.name != event.name]
         self._events.append(event)
-        self._news.set()
+        self._ready.set()
 
     def close(self) -> None:
-        """Let whoever waits know that this server stops."""
+        """End the wait, because the server is shutting down."""
         self.closed = True
-        self._news.set()
+        self._ready.set()
 
     async def wait(self, seconds: float) -> list[Event]:
-        """The events since the last call; none when the time is over, or on closing."""
+        """Return the events since the last call; none after a timeout or when closed."""
         try:
             async with asyncio.timeout(max(0.0, seconds)):
-                await self._news.wait()
+                await self._ready.wait()
         except TimeoutError:
             return []
         events, self._events = self._events, []
         if not self.closed:
-            self._news.clear()
+            self._ready.clear()
         return events
 
 
 class Broadcast:
-    """All listeners of this process, and the task that serves them.
+    """The listeners of this process, and the task that follows the events.
 
     Args:
         redis: a client with ``decode_responses=True``.
@@ -101,7 +102,7 @@ class Broadcast:
     def listen(
         self, job_id: str, after: str = BEGINNING, *, only_final: bool = False
     ) -> Iterator[Listener]:
-        """Hear of a job's events after that one, from :meth:`ready` on."""
+        """Listen to the events of a job after the given one. None is missed after :meth:`ready`."""
         listener = Listener(after, only_final=only_final)
         if self._closed:
             listener.close()
@@ -114,10 +115,10 @@ class Broadcast:
                 del self._listeners[job_id]
 
     async def ready(self) -> None:
-        """Return once no event from now on can be missed.
+        """Wait until the task follows the stream, so that no later event is missed.
 
         Raises:
-            RedisUnavailable: Redis is away.
+            RedisUnavailable: Redis does not respond.
         """
         if self._task is None or self._task.done():
             self._following.clear()
@@ -126,40 +127,40 @@ class Broadcast:
             async with asyncio.timeout(_READY_SECONDS):
                 await self._following.wait()
         except TimeoutError as error:
-            raise RedisUnavailable("Redis, which tells of events, is away") from error
+            raise RedisUnavailable("the stream of events cannot be read from Redis") from error
 
     async def backlog(self, job_id: str, after: str) -> list[Event]:
-        """What the job's stream has after that event.
+        """Return the stored events of a job after the given one.
 
         Raises:
-            RedisUnavailable: Redis is away.
+            RedisUnavailable: Redis does not respond.
         """
         with redis_outages():
             entries: Any = await self._redis.xrange(events_key(job_id), min=f"({after}")
         return [parse_event(entry_id, fields) for entry_id, fields in entries]
 
     def close(self) -> None:
-        """End every wait: the server stops."""
+        """End all waits, because the server is shutting down."""
         self._closed = True
-        for listener in self._everybody():
+        for listener in self._all_listeners():
             listener.close()
         if self._task is not None:
             self._task.cancel()
 
     async def _run(self) -> None:
-        """Follow the events, through every outage of Redis, until nobody listens."""
-        well = True
+        """Follow the events, through outages of Redis, until there are no listeners."""
+        healthy = True
         while self._listeners:
             try:
                 await self._follow()
             except RedisUnavailable as error:
                 self._following.clear()
-                if well:
-                    _logger.warning("events are not heard", extra={"reason": str(error)})
-                well = False
+                if healthy:
+                    _logger.warning("event stream unavailable", extra={"reason": str(error)})
+                healthy = False
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                well = True
+                healthy = True
 
     async def _follow(self) -> None:
         with redis_outages():
@@ -173,35 +174,35 @@ class Broadcast:
                 )
                 entries = _entries(reply)
                 for position, fields in entries:
-                    await self._hand_out(fields["job"], position, fields)
+                    await self._deliver(fields["job"], position, fields)
                 if len(entries) == _PAGE:
-                    return  # behind: what comes next may be cut off already, so begin anew
+                    return  # fell behind: the next events may be trimmed already, so start again
 
     async def _catch_up(self) -> None:
         jobs = list(self._listeners)
         for start in range(0, len(jobs), _PAGE):
-            some = jobs[start : start + _PAGE]
+            page = jobs[start : start + _PAGE]
             async with self._redis.pipeline(transaction=False) as pipeline:
-                for job_id in some:
+                for job_id in page:
                     pipeline.xrange(events_key(job_id))
-                found: list[Any] = await pipeline.execute()
-            for job_id, entries in zip(some, found, strict=True):
+                streams: list[Any] = await pipeline.execute()
+            for job_id, entries in zip(page, streams, strict=True):
                 for entry_id, fields in entries:
-                    await self._hand_out(job_id, entry_id, fields)
+                    await self._deliver(job_id, entry_id, fields)
 
-    async def _hand_out(self, job_id: str, entry_id: str, fields: dict[str, str]) -> None:
+    async def _deliver(self, job_id: str, entry_id: str, fields: dict[str, str]) -> None:
         listeners = tuple(self._listeners.get(job_id, ()))
         if listeners:
             event = parse_event(entry_id, fields)
-        for start in range(0, len(listeners), _AT_A_TIME):
-            for listener in listeners[start : start + _AT_A_TIME]:
-                listener.tell(event)
-            await asyncio.sleep(0)  # now they write; and whoever polls has a turn as well
+        for start in range(0, len(listeners), _BATCH):
+            for listener in listeners[start : start + _BATCH]:
+                listener.add(event)
+            await asyncio.sleep(0)  # let these listeners write, and other requests run
 
-    def _everybody(self) -> list[Listener]:
-        return [listener for each in self._listeners.values() for listener in each]
+    def _all_listeners(self) -> list[Listener]:
+        return [listener for listeners in self._listeners.values() for listener in listeners]
 
 
 def _entries(reply: Any) -> list[tuple[str, dict[str, str]]]:
-    """The entries of the one stream that was asked for."""
+    """Return the entries in a reply of XREAD for one stream."""
     return list(reply[0][1]) if reply else []

@@ -1,4 +1,4 @@
-"""What waits and reads for all requests of one process, on its event loop."""
+"""The shared asynchronous Redis clients of a process, and the dependencies that use them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from api.live.reader import JobReader
 from core.runtime.redis import connect_async, redis_outages
 from core.store.keys import preview_key
 
-#: Reading, following the events, looking into the streams of single jobs.
+#: Connections for reads, the event stream, and the streams of single jobs.
 _CONNECTIONS = 8
 
 
 class Hub:
-    """The event loop's side of Redis. It connects when it is first asked.
+    """The job reader and the event broadcast of a process. Connects on first use.
 
     Args:
-        redis_url: of the server.
+        redis_url: the URL of the Redis server.
     """
 
     def __init__(self, redis_url: str) -> None:
@@ -33,19 +33,19 @@ class Hub:
         self.broadcast = Broadcast(self._redis)
 
     async def preview(self, job_id: str) -> bytes | None:
-        """The newest preview of a job that has not succeeded, if there is one."""
+        """Return the newest preview of a job that has not succeeded, or None."""
         with redis_outages():
             return cast("bytes | None", await self._bytes.get(preview_key(job_id)))
 
     async def close(self) -> None:
-        """End every wait, and the connections."""
+        """End all waits and close the connections."""
         self.broadcast.close()
         await self._redis.aclose()
         await self._bytes.aclose()
 
 
 def hub_of(request: Request) -> Hub:
-    """The one of the process that answers."""
+    """Return the hub of the application."""
     return cast(Hub, request.app.state.hub)
 
 
@@ -57,21 +57,21 @@ HubDep = Annotated[Hub, Depends(_hub)]
 
 
 async def own_snapshot(job_id: str, request: Request) -> Snapshot:
-    """The job of that id as it is now, if it is the caller's."""
-    # Calls what could be dependencies of its own: each costs as much as reading the job.
-    # The job is on its way while the request is counted.
-    reading = hub_of(request).reader.ask(job_id)
+    """Return the current state of the caller's job, or raise JobNotFound."""
+    # Plain calls instead of dependencies, each of which would cost as much as reading the job.
+    # The job is read while the request is authenticated and counted.
+    reading = hub_of(request).reader.read(job_id)
     caller = await caller_of(request)
     return owned(await asyncio.shield(reading), caller)
 
 
-async def _shown_snapshot(job_id: str, hub: HubDep, viewer: ViewerDep) -> Snapshot:
+async def _visible_snapshot(job_id: str, hub: HubDep, viewer: ViewerDep) -> Snapshot:
     snapshot = await hub.reader.get(job_id)
     return snapshot if viewer is None else owned(snapshot, viewer)
 
 
-#: The job that the path names, which is the caller's, as it is now.
+#: The current state of the job in the path, which the caller owns.
 SnapshotDep = Annotated[Snapshot, Depends(own_snapshot)]
 
-#: The same; or the job that a signed link is for.
-ShownSnapshotDep = Annotated[Snapshot, Depends(_shown_snapshot)]
+#: The current state of the job in the path, which the caller owns or has a signed link to.
+VisibleSnapshotDep = Annotated[Snapshot, Depends(_visible_snapshot)]

@@ -24,46 +24,46 @@ from api.live.hub import Hub, own_snapshot
 from core.errors import EaselError
 from core.jobs.job import is_job_id
 
-#: The longest that a request waits, in seconds.
-LONGEST_WAIT = 60
+#: The longest wait of a request, in seconds.
+MAX_WAIT = 60
 
-#: The place in the queue, and whether a webhook was delivered, change without an event of
-#: the job's: they are looked up so often.
-_LOOK_SECONDS = 1.0
+#: The interval of reads during a conditional wait: the queue position and the webhook deliveries
+#: change without an event of the job.
+_REFRESH_SECONDS = 1.0
 
-#: Between which seconds a client is told to ask again.
-_SOONEST, _LATEST = 1, 30
+#: The bounds of ``Retry-After``, in seconds.
+_MIN_RETRY, _MAX_RETRY = 1, 30
 
 
 async def wait_until(
-    enough: Callable[[Snapshot], bool],
+    condition: Callable[[Snapshot], bool],
     snapshot: Snapshot,
     hub: Hub,
     seconds: float,
     *,
     only_final: bool,
 ) -> Snapshot:
-    """The job once it is as wanted, or as it is when the time is over.
+    """Wait until a job meets a condition, and return it; after a timeout, return it as it is.
 
     Args:
-        enough: what is wanted.
-        snapshot: the job as it was.
-        hub: tells of changes.
-        seconds: the time.
-        only_final: whether only the end of the job can be enough.
+        condition: the condition.
+        snapshot: the job as it was read last.
+        hub: the reader and the events.
+        seconds: the timeout.
+        only_final: whether only the end of the job can meet the condition.
 
     Raises:
-        JobNotFound: the job was removed.
-        RedisUnavailable: Redis was away when the time was over.
+        JobNotFound: the job was deleted.
+        RedisUnavailable: Redis did not respond.
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
     with hub.broadcast.listen(snapshot.id, snapshot.event, only_final=only_final) as listener:
         await hub.broadcast.ready()
-        snapshot = await hub.reader.get(snapshot.id)  # it may have changed before that
-        while not enough(snapshot) and not listener.closed and clock() < deadline:
-            left = deadline - clock()
-            await listener.wait(left if only_final else min(left, _LOOK_SECONDS))
+        snapshot = await hub.reader.get(snapshot.id)  # it may have changed before the subscription
+        while not condition(snapshot) and not listener.closed and clock() < deadline:
+            remaining = deadline - clock()
+            await listener.wait(remaining if only_final else min(remaining, _REFRESH_SECONDS))
             snapshot = await hub.reader.get(snapshot.id)
     return snapshot
 
@@ -71,7 +71,7 @@ async def wait_until(
 def job_response(
     snapshot: Snapshot, request: Request, *, status: int = 200, conditional: bool = False
 ) -> Response:
-    """The Job; where that is asked for, 304 if the caller has it already."""
+    """Return the response with a job: a 304 if ``conditional`` and the client's ETag matches."""
     headers = {"ETag": snapshot.etag, "Cache-Control": "private, no-cache"}
     if not snapshot.done:
         headers["Retry-After"] = str(retry_after(snapshot, datetime.now(UTC)))
@@ -83,50 +83,50 @@ def job_response(
 
 
 def retry_after(snapshot: Snapshot, now: datetime) -> int:
-    """When to ask again, in seconds: after half of the time that is probably left."""
-    left: float | None = None
+    """Return the seconds until the next poll is worthwhile: half of the estimated time left."""
+    remaining: float | None = None
     if snapshot.starts_at is not None:
-        left = (snapshot.starts_at - now).total_seconds()
+        remaining = (snapshot.starts_at - now).total_seconds()
     elif "progress" in snapshot.record:
-        left = json.loads(snapshot.record["progress"])["eta_seconds"]
-    return min(max(math.ceil((left or 0) / 2), _SOONEST), _LATEST)
+        remaining = json.loads(snapshot.record["progress"])["eta_seconds"]
+    return min(max(math.ceil((remaining or 0) / 2), _MIN_RETRY), _MAX_RETRY)
 
 
 def preferred_wait(prefer: str | None) -> int | None:
-    """The seconds of ``Prefer: wait=n`` (RFC 7240), at most a minute; None without."""
+    """Parse ``Prefer: wait=n`` (RFC 7240). Returns at most ``MAX_WAIT`` seconds, or None."""
     matched = re.search(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|[,;])", prefer or "", re.I)
-    return min(int(matched[1]), LONGEST_WAIT) if matched else None
+    return min(int(matched[1]), MAX_WAIT) if matched else None
 
 
 _PREFIX = "/jobs/"
 
 
 class PollMiddleware:
-    """Answers polls, and passes all else on.
+    """Responds to polls, and passes all other requests on.
 
     Args:
-        app: the rest.
+        app: the next application.
     """
 
-    #: What metrics call it, as they do the call that it stands for.
+    #: The route in the metrics, that of :func:`api.routes.jobs.get_job`.
     path = "/jobs/{job_id}"
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass the request on."""
-        job_id = _polled(scope)
+        """Respond to a poll, or pass the request on."""
+        job_id = _poll_target(scope)
         if job_id is None:
             await self._app(scope, receive, send)
             return
         scope["route"] = self
-        answer = await _answer(job_id, Request(scope))
-        await answer(scope, receive, send)
+        response = await _respond(job_id, Request(scope))
+        await response(scope, receive, send)
 
 
-def _polled(scope: Scope) -> str | None:
-    """The job that is asked for, if that is all that the request asks."""
+def _poll_target(scope: Scope) -> str | None:
+    """Return the id of the job if the request is a plain poll, else None."""
     if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
         return None
     path: str = scope["path"]
@@ -134,7 +134,7 @@ def _polled(scope: Scope) -> str | None:
     return job_id if path.startswith(_PREFIX) and is_job_id(job_id) else None
 
 
-async def _answer(job_id: str, request: Request) -> Response:
+async def _respond(job_id: str, request: Request) -> Response:
     try:
         snapshot = await own_snapshot(job_id, request)
     except EaselError as error:

@@ -1,4 +1,4 @@
-"""Reads jobs for all requests of a process, many at a time."""
+"""Batched reads of jobs for all requests of a process."""
 
 from __future__ import annotations
 
@@ -21,86 +21,87 @@ from core.store.workers import FORGET_SECONDS
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-#: A forecast is as good as new for so long.
-_FRESH = timedelta(seconds=1)
+#: The maximum age of a forecast.
+_MAX_AGE = timedelta(seconds=1)
 
-#: The most jobs of one call, so that no call keeps the server long.
-_MOST = 100
+#: The maximum number of jobs in one call, so that no call blocks Redis for long.
+_MAX_BATCH = 100
 
 
 class JobReader:
-    """Answers whoever asks for jobs while a call is under way with the next call.
+    """Reads jobs in batches: requests that arrive during a call share the next call.
 
-    So a thousand polls a second cost a few calls, and each answer was still read
-    after it was asked for. An ``await`` on Redis costs more than all else that a
-    poll does.
+    A thousand polls a second then need few calls, and every job is still read after it was
+    requested. An ``await`` on Redis costs more than the rest of a poll.
 
     Args:
         redis: a client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._script = redis.register_script(script_text("queries/read_jobs"))
-        self._ask = redis.register_script(script_text("queries/forecast"))
+        self._read_jobs = redis.register_script(script_text("queries/read_jobs"))
+        self._read_forecast = redis.register_script(script_text("queries/forecast"))
         self._newer_records = NewerRecordLog("api")
         self._forecast: Forecast | None = None
-        self._wanted: dict[str, asyncio.Future[Snapshot]] = {}
-        self._reading: asyncio.Task[None] | None = None
+        self._pending: dict[str, asyncio.Future[Snapshot]] = {}
+        self._task: asyncio.Task[None] | None = None
 
     async def get(self, job_id: str) -> Snapshot:
-        """The job of that id, as it is now.
+        """Return the current state of a job.
 
         Raises:
-            JobNotFound: there is none.
-            NewerRecord: a newer version wrote it in a way that cannot be read.
-            RedisUnavailable: Redis is away.
+            JobNotFound: the job does not exist.
+            NewerRecord: a newer version wrote the record in a format that this one cannot read.
+            RedisUnavailable: Redis does not respond.
         """
-        return await asyncio.shield(self.ask(job_id))  # others wait for it too
+        return await asyncio.shield(self.read(job_id))  # other requests share the future
 
-    def ask(self, job_id: str) -> asyncio.Future[Snapshot]:
-        """The same, for who has something else to do until it has come."""
-        future = self._wanted.get(job_id)
+    def read(self, job_id: str) -> asyncio.Future[Snapshot]:
+        """Start to read a job. The future has the result or the error of :meth:`get`."""
+        future = self._pending.get(job_id)
         if future is not None:
-            self._go_on()
+            self._ensure_task()
             return future
         future = asyncio.get_running_loop().create_future()
-        future.add_done_callback(_seen)
+        future.add_done_callback(_retrieve_exception)
         if not is_job_id(job_id):
             future.set_exception(not_found(job_id))
             return future
-        self._wanted[job_id] = future
-        self._go_on()
+        self._pending[job_id] = future
+        self._ensure_task()
         return future
 
-    def _go_on(self) -> None:
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read())
+    def _ensure_task(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
 
-    async def _read(self) -> None:
-        while self._wanted:
-            some = list(self._wanted)[:_MOST]
-            futures = {job_id: self._wanted.pop(job_id) for job_id in some}
+    async def _run(self) -> None:
+        while self._pending:
+            batch = list(self._pending)[:_MAX_BATCH]
+            futures = {job_id: self._pending.pop(job_id) for job_id in batch}
             try:
-                await self._answer(futures)
+                await self._resolve(futures)
             except RedisUnavailable as error:
                 for future in futures.values():
                     future.set_exception(error)
             finally:
                 for future in futures.values():
-                    future.cancel()  # where it was not answered: nobody may wait for ever
+                    future.cancel()  # if it has no result after an unexpected error
 
-    async def _answer(self, futures: Mapping[str, asyncio.Future[Snapshot]]) -> None:
+    async def _resolve(self, futures: Mapping[str, asyncio.Future[Snapshot]]) -> None:
         with redis_outages():
-            reply: Any = await self._script(args=list(futures))
+            reply: Any = await self._read_jobs(args=list(futures))
             if any(position is not None for _, position in reply):
-                await self._look_ahead()
+                await self._refresh_forecast()
         for (job_id, future), (record, position) in zip(futures.items(), reply, strict=True):
             if record:
-                self._answer_one(future, Snapshot(pairs(record), position, self.start_of(position)))
+                self._resolve_one(
+                    future, Snapshot(pairs(record), position, self.start_of(position))
+                )
             else:
                 future.set_exception(not_found(job_id))
 
-    def _answer_one(self, future: asyncio.Future[Snapshot], snapshot: Snapshot) -> None:
+    def _resolve_one(self, future: asyncio.Future[Snapshot], snapshot: Snapshot) -> None:
         if schema := newer_schema(snapshot.record):
             self._newer_records.report({snapshot.id: schema})
             try:
@@ -112,25 +113,25 @@ class JobReader:
         future.set_result(snapshot)
 
     async def forecast(self) -> Forecast:
-        """When workers become free, as of a second ago at most.
+        """Return when workers will become free, from data at most one second old.
 
         Raises:
-            RedisUnavailable: Redis is away.
+            RedisUnavailable: Redis does not respond.
         """
         with redis_outages():
-            return await self._look_ahead()
+            return await self._refresh_forecast()
 
     def start_of(self, position: int | None) -> datetime | None:
-        """When the job at that place of the queue will probably be started."""
+        """Return the estimated start of the job at a queue position, if it is known."""
         if self._forecast is None or position is None:
             return None
         return self._forecast.start(position)
 
-    async def _look_ahead(self) -> Forecast:
-        """Make the forecast anew, unless it is fresh."""
+    async def _refresh_forecast(self) -> Forecast:
+        """Return the forecast, after renewing it if it is too old."""
         now = datetime.now(UTC)
-        if self._forecast is None or now - self._forecast.at > _FRESH:
-            run_seconds, workers, running = await self._ask(args=[FORGET_SECONDS])
+        if self._forecast is None or now - self._forecast.at > _MAX_AGE:
+            run_seconds, workers, running = await self._read_forecast(args=[FORGET_SECONDS])
             self._forecast = make_forecast(
                 now,
                 workers,
@@ -140,7 +141,7 @@ class JobReader:
         return self._forecast
 
 
-def _seen(future: asyncio.Future[Snapshot]) -> None:
-    """Whoever asked may have left: then nobody is missing the error."""
+def _retrieve_exception(future: asyncio.Future[Snapshot]) -> None:
+    """Mark the exception as retrieved: the client that waited for it may have disconnected."""
     if not future.cancelled():
         future.exception()

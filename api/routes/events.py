@@ -1,4 +1,4 @@
-"""A job's events over HTTP, as Server-Sent Events."""
+"""The event stream of a job (Server-Sent Events)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastapi.sse import format_sse_event
 from api.answers.documents import Snapshot, job_document
 from api.answers.error_docs import error_responses
 from api.live.broadcast import Listener
-from api.live.hub import Hub, HubDep, ShownSnapshotDep
+from api.live.hub import Hub, HubDep, VisibleSnapshotDep
 from core.errors import JobNotFound, ServiceUnavailable
 from core.jobs.events import (
     BEGINNING,
@@ -29,22 +29,21 @@ from core.jobs.events import (
 
 router = APIRouter(tags=["jobs"])
 
-#: A comment is sent so often, so that nothing on the way takes the connection for dead.
+#: The interval of comments, which keep proxies from closing an idle connection.
 _PING_SECONDS = 15
 
-#: The place in the queue changes without an event of the job's: it is looked up so often.
-_LOOK_SECONDS = 2
+#: The interval of reads of a queued job, whose position changes without an event.
+_POSITION_SECONDS = 2
 
-#: No empty line behind it, which some clients take for an event.
+#: Without an empty line after it, which some clients take for an event.
 _PING = b": ping\n"
 
-#: So many events are kept as they were written: some kilobytes each.
-_REMEMBERED = 256
+#: The number of serialised events to cache, a few kilobytes each.
+_CACHE_SIZE = 256
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-
-#: One event, as OpenAPI 3.2 describes the items of a stream.
+#: The schema of one event, an ``itemSchema`` of OpenAPI 3.2.
 _EVENT = {
     "type": "object",
     "properties": {
@@ -63,31 +62,34 @@ _EVENT = {
 @router.get(
     "/jobs/{job_id}/events",
     operation_id="follow_job",
-    response_class=Response,  # FastAPI's own for events takes the handler for a generator
+    response_class=Response,  # FastAPI's EventSourceResponse requires a generator
     responses={
         200: {
-            "description": "The events, from the first one that the client has not seen.",
+            "description": "The events that the client has not seen.",
             "content": {"text/event-stream": {"itemSchema": _EVENT}},
         },
-        204: {"description": "The job has ended, and the client has seen its last event."},
+        204: {"description": "The job has ended and the client has seen its last event."},
         **error_responses(403, 404, 422, 503),
     },
 )
 async def job_events(
-    snapshot: ShownSnapshotDep,
+    snapshot: VisibleSnapshotDep,
     hub: HubDep,
     last_event_id: Annotated[
-        str | None, Header(description="The id of the last event seen; those after it follow.")
+        str | None,
+        Header(
+            description="The last event that the client has seen. The stream continues after it."
+        ),
     ] = None,
 ) -> Response:
-    """Follow the job: `queued started progress preview succeeded failed canceled`.
+    """Follow a job as a stream of events. The data of each event is the job at that moment.
 
-    While it waits, another `queued` tells of each new place in the queue. Each event's data
-    is the Job as it was then. The stream ends after the last event.
+    While the job is queued, every change of its queue position sends another `queued` event. The
+    stream ends after the last event.
     """
-    after = last_event_id if last_event_id and _is_event(last_event_id) else ""
+    after = last_event_id if last_event_id and _is_event_id(last_event_id) else ""
     if snapshot.done and after and order_of(after) >= order_of(snapshot.event):
-        return Response(status_code=204)  # which makes an EventSource stop
+        return Response(status_code=204)  # stops an EventSource from reconnecting
     return StreamingResponse(
         _stream(snapshot, hub, after or BEGINNING),
         headers=_HEADERS,
@@ -95,82 +97,86 @@ async def job_events(
     )
 
 
-def _is_event(text: str) -> bool:
-    """Whether it can be the id of an event: two numbers of 64 bits."""
-    found = re.fullmatch(r"(\d{1,20})-(\d{1,20})", text)
-    return found is not None and max(int(found[1]), int(found[2])) < 2**64
+def _is_event_id(text: str) -> bool:
+    """Return whether a text is a valid event id: two 64-bit numbers."""
+    matched = re.fullmatch(r"(\d{1,20})-(\d{1,20})", text)
+    return matched is not None and max(int(matched[1]), int(matched[2])) < 2**64
 
 
 async def _stream(snapshot: Snapshot, hub: Hub, after: str) -> AsyncIterator[bytes]:
-    yield _PING  # the client is told at once that it is connected
+    yield _PING  # sends the headers at once
     with hub.broadcast.listen(snapshot.id, after) as listener:
-        for event in await _missed(snapshot, hub, after):
-            listener.tell(event)
-        async for said in _story(_Client(snapshot, hub), listener):
-            yield said
+        for event in await _missed_events(snapshot, hub, after):
+            listener.add(event)
+        async for chunk in _events(_Client(snapshot, hub), listener):
+            yield chunk
 
 
-async def _story(client: _Client, listener: Listener) -> AsyncIterator[bytes]:
+async def _events(client: _Client, listener: Listener) -> AsyncIterator[bytes]:
     while not listener.closed:
-        events = await listener.wait(client.patience)
+        events = await listener.wait(client.timeout)
         for event in events:
             if event.name != EventName.REMOVED:
-                yield client.tell(event)
+                yield client.send(event)
             if event.final:
                 return
         if not events:
-            said = await client.look()
-            if said is None:
+            chunk = await client.refresh()
+            if chunk is None:
                 return
-            if said:
-                yield said
+            if chunk:
+                yield chunk
 
 
 class _Client:
-    """What the client of one stream was told, and when."""
+    """The state of one stream: what was sent last, and when."""
 
     def __init__(self, snapshot: Snapshot, hub: Hub) -> None:
         self._snapshot = snapshot
         self._hub = hub
-        self._place = snapshot.position
-        self._told_at = time.monotonic()
+        self._position = snapshot.position
+        self._sent_at = time.monotonic()
 
     @property
-    def patience(self) -> float:
-        """How long to wait for an event before looking at the job."""
-        return _PING_SECONDS if self._place is None else _LOOK_SECONDS
+    def timeout(self) -> float:
+        """The seconds to wait for an event before the job is read again."""
+        return _PING_SECONDS if self._position is None else _POSITION_SECONDS
 
-    def tell(self, event: Event) -> bytes:
-        """An event, with the Job as it was then."""
-        self._place, self._told_at = _position(event), time.monotonic()
+    def send(self, event: Event) -> bytes:
+        """Serialise an event with the job at that moment."""
+        self._position, self._sent_at = _position(event), time.monotonic()
         params = self._snapshot.record["params"]
-        return _written(event, self._snapshot.id, params, self._hub.reader.start_of(self._place))
+        return _serialised(
+            event, self._snapshot.id, params, self._hub.reader.start_of(self._position)
+        )
 
-    async def look(self) -> bytes | None:
-        """What is to be said where there was no event; None if the job is gone."""
+    async def refresh(self) -> bytes | None:
+        """Read the job after a time without events. Returns None if the job was deleted."""
         try:
-            now = await self._hub.reader.get(self._snapshot.id)
+            current = await self._hub.reader.get(self._snapshot.id)
         except JobNotFound:
             return None
         except ServiceUnavailable:
             return self._ping()
-        if now.position in (None, self._place):
+        if current.position in (None, self._position):
             return self._ping()
-        self._place, self._told_at = now.position, time.monotonic()
-        return format_sse_event(data_str=now.document(), event="queued", id=now.event)
+        self._position, self._sent_at = current.position, time.monotonic()
+        return format_sse_event(
+            data_str=current.document(), event=EventName.QUEUED, id=current.event
+        )
 
     def _ping(self) -> bytes:
-        """A comment, if it is time for one; else nothing."""
-        if time.monotonic() - self._told_at < _PING_SECONDS:
+        """Return a comment if one is due, else nothing."""
+        if time.monotonic() - self._sent_at < _PING_SECONDS:
             return b""
-        self._told_at = time.monotonic()
+        self._sent_at = time.monotonic()
         return _PING
 
 
-async def _missed(snapshot: Snapshot, hub: Hub, after: str) -> list[Event]:
-    """The events since then; failing those, one that tells how the job is now.
+async def _missed_events(snapshot: Snapshot, hub: Hub, after: str) -> list[Event]:
+    """Return the events after the given one or, if they have expired, one with the current job.
 
-    While Redis is away there are none: the listener hears of them later.
+    While Redis is unavailable there are none; the listener receives them later.
     """
     try:
         await hub.broadcast.ready()
@@ -178,14 +184,14 @@ async def _missed(snapshot: Snapshot, hub: Hub, after: str) -> list[Event]:
         if not events:
             snapshot = await hub.reader.get(snapshot.id)
     except (ServiceUnavailable, JobNotFound):
-        # Of a job that has ended the listener will hear nothing more.
-        return [_present(snapshot)] if snapshot.done else []
+        # The listener receives no more events of a job that has ended.
+        return [_current_event(snapshot)] if snapshot.done else []
     if not events and order_of(snapshot.event) > order_of(after):
-        return [_present(snapshot)]
+        return [_current_event(snapshot)]
     return events
 
 
-def _present(snapshot: Snapshot) -> Event:
+def _current_event(snapshot: Snapshot) -> Event:
     return Event(snapshot.event, event_of_status(snapshot.record["status"]), snapshot.record)
 
 
@@ -194,9 +200,9 @@ def _position(event: Event) -> int | None:
     return None if position is None else int(position)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _written(event: Event, job_id: str, params: str, starts_at: datetime | None) -> bytes:
-    """The event with the Job as it was then: written once for all who follow."""
+@lru_cache(maxsize=_CACHE_SIZE)
+def _serialised(event: Event, job_id: str, params: str, starts_at: datetime | None) -> bytes:
+    """Serialise an event with the job at that moment, once for all clients."""
     record = {"id": job_id, "params": params, **event.state}
     document = job_document(record, _position(event), starts_at)
     return format_sse_event(data_str=document, event=event.name, id=event.id)

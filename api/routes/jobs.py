@@ -20,7 +20,7 @@ from api.intake.admission import Estimate, KeyDep
 from api.intake.form_schema import form_schema
 from api.intake.submission import submit
 from api.live.hub import Hub, HubDep, SnapshotDep, hub_of
-from api.live.polls import LONGEST_WAIT, job_response, preferred_wait, wait_until
+from api.live.polls import MAX_WAIT, job_response, preferred_wait, wait_until
 from core.errors import JobNotFound, ServiceUnavailable
 from core.jobs.job import Job
 
@@ -105,7 +105,7 @@ async def get_job(
         float,
         Query(
             ge=0,
-            le=LONGEST_WAIT,
+            le=MAX_WAIT,
             allow_inf_nan=False,
             description="Respond when the job has ended, or after this many seconds. "
             "With `If-None-Match`: when the job has changed.",

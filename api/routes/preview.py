@@ -11,7 +11,7 @@ from api.answers.conditional import etag_matches, not_modified
 from api.answers.documents import Snapshot
 from api.answers.error_docs import error_responses
 from api.deps import Services, ServicesDep
-from api.live.hub import Hub, HubDep, ShownSnapshotDep
+from api.live.hub import Hub, HubDep, VisibleSnapshotDep
 from core.errors import BlobCorrupt, BlobNotFound, NoPreviewYet, ResultExpired
 
 router = APIRouter(tags=["pictures"])
@@ -38,7 +38,7 @@ router = APIRouter(tags=["pictures"])
     },
 )
 async def get_preview(
-    snapshot: ShownSnapshotDep,
+    snapshot: VisibleSnapshotDep,
     services: ServicesDep,
     hub: HubDep,
     request: Request,

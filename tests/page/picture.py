@@ -1,4 +1,4 @@
-"""``make page-picture``: the README's picture of the page, made with a real browser and service."""
+"""Takes the README's screenshot of the page in a real browser (``make page-picture``)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE_MS = 600_000
 
 
 def main() -> None:
-    """Paint the cup of coffee in swirls, and keep the page as it is then."""
+    """Create a picture from two samples, and save a screenshot of the finished job."""
     with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
         service = Service(Path(data), free_port())
         service.wait_until_ready()
@@ -26,6 +26,7 @@ def main() -> None:
         page.goto(f"http://127.0.0.1:{service.port}/")
         page.get_by_role("button", name="Coffee").click()
         page.get_by_role("button", name="Swirls").click()
+        page.locator(".tile img").nth(1).wait_for()
         page.get_by_label("Size value").fill("256")
         page.get_by_label("Steps value").fill("30")
         page.get_by_role("button", name="Paint", exact=True).click()
