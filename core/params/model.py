@@ -41,7 +41,7 @@ _WITH_QUALITY = " and ".join(each.name for each in PictureFormat if each.has_qua
 
 
 def _split(value: object) -> object:
-    """Split a comma-separated list, as forms and command lines have it."""
+    """Split a comma-separated list; leave other values to Pydantic."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
@@ -68,19 +68,22 @@ class StyleParams(BaseModel):
         description="Optimiser steps; at most 40 on coarse scales.",
     )
     content_weight: float = Field(
-        1.0, ge=0, le=1e6, description="alpha: weight of the content loss."
+        1.0,
+        ge=0,
+        le=1e6,
+        description="Weight of the content loss (alpha), which preserves the photograph.",
     )
     style_weight: float = Field(
         _BALANCED["style_weight"],
         ge=0,
         le=1e9,
-        description="beta: weight of the style loss.",
+        description="Weight of the style loss (beta), which transfers the painting's style.",
     )
     tv_weight: float = Field(
         _BALANCED["tv_weight"],
         ge=0,
         le=1e6,
-        description="gamma: weight of the total variation loss.",
+        description="Weight of the total variation loss (gamma), which smooths noise.",
     )
     style_blend: Weights = Field(
         (), description="Comma-separated weights, one per style picture. Empty: equal weights."
@@ -114,10 +117,10 @@ class StyleParams(BaseModel):
         description="Coarse-to-fine scales: the longer side of the smallest scale in pixels, and "
         "the ratio between scales, such as 64:2. With off, there is one scale.",
     )
-    pooling: Pooling = Field(Pooling.MAX, description="Pooling layers of the network.")
-    padding: Padding = Field(Padding.ZERO, description="Padding of the network's convolutions.")
+    pooling: Pooling = Field(Pooling.MAX, description="Kind of pooling layers in the network.")
+    padding: Padding = Field(Padding.ZERO, description="Padding of the convolutions at the border.")
     network: Network = Field(Network.NORMALIZED, description="VGG-19 that computes the features.")
-    color: Color = Field(Color.STYLE, description="Source of the result's colours.")
+    color: Color = Field(Color.STYLE, description="Where the colours of the result come from.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the noise when init is noise.")
     precision: Precision = Field(Precision.AUTO, description="Number format of the network.")
     format: PictureFormat = Field(PictureFormat.PNG, description="File format of the result.")
