@@ -68,7 +68,7 @@ def _queue_calls(figures: Mapping[str, Any]) -> str:
         "create": "create a job, with admission",
         "claim": "claim a job",
         "list": "list 20 jobs",
-        "census": "what /metrics reads",
+        "statistics": "what /metrics reads",
         "sweep": "look for lost jobs and messages (with the time of the process itself)",
     }
     rows = [
