@@ -1,1 +1,1 @@
-"""The job record, its legal transitions, and the decisions about it. Pure: no Redis."""
+"""The job record, its legal transitions, and decisions about jobs. Pure: no Redis."""

@@ -1,1 +1,1 @@
-"""The Celery application and its transport."""
+"""The Celery application and its transport for Redis."""

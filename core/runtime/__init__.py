@@ -1,1 +1,1 @@
-"""What every process needs: Redis clients, logs, traces, periodic threads, the allocator."""
+"""The basis of every process: Redis clients, logs, traces, periodic threads, the allocator."""

@@ -1,1 +1,1 @@
-"""What Redis holds: job records, API keys, workers, previews, the webhook outbox."""
+"""What Redis stores: job records, API keys, workers, previews and the webhook outbox."""

@@ -1,1 +1,1 @@
-"""Periodic maintenance: lost jobs are requeued, expired files removed."""
+"""Periodic maintenance: requeueing lost jobs, and removing expired files and records."""

@@ -1,4 +1,4 @@
-"""Each blob store in turn; S3 is moto's server, over real HTTP."""
+"""Fixtures that run each test with every blob store. S3 is moto's server, over real HTTP."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.contract.stores import Backdoor, BucketBackdoor, FileBackdoor, RedisB
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The address of an S3 server."""
+    """The URL of an S3 server."""
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -31,7 +31,7 @@ def s3_server() -> Iterator[str]:
 def backdoor(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Backdoor:
-    """One of the stores, empty."""
+    """An empty store and the way behind its interface."""
     if request.param == "file":
         return FileBackdoor(tmp_path / "blobs")
     if request.param == "redis":
@@ -52,5 +52,5 @@ def blobs(backdoor: Backdoor) -> Blobs:
 
 @pytest.fixture
 def away(backdoor: Backdoor) -> Blobs:
-    """A store of the kind that cannot be reached."""
+    """A store of the same kind that is unavailable."""
     return open_blobs(backdoor.away, s3_endpoint=backdoor.no_endpoint, patience=0)

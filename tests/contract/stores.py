@@ -1,4 +1,4 @@
-"""The three blob stores, each with what a test needs to get at the bytes behind its back."""
+"""The three blob stores, with access to their bytes behind the interface."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from core.runtime.redis import connect
 
 
 class Backdoor(Protocol):
-    """Ways around a store's interface."""
+    """Access to a store behind its interface."""
 
     @property
     def url(self) -> str:
-        """The address of the store."""
+        """The URL of the store."""
 
     @property
     def away(self) -> str:
-        """The address of one of its kind that is not there."""
+        """The URL of an unavailable store of the same kind."""
 
     @property
     def endpoint(self) -> str | None:
-        """Where the S3 server is, for an S3 store."""
+        """The S3 server; None for other stores."""
 
     @property
     def no_endpoint(self) -> str | None:
-        """Where none is."""
+        """An address without an S3 server; None for other stores."""
 
     def damage(self, digest: str) -> None:
-        """Cut the last byte off a stored blob."""
+        """Remove the last byte of a stored blob."""
 
     def backdate(self, digest: str, seconds: float) -> None:
-        """Make a blob that much older."""
+        """Make a blob older by that many seconds."""
 
 
 @dataclass
@@ -53,9 +53,9 @@ class FileBackdoor:
 
     @property
     def away(self) -> str:
-        in_the_way = self.root.parent / "in-the-way"
-        in_the_way.write_text("")
-        return (in_the_way / "blobs").as_uri()
+        file = self.root.parent / "a-file"
+        file.write_text("")
+        return (file / "blobs").as_uri()
 
     def damage(self, digest: str) -> None:
         path = next(self.root.rglob(digest))

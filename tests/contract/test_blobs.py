@@ -1,4 +1,4 @@
-"""What every blob store promises."""
+"""The contract of every blob store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.blobs.blobs import Blobs, open_blobs
 from core.errors import BlobCorrupt, BlobNotFound, InvalidSetting, ServiceUnavailable
 from tests.contract.stores import Backdoor
 
-#: Every byte there is, so that nothing is taken for text.
+#: Every byte value, so that nothing passes as text.
 PICTURE = bytes(range(256)) * 40
 HOUR = 3600.0
 
@@ -23,37 +23,37 @@ def test_a_blob_is_read_by_the_hash_of_its_bytes(blobs: Blobs) -> None:
     assert blobs.get(digest) == PICTURE
 
 
-def test_an_empty_blob_is_a_blob(blobs: Blobs) -> None:
+def test_an_empty_blob_can_be_stored(blobs: Blobs) -> None:
     assert blobs.get(blobs.put(b"")) == b""
 
 
-def test_the_same_bytes_twice_are_one_blob(blobs: Blobs) -> None:
+def test_equal_bytes_are_stored_once(blobs: Blobs) -> None:
     assert blobs.put(PICTURE) == blobs.put(PICTURE)
     assert [digest for digest, _ in blobs.ages()] == [blobs.put(PICTURE)]
 
 
-def test_a_store_opened_again_has_what_was_put(blobs: Blobs, backdoor: Backdoor) -> None:
+def test_a_reopened_store_has_its_blobs(blobs: Blobs, backdoor: Backdoor) -> None:
     digest = blobs.put(PICTURE)
     assert open_blobs(backdoor.url, s3_endpoint=backdoor.endpoint).get(digest) == PICTURE
 
 
-def test_an_unknown_blob_is_said_to_be_missing(blobs: Blobs) -> None:
+def test_reading_an_unknown_blob_raises_blob_not_found(blobs: Blobs) -> None:
     unknown = "0" * 64
     assert not blobs.delete(unknown)
     with pytest.raises(BlobNotFound, match=unknown):
         blobs.get(unknown)
 
 
-def test_a_deleted_blob_is_gone_and_the_others_stay(blobs: Blobs) -> None:
-    gone, stays = blobs.put(b"gone"), blobs.put(b"stays")
-    assert blobs.delete(gone)
+def test_deleting_a_blob_keeps_the_others(blobs: Blobs) -> None:
+    deleted, other = blobs.put(b"deleted"), blobs.put(b"other")
+    assert blobs.delete(deleted)
     with pytest.raises(BlobNotFound):
-        blobs.get(gone)
-    assert [digest for digest, _ in blobs.ages()] == [stays]
-    assert blobs.get(stays) == b"stays"
+        blobs.get(deleted)
+    assert [digest for digest, _ in blobs.ages()] == [other]
+    assert blobs.get(other) == b"other"
 
 
-def test_a_damaged_blob_is_never_given_out_and_putting_it_again_mends_it(
+def test_a_damaged_blob_is_refused_and_repaired_by_storing_it_again(
     blobs: Blobs, backdoor: Backdoor
 ) -> None:
     digest = blobs.put(PICTURE)
@@ -73,7 +73,7 @@ def test_every_blob_is_listed_with_its_age(blobs: Blobs, backdoor: Backdoor) -> 
     assert ages[new] < HOUR
 
 
-def test_only_a_blob_of_the_age_given_is_removed(blobs: Blobs, backdoor: Backdoor) -> None:
+def test_a_blob_younger_than_the_given_age_is_not_removed(blobs: Blobs, backdoor: Backdoor) -> None:
     digest = blobs.put(PICTURE)
     assert not blobs.delete(digest, older_than=HOUR)
     backdoor.backdate(digest, HOUR)
@@ -83,7 +83,7 @@ def test_only_a_blob_of_the_age_given_is_removed(blobs: Blobs, backdoor: Backdoo
     assert not dict(blobs.ages())
 
 
-def test_putting_a_blob_again_makes_it_young(blobs: Blobs, backdoor: Backdoor) -> None:
+def test_storing_a_blob_again_resets_its_age(blobs: Blobs, backdoor: Backdoor) -> None:
     digest = blobs.put(PICTURE)
     backdoor.backdate(digest, HOUR)
     blobs.put(PICTURE)
@@ -91,18 +91,16 @@ def test_putting_a_blob_again_makes_it_young(blobs: Blobs, backdoor: Backdoor) -
     assert blobs.get(digest) == PICTURE
 
 
-def test_many_writers_of_the_same_bytes_do_not_disturb_each_other(blobs: Blobs) -> None:
+def test_concurrent_writers_of_equal_bytes_do_not_conflict(blobs: Blobs) -> None:
     with ThreadPoolExecutor(8) as pool:
         digests = set(pool.map(blobs.put, [PICTURE] * 16))
     (digest,) = digests
     assert blobs.get(digest) == PICTURE
 
 
-def test_a_blob_put_while_old_ones_are_removed_is_there_afterwards(
-    blobs: Blobs, backdoor: Backdoor
-) -> None:
+def test_a_blob_stored_during_removals_survives(blobs: Blobs, backdoor: Backdoor) -> None:
     if backdoor.endpoint is not None:
-        pytest.skip("S3 cannot look at an age and remove in one go; core.blobs.s3 says so")
+        pytest.skip("S3 cannot check an age and remove atomically; see core.blobs.s3")
 
     def put(number: int) -> str:
         return blobs.put(f"{number}".encode())
@@ -132,7 +130,7 @@ def test_a_ready_store_passes_its_check(blobs: Blobs) -> None:
     ],
     ids=["put", "check", "get", "ages"],
 )
-def test_a_store_that_is_away_is_an_outage_that_names_it(
+def test_an_outage_of_the_store_names_it_without_secrets(
     away: Blobs, backdoor: Backdoor, use: Callable[[Blobs], object]
 ) -> None:
     scheme = backdoor.url.partition(":")[0]
@@ -142,6 +140,6 @@ def test_a_store_that_is_away_is_an_outage_that_names_it(
 
 
 @pytest.mark.parametrize("url", ["", "pictures", "ftp://host/x", "file://host/x", "s3://"])
-def test_an_address_that_is_no_store_is_refused_with_what_was_expected(url: str) -> None:
+def test_an_invalid_store_url_is_refused_with_the_expected_form(url: str) -> None:
     with pytest.raises(InvalidSetting, match=r"EASEL_BLOBS is .* expected file:///path"):
         open_blobs(url)

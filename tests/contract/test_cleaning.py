@@ -1,4 +1,4 @@
-"""After a sweep of any store nothing is orphaned, and nothing needed is gone."""
+"""A sweep of any blob store removes every orphan and nothing that is needed."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def cleaner(redis: Redis, blobs: Blobs) -> Cleaner:
     return Cleaner(redis, blobs)
 
 
-def keep(blobs: Blobs, text: str) -> Picture:
+def put(blobs: Blobs, text: str) -> Picture:
     return Picture(sha256=blobs.put(text.encode()), media_type="image/png", size_bytes=len(text))
 
 
 def new_job(store: JobStore, blobs: Blobs, content: str = "content") -> Job:
-    inputs = Inputs(content=keep(blobs, content), styles=(keep(blobs, "style"),))
+    inputs = Inputs(content=put(blobs, content), styles=(put(blobs, "style"),))
     return store.create(StyleParams(size=64), inputs)
 
 
@@ -47,12 +47,12 @@ def claimed(store: JobStore, blobs: Blobs, content: str = "content") -> Job:
 def finished(store: JobStore, blobs: Blobs, content: str, result: str) -> Job:
     job = claimed(store, blobs, content)
     metrics = Metrics(optimize_seconds=1, device="cpu")
-    store.succeed(job, keep(blobs, result), PROGRESS, metrics)
+    store.succeed(job, put(blobs, result), PROGRESS, metrics)
     return store.get(job.id)
 
 
 def make_older(redis: Redis, job: Job, by: timedelta) -> None:
-    """Let a job have ended so much earlier."""
+    """Move the end of a job back."""
     redis.hincrbyfloat(f"easel:job:{job.id}", "finished_at", -by.total_seconds())
 
 
@@ -65,14 +65,14 @@ def texts(blobs: Blobs) -> set[str]:
     return {blobs.get(digest).decode() for digest, _ in blobs.ages()}
 
 
-def test_files_expire_with_their_jobs_and_whatever_is_still_named_stays(
+def test_expired_files_are_removed_and_named_ones_stay(
     cleaner: Cleaner, store: JobStore, blobs: Blobs, backdoor: Backdoor, redis: Redis
 ) -> None:
     expired = finished(store, blobs, "expired", "expired result")
     make_older(redis, expired, RETENTION)
     finished(store, blobs, "fresh", "fresh result")
     new_job(store, blobs, "queued")
-    keep(blobs, "orphan")
+    put(blobs, "orphan")
     make_all_old(blobs, backdoor)
     swept = cleaner.sweep()
     assert texts(blobs) == {"fresh", "fresh result", "queued", "style"}
@@ -81,42 +81,42 @@ def test_files_expire_with_their_jobs_and_whatever_is_still_named_stays(
     assert cleaner.sweep().blobs == 0
 
 
-def test_an_upload_whose_record_is_about_to_be_written_stays(
+def test_a_young_upload_without_a_record_stays(
     cleaner: Cleaner, blobs: Blobs, backdoor: Backdoor
 ) -> None:
-    keep(blobs, "orphan")
-    keep(blobs, "sent again")
+    put(blobs, "orphan")
+    put(blobs, "sent again")
     make_all_old(blobs, backdoor)
-    keep(blobs, "sent again")  # the same bytes as an orphan of old
-    keep(blobs, "new")
+    put(blobs, "sent again")  # the same bytes as an old orphan
+    put(blobs, "new")
     cleaner.sweep()
     assert texts(blobs) == {"sent again", "new"}
 
 
-def test_an_upload_that_comes_between_the_look_and_the_removal_stays(
+def test_an_upload_between_check_and_removal_stays(
     cleaner: Cleaner, blobs: Blobs, backdoor: Backdoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep(blobs, "orphan")
-    keep(blobs, "sent again")
+    put(blobs, "orphan")
+    put(blobs, "sent again")
     make_all_old(blobs, backdoor)
-    found = list(blobs.ages())
+    ages = list(blobs.ages())
 
-    def an_upload_comes() -> Iterator[tuple[str, float]]:
-        keep(blobs, "sent again")
-        yield from found
+    def ages_after_an_upload() -> Iterator[tuple[str, float]]:
+        put(blobs, "sent again")
+        yield from ages
 
     with monkeypatch.context() as between:
-        between.setattr(blobs, "ages", an_upload_comes)
+        between.setattr(blobs, "ages", ages_after_an_upload)
         assert cleaner.sweep().blobs == 1
     assert texts(blobs) == {"sent again"}
 
 
-def test_a_result_stays_however_long_its_record_has_to_wait_for_redis(
+def test_the_unnamed_result_of_a_running_job_stays(
     cleaner: Cleaner, store: JobStore, blobs: Blobs, backdoor: Backdoor, redis: Redis
 ) -> None:
     job = claimed(store, blobs)
     redis.hincrbyfloat(f"easel:job:{job.id}", "started_at", -2 * OLD)
-    result = keep(blobs, "result")
+    result = put(blobs, "result")
     make_all_old(blobs, backdoor)
     cleaner.sweep()
     assert result.sha256 in dict(blobs.ages())
@@ -125,15 +125,15 @@ def test_a_result_stays_however_long_its_record_has_to_wait_for_redis(
     assert result.sha256 in dict(blobs.ages())
 
 
-def test_a_whole_store_is_not_removed_when_redis_comes_back_empty(
+def test_an_empty_redis_does_not_empty_the_blob_store(
     cleaner: Cleaner, store: JobStore, blobs: Blobs, backdoor: Backdoor, redis: Redis
 ) -> None:
     finished(store, blobs, "content", "result")
     make_all_old(blobs, backdoor)
-    redis.delete(*redis.keys("easel:job:*"), "easel:held", "easel:sweeps")  # but no blobs
+    redis.delete(*redis.keys("easel:job:*"), "easel:held", "easel:sweeps")
     swept = cleaner.sweep()
     assert (swept.blobs, swept.unknown) == (0, 3)
-    finished(store, blobs, "content", "new result")  # one of them is known again
+    finished(store, blobs, "content", "new result")  # needs two of the blobs again
     assert cleaner.sweep().unknown == 1
     for digest, _ in list(blobs.ages()):
         backdoor.backdate(digest, UNKNOWN_GRACE.total_seconds())
@@ -142,20 +142,20 @@ def test_a_whole_store_is_not_removed_when_redis_comes_back_empty(
     assert texts(blobs) == {"content", "style", "new result"}
 
 
-def test_after_a_pause_what_has_expired_goes_and_what_nobody_knows_stays(
+def test_after_a_gap_expired_blobs_are_removed_and_unexplained_ones_stay(
     cleaner: Cleaner, store: JobStore, blobs: Blobs, backdoor: Backdoor, redis: Redis
 ) -> None:
     expired = finished(store, blobs, "expired", "expired result")
     make_older(redis, expired, RETENTION)
-    keep(blobs, "written while nobody swept")
+    put(blobs, "written during the gap")
     make_all_old(blobs, backdoor)
     redis.hincrbyfloat("easel:sweeps", "last", -OLD)
     swept = cleaner.sweep()
     assert (swept.blobs, swept.unknown) == (3, 1)
-    assert texts(blobs) == {"written while nobody swept"}
+    assert texts(blobs) == {"written during the gap"}
 
 
-def test_a_record_says_that_its_files_expired_for_a_week_and_is_then_forgotten(
+def test_a_record_is_removed_a_week_after_its_files(
     cleaner: Cleaner, store: JobStore, blobs: Blobs, redis: Redis
 ) -> None:
     job, other = (finished(store, blobs, text, text) for text in ("one", "two"))
@@ -169,19 +169,19 @@ def test_a_record_says_that_its_files_expired_for_a_week_and_is_then_forgotten(
     assert store.get(other.id) == other
 
 
-def test_one_of_many_sweeps_and_not_again_until_it_is_due(cleaner: Cleaner, redis: Redis) -> None:
+def test_concurrent_cleaners_sweep_once_per_period(cleaner: Cleaner, redis: Redis) -> None:
     with ThreadPoolExecutor(8) as pool:
         swept = list(pool.map(lambda _: cleaner.sweep_if_due(), range(8)))
     assert len([each for each in swept if each is not None]) == 1
-    redis.delete("easel:sweeping")  # as it is when the time is over
+    redis.delete("easel:sweeping")  # as after the period
     assert cleaner.sweep_if_due() is not None
 
 
-def test_other_keys_of_the_server_are_left_alone(cleaner: Cleaner, redis: Redis) -> None:
-    redis.set("easel:job:of-another-kind", "text")
+def test_keys_that_are_not_job_records_are_ignored(cleaner: Cleaner, redis: Redis) -> None:
+    redis.set("easel:job:of-another-type", "text")
     redis.hset("easel:job:nonsense", "finished_at", "0")
     cleaner.sweep()
-    assert redis.exists("easel:job:of-another-kind", "easel:job:nonsense") == 2
+    assert redis.exists("easel:job:of-another-type", "easel:job:nonsense") == 2
 
 
 def test_an_outage_of_the_store_stops_the_sweep(redis: Redis, away: Blobs) -> None:

@@ -1,4 +1,4 @@
-"""What only the store in a bucket promises."""
+"""The S3 blob store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("url", ["s3://pictures", "s3://pictures/a/b/"])
-def test_the_environment_says_where_the_bucket_is(
+def test_the_environment_configures_the_bucket(
     s3_server: str, keys: None, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     httpx.post(f"{s3_server}/moto-api/reset").raise_for_status()
@@ -38,28 +38,30 @@ def test_the_environment_says_where_the_bucket_is(
     settings = Settings()
     blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint)
     digest = blobs.put(b"picture")
-    assert [found for found, _ in blobs.ages()] == [digest]
+    assert [each for each, _ in blobs.ages()] == [digest]
     assert blobs.get(digest) == b"picture"
 
 
-def test_amazon_needs_no_endpoint(keys: None) -> None:
+def test_amazon_s3_needs_no_endpoint(keys: None) -> None:
     open_blobs("s3://pictures")
 
 
-def test_half_a_key_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_access_key_is_refused_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     with pytest.raises(InvalidSetting, match="AWS_SECRET_ACCESS_KEY"):
         open_blobs("s3://pictures")
 
 
-def test_a_bucket_that_does_not_exist_is_an_outage(s3_server: str, keys: None) -> None:
+def test_a_missing_bucket_raises_service_unavailable(s3_server: str, keys: None) -> None:
     blobs = open_blobs("s3://nowhere", s3_endpoint=s3_server, patience=0)
     for use in (blobs.check, lambda: blobs.put(b"picture"), lambda: list(blobs.ages())):
         with pytest.raises(ServiceUnavailable, match="s3://nowhere"):
             use()
 
 
-def test_a_picture_sent_again_while_a_sweep_removes_it_is_there_afterwards(
+def test_a_picture_uploaded_during_its_removal_survives(
     s3_server: str, keys: None, redis: Redis
 ) -> None:
     httpx.post(f"{s3_server}/moto-api/reset").raise_for_status()
@@ -73,18 +75,18 @@ def test_a_picture_sent_again_while_a_sweep_removes_it_is_there_afterwards(
     try:
         with ThreadPoolExecutor(2) as pool:
             swept = pool.submit(Cleaner(redis, sweepers, grace=timedelta(0)).sweep)
-            assert wire.paused.wait(60), "it never came to the removal"  # the age is looked at
-            asked = _calls(redis)
+            assert wire.paused.wait(60), "the removal never started"  # it has checked the age
+            calls = _calls(redis)
 
-            def send_again() -> None:
+            def upload_again() -> None:
                 Holds(redis).hold(new_job_id(), [digest])
                 apis.put(b"picture")
 
-            sent = pool.submit(send_again)
+            sent = pool.submit(upload_again)
             deadline = time.monotonic() + 60
-            # Until it has asked again and again, or has not been kept waiting at all.
-            while not sent.done() and _calls(redis) < asked + 6:
-                assert time.monotonic() < deadline, "the api did not even ask"
+            # Wait until it has retried several times, or was not blocked at all.
+            while not sent.done() and _calls(redis) < calls + 6:
+                assert time.monotonic() < deadline, "the upload never tried to hold the blob"
             wire.open.set()
             assert swept.result().blobs == 1
             sent.result()
@@ -94,5 +96,5 @@ def test_a_picture_sent_again_while_a_sweep_removes_it_is_there_afterwards(
 
 
 def _calls(redis: Redis) -> int:
-    """How often a script was called."""
+    """Return the number of script calls."""
     return int(redis.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0))

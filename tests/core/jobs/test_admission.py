@@ -1,4 +1,4 @@
-"""Whether there is room for one more job, and when there will be."""
+"""Limits for new jobs, and the memory that they need."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_there_is_room_below_the_limits() -> None:
 
 
 @pytest.mark.parametrize("queued", [10, 11])
-def test_a_full_queue_is_said_with_its_length_and_limit(queued: int) -> None:
+def test_a_full_queue_is_reported_with_its_length_and_limit(queued: int) -> None:
     with pytest.raises(
         QueueFull, match=f"{queued} jobs are queued already, and at most 10 are allowed"
     ):
         admission().check_load(Load(queued=queued, unfinished=0, run_seconds=1))
 
 
-def test_too_many_jobs_of_a_caller_are_said_with_the_remedy() -> None:
+def test_too_many_jobs_of_a_caller_are_reported_with_the_remedy() -> None:
     with pytest.raises(TooManyJobs, match=r"3 of your jobs are unfinished.* cancel one"):
         admission().check_load(Load(queued=0, unfinished=3, run_seconds=1))
 
@@ -44,7 +44,7 @@ def test_too_many_jobs_of_a_caller_are_said_with_the_remedy() -> None:
 @pytest.mark.parametrize(
     ("queued", "run_seconds", "workers", "expected"),
     [
-        (10, 40.0, 1, 40),  # one job has to end
+        (10, 40.0, 1, 40),  # one job must end
         (10, 40.0, 4, 10),
         (14, 40.0, 4, 50),
         (10, 40.0, 0, 40),
@@ -53,7 +53,7 @@ def test_too_many_jobs_of_a_caller_are_said_with_the_remedy() -> None:
         (10, None, 1, 10),
     ],
 )
-def test_the_time_to_wait_follows_from_what_runs_took(
+def test_retry_after_follows_from_the_run_time(
     queued: int, run_seconds: float | None, workers: int, expected: int
 ) -> None:
     with pytest.raises(QueueFull) as caught:
@@ -61,28 +61,28 @@ def test_the_time_to_wait_follows_from_what_runs_took(
     assert caught.value.retry_after == expected
 
 
-def test_a_job_that_fits_into_one_of_the_workers_is_taken() -> None:
+def test_a_job_that_fits_one_worker_is_accepted() -> None:
     admission(1 * GIB, 8 * GIB).check_memory(StyleParams(size=1024), 1024 * 1024)
 
 
-def test_a_job_that_fits_into_none_is_refused_with_the_size_that_would() -> None:
+def test_a_job_that_fits_no_worker_is_refused_with_a_size_that_fits() -> None:
     with pytest.raises(InvalidRequest) as caught:
         admission(2 * GIB, 4 * GIB).check_memory(StyleParams(size=2048), 2048 * 2048)
     (error,) = caught.value.errors
     assert error.field == "size"
     assert error.message.startswith("2048 needs about 8.5 GiB of memory, and the largest worker")
     assert "has 4.0 GiB" in error.message
-    fits = int(error.message.rpartition(" ")[2])
+    size = int(error.message.rpartition(" ")[2])
     needed = footprint(StyleParams(), None).needed
-    assert needed(fits * fits) <= 4 * GIB < needed((fits + 3) ** 2)
+    assert needed(size * size) <= 4 * GIB < needed((size + 3) ** 2)
 
 
-def test_a_worker_that_is_too_small_for_any_job_is_said_to_be() -> None:
+def test_the_message_says_when_no_size_fits() -> None:
     with pytest.raises(InvalidRequest, match="no size fits"):
         admission(GIB // 2).check_memory(StyleParams(size=64), 64 * 64)
 
 
-def test_where_a_worker_does_not_say_or_none_is_there_the_job_is_taken() -> None:
+def test_a_job_is_accepted_when_a_workers_memory_is_unknown() -> None:
     for memories in ((), (None,), (1, None)):
         admission(*memories).check_memory(StyleParams(size=8192), 8192 * 8192)
 
@@ -93,36 +93,36 @@ def test_where_a_worker_does_not_say_or_none_is_there_the_job_is_taken() -> None
     height=st.integers(300, 6000),
     memory=st.integers(GIB, 200 * GIB),
 )
-def test_the_size_that_is_said_to_fit_does(size: int, width: int, height: int, memory: int) -> None:
+def test_the_largest_size_fits(size: int, width: int, height: int, memory: int) -> None:
     def pixels(size: int) -> int:
         long, short = StyleParams.model_construct(size=size).scaled_size((width, height), "x")
         return long * short
 
     if size * min(width, height) / max(width, height) < 100:
-        return  # so thin that rounding a side to pixels moves more than the estimate is good for
-    taken = footprint(StyleParams(), None)
-    fits = taken.largest_size(size, pixels(size), memory)
+        return  # rounding a very short side changes the pixels more than the estimate allows
+    usage = footprint(StyleParams(), None)
+    fits = usage.largest_size(size, pixels(size), memory)
     if fits is not None and fits * min(width, height) / max(width, height) >= 100:
-        assert taken.needed(pixels(fits)) <= memory * 1.01
+        assert usage.needed(pixels(fits)) <= memory * 1.01
 
 
-def test_a_worker_counts_with_what_it_computes_in() -> None:
+def test_the_footprint_depends_on_the_workers_precision() -> None:
     params, pixels, memory = StyleParams(size=1024), 1024 * 1024, 28 * GIB // 10
-    quick = WorkerInfo(
+    fast = WorkerInfo(
         id="1",
         device="cpu",
         networks=(),
         memory_total_bytes=memory,
         precision=Precision.BFLOAT16,
     )
-    terms = Admission("somebody", 10, 3, (quick,))
-    terms.check_memory(params, pixels)
-    assert terms.memory_needed(params, pixels) < memory
+    admission_ = Admission("somebody", 10, 3, (fast,))
+    admission_.check_memory(params, pixels)
+    assert admission_.memory_needed(params, pixels) < memory
     exact = params.model_copy(update={"precision": Precision.FLOAT32})
     with pytest.raises(InvalidRequest):
-        terms.check_memory(exact, pixels)
-    unsaid = Admission("somebody", 10, 3, (quick, quick.model_copy(update={"precision": None})))
-    assert unsaid.memory_needed(params, pixels) == unsaid.memory_needed(exact, pixels) > memory
+        admission_.check_memory(exact, pixels)
+    unknown = Admission("somebody", 10, 3, (fast, fast.model_copy(update={"precision": None})))
+    assert unknown.memory_needed(params, pixels) == unknown.memory_needed(exact, pixels) > memory
 
 
 #: Peaks of whole processes on x86, printed by ``python -m bench.memory``.
@@ -137,7 +137,7 @@ MEASURED_MIB = {
 
 
 @pytest.mark.parametrize(("precision", "optimizer"), MEASURED_MIB)
-def test_the_estimate_is_above_what_was_measured_and_not_far(
+def test_the_estimate_is_slightly_above_the_measured_peak(
     precision: Precision, optimizer: Optimizer
 ) -> None:
     for size, peak in MEASURED_MIB[precision, optimizer].items():
@@ -146,7 +146,7 @@ def test_the_estimate_is_above_what_was_measured_and_not_far(
         assert 1.05 < estimate / peak < 1.27, (size, estimate)
 
 
-def test_content_that_is_compared_at_the_first_layers_takes_more() -> None:
+def test_content_layers_at_high_resolution_take_more_memory() -> None:
     params = StyleParams(
         precision=Precision.BFLOAT16,
         content_layers=("conv1_1", "conv1_2", "conv2_1", "conv4_2"),

@@ -1,4 +1,4 @@
-"""When queued jobs will probably be started, from what is known of workers and runs."""
+"""Forecasts from the state of workers and running jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def progress(eta: float | None) -> str:
     return some_progress().model_copy(update={"eta_seconds": eta}).model_dump_json()
 
 
-def test_an_idle_worker_begins_at_once() -> None:
+def test_an_idle_worker_starts_a_job_at_once() -> None:
     forecast = make_forecast(NOW, 2, 30, [(5, progress(20))])
     assert [seconds(forecast, each) for each in range(4)] == [0, 20, 30, 50]
 
@@ -31,15 +31,13 @@ def test_jobs_share_the_workers() -> None:
     assert [seconds(forecast, each) for each in range(5)] == [4, 20, 34, 50, 64]
 
 
-@pytest.mark.parametrize(("since", "left"), [(10, 20), (45, 0)])
-def test_a_run_that_has_not_said_how_long_it_takes_takes_what_others_did(
-    since: float, left: float
-) -> None:
-    for told in (None, progress(None)):
-        assert seconds(make_forecast(NOW, 1, 30, [(since, told)]), 0) == left
+@pytest.mark.parametrize(("since", "remaining"), [(10, 20), (45, 0)])
+def test_a_run_without_an_estimate_is_assumed_average(since: float, remaining: float) -> None:
+    for text in (None, progress(None)):
+        assert seconds(make_forecast(NOW, 1, 30, [(since, text)]), 0) == remaining
 
 
-def test_nobody_knows_without_a_worker_or_before_a_run_has_ended() -> None:
+def test_there_is_no_forecast_without_a_worker_or_a_finished_run() -> None:
     assert make_forecast(NOW, 0, 30, []).start(0) is None
     assert make_forecast(NOW, 0, 30, [(5, progress(20))]).start(0) is None
     first = make_forecast(NOW, 1, None, [(5, progress(20))])

@@ -1,4 +1,4 @@
-"""The message that tells a worker of a job."""
+"""The messages that announce jobs to workers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.queue.app import JobQueue, Messages, make_celery
 LISTS = ("easel.jobs", "easel.jobs\x06\x169")
 
 
-def test_the_message_carries_the_id_and_nothing_else(redis: Redis, valkey_url: str) -> None:
+def test_a_message_carries_only_the_job_id(redis: Redis, valkey_url: str) -> None:
     JobQueue(make_celery(valkey_url)).announce("some-id")
     message = json.loads(str(redis.lindex(LISTS[1], 0)))
     args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
@@ -22,7 +22,7 @@ def test_the_message_carries_the_id_and_nothing_else(redis: Redis, valkey_url: s
     assert message["content-type"] == "application/json"
 
 
-def test_messages_that_nobody_took_yet_can_be_listed(redis: Redis, valkey_url: str) -> None:
+def test_waiting_messages_can_be_counted_and_listed(redis: Redis, valkey_url: str) -> None:
     queue, messages = JobQueue(make_celery(valkey_url)), Messages(redis)
     assert (messages.count(), messages.job_ids()) == (0, set())
     queue.announce("one")
@@ -33,22 +33,22 @@ def test_messages_that_nobody_took_yet_can_be_listed(redis: Redis, valkey_url: s
     assert (messages.count(), messages.job_ids()) == (8, {"one", "two"})
 
 
-def test_what_was_begun_is_taken_before_what_was_not(redis: Redis, valkey_url: str) -> None:
+def test_requeued_jobs_are_received_before_new_ones(redis: Redis, valkey_url: str) -> None:
     celery = make_celery(valkey_url)
     queue = JobQueue(celery)
     queue.announce("new")
-    queue.announce("begun", first=True)
-    taken = []
+    queue.announce("requeued", first=True)
+    received = []
     with celery.connection_for_read() as connection:
         incoming = connection.SimpleQueue(celery.amqp.queues["easel.jobs"])
         for _ in range(2):
             message = incoming.get(timeout=30)
-            taken.append(message.headers["id"])
+            received.append(message.headers["id"])
             message.ack()
         incoming.close()
-    assert taken == ["begun", "new"]
+    assert received == ["requeued", "new"]
 
 
-def test_an_outage_is_reported_soon() -> None:
+def test_announcing_during_an_outage_raises_service_unavailable() -> None:
     with pytest.raises(ServiceUnavailable, match="the queue is unavailable"):
         JobQueue(make_celery("redis://127.0.0.1:1/0")).announce("some-id")

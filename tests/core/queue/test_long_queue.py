@@ -1,4 +1,4 @@
-"""What the service does for one job costs Redis the same however many others wait."""
+"""The cost of one job does not depend on the number of queued jobs."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def queue(valkey_url: str) -> JobQueue:
 
 
 def fill_up(redis: Redis, url: str, count: int) -> None:
-    """Queue so many jobs, of long ago."""
+    """Queue jobs that were created long ago."""
     fill(redis, url, StyleParams(size=64), INPUTS, count)
     redis.zadd(JOBS_QUEUED, dict.fromkeys(queued(redis), 1.0))
 
 
 def queued(redis: Redis, last: int = -1) -> list[str]:
-    """The jobs of the queue, the first one first."""
+    """Return the queued jobs in order."""
     return cast(list[str], redis.zrange(JOBS_QUEUED, 0, last))
 
 
 def work(redis: Redis, action: Callable[[], object]) -> tuple[int, int]:
-    """The commands that an action has the server run, and the bytes that it answers."""
+    """Return the number of commands that an action runs on the server, and the reply bytes."""
     redis.config_resetstat()
     action()
     stats = redis.info("commandstats")
-    commands = sum(found["calls"] for name, found in stats.items() if name != "cmdstat_info")
+    commands = sum(counts["calls"] for name, counts in stats.items() if name != "cmdstat_info")
     return commands, redis.info("stats")["total_net_output_bytes"]
 
 
@@ -59,7 +59,7 @@ def sweeper(redis: Redis, queue: JobQueue) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("what", ["create", "load", "claim", "list", "statistics", "sweep"])
-def test_a_call_does_not_get_dearer_with_the_queue(
+def test_the_cost_of_a_call_does_not_depend_on_the_length_of_the_queue(
     redis: Redis, valkey_url: str, queue: JobQueue, what: str
 ) -> None:
     store = JobStore(redis)
@@ -75,14 +75,14 @@ def test_a_call_does_not_get_dearer_with_the_queue(
     for count in (_SHORT, _LONG):
         redis.flushall()
         fill_up(redis, valkey_url, count)
-        calls[what]()  # the script is there now
+        calls[what]()  # loads the script
         costs.append(work(redis, calls[what]))
-    (commands, size), (commands_then, size_then) = costs
-    assert commands_then == commands
-    assert size_then < 1.2 * size + 1000  # the answers of the measurement itself vary a little
+    (commands, size), (more_commands, more_size) = costs
+    assert more_commands == commands
+    assert more_size < 1.2 * size + 1000  # the replies to the measurement vary a little
 
 
-def test_what_was_filled_in_is_a_queue_like_any_other(
+def test_the_filled_queue_behaves_like_a_real_one(
     redis: Redis, valkey_url: str, queue: JobQueue
 ) -> None:
     store, messages = JobStore(redis), Messages(redis)
@@ -100,7 +100,7 @@ def test_what_was_filled_in_is_a_queue_like_any_other(
     assert store.load("fleet").unfinished == 0
 
 
-def test_jobs_far_back_whose_messages_are_lost_are_announced_in_their_turn(
+def test_lost_messages_far_back_in_the_queue_are_sent_when_they_reach_the_head(
     redis: Redis, valkey_url: str, queue: JobQueue
 ) -> None:
     store, messages, sweep = JobStore(redis), Messages(redis), sweeper(redis, queue)
@@ -109,15 +109,15 @@ def test_jobs_far_back_whose_messages_are_lost_are_announced_in_their_turn(
     waiting = queued(redis)
     while waiting:
         sweep()
-        told = messages.job_ids()
-        assert set(waiting[:200]) <= told
-        for job_id in told:
+        announced = messages.job_ids()
+        assert set(waiting[:200]) <= announced
+        for job_id in announced:
             store.claim(job_id)
         redis.delete(*redis.keys("easel.jobs*"))
         waiting = queued(redis)
 
 
-def test_a_job_that_ended_uncounted_does_not_hold_its_callers_place(
+def test_stale_index_entries_do_not_count_for_the_caller(
     redis: Redis,
 ) -> None:
     store = JobStore(redis)

@@ -1,4 +1,4 @@
-"""Log lines are JSON and carry their context."""
+"""Structured logs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ except ZeroDivisionError:
 """
 
 
-def test_every_line_is_an_object_with_its_context() -> None:
+def test_every_log_line_is_json_with_its_context() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
     )

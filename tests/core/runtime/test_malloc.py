@@ -1,4 +1,4 @@
-"""What the C library keeps of freed memory."""
+"""The memory that glibc keeps after it was freed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def told(program: str) -> list[int]:
-    """What a program of a process of its own says: the setting is of a whole process."""
+def output_of(program: str) -> list[int]:
+    """Return the numbers that a program prints in its own process, which the setting affects."""
     common = """
         import os
         import resource
@@ -26,7 +26,7 @@ def told(program: str) -> list[int]:
             pages = int(Path("/proc/self/statm").read_text().split()[1])
             return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
 
-        def faults_of_a_large_piece():
+        def faults_of_a_large_block():
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
             bytearray(36 * 2**20)
             return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
@@ -36,19 +36,19 @@ def told(program: str) -> list[int]:
     return [int(number) for number in done.stdout.split()]
 
 
-def test_memory_that_was_freed_is_used_again_without_new_pages() -> None:
-    first, second = told("""
+def test_freed_memory_is_reused_without_page_faults() -> None:
+    first, second = output_of("""
         keep_freed_memory()
-        print(faults_of_a_large_piece(), faults_of_a_large_piece())
+        print(faults_of_a_large_block(), faults_of_a_large_block())
     """)
     assert second < first / 10
 
 
-def test_what_is_kept_can_be_given_back() -> None:
-    before, kept, after = told("""
+def test_kept_memory_can_be_returned_to_the_system() -> None:
+    before, kept, after = output_of("""
         keep_freed_memory()
         before = resident_mib()
-        faults_of_a_large_piece()
+        faults_of_a_large_block()
         kept = resident_mib()
         give_back_memory()
         print(before, kept, resident_mib())

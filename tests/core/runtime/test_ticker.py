@@ -1,4 +1,4 @@
-"""Something done again and again."""
+"""Periodic work through outages."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from core.runtime.ticker import Ticker
 PATIENCE_SECONDS = 60
 
 
-def test_turns_go_on_through_an_outage_which_is_told_once(
+def test_a_ticker_goes_on_after_an_outage_and_logs_it_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
     done = threading.Event()
-    turns = 0
+    calls = 0
 
     def action() -> None:
-        nonlocal turns
-        turns += 1
-        if turns in (2, 3, 4):
+        nonlocal calls
+        calls += 1
+        if calls in (2, 3, 4):
             raise ServiceUnavailable("away")
-        if turns == 6:
+        if calls == 6:
             done.set()
 
     ticker = Ticker("test", 0, action)
     ticker.start()
     assert done.wait(PATIENCE_SECONDS)
     ticker.stop()
-    told = [record.message for record in caplog.records if record.name == "core.runtime.ticker"]
-    assert told == ["periodic work interrupted by an outage", "periodic work resumed"]
+    messages = [record.message for record in caplog.records if record.name == "core.runtime.ticker"]
+    assert messages == ["periodic work interrupted by an outage", "periodic work resumed"]

@@ -1,4 +1,4 @@
-"""API keys: what is kept of them, and which are found again."""
+"""API keys: what is stored, and which keys are valid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def keys(redis: Redis) -> KeyStore:
 
 
 class Clock:
-    """Monotonic seconds that stand still."""
+    """A monotonic clock that stands still."""
 
     seconds = 0.0
 
@@ -36,21 +36,21 @@ def ring(keys: KeyStore, clock: Clock) -> KeyRing:
     return KeyRing(keys, clock)
 
 
-def test_a_key_is_kept_as_a_hash_and_nothing_of_its_secret(keys: KeyStore, redis: Redis) -> None:
+def test_only_the_hash_of_a_key_is_stored(keys: KeyStore, redis: Redis) -> None:
     key, text = keys.create("alice", requests_per_minute=5, max_jobs=2)
     assert key.digest == sha256(text.encode()).hexdigest()
     assert (key.name, key.requests_per_minute, key.max_jobs) == ("alice", 5, 2)
-    kept = str(redis.hvals("easel:keys"))
-    assert text.split("_", 2)[2] not in kept
+    stored = str(redis.hvals("easel:keys"))
+    assert text.split("_", 2)[2] not in stored
     assert keys.all() == [key]
 
 
-def test_keys_differ_though_their_name_is_the_same(keys: KeyStore) -> None:
-    made = [keys.create("alice") for _ in range(20)]
-    assert len({key.id for key, _ in made}) == len({text for _, text in made}) == 20
+def test_keys_with_the_same_name_are_different(keys: KeyStore) -> None:
+    created = [keys.create("alice") for _ in range(20)]
+    assert len({key.id for key, _ in created}) == len({text for _, text in created}) == 20
 
 
-def test_a_key_is_found_and_what_is_none_is_not(keys: KeyStore, ring: KeyRing) -> None:
+def test_a_valid_key_is_found_and_any_other_text_is_not(keys: KeyStore, ring: KeyRing) -> None:
     alice, text = keys.create("alice")
     _, other = keys.create("bob")
     ring.refresh()
@@ -60,7 +60,7 @@ def test_a_key_is_found_and_what_is_none_is_not(keys: KeyStore, ring: KeyRing) -
         assert ring.find(wrong) is None, wrong
 
 
-def test_a_revoked_key_is_not_found_once_the_ring_is_fresh(
+def test_a_revoked_key_is_refused_after_the_next_refresh(
     keys: KeyStore, ring: KeyRing, clock: Clock
 ) -> None:
     key, text = keys.create("alice")
@@ -72,7 +72,7 @@ def test_a_revoked_key_is_not_found_once_the_ring_is_fresh(
     assert ring.stale
     ring.refresh()
     assert ring.find(text) is None
-    assert ring.any_made, "revoking the last key opens nothing"
+    assert ring.any_made, "requests still need a key"
 
 
 def test_revoking_a_name_revokes_all_its_keys_and_no_others(keys: KeyStore) -> None:
@@ -87,13 +87,13 @@ def test_revoking_a_name_revokes_all_its_keys_and_no_others(keys: KeyStore) -> N
 @pytest.mark.parametrize(
     "name", ["", "anonymous", "1st", "a b", "a/b", "a\n", "a" * 65, "127.0.0.1", "é", "a:b"]
 )
-def test_a_name_is_plain_and_no_address(keys: KeyStore, name: str) -> None:
+def test_an_invalid_key_name_is_refused(keys: KeyStore, name: str) -> None:
     with pytest.raises(InvalidSetting, match="is not a valid name for a key"):
         keys.create(name)
     assert keys.all() == []
 
 
-def test_while_redis_is_away_nobody_is_let_in(valkey_url: str, keys: KeyStore) -> None:
+def test_an_outage_of_redis_admits_no_one(valkey_url: str, keys: KeyStore) -> None:
     assert not any_key_made(valkey_url)
     keys.create("alice")
     assert any_key_made(valkey_url)

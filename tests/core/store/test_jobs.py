@@ -1,4 +1,4 @@
-"""The job record in a real Valkey."""
+"""Job records in a real Valkey."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def claimed(store: JobStore) -> Job:
     return job
 
 
-def test_a_new_job_is_queued_and_reads_back_as_it_was_written(store: JobStore) -> None:
+def test_a_new_job_is_queued_and_reads_back_unchanged(store: JobStore) -> None:
     job = new_job(store)
     assert (job.status, job.attempt, job.inputs) == ("queued", 0, INPUTS)
     assert job.params == StyleParams(size=64)
@@ -70,13 +70,13 @@ def position(store: JobStore, job: Job) -> int | None:
     return {record["id"]: place for record, place in jobs}.get(job.id)
 
 
-def test_an_unknown_or_impossible_id_is_not_found(store: JobStore) -> None:
+def test_an_unknown_or_malformed_id_is_not_found(store: JobStore) -> None:
     for job_id in (new_job_id(), "nonsense", "*", ""):
         with pytest.raises(JobNotFound):
             store.get(job_id)
 
 
-def test_queued_jobs_have_their_place_in_order(store: JobStore) -> None:
+def test_queued_jobs_have_positions_in_order_of_creation(store: JobStore) -> None:
     jobs = [new_job(store) for _ in range(3)]
     assert [position(store, job) for job in jobs] == [0, 1, 2]
     store.claim(jobs[0].id)
@@ -90,22 +90,22 @@ def test_a_claim_starts_the_first_attempt(store: JobStore) -> None:
     assert job.started_at >= job.created_at
 
 
-def test_a_job_is_claimed_once_however_many_try(store: JobStore) -> None:
+def test_concurrent_claims_of_a_job_succeed_once(store: JobStore) -> None:
     job = new_job(store)
     with ThreadPoolExecutor(16) as pool:
         claims = list(pool.map(store.claim, [job.id] * 16))
     assert len([claim for claim in claims if claim is not None]) == 1
 
 
-def test_what_is_not_there_cannot_be_claimed(store: JobStore) -> None:
+def test_a_missing_job_cannot_be_claimed(store: JobStore) -> None:
     assert store.claim(new_job_id()) is None
 
 
-def test_progress_is_kept(store: JobStore) -> None:
+def test_a_renewal_stores_progress_and_checkpoint(store: JobStore) -> None:
     job = claimed(store)
     assert store.renew(job, progress=PROGRESS, checkpoint="f" * 64)
-    kept = store.get(job.id)
-    assert (kept.progress, kept.checkpoint) == (PROGRESS, "f" * 64)
+    stored = store.get(job.id)
+    assert (stored.progress, stored.checkpoint) == (PROGRESS, "f" * 64)
 
 
 def test_a_job_succeeds_with_its_result(store: JobStore, redis: Redis) -> None:
@@ -124,7 +124,7 @@ def test_a_job_fails_with_its_error(store: JobStore) -> None:
     assert (ended.status, ended.error, ended.result) == ("failed", FAILURE, None)
 
 
-def test_a_final_state_never_changes(store: JobStore) -> None:
+def test_a_final_status_never_changes(store: JobStore) -> None:
     job = claimed(store)
     store.fail(job, FAILURE)
     before = store.get(job.id)
@@ -136,8 +136,8 @@ def test_a_final_state_never_changes(store: JobStore) -> None:
     assert store.get(job.id) == before
 
 
-def test_an_end_told_twice_is_the_same_end(store: JobStore) -> None:
-    # The answer to the first call may be lost; the client then sends it again.
+def test_ending_a_job_twice_has_the_same_result(store: JobStore) -> None:
+    # The reply to the first call may be lost, and the client then retries it.
     job = claimed(store)
     store.succeed(job, RESULT, PROGRESS, METRICS)
     before = store.get(job.id)
@@ -145,7 +145,7 @@ def test_an_end_told_twice_is_the_same_end(store: JobStore) -> None:
     assert store.get(job.id) == before
 
 
-def test_an_old_attempt_cannot_write(store: JobStore, redis: Redis) -> None:
+def test_writes_of_an_old_attempt_are_refused(store: JobStore, redis: Redis) -> None:
     job = claimed(store)
     redis.hset(f"easel:job:{job.id}", "attempt", "2")  # as a later claim would
     for write in (
@@ -160,8 +160,8 @@ def test_an_old_attempt_cannot_write(store: JobStore, redis: Redis) -> None:
     assert store.get(job.id).status is JobStatus.RUNNING
 
 
-def test_a_claim_asked_for_again_is_the_same_claim(store: JobStore, redis: Redis) -> None:
-    # The client sends a call again when the connection broke before the answer.
+def test_a_retried_claim_returns_the_same_attempt(store: JobStore, redis: Redis) -> None:
+    # The client retries a call when the connection breaks before the reply.
     job = new_job(store)
     answers = [
         store._claim(keys=[job_key(job.id)], args=[job.id, 8, token])
@@ -172,7 +172,7 @@ def test_a_claim_asked_for_again_is_the_same_claim(store: JobStore, redis: Redis
     assert store.get(job.id).attempt == 1
 
 
-def test_the_lease_ends_when_the_servers_clock_says_so(store: JobStore, redis: Redis) -> None:
+def test_the_lease_expires_by_the_servers_clock(store: JobStore, redis: Redis) -> None:
     seconds, _ = redis.time()
     job = claimed(JobStore(redis, lease_seconds=100))
     assert seconds + 99 < float(redis.zscore("easel:jobs:running", job.id) or 0) < seconds + 160
@@ -180,7 +180,7 @@ def test_the_lease_ends_when_the_servers_clock_says_so(store: JobStore, redis: R
     assert float(redis.zscore("easel:jobs:running", job.id) or 0) > seconds + 999
 
 
-def test_a_job_handed_back_is_queued_in_its_old_place_and_no_attempt_is_used_up(
+def test_a_job_handed_back_keeps_its_position_and_its_attempts(
     store: JobStore,
 ) -> None:
     job, later = claimed(store), new_job(store)
@@ -191,11 +191,11 @@ def test_a_job_handed_back_is_queued_in_its_old_place_and_no_attempt_is_used_up(
     assert again is not None
     assert (again.attempts, again.checkpoint) == (1, "f" * 64)
     with pytest.raises(StaleAttempt):
-        store.renew(job)  # what the first attempt still writes is refused all the same
+        store.renew(job)  # later writes of the first attempt are refused
     assert again.started_at == job.started_at
 
 
-def test_a_job_called_off_ends_canceled_whatever_its_attempt_says(store: JobStore) -> None:
+def test_a_job_with_a_requested_cancellation_ends_as_canceled(store: JobStore) -> None:
     ends = [
         lambda job: store.succeed(job, RESULT, PROGRESS, METRICS),
         lambda job: store.fail(job, FAILURE),
@@ -211,7 +211,7 @@ def test_a_job_called_off_ends_canceled_whatever_its_attempt_says(store: JobStor
         assert ended.finished_at is not None
 
 
-def test_a_result_noted_before_its_file_is_not_one_yet(store: JobStore) -> None:
+def test_a_result_in_a_renewal_does_not_outlive_a_failure(store: JobStore) -> None:
     job = claimed(store)
     store.renew(job, result=RESULT, progress=PROGRESS, metrics=METRICS)
     assert store.get(job.id).status is JobStatus.RUNNING
@@ -219,7 +219,7 @@ def test_a_result_noted_before_its_file_is_not_one_yet(store: JobStore) -> None:
     assert store.get(job.id).result is None
 
 
-def test_a_queued_job_can_be_taken_back_and_a_running_one_cannot(store: JobStore) -> None:
+def test_a_queued_job_can_be_discarded_and_a_running_one_cannot(store: JobStore) -> None:
     queued, running = new_job(store), claimed(store)
     store.discard(queued)
     store.discard(running)
@@ -229,21 +229,21 @@ def test_a_queued_job_can_be_taken_back_and_a_running_one_cannot(store: JobStore
     assert store.get(running.id).status is JobStatus.RUNNING
 
 
-def test_the_scripts_survive_being_forgotten_by_the_server(store: JobStore, redis: Redis) -> None:
+def test_scripts_work_after_the_server_dropped_them(store: JobStore, redis: Redis) -> None:
     redis.script_flush()
     assert claimed(store).status is JobStatus.RUNNING
 
 
-def test_an_outage_is_an_error_of_ours() -> None:
+def test_an_outage_raises_service_unavailable() -> None:
     away = JobStore(connect("redis://127.0.0.1:1/0", patience=0))
     with pytest.raises(ServiceUnavailable):
         away.get(new_job_id())
 
 
-TERMS = Admission(caller="somebody", max_queue=4, max_jobs_per_caller=3)
+LIMITS = Admission(caller="somebody", max_queue=4, max_jobs_per_caller=3)
 
 
-def offer(store: JobStore, admission: Admission) -> type[Exception] | None:
+def refusal(store: JobStore, admission: Admission) -> type[Exception] | None:
     try:
         store.create(StyleParams(size=64), INPUTS, admission)
     except (QueueFull, TooManyJobs) as error:
@@ -251,43 +251,39 @@ def offer(store: JobStore, admission: Admission) -> type[Exception] | None:
     return None
 
 
-def test_jobs_offered_at_once_never_exceed_a_limit(store: JobStore, redis: Redis) -> None:
+def test_concurrent_creations_never_exceed_a_limit(store: JobStore, redis: Redis) -> None:
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: offer(store, TERMS), range(16)))
+        answers = list(pool.map(lambda _: refusal(store, LIMITS), range(16)))
     assert (answers.count(None), answers.count(TooManyJobs)) == (3, 13)
-    other = replace(TERMS, caller="other")
-    assert [offer(store, other) for _ in range(3)] == [None, QueueFull, QueueFull]
+    other = replace(LIMITS, caller="other")
+    assert [refusal(store, other) for _ in range(3)] == [None, QueueFull, QueueFull]
     assert len(list(redis.scan_iter("easel:job:*"))) == 4
 
 
-def test_a_creation_told_twice_is_one_job_even_if_it_took_the_last_place(
-    store: JobStore, redis: Redis
-) -> None:
-    # The answer to the first call may be lost; the client then sends it again.
-    one = replace(TERMS, max_queue=1)
+def test_a_retried_creation_is_one_job_even_at_the_limit(store: JobStore, redis: Redis) -> None:
+    # The reply to the first call may be lost, and the client then retries it.
+    single = replace(LIMITS, max_queue=1)
     job_id = new_job_id()
-    job = store.create(StyleParams(size=64), INPUTS, one, job_id=job_id)
-    assert store.create(StyleParams(size=64), INPUTS, one, job_id=job_id) == job
+    job = store.create(StyleParams(size=64), INPUTS, single, job_id=job_id)
+    assert store.create(StyleParams(size=64), INPUTS, single, job_id=job_id) == job
     store.claim(job_id)
-    again = store.create(StyleParams(size=64), INPUTS, one, job_id=job_id)
+    again = store.create(StyleParams(size=64), INPUTS, single, job_id=job_id)
     assert again.status == "running"
     assert redis.zcard("easel:jobs:queued") == 0
 
 
-def test_running_jobs_are_the_callers_too_and_those_that_ended_are_not(store: JobStore) -> None:
-    jobs = [store.create(StyleParams(size=64), INPUTS, TERMS) for _ in range(3)]
+def test_running_jobs_count_for_the_caller_and_ended_jobs_do_not(store: JobStore) -> None:
+    jobs = [store.create(StyleParams(size=64), INPUTS, LIMITS) for _ in range(3)]
     assert jobs[0].caller == "somebody"
     for job in jobs:
         store.claim(job.id)
         assert (store.load("somebody").unfinished, store.load("other").unfinished) == (3, 0)
-    assert offer(store, TERMS) is TooManyJobs
+    assert refusal(store, LIMITS) is TooManyJobs
     store.fail(store.get(jobs[0].id), FAILURE)
-    assert offer(store, TERMS) is None
+    assert refusal(store, LIMITS) is None
 
 
-def test_what_runs_take_is_a_moving_average_of_those_that_succeeded(
-    store: JobStore, redis: Redis
-) -> None:
+def test_the_run_time_is_a_moving_average_of_succeeded_jobs(store: JobStore, redis: Redis) -> None:
     def run(seconds: float) -> None:
         job = claimed(store)
         redis.hincrbyfloat(f"easel:job:{job.id}", "started_at", -seconds)

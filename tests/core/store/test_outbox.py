@@ -1,4 +1,4 @@
-"""What a webhook is to be told is noted with the move itself, and is told until it was heard."""
+"""Deliveries are enqueued with the change that they report, and are due until they are made."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ PICTURE = Picture(sha256="0" * 64, media_type="image/png", size_bytes=1)
 INPUTS = Inputs(content=PICTURE, styles=(PICTURE,))
 HOOK = Webhook(url="https://h.example/")
 BROKEN = Failure(code="broken", message="it broke", retryable=False)
-WELL = Attempt(status=200), Decision(DeliveryState.DELIVERED)
-ILL = Attempt(status=500, error="http_status"), Decision(DeliveryState.PENDING, timedelta())
-MOST = 10
+DELIVERED = Attempt(status=200), Decision(DeliveryState.DELIVERED)
+FAILED_ATTEMPT = (
+    Attempt(status=500, error="http_status"),
+    Decision(DeliveryState.PENDING, timedelta()),
+)
+MAX_ATTEMPTS = 10
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def outbox(redis: Redis) -> Outbox:
 
 @pytest.fixture
 def hasty(redis: Redis) -> Outbox:
-    """What this one takes is due again at once."""
+    """An outbox whose claims expire at once."""
     return Outbox(redis, timedelta())
 
 
@@ -68,7 +71,7 @@ def hand_back_canceled(store: JobStore, job: Job) -> None:
 
 
 def due(outbox: Outbox) -> list[str]:
-    return [taken.id for taken in outbox.claim()]
+    return [claim.id for claim in outbox.claim()]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,7 @@ def due(outbox: Outbox) -> list[str]:
         (hand_back_canceled, "canceled"),
     ],
 )
-def test_the_start_and_the_end_of_a_job_are_told(
+def test_the_start_and_the_end_of_a_job_enqueue_deliveries(
     store: JobStore, outbox: Outbox, end: Callable[[JobStore, Job], None], word: str
 ) -> None:
     job = claimed(store)
@@ -90,7 +93,7 @@ def test_the_start_and_the_end_of_a_job_are_told(
     assert set(store.get(job.id).deliveries) == {"job.started", f"job.{word}"}
 
 
-def test_a_job_called_off_in_the_queue_is_told_of(store: JobStore, outbox: Outbox) -> None:
+def test_canceling_a_queued_job_enqueues_one_delivery(store: JobStore, outbox: Outbox) -> None:
     job = posted(store)
     assert due(outbox) == []
     store.cancel(job.id)
@@ -98,7 +101,7 @@ def test_a_job_called_off_in_the_queue_is_told_of(store: JobStore, outbox: Outbo
     assert due(outbox) == [f"{job.id}-canceled"]
 
 
-def test_a_job_whose_workers_were_lost_is_told_of(redis: Redis, outbox: Outbox) -> None:
+def test_losing_all_workers_enqueues_a_delivery(redis: Redis, outbox: Outbox) -> None:
     store = JobStore(redis, lease_seconds=0.001)
     reaper = Reaper(
         redis,
@@ -107,44 +110,46 @@ def test_a_job_whose_workers_were_lost_is_told_of(redis: Redis, outbox: Outbox) 
         every_seconds=0,
         max_attempts=1,
     )
-    reaper.sweep()  # the first only begins to count the time
+    reaper.sweep()  # the first sweep only records the time
     job = claimed(store)
     while store.get(job.id).status == "running":
         reaper.sweep()
     assert due(outbox) == [f"{job.id}-started", f"{job.id}-failed"]
 
 
-def test_a_second_attempt_is_no_second_start(store: JobStore, outbox: Outbox) -> None:
+def test_only_the_first_start_is_delivered(store: JobStore, outbox: Outbox) -> None:
     job = claimed(store)
     store.hand_back(job)
     assert store.claim(job.id) is not None
     assert due(outbox) == [f"{job.id}-started"]
 
 
-def test_only_the_events_that_were_asked_for_are_told(store: JobStore, outbox: Outbox) -> None:
+def test_only_subscribed_events_are_delivered(store: JobStore, outbox: Outbox) -> None:
     succeed(store, claimed(store, Webhook(url=HOOK.url, events=(WebhookEvent.FAILED,))))
     succeed(store, claimed(store, webhook=None))
     assert due(outbox) == []
 
 
-def test_what_one_has_taken_nobody_else_takes(store: JobStore, outbox: Outbox) -> None:
+def test_a_claimed_delivery_is_not_claimed_again(store: JobStore, outbox: Outbox) -> None:
     claimed(store)
     assert len(outbox.claim()) == 1
     assert outbox.claim() == []
 
 
-def begin(outbox: Outbox) -> StartedDelivery:
-    (taken,) = outbox.claim()
-    begun = outbox.start(taken, MOST)
-    assert begun is not None
-    return begun
+def start(outbox: Outbox) -> StartedDelivery:
+    (claim,) = outbox.claim()
+    started = outbox.start(claim, MAX_ATTEMPTS)
+    assert started is not None
+    return started
 
 
-def test_a_delivery_that_was_made_is_over(store: JobStore, outbox: Outbox, redis: Redis) -> None:
+def test_a_successful_delivery_leaves_the_outbox(
+    store: JobStore, outbox: Outbox, redis: Redis
+) -> None:
     job = claimed(store)
-    begun = begin(outbox)
-    assert (begun.job.id, begun.event, begun.attempts) == (job.id, "job.started", 1)
-    assert outbox.settle(begun, *WELL)
+    started = start(outbox)
+    assert (started.job.id, started.event, started.attempts) == (job.id, "job.started", 1)
+    assert outbox.settle(started, *DELIVERED)
     delivery = store.get(job.id).deliveries[WebhookEvent.STARTED]
     assert (delivery.state, delivery.attempts, delivery.last_status) == ("delivered", 1, 200)
     assert delivery.last_attempt_at is not None
@@ -152,100 +157,100 @@ def test_a_delivery_that_was_made_is_over(store: JobStore, outbox: Outbox, redis
     assert StatisticsReader(redis).read().webhooks_waiting == 0
 
 
-def test_a_delivery_that_failed_is_due_again_and_says_why(store: JobStore, outbox: Outbox) -> None:
+def test_a_failed_delivery_is_due_again_with_its_error(store: JobStore, outbox: Outbox) -> None:
     job = claimed(store)
-    outbox.settle(begin(outbox), *ILL)
+    outbox.settle(start(outbox), *FAILED_ATTEMPT)
     delivery = store.get(job.id).deliveries[WebhookEvent.STARTED]
     assert (delivery.state, delivery.last_status) == ("pending", 500)
     assert delivery.last_error == "http_status"
     assert delivery.next_attempt_at is not None
-    again = begin(outbox)
+    again = start(outbox)
     assert again.attempts == 2
-    outbox.settle(again, *WELL)
+    outbox.settle(again, *DELIVERED)
     assert store.get(job.id).deliveries[WebhookEvent.STARTED].last_error is None
 
 
-def test_what_a_dead_sender_had_taken_is_due_again(store: JobStore, hasty: Outbox) -> None:
+def test_a_delivery_claimed_by_a_dead_sender_is_due_again(store: JobStore, hasty: Outbox) -> None:
     claimed(store)
-    (announced,) = hasty.claim()  # and the message was lost
+    (announced,) = hasty.claim()  # whose message is lost
     (again,) = hasty.claim()
-    assert hasty.start(announced, MOST) is None
-    begun = hasty.start(again, MOST)  # and the sender died
-    assert begun is not None
-    after = begin(hasty)
+    assert hasty.start(announced, MAX_ATTEMPTS) is None
+    started = hasty.start(again, MAX_ATTEMPTS)  # whose sender dies
+    assert started is not None
+    after = start(hasty)
     assert after.attempts == 2
-    assert not hasty.settle(begun, *ILL), "the first one still had its say"
-    assert hasty.settle(after, *WELL)
+    assert not hasty.settle(started, *FAILED_ATTEMPT), "the first attempt was still recorded"
+    assert hasty.settle(after, *DELIVERED)
 
 
-def test_an_attempt_that_always_kills_the_sender_ends(
+def test_a_delivery_whose_attempts_all_vanish_fails(
     store: JobStore, hasty: Outbox, redis: Redis
 ) -> None:
     job = claimed(store)
     for _ in range(3):
-        (taken,) = hasty.claim()
-        assert hasty.start(taken, max_attempts=3) is not None
-    (taken,) = hasty.claim()
-    assert hasty.start(taken, max_attempts=3) is None
+        (claim,) = hasty.claim()
+        assert hasty.start(claim, max_attempts=3) is not None
+    (claim,) = hasty.claim()
+    assert hasty.start(claim, max_attempts=3) is None
     assert store.get(job.id).deliveries[WebhookEvent.STARTED].state == "failed"
     assert StatisticsReader(redis).read().webhooks_waiting == 0
 
 
-def test_a_receiver_that_wants_no_more_is_told_no_more(store: JobStore, hasty: Outbox) -> None:
+def test_a_stopped_receiver_gets_no_later_events(store: JobStore, hasty: Outbox) -> None:
     job = claimed(store)
-    begun = begin(hasty)
-    hasty.settle(begun, Attempt(status=410), Decision(DeliveryState.STOPPED))
+    started = start(hasty)
+    hasty.settle(started, Attempt(status=410), Decision(DeliveryState.STOPPED))
     succeed(store, job)
     assert hasty.claim() == []
     assert set(store.get(job.id).deliveries) == {"job.started"}
 
 
-def test_a_receiver_that_wants_no_more_is_spared_what_was_waiting(
+def test_a_stopped_receiver_gets_no_waiting_events(
     store: JobStore, hasty: Outbox, redis: Redis
 ) -> None:
     job = claimed(store)
     succeed(store, job)
-    started, _ = hasty.claim()
-    begun = hasty.start(started, MOST)
-    assert begun is not None
-    hasty.settle(begun, Attempt(status=410), Decision(DeliveryState.STOPPED))
+    first, _ = hasty.claim()
+    started = hasty.start(first, MAX_ATTEMPTS)
+    assert started is not None
+    hasty.settle(started, Attempt(status=410), Decision(DeliveryState.STOPPED))
     assert {each.state for each in store.get(job.id).deliveries.values()} == {"stopped"}
     assert StatisticsReader(redis).read().webhooks_waiting == 0
 
 
-def test_nothing_is_told_of_a_job_that_was_removed(
+def test_a_delivery_of_a_removed_job_is_dropped(
     store: JobStore, outbox: Outbox, redis: Redis
 ) -> None:
     job = claimed(store)
-    (taken,) = outbox.claim()
+    (claim,) = outbox.claim()
     redis.delete(f"easel:job:{job.id}")
-    assert outbox.start(taken, MOST) is None
+    assert outbox.start(claim, MAX_ATTEMPTS) is None
     assert StatisticsReader(redis).read().webhooks_waiting == 0
     assert not redis.exists(f"easel:job:{job.id}")
 
 
-def test_a_message_of_something_else_is_not_begun(outbox: Outbox) -> None:
+def test_a_delivery_with_an_unknown_event_is_refused(outbox: Outbox) -> None:
     with pytest.raises(ValueError, match=r"job\.junk"):
-        outbox.start(ClaimedDelivery("some-junk", "1"), MOST)
+        outbox.start(ClaimedDelivery("some-junk", "1"), MAX_ATTEMPTS)
 
 
-def test_one_caller_s_receivers_do_not_take_every_place(
+def test_the_active_attempts_of_a_caller_are_limited(
     store: JobStore, outbox: Outbox, redis: Redis
 ) -> None:
     webhook = HOOK.model_dump_json()
     for caller, count in (("ann", 5), ("bob", 1)):
-        terms = Admission(caller=caller, owner=caller, max_queue=99, max_jobs_per_caller=99)
+        admission = Admission(caller=caller, owner=caller, max_queue=99, max_jobs_per_caller=99)
         for _ in range(count):
-            assert store.claim(store.create(StyleParams(), INPUTS, terms, webhook=webhook).id)
-    begun = [outbox.start(taken, MOST) for taken in outbox.claim()]
-    told = [each.job.caller for each in begun if each]
-    assert sorted(told) == ["ann"] * 4 + ["bob"]
+            assert store.claim(store.create(StyleParams(), INPUTS, admission, webhook=webhook).id)
+    started = [outbox.start(claim, MAX_ATTEMPTS) for claim in outbox.claim()]
+    callers = [each.job.caller for each in started if each]
+    assert sorted(callers) == ["ann"] * 4 + ["bob"]
     assert StatisticsReader(redis).read().webhooks_waiting == 6
     queued: Any = redis.zrange("easel:webhooks:due", 0, 0, withscores=True)
-    ((put_off, due_at),) = queued
-    first = next(each for each in begun if each and each.job.caller == "ann")
-    outbox.settle(first, *WELL)
-    again = outbox.start(ClaimedDelivery(put_off, repr(due_at)), MOST)
+    ((postponed, due_at),) = queued
+    first = next(each for each in started if each and each.job.caller == "ann")
+    outbox.settle(first, *DELIVERED)
+    again = outbox.start(ClaimedDelivery(postponed, repr(due_at)), MAX_ATTEMPTS)
     assert again
     assert again.job.caller == "ann"
     assert again.attempts == 1

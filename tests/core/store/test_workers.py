@@ -1,4 +1,4 @@
-"""Which workers are alive."""
+"""The registry of live workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE = WorkerInfo(
 TWO = ONE.model_copy(update={"id": "host:2", "device": "cuda:0", "job_id": None})
 
 
-def test_a_worker_is_alive_from_its_first_word_to_its_last(redis: Redis) -> None:
+def test_a_worker_is_live_from_its_first_heartbeat_until_it_withdraws(redis: Redis) -> None:
     registry = WorkerRegistry(redis)
     assert registry.live() == []
     registry.announce(ONE)
@@ -29,10 +29,10 @@ def test_a_worker_is_alive_from_its_first_word_to_its_last(redis: Redis) -> None
     assert registry.live() == [TWO]
 
 
-def test_a_worker_that_fell_silent_is_forgotten(redis: Redis) -> None:
+def test_a_worker_without_heartbeats_is_removed(redis: Redis) -> None:
     registry = WorkerRegistry(redis)
     registry.announce(ONE)
-    redis.zincrby("easel:workers:seen", -(FORGET_SECONDS + 1), ONE.id)  # so long ago
+    redis.zincrby("easel:workers:seen", -(FORGET_SECONDS + 1), ONE.id)
     assert registry.live() == []
     registry.announce(TWO)
     assert redis.hkeys("easel:workers:info") == [TWO.id]

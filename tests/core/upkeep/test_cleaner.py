@@ -1,4 +1,4 @@
-"""What is needed, decided from the records alone."""
+"""Decisions about retention, from job records alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def record(job_id: str = "1", **fields: object) -> dict[str, str]:
     return {"id": job_id, **{name: str(value) for name, value in fields.items()}}
 
 
-def test_an_unfinished_job_needs_every_blob_that_it_names_in_any_field() -> None:
+def test_an_unfinished_job_needs_every_blob_in_any_field() -> None:
     job = record(status="running", inputs=f'{{"sha256": "{A}"}}', checkpoint=B, started_at=NOW)
     assert survey([job], NOW).needed == {A, B}
 
@@ -31,31 +31,31 @@ def test_an_unfinished_job_needs_every_blob_that_it_names_in_any_field() -> None
         (DAY + WEEK, set(), ("1",)),
     ],
 )
-def test_a_finished_job_loses_its_files_after_a_day_and_its_record_after_a_week_more(
+def test_files_expire_after_a_day_and_the_record_a_week_later(
     age: float, needed: set[str], forgotten: tuple[str, ...]
 ) -> None:
     job = record(result=A, finished_at=NOW - age, retention_seconds=DAY)
-    found = survey([job], NOW)
-    assert set(found.needed) == needed
-    assert found.forgotten == forgotten
+    result = survey([job], NOW)
+    assert set(result.needed) == needed
+    assert result.forgotten == forgotten
 
 
-def test_each_job_has_the_retention_that_it_was_created_with() -> None:
+def test_each_job_keeps_its_own_retention_time() -> None:
     jobs = [
         record("1", result=A, finished_at=NOW - 100, retention_seconds=99),
         record("2", result=B, finished_at=NOW - 100, retention_seconds=101),
-        record("3", result="c" * 64, finished_at=NOW - 100),  # older than the setting
+        record("3", result="c" * 64, finished_at=NOW - 100),  # created before the setting existed
     ]
     assert survey(jobs, NOW).needed == {B, "c" * 64}
 
 
-def test_a_blob_that_two_jobs_name_is_needed_until_both_have_expired() -> None:
+def test_a_shared_blob_is_needed_until_both_jobs_have_expired() -> None:
     old, new = (record(result=A, finished_at=NOW - age) for age in (DAY + 1, 1))
     assert survey([old, new], NOW).needed == {A}
     assert survey([old, old], NOW).needed == set()
 
 
-def test_what_unfinished_jobs_have_written_since_their_start_may_yet_be_named() -> None:
+def test_unnamed_blobs_are_kept_since_the_oldest_unfinished_job_started() -> None:
     jobs = [
         record("1", status="queued"),
         record("2", status="running", started_at=NOW - 500),

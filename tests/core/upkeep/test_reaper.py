@@ -1,4 +1,4 @@
-"""Jobs that nobody works on and nobody was told of come back."""
+"""Jobs with an expired lease or a lost message are requeued."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from core.store.jobs import JobStore
 from core.upkeep.reaper import Reaper
 from tests.core.store.test_jobs import claimed, new_job
 
-#: Long, so that nothing runs out by itself while a busy machine runs a test.
+#: Long enough that nothing expires by itself on a busy machine.
 LEASE_SECONDS, EVERY_SECONDS = 300, 60
-SWEPT, RUNNING, QUEUED = "easel:jobs:swept", "easel:jobs:running", "easel:jobs:queued"
+CHECKED, RUNNING, QUEUED = "easel:jobs:swept", "easel:jobs:running", "easel:jobs:queued"
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def messages(redis: Redis) -> Messages:
 
 @pytest.fixture
 def reaper(redis: Redis, valkey_url: str) -> Reaper:
-    """A reaper that has swept before, a moment ago."""
+    """A reaper whose last sweep was one period ago."""
     reaper = new_reaper(redis, valkey_url)
-    redis.set(SWEPT, now(redis) - EVERY_SECONDS)
+    redis.set(CHECKED, now(redis) - EVERY_SECONDS)
     return reaper
 
 
@@ -54,27 +54,27 @@ def now(redis: Redis) -> float:
     return seconds + microseconds / 1e6
 
 
-def pass_by(redis: Redis, seconds: float) -> None:
-    """Make the server's clock as good as later: move the times it has noted back."""
+def let_time_pass(redis: Redis, seconds: float) -> None:
+    """Move all stored times back, as if the server's clock had advanced."""
     for sorted_set in (RUNNING, QUEUED):
         for job_id in cast(list[str], redis.zrange(sorted_set, 0, -1)):
             redis.zincrby(sorted_set, -seconds, job_id)
 
 
 def sweep_again(reaper: Reaper, redis: Redis) -> None:
-    redis.set(SWEPT, now(redis) - EVERY_SECONDS)
+    redis.set(CHECKED, now(redis) - EVERY_SECONDS)
     reaper.sweep()
 
 
-def test_a_job_whose_lease_ran_out_is_queued_and_announced_once(
+def test_an_expired_lease_requeues_the_job_once(
     reaper: Reaper, store: JobStore, redis: Redis, messages: Messages
 ) -> None:
-    lost, well = claimed(store), claimed(store)
-    pass_by(redis, LEASE_SECONDS + 1)
-    store.renew(well)
+    lost, healthy = claimed(store), claimed(store)
+    let_time_pass(redis, LEASE_SECONDS + 1)
+    store.renew(healthy)
     reaper.sweep()
     assert store.get(lost.id).status is JobStatus.QUEUED
-    assert store.get(well.id).status is JobStatus.RUNNING
+    assert store.get(healthy.id).status is JobStatus.RUNNING
     assert (messages.job_ids(), messages.count()) == ({lost.id}, 1)
     for _ in range(3):
         sweep_again(reaper, redis)
@@ -86,23 +86,23 @@ def test_a_job_whose_lease_ran_out_is_queued_and_announced_once(
     assert (again.attempt, again.attempts) == (2, 2)
 
 
-def test_a_lease_that_still_holds_is_left_alone(
+def test_a_valid_lease_is_not_touched(
     reaper: Reaper, store: JobStore, redis: Redis, messages: Messages
 ) -> None:
     job = claimed(store)
-    pass_by(redis, LEASE_SECONDS / 2)
+    let_time_pass(redis, LEASE_SECONDS / 2)
     reaper.sweep()
     assert store.get(job.id) == job
     assert messages.count() == 0
 
 
-def test_a_job_that_loses_three_workers_has_failed(
+def test_a_job_that_loses_three_workers_fails(
     reaper: Reaper, store: JobStore, redis: Redis
 ) -> None:
     job = claimed(store)
     for attempt in (1, 2, 3):
         assert store.get(job.id).attempts == attempt
-        pass_by(redis, LEASE_SECONDS + 1)
+        let_time_pass(redis, LEASE_SECONDS + 1)
         sweep_again(reaper, redis)
         store.claim(job.id)
     ended = store.get(job.id)
@@ -112,27 +112,25 @@ def test_a_job_that_loses_three_workers_has_failed(
     assert (redis.zcard(RUNNING), redis.zcard(QUEUED)) == (0, 0)
 
 
-def test_attempts_handed_back_are_not_counted(
-    reaper: Reaper, store: JobStore, redis: Redis
-) -> None:
+def test_attempts_handed_back_do_not_count(reaper: Reaper, store: JobStore, redis: Redis) -> None:
     job = new_job(store)
     for _ in range(10):
         attempt = store.claim(job.id)
         assert attempt is not None
         store.hand_back(attempt)
     store.claim(job.id)
-    pass_by(redis, LEASE_SECONDS + 1)
+    let_time_pass(redis, LEASE_SECONDS + 1)
     reaper.sweep()
     assert store.get(job.id).status is JobStatus.QUEUED
     assert store.get(job.id).attempts == 1
 
 
-def test_a_lost_job_that_was_called_off_ends_canceled(
+def test_an_expired_lease_ends_a_job_with_a_requested_cancellation(
     reaper: Reaper, store: JobStore, redis: Redis, messages: Messages
 ) -> None:
     job = claimed(store)
     store.cancel(job.id)
-    pass_by(redis, LEASE_SECONDS + 1)
+    let_time_pass(redis, LEASE_SECONDS + 1)
     reaper.sweep()
     assert store.get(job.id).status is JobStatus.CANCELED
     assert messages.count() == 0
@@ -142,22 +140,22 @@ def test_a_queued_job_without_a_message_is_announced_once(
     reaper: Reaper, store: JobStore, redis: Redis, messages: Messages
 ) -> None:
     old = new_job(store)
-    pass_by(redis, 2 * EVERY_SECONDS)
+    let_time_pass(redis, 2 * EVERY_SECONDS)
     fresh = new_job(store)  # its message may be on its way
     for _ in range(3):
         sweep_again(reaper, redis)
         assert (messages.job_ids(), messages.count()) == ({old.id}, 1)
-    pass_by(redis, 2 * EVERY_SECONDS)
+    let_time_pass(redis, 2 * EVERY_SECONDS)
     sweep_again(reaper, redis)
     assert (messages.job_ids(), messages.count()) == ({old.id, fresh.id}, 2)
 
 
-def test_many_reapers_do_what_one_does(
+def test_concurrent_reapers_act_like_one(
     store: JobStore, redis: Redis, valkey_url: str, messages: Messages
 ) -> None:
     jobs = {claimed(store).id for _ in range(5)} | {new_job(store).id for _ in range(5)}
-    pass_by(redis, LEASE_SECONDS + 1)
-    redis.set(SWEPT, now(redis) - EVERY_SECONDS)
+    let_time_pass(redis, LEASE_SECONDS + 1)
+    redis.set(CHECKED, now(redis) - EVERY_SECONDS)
     reapers = [new_reaper(redis, valkey_url) for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(Reaper.sweep, reapers))
@@ -165,23 +163,23 @@ def test_many_reapers_do_what_one_does(
 
 
 @pytest.mark.parametrize("jump", [3600, -3600, LEASE_SECONDS])
-def test_after_an_outage_or_a_jump_of_the_clock_every_lease_begins_anew(
+def test_an_outage_or_a_clock_jump_renews_every_lease(
     reaper: Reaper, store: JobStore, redis: Redis, jump: float
 ) -> None:
-    # The server's clock goes forward by an hour: all it has noted is an hour older.
+    # Moving the clock forward makes all stored times older.
     job = claimed(store)
-    pass_by(redis, jump)
-    redis.set(SWEPT, now(redis) - EVERY_SECONDS - jump)
+    let_time_pass(redis, jump)
+    redis.set(CHECKED, now(redis) - EVERY_SECONDS - jump)
     reaper.sweep()
     assert store.get(job.id).status is JobStatus.RUNNING
     lease = float(redis.zscore(RUNNING, job.id) or 0) - now(redis)
     assert LEASE_SECONDS / 2 < lease <= LEASE_SECONDS
-    pass_by(redis, LEASE_SECONDS + 1)  # and if nobody renews that one, it runs out
+    let_time_pass(redis, LEASE_SECONDS + 1)  # the renewed lease expires too
     sweep_again(reaper, redis)
     assert store.get(job.id).status is JobStatus.QUEUED
 
 
-def test_an_outage_is_an_error_of_ours() -> None:
+def test_an_outage_raises_service_unavailable() -> None:
     nowhere = "redis://127.0.0.1:1/0"
     with pytest.raises(ServiceUnavailable):
         new_reaper(connect(nowhere, patience=0), nowhere).sweep()

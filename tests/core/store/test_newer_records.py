@@ -1,4 +1,4 @@
-"""What a newer version wrote is left alone by every part, which says so once."""
+"""Every part of Easel ignores newer records and logs that once."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.core.store.test_jobs import RESULT, claimed, new_job, position
 
 NEWER = "2"
 
-#: By which a reaper that has swept before finds every lease run out.
+#: Added to the times of leases, so that a reaper finds them expired.
 LONG_AGO = -1e6
 
 
-def age(redis: Redis, job: Job, schema: str = NEWER) -> dict[str, str]:
-    """Make it a record of the next version, which has a field that this one does not know."""
+def make_newer(redis: Redis, job: Job, schema: str = NEWER) -> dict[str, str]:
+    """Give a record a newer schema version and an unknown field."""
     redis.hset(key(job), mapping={"schema": schema, "canvas": '{"weave":"linen"}'})
     return record(redis, job)
 
@@ -57,13 +57,13 @@ def record(redis: Redis, job: Job) -> dict[str, str]:
         ({"schema": "next"}, "next"),
     ],
 )
-def test_what_has_another_schema_than_the_known_ones_is_newer(
+def test_an_unknown_schema_version_is_newer(
     fields: dict[str, object], expected: str | None
 ) -> None:
     assert newer_schema(fields) == expected
 
 
-def test_the_first_schema_has_the_plain_names_and_every_later_one_its_own() -> None:
+def test_only_later_schema_versions_have_a_suffix() -> None:
     assert versioned("easel.jobs", 1) == versioned("easel.jobs") == "easel.jobs"
     assert versioned("easel.jobs", 2) == "easel.jobs.2"
 
@@ -82,30 +82,30 @@ def test_a_newer_record_is_not_changed(
     store: JobStore, redis: Redis, change: Callable[[JobStore, Job], object], schema: str
 ) -> None:
     job = new_job(store)
-    before = age(redis, job, schema)
+    before = make_newer(redis, job, schema)
     with pytest.raises(NewerRecord, match=f"schema version {schema}, and this process reads"):
         change(store, job)
     assert record(redis, job) == before
     assert position(store, job) == 0
 
 
-def test_a_newer_record_is_read_as_far_as_it_is_understood(store: JobStore, redis: Redis) -> None:
+def test_a_newer_record_is_read_as_far_as_possible(store: JobStore, redis: Redis) -> None:
     job = new_job(store)
-    age(redis, job)
+    make_newer(redis, job)
     assert store.get(job.id).params == job.params
     redis.hset(key(job), "params", '{"size":64,"canvas":"linen"}')
     with pytest.raises(NewerRecord):
         store.get(job.id)
 
 
-def test_the_reaper_leaves_newer_jobs_and_brings_back_the_others(
+def test_the_reaper_ignores_newer_jobs_and_requeues_the_others(
     store: JobStore, redis: Redis, valkey_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     queue = JobQueue(make_celery(valkey_url))
     reaper = Reaper(redis, queue, lease_seconds=300, every_seconds=60, max_attempts=3)
     newer = [new_job(store), claimed(store), claimed(store)]
     older = [new_job(store), claimed(store)]
-    before = [age(redis, job) for job in newer]
+    before = [make_newer(redis, job) for job in newer]
     for name in ("easel:jobs:queued", "easel:jobs:running"):
         for job_id in cast("list[str]", redis.zrange(name, 0, -1)):
             redis.zincrby(name, LONG_AGO, job_id)
@@ -117,23 +117,23 @@ def test_the_reaper_leaves_newer_jobs_and_brings_back_the_others(
     assert [record(redis, job) for job in newer] == before
     assert [store.get(job.id).status for job in older] == ["queued", "queued"]
     assert Messages(redis).job_ids() == {job.id for job in older}
-    left = redis.zrange("easel:jobs:running", 0, -1, withscores=True)
-    assert left == [lease for lease in leases if lease[0] != older[1].id]
-    assert told(caplog) == [("reaper", NEWER)]
+    remaining = redis.zrange("easel:jobs:running", 0, -1, withscores=True)
+    assert remaining == [lease for lease in leases if lease[0] != older[1].id]
+    assert reports(caplog) == [("reaper", NEWER)]
 
 
-def test_a_reaper_that_was_away_does_not_prolong_newer_leases(
+def test_a_reaper_does_not_renew_newer_leases_after_a_gap(
     store: JobStore, redis: Redis, valkey_url: str
 ) -> None:
     job = claimed(store)
-    age(redis, job)
+    make_newer(redis, job)
     lease = redis.zscore("easel:jobs:running", job.id)
     queue = JobQueue(make_celery(valkey_url))
     Reaper(redis, queue, lease_seconds=300, every_seconds=60, max_attempts=3).sweep()
     assert redis.zscore("easel:jobs:running", job.id) == lease
 
 
-def test_the_cleaner_keeps_newer_records_and_what_they_name(
+def test_the_cleaner_keeps_newer_records_and_their_blobs(
     store: JobStore, redis: Redis, blobs: Blobs, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs = [claimed(store) for _ in range(2)]
@@ -145,43 +145,43 @@ def test_the_cleaner_keeps_newer_records_and_what_they_name(
     newer, older = jobs
     picture = stored(blobs, photo(64, 48))
     redis.hset(key(newer), "drawing", f'{{"sha256":"{picture.sha256}"}}')
-    before = age(redis, newer)
+    before = make_newer(redis, newer)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             Cleaner(redis, blobs, grace=timedelta(0)).sweep()
     assert record(redis, newer) == before
     assert record(redis, older) == {}
     assert blobs.get(picture.sha256)
-    assert set(told(caplog)) == {("cleaner", NEWER)}
+    assert set(reports(caplog)) == {("cleaner", NEWER)}
 
 
-def test_webhooks_of_newer_jobs_are_left_to_newer_senders(
+def test_deliveries_of_newer_jobs_are_not_claimed(
     store: JobStore, redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
     newer, older = test_outbox.claimed(store), test_outbox.claimed(store)
     patient, hasty = Outbox(redis, timedelta(seconds=15)), Outbox(redis, timedelta())
     (first, _) = hasty.claim()
-    before = age(redis, newer)
+    before = make_newer(redis, newer)
     due = redis.zscore("easel:webhooks:due", first.id)
     with caplog.at_level(logging.WARNING):
-        assert [taken.id for taken in patient.claim()] == [f"{older.id}-started"]
+        assert [claimed.id for claimed in patient.claim()] == [f"{older.id}-started"]
     with pytest.raises(NewerRecord):
         patient.start(first, max_attempts=3)
     assert record(redis, newer) == before
     assert redis.zscore("easel:webhooks:due", first.id) == due
-    assert told(caplog) == [("webhook dispatcher", NEWER)]
+    assert reports(caplog) == [("webhook dispatcher", NEWER)]
 
 
-def test_many_newer_webhooks_do_not_hide_an_older_one(store: JobStore, redis: Redis) -> None:
+def test_many_newer_deliveries_do_not_block_an_older_one(store: JobStore, redis: Redis) -> None:
     outbox = Outbox(redis, timedelta(seconds=15))
     for _ in range(120):
-        age(redis, test_outbox.claimed(store))
+        make_newer(redis, test_outbox.claimed(store))
     older = test_outbox.claimed(store)
-    assert [taken.id for taken in outbox.claim()] == [f"{older.id}-started"]
+    assert [claimed.id for claimed in outbox.claim()] == [f"{older.id}-started"]
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    """Who has said of which schema that it leaves its records alone."""
+def reports(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Return the parts that reported newer records, each with the schema version."""
     return [
         (vars(line)["by"], vars(line)["schema"])
         for line in caplog.records
