@@ -7,7 +7,7 @@ From low to high; a module imports only from the rooms before its own, and from 
 - ``deps``: the services that handlers depend on.
 - ``callers``: authentication, visibility of jobs, rate limits.
 - ``live``: reading jobs and waiting for their events without a thread for each client.
-- ``intake``: the way of a posted form to an accepted job.
+- ``intake``: the path of a posted form to an accepted job.
 - ``routes`` and ``pages``: the endpoints and the web page.
 - ``app``, ``main``, ``server``: the application, its services, and the process.
 

@@ -75,7 +75,8 @@ class Snapshot:
 def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
     """Return a snapshot of a job that is available as a model."""
     fields = ((name, getattr(job, name)) for name in Job.model_fields)
-    return Snapshot({name: _stored(value) for name, value in fields if value is not None}, position)
+    record = {name: _stored(value) for name, value in fields if value not in (None, {})}
+    return Snapshot(record, position)
 
 
 def _stored(value: Any) -> str:

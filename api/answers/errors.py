@@ -51,7 +51,7 @@ _FRAMEWORK_CODES = {
 #: Errors of a service that is busy but works as intended.
 _BUSY = (errors.QueueFull, errors.UploadsFull)
 
-#: The seconds after which a client should retry a 503 that does not say so itself.
+#: The default of ``Retry-After`` for a 503, in seconds.
 _RETRY_AFTER = "2"
 
 

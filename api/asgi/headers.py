@@ -1,4 +1,4 @@
-"""Request IDs and security headers: what every response carries."""
+"""Request IDs and security headers of every response."""
 
 from __future__ import annotations
 

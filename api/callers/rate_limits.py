@@ -22,7 +22,7 @@ async def count_request(request: Request, caller: str, limit: int | None = None)
     Args:
         request: the request.
         caller: what the limit counts by.
-        limit: the requests allowed in a minute; None: as the settings say.
+        limit: the requests allowed in a minute; None: the limit in the settings.
 
     Raises:
         TooManyRequests: the caller exceeded the limit.

@@ -1,1 +1,1 @@
-"""The way of a posted form to an accepted job. ``submission.submit`` shows it in one piece."""
+"""The path of a posted form to an accepted job; ``submission.submit`` shows all of it."""

@@ -1,4 +1,4 @@
-"""Admission: whether there is room for one more job, and what the job would take."""
+"""Admission: the check for room for one more job, and the estimate of a job."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Admitted(NamedTuple):
 def admit(caller: Caller, key: IdempotencyKey | None, services: Services) -> Admitted:
     """Check that there is room for a job of the caller, before the body is read.
 
-    A caller who would be refused thus uploads nothing. Whether there is still room after
-    the upload is checked when the record is written, atomically.
+    A caller that is refused thus uploads nothing. The script that writes the record checks
+    again, because other jobs may arrive during the upload.
 
     The key is looked up here because a replay needs no room: it is admitted even when the
     queue is full.
@@ -73,7 +73,7 @@ def admit(caller: Caller, key: IdempotencyKey | None, services: Services) -> Adm
 
 
 class Estimate(BaseModel):
-    """A job that would be accepted now, and what it would take."""
+    """The estimated memory, start and run time of a job that would be accepted now."""
 
     valid: bool = Field(True, description="Always true; an invalid request is a 422.")
     params: StyleParams = Field(description="All parameters, with presets and defaults applied.")

@@ -1,8 +1,10 @@
-"""The way of a request for a job, from its headers to the queue."""
+"""The path of a request for a job, from its headers to the queue."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from fastapi import Request
@@ -42,14 +44,16 @@ async def submit(
     """
     admitted = await run_in_threadpool(admit, caller, key, services)
     form = await read_form(request, services.settings)
-    job = await run_in_threadpool(parse_form, form, services.settings, services.guard)
-    pixels = await request.app.state.inspector.check(job.uploads, job.params)
-    if job.validate_only:
+    job_request = await run_in_threadpool(parse_form, form, services.settings, services.guard)
+    pixels = await request.app.state.inspector.check(job_request.uploads, job_request.params)
+    if job_request.validate_only:
         forecast = await hub.reader.forecast()
         return await run_in_threadpool(
-            estimate, job.params, pixels, admitted.admission, forecast, services
+            estimate, job_request.params, pixels, admitted.admission, forecast, services
         )
-    return await run_in_threadpool(_accept, job, pixels, admitted, services, request_id_of(request))
+    return await run_in_threadpool(
+        _accept, job_request, pixels, admitted, services, request_id_of(request)
+    )
 
 
 def _accept(
@@ -57,9 +61,9 @@ def _accept(
 ) -> Accepted:
     """Create the job of a checked request, unless its key has one already.
 
-    The key is looked up at most twice. A key that ``admit`` found unknown is only checked
-    again by the script that writes the record, which has to do it atomically. A known one is
-    recalled here, with the hash of the request, which also keeps the job from being discarded.
+    The key is looked up at most twice. If ``admit`` did not find it, only the script that
+    writes the record looks again, which has to be atomic. If ``admit`` found it, it is looked
+    up here with the hash of the request, which also keeps its job from being discarded.
 
     Raises:
         IdempotencyKeyReused: the key was used for a different request.
@@ -68,10 +72,8 @@ def _accept(
         ServiceUnavailable: a store or the broker is unavailable; the job is not kept.
     """
     inputs = request.uploads.inputs
-    fields = {}
-    if request.webhook is not None:
-        fields["webhook"] = request.webhook.model_dump_json()
-    key = admitted.key and admitted.key.for_request(request.params, inputs, **fields)
+    webhook = {"webhook": request.webhook.model_dump_json()} if request.webhook else {}
+    key = admitted.key and admitted.key.for_request(request.params, inputs, **webhook)
     if key is not None and admitted.known:
         earlier = services.store.find_replay(key)
         if earlier is not None:
@@ -79,10 +81,8 @@ def _accept(
     admitted.admission.check_memory(request.params, pixels)
     job_id = new_job_id()
     digests = [picture.sha256 for picture in inputs.pictures()]
-    # Hold the blobs, write them, name them in the record, announce the job: each step
-    # relies on the one before it.
-    services.store.holds.hold(job_id, digests)
-    try:
+    # The order matters: each step relies on the one before it.
+    with _held(digests, job_id, services):
         for upload in request.uploads.files():
             services.blobs.put(upload.data, upload.picture.sha256)
         job = services.store.create(
@@ -92,20 +92,28 @@ def _accept(
             job_id=job_id,
             key=key,
             request_id=request_id,
-            **fields,
+            **webhook,
             **trace_fields(),
         )
-    except RedisUnavailable:
-        raise  # the record may have been written; if it was not, a sweep removes the blobs
-    except (IdempotencyKeyReused, TooManyJobs, ServiceUnavailable):
-        services.store.holds.release(services.blobs, digests, job_id=job_id)
-        raise
     if job.id != job_id:  # a concurrent request with the same key was faster
         services.store.holds.release(services.blobs, digests, job_id=job_id)
         return Accepted(job, replayed=True)
     _announce(job, services)
     _logger.info("job accepted", extra={"job_id": job.id, "size": job.params.size})
     return Accepted(job, replayed=False)
+
+
+@contextmanager
+def _held(digests: list[str], job_id: str, services: Services) -> Iterator[None]:
+    """Hold the blobs of a new job, and release them if its record is not written."""
+    services.store.holds.hold(job_id, digests)
+    try:
+        yield
+    except RedisUnavailable:
+        raise  # the record may have been written; if it was not, a sweep removes the blobs
+    except (IdempotencyKeyReused, TooManyJobs, ServiceUnavailable):
+        services.store.holds.release(services.blobs, digests, job_id=job_id)
+        raise
 
 
 def _announce(job: Job, services: Services) -> None:

@@ -1,4 +1,4 @@
-"""What is easily forgotten when a job gets a new field, or when there is a new error."""
+"""A new field of a job, or a new error, is missing in no place that clients see."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ FINISHED = QUEUED.model_copy(
 
 def test_a_field_of_the_job_record_is_shown_or_internal() -> None:
     recorded, shown = set(Job.model_fields), set(JobView.model_fields)
-    assert recorded - shown == INTERNAL
-    assert shown - recorded == DERIVED
+    assert recorded - shown == INTERNAL, "add the field to JobView, or to INTERNAL here"
+    assert shown - recorded == DERIVED, "add the field to Job, or to DERIVED here"
 
 
 def test_the_example_of_a_finished_job_sets_every_field() -> None:
     """Otherwise the tests below would overlook a field."""
     defaults = {name for name in Job.model_fields if getattr(FINISHED, name) is None}
-    assert not defaults
+    assert not defaults, "set the field in FINISHED"
 
 
 @pytest.mark.parametrize("job", [QUEUED, FINISHED], ids=["queued", "finished"])
@@ -124,6 +124,11 @@ def test_the_measurements_of_a_worker_are_shown_once_the_job_has_ended() -> None
     assert set(measurements(running).values()) == {None}
 
 
+def test_a_snapshot_of_a_job_has_the_entity_tag_of_its_record() -> None:
+    record = {"id": QUEUED.id, "status": "queued"}
+    assert snapshot_of(QUEUED).etag == Snapshot(record, None).etag
+
+
 def test_a_record_of_the_first_schema_needs_no_optional_field() -> None:
     record = {
         "id": QUEUED.id,
@@ -150,14 +155,15 @@ def test_every_error_has_an_http_status_or_never_reaches_a_client() -> None:
         for cls in _declared()
         if not any(parent in STATUS for parent in cls.__mro__ if parent is not errors.EaselError)
     }
-    assert without == NOT_FOR_CLIENTS
+    assert without == NOT_FOR_CLIENTS, "add the error to api.answers.errors.STATUS, or here"
+
+
+#: Errors of one route, which documents them itself.
+OF_ONE_ROUTE = {errors.NoPreviewYet}
 
 
 @pytest.mark.parametrize(
-    "cls",
-    [
-        cls for cls in _declared() if cls not in NOT_FOR_CLIENTS | {errors.NoPreviewYet}
-    ],  # by its route
+    "cls", [cls for cls in _declared() if cls not in NOT_FOR_CLIENTS | OF_ONE_ROUTE]
 )
 def test_the_code_of_every_error_is_documented_with_its_status(
     cls: type[errors.EaselError],

@@ -1,4 +1,4 @@
-"""The way of a request for a job: what is done once, and in which order."""
+"""The path of a request for a job hashes every file once and looks up its key twice."""
 
 from __future__ import annotations
 
