@@ -21,12 +21,12 @@ from core.runtime.tracing import start_tracing
 from core.settings.model import Settings
 from core.store.outbox import ClaimedDelivery
 
-#: How many receivers are told at a time.
+#: The number of simultaneous attempts.
 _CONCURRENCY = 16
 
 
 def build(settings: Settings) -> Celery:
-    """The Celery application of the sender."""
+    """Return the Celery application of the sender."""
     celery = make_celery(
         settings.redis_url,
         queues=WEBHOOK_QUEUES,
@@ -42,20 +42,20 @@ def build(settings: Settings) -> Celery:
 
 
 def _keep_logging(**_: Any) -> None:
-    """Something listens to the signal, so Celery sets up no logging of its own."""
+    """Do nothing: a receiver of the signal keeps Celery from configuring logging."""
 
 
-def _end_with(parent: int) -> None:
-    """Should the parent be killed, let the kernel end this process (Linux)."""
+def _exit_with(parent: int) -> None:
+    """Exit when the parent dies, even if it is killed (Linux)."""
     set_pdeathsig("SIGTERM")
     if os.getppid() != parent:
         sys.exit()
 
 
 def main() -> None:
-    """Run the sender. With the id of its parent as an argument, it ends with that."""
+    """Run the sender. If the arguments contain the process id of a parent, exit with it."""
     for parent in sys.argv[1:]:
-        _end_with(int(parent))
+        _exit_with(int(parent))
     settings = Settings()
     configure_logging(settings.log_level, part="webhooks")
     start_tracing("webhooks")

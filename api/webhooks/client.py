@@ -1,4 +1,4 @@
-"""One attempt to tell a receiver of an event: what is said, and how."""
+"""Posts an event to a receiver: the body, the signature and the request of one attempt."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from core.webhooks.webhook import Target, WebhookEvent, delivery_id, parse_url
 
 _CONNECT_SECONDS = 5.0
 
-#: Status line and headers must fit; the body of an answer is not read.
-_MAX_ANSWER_BYTES = 64 * 1024
+#: The limit for the status line and the headers. The body of a response is not read.
+_MAX_RESPONSE_BYTES = 64 * 1024
 
-#: What an error is called on the Job.
-_WORDS: dict[type[Exception], str] = {
+#: The error codes of failed attempts, as shown on the job.
+_ERROR_CODES: dict[type[Exception], str] = {
     AddressRefused: AddressRefused.code,
     NameNotResolved: NameNotResolved.code,
     httpcore.TimeoutException: "timeout",
@@ -35,14 +35,14 @@ _WORDS: dict[type[Exception], str] = {
 
 
 def body_of(job: Job, event: WebhookEvent, server: str = "") -> str:
-    """What the receiver is sent: the same at every attempt.
+    """Return the body of a webhook, which is the same in every attempt.
 
-    The Job is shown as the event left it, and without its deliveries, which change.
+    It contains the job as the event left it, without the deliveries, which change.
 
     Args:
-        job: whose event it is.
-        event: what is told.
-        server: what the links begin with; they are relative otherwise.
+        job: the job.
+        event: the event.
+        server: the prefix of the links. Without it they are relative.
     """
     at = job.started_at if event is WebhookEvent.STARTED else job.finished_at
     assert at is not None
@@ -66,14 +66,14 @@ def body_of(job: Job, event: WebhookEvent, server: str = "") -> str:
 
 
 class WebhookClient:
-    """Posts events to receivers.
+    """Posts signed events to receivers.
 
     Args:
-        guard: knows which addresses pass.
-        secrets: sign what is sent.
-        tls: which certificates are trusted.
-        timeout: for one attempt, from the connection to the head of the answer.
-        server: where callers reach the api; the links begin with it.
+        guard: checks the addresses of receivers.
+        secrets: the secrets that sign the body.
+        tls: the trusted certificates.
+        timeout: the limit for one attempt, from the connection to the headers of the response.
+        server: the public URL of the API, the prefix of the links.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class WebhookClient:
         self._server = server
 
     def attempt(self, job: Job, event: WebhookEvent) -> Attempt:
-        """Tell the job's receiver of the event, once.
+        """Post an event to the receiver of a job, once.
 
         Raises:
-            RedisUnavailable: the secrets cannot be read now.
+            RedisUnavailable: the secrets cannot be read.
         """
         assert job.webhook is not None
         body = body_of(job, event, self._server)
@@ -108,8 +108,8 @@ class WebhookClient:
         }
         try:
             return self._post(parse_url(job.webhook.url), headers, body.encode())
-        except tuple(_WORDS) as error:
-            return Attempt(error=_word(error))
+        except tuple(_ERROR_CODES) as error:
+            return Attempt(error=_error_code(error))
 
     def _post(
         self, target: Target, headers: dict[bytes | str, bytes | str], body: bytes
@@ -121,9 +121,9 @@ class WebhookClient:
             port=target.port,
             target=target.path.encode(),
         )
-        backend = PinnedBackend(self._guard, deadline, _MAX_ANSWER_BYTES)
+        backend = PinnedBackend(self._guard, deadline, _MAX_RESPONSE_BYTES)
         with (
-            # Not shared: every attempt resolves and checks anew.
+            # Not shared, so that every attempt resolves and checks the name again.
             httpcore.ConnectionPool(ssl_context=self._tls, network_backend=backend) as pool,
             pool.stream(
                 "POST",
@@ -131,19 +131,19 @@ class WebhookClient:
                 headers={"Host": target.authority, **headers},
                 content=body,
                 extensions={"timeout": {"connect": _CONNECT_SECONDS, "pool": _CONNECT_SECONDS}},
-            ) as answer,
+            ) as response,
         ):
-            found = {name.lower(): value for name, value in answer.headers}
-            after = found.get(b"retry-after", b"")
+            response_headers = {name.lower(): value for name, value in response.headers}
+            retry_after = response_headers.get(b"retry-after", b"")
             return Attempt(
-                status=answer.status,
-                error=None if 200 <= answer.status < 300 else "http_status",
-                retry_after=parse_retry_after(after.decode("latin-1")),
+                status=response.status,
+                error=None if 200 <= response.status < 300 else "http_status",
+                retry_after=parse_retry_after(retry_after.decode("latin-1")),
             )
 
 
-def _word(error: Exception) -> str:
+def _error_code(error: Exception) -> str:
     causes = {type(each) for each in (error, error.__cause__, error.__context__) if each}
     if any(issubclass(cause, ssl.SSLError) for cause in causes):
-        return "tls"  # httpcore wraps it as if nobody had answered
-    return next(word for kind, word in _WORDS.items() if isinstance(error, kind))
+        return "tls"  # httpcore wraps it in a ConnectError
+    return next(code for kind, code in _ERROR_CODES.items() if isinstance(error, kind))

@@ -1,4 +1,4 @@
-"""Sees that webhooks are sent: hands what is due to the sender, and keeps that alive."""
+"""Dispatches webhooks: queues the deliveries that are due, and keeps a sender process running."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from core.store.outbox import Outbox
 
 _logger = logging.getLogger(__name__)
 
-#: How often it is looked for deliveries that are due.
-_SECONDS = 0.5
+#: The interval between checks for deliveries that are due.
+_INTERVAL_SECONDS = 0.5
 
-#: How long the sender may take to end its attempts when the api stops.
+#: The time that the sender has to finish its attempts when the API stops.
 _GRACE_SECONDS = 5.0
 
 
 class Dispatcher:
-    """One in every api process; together they see to all deliveries.
+    """Dispatches the deliveries that are due. Every API process runs one.
 
     Args:
-        outbox: has the deliveries.
-        queue: leads to the senders.
+        outbox: the pending deliveries.
+        queue: the queue that the sender processes consume.
     """
 
     def __init__(self, outbox: Outbox, queue: WebhookQueue) -> None:
         self._outbox = outbox
         self._queue = queue
         self._sender: subprocess.Popen[bytes] | None = None
-        self._ticker = Ticker("webhook dispatcher", _SECONDS, self._turn)
+        self._ticker = Ticker("webhook dispatcher", _INTERVAL_SECONDS, self._dispatch)
 
     def start(self) -> None:
-        """Begin to look for deliveries."""
+        """Start to dispatch deliveries."""
         self._ticker.start()
 
     def stop(self) -> None:
-        """End, and the sender with it; what it had at hand is due again in a while."""
+        """Stop, and stop the sender. Its unfinished deliveries become due again."""
         self._ticker.stop()
         self._ticker.join(1.0)
         if self._sender is not None:
@@ -50,19 +50,19 @@ class Dispatcher:
             self._sender.kill()
             self._sender.wait()
 
-    def _turn(self) -> None:
-        taken = self._outbox.claim()
-        for delivery in taken:
+    def _dispatch(self) -> None:
+        claimed = self._outbox.claim()
+        for delivery in claimed:
             self._queue.announce(delivery)
-        if taken:
-            self._keep_sender()
+        if claimed:
+            self._ensure_sender()
 
-    def _keep_sender(self) -> None:
+    def _ensure_sender(self) -> None:
         if self._sender is not None:
             status = self._sender.poll()
             if status is None:
                 return
-            _logger.warning("sender of webhooks died; restarting", extra={"status": status})
+            _logger.warning("webhook sender exited; restarting", extra={"status": status})
         command = [sys.executable, "-m", "api.webhooks", str(os.getpid())]
         self._sender = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        _logger.info("sender of webhooks started", extra={"child_pid": self._sender.pid})
+        _logger.info("webhook sender started", extra={"child_pid": self._sender.pid})

@@ -1,4 +1,4 @@
-"""Connections to checked addresses, within a time, to read little."""
+"""Connections that are pinned to checked addresses, with a deadline and a read limit."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from httpcore import SOCKET_OPTION, NetworkBackend, NetworkStream
 
 from core.webhooks.addresses import AddressGuard
 
-#: How many of a host's addresses are tried.
-_MOST_ADDRESSES = 3
+#: The maximum number of addresses of a host that are tried.
+_MAX_ADDRESSES = 3
 
 
 class Deadline:
-    """A moment by which all must be over, however slowly each byte comes.
+    """The end of an exchange, however slowly its bytes arrive.
 
     Args:
-        seconds: from now.
+        seconds: the time from now.
     """
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
-    def left(self) -> float:
-        """The seconds that are left.
+    def remaining(self) -> float:
+        """Return the remaining seconds.
 
         Raises:
-            httpcore.ReadTimeout: none are.
+            httpcore.ReadTimeout: the deadline has passed.
         """
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the time for the whole exchange is over")
-        return left
+        remaining = self._end - time.monotonic()
+        if remaining <= 0:
+            raise httpcore.ReadTimeout("the exchange exceeded its time limit")
+        return remaining
 
 
 class PinnedBackend(NetworkBackend):
-    """Resolves a host itself, checks every address, and connects to one of those.
+    """Resolves a host, checks every address, and connects to one of the checked addresses.
 
-    TLS and the ``Host`` header keep the host's name.
+    TLS and the ``Host`` header still use the name of the host.
 
     Args:
-        guard: knows which addresses pass.
-        deadline: for all that happens on the connection.
-        max_bytes: the most that is read from it.
+        guard: resolves the host and checks its addresses.
+        deadline: the deadline of everything on the connection.
+        max_bytes: the limit of what is read from it.
     """
 
     def __init__(self, guard: AddressGuard, deadline: Deadline, max_bytes: int) -> None:
@@ -66,44 +66,44 @@ class PinnedBackend(NetworkBackend):
 
         Raises:
             AddressRefused, NameNotResolved: see :meth:`AddressGuard.addresses`.
-            httpcore.ConnectError, httpcore.ConnectTimeout: no address answers.
+            httpcore.ConnectError, httpcore.ConnectTimeout: no address accepts a connection.
         """
-        failed: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in self._guard.addresses(host)[:_MOST_ADDRESSES]:
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in self._guard.addresses(host)[:_MAX_ADDRESSES]:
             try:
                 stream = self._backend.connect_tcp(
                     str(address),
                     port,
-                    timeout=min(timeout or self._deadline.left(), self._deadline.left()),
+                    timeout=min(timeout or self._deadline.remaining(), self._deadline.remaining()),
                     local_address=local_address,
                     socket_options=socket_options,
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failed = error
+                failure = error
             else:
                 return _Bounded(stream, self._deadline, self._max_bytes)
-        raise failed
+        raise failure
 
 
 class _Bounded(NetworkStream):
-    """A stream that ends at the deadline, and when too much has been read."""
+    """A stream with a deadline and a read limit."""
 
     def __init__(self, stream: NetworkStream, deadline: Deadline, max_bytes: int) -> None:
         self._stream = stream
         self._deadline = deadline
-        self._left = max_bytes
+        self._remaining = max_bytes
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline counts
-        """Read what there is."""
-        if self._left <= 0:
-            raise httpcore.RemoteProtocolError("the answer is too long")
-        data = self._stream.read(min(max_bytes, self._left), self._deadline.left())
-        self._left -= len(data)
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - replaced by the deadline
+        """Read the available bytes."""
+        if self._remaining <= 0:
+            raise httpcore.RemoteProtocolError("the response is too long")
+        data = self._stream.read(min(max_bytes, self._remaining), self._deadline.remaining())
+        self._remaining -= len(data)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        """Write it all."""
-        self._stream.write(buffer, self._deadline.left())
+        """Write all bytes."""
+        self._stream.write(buffer, self._deadline.remaining())
 
     def close(self) -> None:
         """Close the connection."""
@@ -115,10 +115,10 @@ class _Bounded(NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> NetworkStream:
-        """The same stream, with TLS."""
-        inner = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
-        return _Bounded(inner, self._deadline, self._left)
+        """Return the stream with TLS."""
+        inner = self._stream.start_tls(ssl_context, server_hostname, self._deadline.remaining())
+        return _Bounded(inner, self._deadline, self._remaining)
 
     def get_extra_info(self, info: str) -> object:
-        """What the connection below says."""
+        """Return information about the underlying connection."""
         return self._stream.get_extra_info(info)

@@ -21,25 +21,26 @@ from core.webhooks.webhook import parse_url
 
 _logger = logging.getLogger(__name__)
 
-#: How long the name of a receiver may take to resolve.
+#: The time limit for resolving the name of a receiver.
 _RESOLVE_SECONDS = 5.0
 
-#: Half a second each: a delivery that Redis does not hear of is made again.
+#: Retries of a Redis command, half a second each. If the outcome cannot be stored, the delivery
+#: is repeated.
 _PATIENCE = 20
 
 
 class Sender:
-    """Makes deliveries.
+    """Makes delivery attempts.
 
     Args:
-        settings: the deployment's.
+        settings: the settings of the deployment.
     """
 
     def __init__(self, settings: Settings) -> None:
         redis = connect(settings.redis_url, patience=_PATIENCE)
         self._delays = settings.webhook_retries
         self._outbox = Outbox(redis, settings.webhook_timeout)
-        self._messenger = WebhookClient(
+        self._client = WebhookClient(
             AddressGuard(settings.webhook_allowed_networks, TimedResolver(_RESOLVE_SECONDS)),
             WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             httpx.create_ssl_context(),
@@ -47,24 +48,24 @@ class Sender:
             settings.public_url,
         )
 
-    def send(self, taken: ClaimedDelivery) -> None:
-        """Make one attempt, if it is still to be made, and write what came of it.
+    def send(self, claimed: ClaimedDelivery) -> None:
+        """Make one attempt, unless the delivery is settled already, and store its outcome.
 
         Raises:
-            ServiceUnavailable: Redis is away; the delivery will be due again.
+            ServiceUnavailable: Redis does not respond. The delivery becomes due again.
         """
         try:
-            begun = self._outbox.start(taken, max_attempts=len(self._delays) + 1)
+            started = self._outbox.start(claimed, max_attempts=len(self._delays) + 1)
         except NewerRecord as newer:
             _logger.warning(
                 "webhook left alone: its job's record is of a newer schema",
-                extra={"delivery": taken.id, "schema": newer.schema, "known": SCHEMA_VERSION},
+                extra={"delivery": claimed.id, "schema": newer.schema, "known": SCHEMA_VERSION},
             )
             return
-        if begun is None:
+        if started is None:
             return
-        assert begun.job.webhook is not None
-        job = begun.job
+        assert started.job.webhook is not None
+        job = started.job
         with (
             log_context(job_id=job.id, request_id=job.request_id),
             job_span(
@@ -72,22 +73,22 @@ class Sender:
                 traceparent=job.traceparent,
                 job_id=job.id,
                 request_id=job.request_id,
-                event=begun.event.value,
-                attempt=begun.attempts,
+                event=started.event.value,
+                attempt=started.attempts,
             ),
         ):
-            attempt = self._messenger.attempt(begun.job, begun.event)
-            verdict = decide(attempt, begun.attempts, self._delays)
-            self._outbox.settle(begun, attempt, verdict)
+            attempt = self._client.attempt(started.job, started.event)
+            decision = decide(attempt, started.attempts, self._delays)
+            self._outbox.settle(started, attempt, decision)
             _logger.info(
                 "webhook sent" if attempt.delivered else "webhook not delivered",
                 extra={
-                    "event": begun.event.value,
-                    # Not all of the URL: its path may be a secret.
-                    "receiver": parse_url(begun.job.webhook.url).authority,
-                    "attempt": begun.attempts,
+                    "event": started.event.value,
+                    # Without the path of the URL, which may contain a secret.
+                    "receiver": parse_url(started.job.webhook.url).authority,
+                    "attempt": started.attempts,
                     "http_status": attempt.status,
                     "reason": attempt.error,
-                    "state": verdict.state.value,
+                    "state": decision.state.value,
                 },
             )
