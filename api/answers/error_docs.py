@@ -37,7 +37,7 @@ _ERROR_DOCS = {
         "`link_invalid`: the signature of the link is wrong. `link_expired`: the link has expired. "
         "Request a new one.",
         "link_expired",
-        "the link held until 2026-11-22 12:49:08Z; ask for a new one",
+        "the link expired at 2026-11-22 12:49:08Z; ask for a new one",
     ),
     404: _ErrorDoc(
         "`job_not_found`: there is no such job, or it belongs to someone else.",
@@ -60,7 +60,7 @@ _ERROR_DOCS = {
         "`result_expired`: the files were removed at the end of their retention. "
         "`result_damaged`: the stored file is damaged. Submit the job again.",
         "result_expired",
-        f"the result of job {_JOB_ID} was removed; submit it again",
+        f"the result of job {_JOB_ID} was removed; submit the job again",
     ),
     413: _ErrorDoc(
         "`request_too_large`: the body exceeds the limit of this server.",

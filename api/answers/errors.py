@@ -16,7 +16,6 @@ from starlette.exceptions import HTTPException
 from api.answers.schemas import FieldProblem, Problem
 from api.asgi.methods import allowed_methods
 from core import errors
-from core.errors import NoPreviewYet
 from core.params.validation import validation_message
 
 _logger = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
-    NoPreviewYet: HTTPStatus.NOT_FOUND,
+    errors.NoPreviewYet: HTTPStatus.NOT_FOUND,
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,

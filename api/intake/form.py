@@ -123,7 +123,7 @@ def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
     validate_only = fields.pop("validate_only", "false")
     if validate_only.lower() not in ("true", "false"):  # Python clients send True and False
         errors.append(
-            FieldError("validate_only", f"is {validate_only!r}; expected 'true' or 'false'")
+            FieldError("validate_only", f"{validate_only!r} is invalid; expected 'true' or 'false'")
         )
     webhook, webhook_errors = parse_webhook(
         fields.pop(URL_FIELD, None), fields.pop(EVENTS_FIELD, None), guard
@@ -134,7 +134,7 @@ def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
     except InvalidRequest as invalid:
         errors += invalid.errors
     if params is not None and params.size > limits.max_size:
-        message = f"is {params.size}; this server accepts at most {limits.max_size}"
+        message = f"{params.size} is too large; this server accepts at most {limits.max_size}"
         errors.append(FieldError("size", message))
     if errors or uploads is None or params is None:
         raise InvalidRequest(errors)
