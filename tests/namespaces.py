@@ -4,8 +4,8 @@ Needs Linux, root, and the commands ``unshare``, ``nsenter`` (util-linux) and ``
 Each namespace belongs to a process that ends with this one, so that nothing is left behind however
 a test run ends. ::
 
-    with Network() as network:
-        host = network.host("worker1")
+    with Subnet() as subnet:
+        host = subnet.host("worker1")
         subprocess.Popen(host.inside(["celery", ...]))  # listens on host.address
         host.disconnect()  # as if the switch had lost power: packets are lost silently
         host.reconnect()
@@ -29,7 +29,7 @@ _PREFIX = "198.18"
 _HOLD = ["sh", "-c", "echo here; exec sleep infinity"]
 
 
-def why_not() -> str | None:
+def unavailable_reason() -> str | None:
     """Return why this machine cannot have namespaces, or None if it can."""
     if not sys.platform.startswith("linux"):
         return "network namespaces need Linux"
@@ -89,14 +89,14 @@ class Host:
         self._switch.run("ip", "link", "set", self.name, "master", "switch")
 
 
-class Network:
+class Subnet:
     """A switch that connects this machine and other hosts. Use it in a ``with`` statement."""
 
     def __init__(self) -> None:
         self._holders: list[subprocess.Popen[str]] = []
         self._hosts = 0
 
-    def __enter__(self) -> Network:
+    def __enter__(self) -> Subnet:
         self._switch = Host("switch", "", self._hold())
         self._switch.run("ip", "link", "add", "switch", "type", "bridge")
         self._switch.run("ip", "link", "set", "switch", "up")

@@ -8,13 +8,13 @@ from typing import Any
 
 from core.jobs.job import JobStatus
 from tests.faults.cluster import Cluster
-from tests.namespaces import Host, Network
+from tests.namespaces import Host, Subnet
 
 #: A reconnected worker must claim a job within this time. There are always queued jobs.
 _CLAIM_SECONDS = 120
 
 
-def spread(cluster: Cluster, network: Network, workers: int) -> None:
+def spread(cluster: Cluster, network: Subnet, workers: int) -> None:
     """Give each worker a host of its own whose only connection is the one to Redis."""
     cluster.hosts = [network.host(f"worker{number}") for number in range(1, workers + 1)]
     cluster.addresses = [network.address]

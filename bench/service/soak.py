@@ -27,7 +27,7 @@ from core.jobs.job import Job
 from core.store.keys import JOB_PREFIX
 from core.upkeep.cleaner import Cleaner
 from tests.faults.cluster import QUICK, Cluster
-from tests.namespaces import Network, why_not
+from tests.namespaces import Subnet, unavailable_reason
 
 _WORKERS = 2
 #: The number of unfinished jobs at any time.
@@ -187,9 +187,9 @@ def main() -> None:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="easel-soak-"))
         cluster = Cluster(Path(folder), **_SETTINGS)
         if options.cut:
-            if reason := why_not():
+            if reason := unavailable_reason():
                 parser.error(f"--cut needs network namespaces: {reason}")
-            spread(cluster, stack.enter_context(Network()), _WORKERS)
+            spread(cluster, stack.enter_context(Subnet()), _WORKERS)
         soak = Soak(cluster, options.seed, options.jobs, options.kills, options.cut)
         line = json.dumps(soak.run())
     print(line)

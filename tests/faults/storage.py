@@ -77,7 +77,7 @@ def read_only(folder: Path) -> Iterator[None]:
             each.chmod(0o755)
 
 
-class Service:
+class LocalService:
     """An API over HTTP and a runner, on one store.
 
     Every response of the API is checked: no error but 503, and that with a Retry-After header.

@@ -45,7 +45,7 @@ from tests.faults.log import Log
 from tests.faults.proxy import Wire
 from tests.faults.servers import PATIENCE_SECONDS, Server
 from tests.faults.storage import (
-    Service,
+    LocalService,
     SmallDisk,
     read_only,
 )
@@ -64,7 +64,7 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
 @pytest.fixture
 def service(
     settings: Settings, redis: Redis, sandbox: Sandbox, tmp_path: Path
-) -> Iterator[Service]:
+) -> Iterator[LocalService]:
     """An API, and a worker with a network of random filters."""
     store, blobs = JobStore(redis), open_blobs(settings.blobs_url)
     services = Services(
@@ -87,7 +87,7 @@ def service(
     previews = Previews(redis)
     runner = Runner(store, services.queue, blobs, previews, networks, load, limits)
     with serving(services) as client:
-        yield Service(services, client, runner, redis)
+        yield LocalService(services, client, runner, redis)
 
 
 @pytest.fixture
@@ -106,12 +106,12 @@ def start_api(settings: Settings, log: Log, port: int, *, redis_url: str) -> Ser
     return Server("api", servers.api(), environment, log)
 
 
-def blob_file(service: Service, digest: str) -> Path:
+def blob_file(service: LocalService, digest: str) -> Path:
     return next(service.services.settings.blobs_dir.rglob(digest))
 
 
 def test_s1_an_upload_to_a_full_disk_is_a_503_and_leaves_nothing(
-    disk: SmallDisk, service: Service, redis: Redis, row: Row
+    disk: SmallDisk, service: LocalService, redis: Redis, row: Row
 ) -> None:
     row(
         "S1",
@@ -129,7 +129,7 @@ def test_s1_an_upload_to_a_full_disk_is_a_503_and_leaves_nothing(
 
 
 def test_s2_a_result_on_a_full_disk_fails_the_job_as_retryable(
-    disk: SmallDisk, service: Service, row: Row
+    disk: SmallDisk, service: LocalService, row: Row
 ) -> None:
     row(
         "S2",
@@ -148,7 +148,7 @@ def test_s2_a_result_on_a_full_disk_fails_the_job_as_retryable(
 
 
 def test_s3_a_read_only_disk_is_a_503_and_fails_the_job_as_retryable(
-    service: Service, settings: Settings, row: Row
+    service: LocalService, settings: Settings, row: Row
 ) -> None:
     row(
         "S3",
@@ -170,7 +170,7 @@ def test_s3_a_read_only_disk_is_a_503_and_fails_the_job_as_retryable(
 
 
 def test_s4_a_truncated_result_is_never_returned_and_the_same_job_repairs_it(
-    service: Service, row: Row
+    service: LocalService, row: Row
 ) -> None:
     row(
         "S4",
@@ -189,7 +189,7 @@ def test_s4_a_truncated_result_is_never_returned_and_the_same_job_repairs_it(
 
 
 def test_s4_a_truncated_upload_fails_its_job_and_another_upload_repairs_it(
-    service: Service, row: Row
+    service: LocalService, row: Row
 ) -> None:
     row(
         "S4b",
@@ -207,7 +207,7 @@ def test_s4_a_truncated_upload_fails_its_job_and_another_upload_repairs_it(
 
 
 def test_s5_an_upload_deleted_before_the_start_fails_only_its_job(
-    service: Service, row: Row
+    service: LocalService, row: Row
 ) -> None:
     row(
         "S5",
@@ -226,7 +226,7 @@ def test_s5_an_upload_deleted_before_the_start_fails_only_its_job(
 
 
 def test_s6_a_download_completes_although_the_result_expires(
-    service: Service, redis: Redis, row: Row
+    service: LocalService, redis: Redis, row: Row
 ) -> None:
     row("S6", "a result expires and is swept during a download", "the download completes")
     # Larger than the socket buffers between server and client.
@@ -245,7 +245,7 @@ def test_s6_a_download_completes_although_the_result_expires(
     service.assert_sound([], CONTENT, STYLE)
 
 
-def _finished(service: Service, data: bytes) -> Job:
+def _finished(service: LocalService, data: bytes) -> Job:
     store, blobs = service.services.store, service.services.blobs
     upload = Picture(sha256=blobs.put(CONTENT), media_type="image/png", size_bytes=len(CONTENT))
     job = store.create(StyleParams(), Inputs(content=upload, styles=(upload,)))
@@ -258,7 +258,7 @@ def _finished(service: Service, data: bytes) -> Job:
 
 
 def test_s7_uploads_without_a_record_are_swept(
-    service: Service, settings: Settings, redis: Redis, row: Row
+    service: LocalService, settings: Settings, redis: Redis, row: Row
 ) -> None:
     row(
         "S7",
@@ -305,7 +305,9 @@ for number in itertools.count():
 """
 
 
-def test_s7_an_incomplete_file_is_swept(service: Service, settings: Settings, row: Row) -> None:
+def test_s7_an_incomplete_file_is_swept(
+    service: LocalService, settings: Settings, row: Row
+) -> None:
     row(
         "S7b",
         "SIGKILL while a file is being written",
@@ -334,7 +336,9 @@ def _stop_during_a_write(writer: Server, folder: Path) -> Path:
             writer.send(signal.SIGCONT)
 
 
-def test_the_api_sweeps_at_intervals(service: Service, settings: Settings, redis: Redis) -> None:
+def test_the_api_sweeps_at_intervals(
+    service: LocalService, settings: Settings, redis: Redis
+) -> None:
     job = _finished(service, b"result")
     past = RETENTION + TOMBSTONE + timedelta(seconds=1)
     redis.hincrbyfloat(f"easel:job:{job.id}", "finished_at", -past.total_seconds())

@@ -10,13 +10,13 @@ import pytest
 
 from tests.faults.servers import Server
 from tests.fleet.fleet import Fleet
-from tests.namespaces import Network, why_not
+from tests.namespaces import Subnet, unavailable_reason
 
-REASON = why_not()
+REASON = unavailable_reason()
 
 
 @dataclass(frozen=True)
-class Service:
+class RunningFleet:
     """A running fleet."""
 
     fleet: Fleet
@@ -27,19 +27,19 @@ class Service:
 
 
 @pytest.fixture(scope="package")
-def network() -> Iterator[Network]:
+def subnet() -> Iterator[Subnet]:
     if REASON is not None:
         pytest.skip(REASON)
-    with Network() as network:
-        yield network
+    with Subnet() as subnet:
+        yield subnet
 
 
 @pytest.fixture(scope="package")
 def services(
-    network: Network, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Service]]:
+    subnet: Subnet, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, RunningFleet]]:
     """Two fleets, started together: ``a`` stores pictures in S3, ``b`` in Redis."""
-    fleets = {name: Fleet(tmp_path_factory.mktemp(name), network, name) for name in ("a", "b")}
+    fleets = {name: Fleet(tmp_path_factory.mktemp(name), subnet, name) for name in ("a", "b")}
     try:
         fleets["a"].keep_pictures_in_s3()
         fleets["b"].keep_pictures_in_redis()
@@ -48,7 +48,9 @@ def services(
             for name, count in (("a", 3), ("b", 1))
         }
         yield {
-            name: Service(fleet, fleet.start_api("api1"), fleet.start_api("api2"), workers[name])
+            name: RunningFleet(
+                fleet, fleet.start_api("api1"), fleet.start_api("api2"), workers[name]
+            )
             for name, fleet in fleets.items()
         }
     finally:
@@ -57,13 +59,13 @@ def services(
 
 
 @pytest.fixture
-def service(services: dict[str, Service]) -> Service:
+def service(services: dict[str, RunningFleet]) -> RunningFleet:
     """The fleet that stores pictures in S3."""
     return services["a"]
 
 
 @pytest.fixture(params=["a", "b"], ids=["s3", "redis"])
-def either(request: pytest.FixtureRequest, services: dict[str, Service]) -> Service:
+def either(request: pytest.FixtureRequest, services: dict[str, RunningFleet]) -> RunningFleet:
     """Each of the two fleets in turn."""
     name: str = request.param
     return services[name]

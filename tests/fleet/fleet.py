@@ -19,7 +19,7 @@ from tests.faults import servers
 from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE
 from tests.faults.log import Log
 from tests.faults.servers import PATIENCE_SECONDS, ROOT, Server
-from tests.namespaces import Host, Network
+from tests.namespaces import Host, Subnet
 
 _PORT, _S3_PORT, _REDIS_PORT = 8000, 5000, 6379
 
@@ -32,20 +32,20 @@ class Fleet:
 
     Args:
         folder: Holds the disks of the hosts.
-        network: The network of the hosts.
+        subnet: The subnet of the hosts.
         name: A prefix of the host names, which distinguishes several fleets.
     """
 
-    def __init__(self, folder: Path, network: Network, name: str = "") -> None:
+    def __init__(self, folder: Path, subnet: Subnet, name: str = "") -> None:
         self.folder = folder
         self.log = Log()
-        self._network = network
+        self._subnet = subnet
         self._name = name
         self._servers: list[Server] = []
         self._clients: list[httpx.Client] = []
         self._gate = folder / "gate"
         servers.save_tiny_networks(folder / "weights")
-        store = network.host(f"{name}redis")
+        store = subnet.host(f"{name}redis")
         self.redis_url = f"redis://{store.address}:{_REDIS_PORT}/0"
         self.environment: dict[str, str] = {}
         self._run(store, servers.valkey(folder, _REDIS_PORT, store.address), {})
@@ -63,7 +63,7 @@ class Fleet:
 
     def keep_pictures_in_s3(self) -> None:
         """Store pictures in a bucket of an S3 server on its own host."""
-        host = self._network.host(f"{self._name}s3")
+        host = self._subnet.host(f"{self._name}s3")
         address = f"http://{host.address}:{_S3_PORT}"
         command = ["-m", "moto.server", "-H", host.address, "-p", str(_S3_PORT)]
         self._run(host, [sys.executable, *command], {})
@@ -82,7 +82,7 @@ class Fleet:
 
     def start_api(self, name: str, code: Path = ROOT) -> httpx.Client:
         """Start an API replica on its own host, and return a client of it."""
-        host = self._network.host(f"{self._name}{name}")
+        host = self._subnet.host(f"{self._name}{name}")
         server = self._run(host, servers.api(), {"EASEL_HOST": host.address}, code)
         self.log.wait("Application startup complete.", process=server.name)
         client = httpx.Client(
@@ -95,7 +95,7 @@ class Fleet:
 
     def start_worker(self, name: str, code: Path = ROOT) -> Server:
         """Start a worker on its own host. It is not ready yet."""
-        host = self._network.host(f"{self._name}{name}")
+        host = self._subnet.host(f"{self._name}{name}")
         command = servers.worker(host.name)
         if code != ROOT:
             command = command[: command.index("--include")]  # its code has no tests

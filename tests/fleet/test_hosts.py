@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from tests.faults.servers import PATIENCE_SECONDS
-from tests.fleet.conftest import Service
+from tests.fleet.conftest import RunningFleet
 
 #: Paths whose responses depend on the replica or on the moment.
 _VOLATILE = ("/metrics", "/readyz")
 
 
-def test_every_endpoint_responds_alike_on_both_replicas(either: Service) -> None:
+def test_every_endpoint_responds_alike_on_both_replicas(either: RunningFleet) -> None:
     job = either.fleet.ended(either.one, either.fleet.post(either.one))
     assert job["status"] == "succeeded"
     paths = either.one.get("/openapi.json").json()["paths"]
@@ -47,7 +47,7 @@ def comparable(response: httpx.Response, path: str) -> object:
     return response.status_code, response.headers.get("etag"), content
 
 
-def test_a_link_signed_by_one_replica_is_valid_on_the_other(either: Service) -> None:
+def test_a_link_signed_by_one_replica_is_valid_on_the_other(either: RunningFleet) -> None:
     job = either.fleet.ended(either.one, either.fleet.post(either.one))
     links = either.one.get(job["links"]["signed"]).json()
     for name in ("result", "preview"):
@@ -56,7 +56,7 @@ def test_a_link_signed_by_one_replica_is_valid_on_the_other(either: Service) -> 
         assert response.content == either.one.get(job["links"][name]).content
 
 
-def test_a_job_deleted_on_one_replica_is_deleted_on_the_other(either: Service) -> None:
+def test_a_job_deleted_on_one_replica_is_deleted_on_the_other(either: RunningFleet) -> None:
     job = either.fleet.ended(either.one, either.fleet.post(either.one))
     assert either.other.get(job["links"]["result"]).status_code == 200
     assert either.other.delete(job["links"]["self"]).status_code == 204
@@ -65,13 +65,13 @@ def test_a_job_deleted_on_one_replica_is_deleted_on_the_other(either: Service) -
             assert client.get(job["links"][link]).status_code == 404
 
 
-def test_no_host_keeps_a_file_on_its_disk(either: Service) -> None:
+def test_no_host_keeps_a_file_on_its_disk(either: RunningFleet) -> None:
     either.fleet.ended(either.one, either.fleet.post(either.one))
     disks = either.fleet.folder / "disks"
     assert [path for path in disks.rglob("*") if path.is_file()] == []
 
 
-def test_three_workers_run_jobs_at_the_same_time(service: Service) -> None:
+def test_three_workers_run_jobs_at_the_same_time(service: RunningFleet) -> None:
     service.fleet.ready(*service.workers)
     with service.fleet.held():
         jobs = [service.fleet.post(client) for client in (service.one, service.other, service.one)]
@@ -86,7 +86,9 @@ def test_three_workers_run_jobs_at_the_same_time(service: Service) -> None:
     assert {service.fleet.ended(service.one, job)["status"] for job in jobs} == {"succeeded"}
 
 
-def test_events_reach_a_client_of_the_replica_that_did_not_accept_the_job(service: Service) -> None:
+def test_events_reach_a_client_of_the_replica_that_did_not_accept_the_job(
+    service: RunningFleet,
+) -> None:
     with service.fleet.held():
         job = service.fleet.post(service.one)
         with following(service.other, job) as events:
@@ -103,7 +105,7 @@ def test_events_reach_a_client_of_the_replica_that_did_not_accept_the_job(servic
     assert names.count("succeeded") == 1
 
 
-def test_a_client_can_resume_an_event_stream_on_the_other_replica(service: Service) -> None:
+def test_a_client_can_resume_an_event_stream_on_the_other_replica(service: RunningFleet) -> None:
     with service.fleet.held():
         job = service.fleet.post(service.one)
         with following(service.one, job) as events:
@@ -118,7 +120,7 @@ def test_a_client_can_resume_an_event_stream_on_the_other_replica(service: Servi
         assert list(events) == []
 
 
-def test_a_job_can_be_cancelled_on_the_other_replica(service: Service) -> None:
+def test_a_job_can_be_cancelled_on_the_other_replica(service: RunningFleet) -> None:
     with service.fleet.held():
         job = service.fleet.post(service.one)
         service.fleet.log.wait("job started", job_id=job["id"])
@@ -129,7 +131,7 @@ def test_a_job_can_be_cancelled_on_the_other_replica(service: Service) -> None:
         assert client.get(job["links"]["self"]).json()["status"] == "canceled"
 
 
-def test_a_long_poll_on_the_other_replica_returns_when_the_job_ends(service: Service) -> None:
+def test_a_long_poll_on_the_other_replica_returns_when_the_job_ends(service: RunningFleet) -> None:
     with service.fleet.held(), ThreadPoolExecutor() as threads:
         job = service.fleet.post(service.one)
         poll = threads.submit(service.other.get, job["links"]["self"], params={"wait": 60})
@@ -139,7 +141,7 @@ def test_a_long_poll_on_the_other_replica_returns_when_the_job_ends(service: Ser
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["one after the other", "at once"])
-def test_an_idempotency_key_is_valid_on_both_replicas(service: Service, at_once: bool) -> None:
+def test_an_idempotency_key_is_valid_on_both_replicas(service: RunningFleet, at_once: bool) -> None:
     headers = {"Idempotency-Key": f"fleet {at_once}"}
     clients = (service.one, service.other)
     if at_once:

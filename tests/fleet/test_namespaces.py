@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.namespaces import Host, Network, why_not
+from tests.namespaces import Host, Subnet, unavailable_reason
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+pytestmark = pytest.mark.skipif(unavailable_reason() is not None, reason=str(unavailable_reason()))
 
 _SERVER = """
 import socket, sys
@@ -23,20 +23,20 @@ with socket.create_server((sys.argv[1], 80)) as server:
 
 
 @pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    with Network() as network:
-        yield network
+def subnet() -> Iterator[Subnet]:
+    with Subnet() as subnet:
+        yield subnet
 
 
 @pytest.fixture(scope="module")
-def other(network: Network) -> Host:
-    return network.host("other")
+def other(subnet: Subnet) -> Host:
+    return subnet.host("other")
 
 
 @pytest.fixture(scope="module")
-def server(network: Network) -> Iterator[Host]:
+def server(subnet: Subnet) -> Iterator[Host]:
     """A host with a listening server."""
-    host = network.host("server")
+    host = subnet.host("server")
     command = host.inside([sys.executable, "-c", _SERVER, host.address])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -63,9 +63,9 @@ def test_a_disconnected_host_is_unreachable_until_it_is_reconnected(
 
 
 def test_a_closed_network_leaves_no_address() -> None:
-    with Network() as network:
-        assert f"{network.address}/24" in _addresses()
-    assert f"{network.address}/24" not in _addresses()
+    with Subnet() as subnet:
+        assert f"{subnet.address}/24" in _addresses()
+    assert f"{subnet.address}/24" not in _addresses()
 
 
 def _connect(source: Host, target: Host, seconds: float = 60) -> None:

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 from tests.faults.servers import ROOT, Server
-from tests.fleet.conftest import Service
+from tests.fleet.conftest import RunningFleet
 
 
-def test_a_drained_worker_finishes_its_job_and_takes_no_other(service: Service) -> None:
+def test_a_drained_worker_finishes_its_job_and_takes_no_other(service: RunningFleet) -> None:
     fleet = service.fleet
     fleet.ready(*service.workers)
     with fleet.held():
@@ -32,7 +32,7 @@ def test_a_drained_worker_finishes_its_job_and_takes_no_other(service: Service) 
     assert not fleet.log.since(mark, "job started", process=worker.name)
 
 
-def drain(service: Service, worker: Server) -> subprocess.Popen[str]:
+def drain(service: RunningFleet, worker: Server) -> subprocess.Popen[str]:
     """Drain a worker as the preStop hook of its pod does."""
     assert worker.host is not None
     command = [sys.executable, "-m", "worker.drain", "--worker", f"{worker.name}@tests"]

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from core.queue.app import STYLIZE_TASK, make_celery
-from tests.fleet.conftest import Service
+from tests.fleet.conftest import RunningFleet
 from tests.fleet.fleet import next_version
 
 
@@ -20,25 +20,25 @@ def next_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def next_api(services: dict[str, Service], next_code: Path) -> httpx.Client:
+def next_api(services: dict[str, RunningFleet], next_code: Path) -> httpx.Client:
     """An API replica of the next version."""
     return services["b"].fleet.start_api("next", next_code)
 
 
 @pytest.fixture
-def service(services: dict[str, Service]) -> Service:
+def service(services: dict[str, RunningFleet]) -> RunningFleet:
     """The smaller fleet."""
     return services["b"]
 
 
 @pytest.fixture
-def newer(service: Service, next_api: httpx.Client) -> dict[str, Any]:
+def newer(service: RunningFleet, next_api: httpx.Client) -> dict[str, Any]:
     """A job that the next version's API has accepted, and that no worker here can run."""
     return service.fleet.post(next_api)
 
 
 def test_a_job_of_the_next_version_waits_for_a_worker_of_that_version(
-    service: Service, next_api: httpx.Client, newer: dict[str, Any], next_code: Path
+    service: RunningFleet, next_api: httpx.Client, newer: dict[str, Any], next_code: Path
 ) -> None:
     fleet = service.fleet
     before = record(fleet.redis, newer)
