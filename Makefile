@@ -51,7 +51,7 @@ QUICK := tests/core tests/api tests/worker tests/cli
 lowest: .venv-lowest/installed
 	@OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -q $(QUICK)
 
-.venv-lowest/installed: pyproject.toml .venv/installed
+.venv-lowest/installed: pyproject.toml | .venv/installed
 	@echo "Installing the lowest versions into .venv-lowest ..."
 	@$(BIN)/uv venv --quiet --clear --python 3.11 .venv-lowest
 	@$(BIN)/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[dev]'
