@@ -60,7 +60,7 @@ def test_the_dashboard_and_the_alerts_use_metrics_of_the_api(
 
 def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
     board = json.loads((ROOT / "deploy/grafana/dashboards/easel.json").read_text())
-    taken: set[tuple[int, int]] = set()
+    covered: set[tuple[int, int]] = set()
     for panel in board["panels"]:
         place = panel["gridPos"]
         cells = {
@@ -68,8 +68,8 @@ def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
             for x in range(place["x"], place["x"] + place["w"])
             for y in range(place["y"], place["y"] + place["h"])
         }
-        assert not cells & taken, panel["title"]
+        assert not cells & covered, panel["title"]
         assert max(x for x, _ in cells) < 24
-        taken |= cells
+        covered |= cells
     ids = [panel["id"] for panel in board["panels"]]
     assert len(ids) == len(set(ids))

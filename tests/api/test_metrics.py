@@ -105,10 +105,10 @@ def test_webhook_attempts_are_counted_by_their_outcome(
         (Attempt(500), Decision(DeliveryState.PENDING, _NO_TIME)),
         (Attempt(200), Decision(DeliveryState.DELIVERED)),
     ):
-        (taken,) = outbox.claim()
-        begun = outbox.start(taken, 10)
-        assert begun is not None
-        outbox.settle(begun, attempt, verdict)
+        (claimed,) = outbox.claim()
+        started = outbox.start(claimed, 10)
+        assert started is not None
+        outbox.settle(started, attempt, verdict)
     samples = scrape(client)
     for state in ("pending", "delivered"):
         labels = {"event": "job.started", "state": state}

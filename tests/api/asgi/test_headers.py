@@ -28,14 +28,14 @@ def test_a_request_id_is_returned_and_stored_in_the_job_record(
     assert refused.headers["x-request-id"] == "order-42/a"
 
 
-@pytest.mark.parametrize("given", [None, "", "a b", "x" * 129, '{"a":1}', "é"])
+@pytest.mark.parametrize("sent", [None, "", "a b", "x" * 129, '{"a":1}', "é"])
 def test_a_request_without_a_valid_id_gets_a_new_one(
-    client: httpx.Client, given: str | None
+    client: httpx.Client, sent: str | None
 ) -> None:
-    headers = [] if given is None else [(b"X-Request-ID", given.encode())]
+    headers = [] if sent is None else [(b"X-Request-ID", sent.encode())]
     ids = {client.get("/healthz", headers=headers).headers["x-request-id"] for _ in range(2)}
     assert len(ids) == 2
-    assert given not in ids
+    assert sent not in ids
 
 
 def test_log_lines_contain_the_request_id(

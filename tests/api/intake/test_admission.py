@@ -83,13 +83,13 @@ def test_a_job_is_refused_before_its_body_is_read(small_queue: httpx.Client) -> 
     post(small_queue)
     with socket.create_connection(
         (small_queue.base_url.host, small_queue.base_url.port or 80)
-    ) as line:
-        line.sendall(
+    ) as connection:
+        connection.sendall(
             b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Length: 500000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
         )
-        line.settimeout(60)  # the body is never sent
-        assert line.recv(100).startswith(b"HTTP/1.1 503 ")
+        connection.settimeout(60)  # the body is never sent
+        assert connection.recv(100).startswith(b"HTTP/1.1 503 ")
 
 
 def test_concurrent_jobs_do_not_exceed_the_limit(services: Services) -> None:

@@ -68,30 +68,30 @@ def test_a_picture_with_too_many_pixels_is_refused(services: Services) -> None:
 
 
 def test_a_form_with_more_files_than_a_job_can_use_is_refused(client: httpx.Client) -> None:
-    for count, status, said in (
+    for count, status, message in (
         (MAX_FILES, 422, "expected 1 to 5 files, got 12"),
         (MAX_FILES + 1, 400, f"Maximum number of files is {MAX_FILES}"),
     ):
         body = form(("content", CONTENT), *[("style", STYLE)] * (count - 1))
         problem = assert_problem(send(client, body, chunked=False), status)
-        assert said in problem["detail"]
+        assert message in problem["detail"]
 
 
 def test_a_form_with_too_many_fields_is_refused(services: Services) -> None:
     with serving(limited(services, max_fields=3)) as client:
-        for count, status, said in ((3, 422, "is not a parameter"), (4, 400, "fields is 3")):
+        for count, status, message in ((3, 422, "is not a parameter"), (4, 400, "fields is 3")):
             fields = [(f"x{number}", b"1") for number in range(count)]
             body = form(("content", CONTENT), ("style", STYLE), *fields)
             problem = assert_problem(send(client, body, chunked=False), status)
-            assert said in problem["detail"]
+            assert message in problem["detail"]
 
 
 def test_a_field_over_the_limit_is_refused(services: Services) -> None:
     with serving(limited(services, max_field_bytes=1024)) as client:
-        for length, status, said in ((1024, 422, "valid integer"), (1025, 400, "of 1KB")):
+        for length, status, message in ((1024, 422, "valid integer"), (1025, 400, "of 1KB")):
             body = form(("content", CONTENT), ("style", STYLE), ("size", b"x" * length))
             problem = assert_problem(send(client, body, chunked=False), status)
-            assert said in problem["detail"]
+            assert message in problem["detail"]
 
 
 @pytest.fixture
@@ -106,14 +106,14 @@ def test_a_body_that_arrives_too_slowly_is_refused(
 ) -> None:
     with socket.create_connection(
         (short_timeout.base_url.host, short_timeout.base_url.port or 80)
-    ) as line:
-        line.sendall(
+    ) as connection:
+        connection.sendall(
             b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Type: %b\r\n%b\r\n\r\n"
             % (TYPE.encode(), length)
         )
-        line.sendall(b"2\r\n--\r\n" if b"chunked" in length else b"--")
-        line.settimeout(60)
-        answer = b"".join(iter(lambda: line.recv(65536), b""))  # until the server disconnects
+        connection.sendall(b"2\r\n--\r\n" if b"chunked" in length else b"--")
+        connection.settimeout(60)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))  # until the server disconnects
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"upload_too_slow" in answer
     assert b"expected at least 10000000 bytes a second after the first 2 seconds" in answer
@@ -123,13 +123,15 @@ def test_a_body_that_arrives_too_slowly_is_refused(
 def test_uploads_over_the_total_limit_are_refused_until_others_end(services: Services) -> None:
     with serving(limited(services, max_held_bytes=len(JOB) + 100)) as client:
         assert send(client, JOB, chunked=False).status_code == 202
-        with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as line:
-            line.sendall(
+        with socket.create_connection(
+            (client.base_url.host, client.base_url.port or 80)
+        ) as connection:
+            connection.sendall(
                 b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Type: %b\r\n"
                 b"Content-Length: 100000\r\n\r\n" % TYPE.encode()
             )
-            line.sendall(JOB[:500])
-            line.setblocking(False)
+            connection.sendall(JOB[:500])
+            connection.setblocking(False)
             while True:  # until the first bytes of the other upload have arrived
                 answer = send(client, JOB, chunked=False)
                 if answer.status_code != 202:
@@ -137,7 +139,7 @@ def test_uploads_over_the_total_limit_are_refused_until_others_end(services: Ser
                     assert f"{len(JOB) + 100} are allowed at a time" in problem["detail"]
                     break
                 with contextlib.suppress(BlockingIOError):
-                    assert b"uploads_full" in line.recv(65536)
+                    assert b"uploads_full" in connection.recv(65536)
                     break
         while send(client, JOB, chunked=False).status_code != 202:
             pass  # until the other client has disconnected
