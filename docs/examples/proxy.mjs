@@ -1,9 +1,9 @@
-// A server of your own between the browser and Easel, which keeps the API key. Node 20, no packages.
+// A proxy between the browser and Easel, which adds the API key. Needs Node 20 and no packages.
 //
 //   EASEL_URL=http://127.0.0.1:8000 EASEL_KEY=... PORT=3000 node proxy.mjs
 //
-// The page calls it as it would call Easel, so that a job's links lead through it, too.
-// In Express: import { handle } from "./proxy.mjs", and app.use(handle), with no body parser before it.
+// The page calls the proxy like Easel itself, so the links of a job lead through the proxy, too.
+// In Express: import { handle } from "./proxy.mjs" and app.use(handle), without a body parser before it.
 
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
@@ -25,27 +25,27 @@ const sent = ["content-type", "content-length", "if-none-match", "idempotency-ke
 const returned = ["content-type", "content-disposition", "location", "etag", "retry-after", "cache-control",
   "x-request-id"];
 
-/** Pass a request on, and its answer back, without holding either in memory. */
+/** Forward a request and stream its response, without buffering either in memory. */
 async function forward(request, response, path) {
   const headers = Object.fromEntries(
     sent.filter((name) => name in request.headers).map((name) => [name, request.headers[name]]),
   );
   if (key) headers.authorization = `Bearer ${key}`;
-  const gone = new AbortController();
-  response.on("close", () => gone.abort());
+  const closed = new AbortController();
+  response.on("close", () => closed.abort());
   const body = request.method === "POST" ? Readable.toWeb(request) : undefined;
-  const answer = await fetch(easel + path, {
-    method: request.method, headers, body, duplex: "half", signal: gone.signal,
+  const upstream = await fetch(easel + path, {
+    method: request.method, headers, body, duplex: "half", signal: closed.signal,
   });
   for (const name of returned) {
-    if (answer.headers.has(name)) response.setHeader(name, answer.headers.get(name));
+    if (upstream.headers.has(name)) response.setHeader(name, upstream.headers.get(name));
   }
-  response.writeHead(answer.status);
-  if (answer.body) await pipeline(Readable.fromWeb(answer.body), response);
+  response.writeHead(upstream.status);
+  if (upstream.body) await pipeline(Readable.fromWeb(upstream.body), response);
   else response.end();
 }
 
-/** Answer a request of the page. */
+/** Respond to a request of the page. */
 export async function handle(request, response) {
   const { pathname, search } = new URL(request.url, "http://here");
   if (!allowed.some(([method, path]) => method === request.method && path.test(pathname))) {
@@ -56,7 +56,7 @@ export async function handle(request, response) {
     await forward(request, response, pathname + search);
   } catch (error) {
     if (response.headersSent || response.destroyed) response.destroy();
-    else response.writeHead(502).end(`Easel cannot be reached: ${error.message}\n`);
+    else response.writeHead(502).end(`Cannot reach Easel: ${error.message}\n`);
   }
 }
 

@@ -1,4 +1,4 @@
-"""A whole service for the examples: the api over HTTP, and a worker with a tiny network."""
+"""A service for the examples: the API over HTTP, and a worker with a tiny network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from worker.networks import Networks
 from worker.prefetch import PictureLoader
 from worker.runner import RunLimits, Runner
 
-#: What the examples ask for: a job of a few steps for the tiny network.
+#: The parameters of the examples: a few steps with the tiny network.
 QUICK = {"size": "64", "steps": "3", "pyramid": "off", "network": Network.TORCHVISION.value}
 
 _LIMITS = RunLimits(checkpoint_seconds=60, stall_seconds=60)
@@ -32,7 +32,7 @@ _LIMITS = RunLimits(checkpoint_seconds=60, stall_seconds=60)
 
 @dataclass(frozen=True)
 class Running:
-    """The service, with one key made."""
+    """The service, and an API key."""
 
     url: str
     key: str
@@ -45,7 +45,7 @@ class Running:
 def easel(
     valkey_url: str, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """The api, and a worker's runner that takes what is queued."""
+    """The API, and a worker that runs the queued jobs."""
     folder = tmp_path_factory.mktemp("easel")
     redis = connect(valkey_url, patience=0)
     redis.flushall()

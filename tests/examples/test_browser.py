@@ -1,4 +1,4 @@
-"""The example's page in a real browser, on another origin than the api."""
+"""The example page in a real browser, on another origin than the API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["browser"]
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    """Where the examples are served as files."""
+    """A server of the example files."""
     handler = partial(SimpleHTTPRequestHandler, directory=str(EXAMPLES))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -32,7 +32,7 @@ def site() -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, easel: Running, site: str) -> Iterator[Page]:
-    """The page, with the key that a proxy of its own would add."""
+    """The page, with the API key added as a proxy would do."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
@@ -47,7 +47,7 @@ def page(browser: Browser, easel: Running, site: str) -> Iterator[Page]:
     context.close()
 
 
-def test_the_page_paints(page: Page, easel: Running) -> None:
+def test_the_example_page_creates_a_picture(page: Page, easel: Running) -> None:
     page.get_by_label("Photograph").set_input_files(easel.content)
     page.get_by_label("Painting").set_input_files(easel.style)
     page.get_by_role("button", name="Paint", exact=True).click()
@@ -58,7 +58,7 @@ def test_the_page_paints(page: Page, easel: Running) -> None:
     assert page.locator("output").text_content() == ""
 
 
-def test_the_page_says_what_was_wrong(page: Page, easel: Running, site: str) -> None:
+def test_the_example_page_shows_errors(page: Page, easel: Running, site: str) -> None:
     page.goto(f"{site}/page.html?{urlencode({'easel': easel.url, 'size': '1'})}")
     page.get_by_label("Photograph").set_input_files(easel.content)
     page.get_by_label("Painting").set_input_files(easel.style)

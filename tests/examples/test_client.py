@@ -1,4 +1,4 @@
-"""A client generated from the schema, and plain fetch, complete a job."""
+"""A client generated from the OpenAPI document, and a client that uses plain fetch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ assert job.id in [each.id for each in list_jobs.sync(client=client).items]
 refused = create_job.sync(client=client, body=JobRequest(content=file(content), style=[], size=64))
 assert refused.code == "invalid_request", refused
 assert [each.field for each in refused.errors] == ["style"], refused
-# Whatever else the request has by default, the preset counts.
+# The preset overrides the defaults of the request.
 paper = JobRequest(content=file(content), style=[file(style)], preset=Preset.GATYS2015)
 other = create_job.sync(client=client, body=paper)
 assert (other.params.steps, other.params.pyramid, other.params.init) == (500, "off", Init.NOISE)
@@ -111,7 +111,7 @@ def test_a_generated_client_completes_a_job(easel: Running, tmp_path: Path) -> N
     assert is_painted(painted.read_bytes())
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="there is no Node here")
+@pytest.mark.skipif(not shutil.which("node"), reason="Node is not installed")
 def test_plain_fetch_completes_a_job(easel: Running, tmp_path: Path) -> None:
     script, painted = tmp_path / "paint.cjs", tmp_path / "painted.png"
     script.write_text(FETCH)

@@ -1,4 +1,4 @@
-"""What the documentation shows works as it is written there."""
+"""The example scripts of the documentation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.examples.conftest import QUICK, Running
 EXAMPLES = Path(__file__).parent.parent.parent / "docs" / "examples"
 PARAMS = [f"{name}={value}" for name, value in QUICK.items()]
 
-needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl here")
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 
 
 def environment(easel: Running) -> dict[str, str]:
@@ -42,7 +42,7 @@ def run(easel: Running, *command: str | Path) -> subprocess.CompletedProcess[str
 
 
 @needs_curl
-def test_the_shell_script_paints(easel: Running, tmp_path: Path) -> None:
+def test_the_shell_script_creates_a_picture(easel: Running, tmp_path: Path) -> None:
     painted = tmp_path / "painted.png"
     done = run(easel, "sh", EXAMPLES / "paint.sh", easel.content, easel.style, painted, *PARAMS)
     assert (done.returncode, done.stdout) == (0, f"{painted}\n"), done.stderr
@@ -50,14 +50,14 @@ def test_the_shell_script_paints(easel: Running, tmp_path: Path) -> None:
 
 
 @needs_curl
-def test_the_shell_script_says_what_was_wrong(easel: Running, tmp_path: Path) -> None:
+def test_the_shell_script_fails_on_an_error(easel: Running, tmp_path: Path) -> None:
     painted = tmp_path / "painted.png"
     done = run(easel, "sh", EXAMPLES / "paint.sh", easel.content, easel.style, painted, "size=1")
     assert done.returncode != 0
     assert not painted.exists()
 
 
-def test_the_python_script_paints(easel: Running, tmp_path: Path) -> None:
+def test_the_python_script_creates_a_picture(easel: Running, tmp_path: Path) -> None:
     painted = tmp_path / "painted.png"
     script = EXAMPLES / "paint.py"
     done = run(easel, sys.executable, script, easel.content, easel.style, painted, *PARAMS)

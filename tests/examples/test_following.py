@@ -1,4 +1,4 @@
-"""The examples that follow a job by its events."""
+"""The examples that follow the events of a job."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from tests.examples.conftest import QUICK, Running
 from tests.examples.test_examples import EXAMPLES, environment, is_painted, run
 
-needs_node = pytest.mark.skipif(not shutil.which("node"), reason="there is no Node here")
+needs_node = pytest.mark.skipif(not shutil.which("node"), reason="Node is not installed")
 
 
 @pytest.fixture
 def proxy(easel: Running) -> Iterator[str]:
-    """The example's proxy, on a free port."""
+    """The example proxy, on a free port."""
     process = subprocess.Popen(
         ["node", str(EXAMPLES / "proxy.mjs")],
         env={**environment(easel), "PORT": "0"},
@@ -34,7 +34,7 @@ def proxy(easel: Running) -> Iterator[str]:
 
 
 @needs_node
-def test_the_proxy_keeps_the_key_and_hands_the_job_through(proxy: str, easel: Running) -> None:
+def test_the_proxy_adds_the_key_and_forwards_the_job(proxy: str, easel: Running) -> None:
     with httpx.Client(base_url=proxy, timeout=60) as page:  # it has no key
         files = {"content": easel.content.read_bytes(), "style": easel.style.read_bytes()}
         headers = {"Idempotency-Key": "order 42"}
@@ -57,7 +57,7 @@ def test_the_proxy_keeps_the_key_and_hands_the_job_through(proxy: str, easel: Ru
         assert page.post(job["links"]["cancel"]).json()["status"] == "succeeded"
 
 
-#: Node 20 has fetch, FormData and File, but no EventSource: this one is as short as it can be.
+#: Node 20 has fetch, FormData and File, but no EventSource, so this is a minimal one.
 BROWSER = """
 import {{ openAsBlob }} from "node:fs";
 import {{ paint }} from {module};
@@ -85,21 +85,21 @@ globalThis.EventSource = class extends EventTarget {{
 }};
 
 const [content, style] = await Promise.all(process.argv.slice(2).map((path) => openAsBlob(path)));
-const seen = [];
-const address = await paint(process.env.EASEL_URL, {{ content, style, ...{params} }},
-  (progress) => seen.push(progress.fraction));
-console.log(JSON.stringify({{ address, seen }}));
+const fractions = [];
+const url = await paint(process.env.EASEL_URL, {{ content, style, ...{params} }},
+  (progress) => fractions.push(progress.fraction));
+console.log(JSON.stringify({{ url, fractions }}));
 const refused = await paint(process.env.EASEL_URL, {{ content, style, size: 1 }}).catch((e) => e);
 console.log(refused.message);
 """
 
 
 @needs_node
-def test_the_page_s_script_paints_and_its_address_needs_no_key(
+def test_the_browser_module_creates_a_picture_with_a_signed_url(
     easel: Running, tmp_path: Path
 ) -> None:
     script = tmp_path / "browser.mjs"
-    # A copy whose name says that it is a module, as the page's type="module" does.
+    # The suffix .mjs makes it a module, like type="module" in the page.
     module = tmp_path / "easel.mjs"
     shutil.copy(EXAMPLES / "easel.js", module)
     params = json.dumps(QUICK)
@@ -107,6 +107,6 @@ def test_the_page_s_script_paints_and_its_address_needs_no_key(
     done = run(easel, "node", script, easel.content, easel.style)
     assert done.returncode == 0, done.stderr
     painted, refused = done.stdout.splitlines()
-    answer = httpx.get(json.loads(painted)["address"])
+    answer = httpx.get(json.loads(painted)["url"])
     assert is_painted(answer.content)
     assert "size: '1' is invalid" in refused

@@ -1,4 +1,4 @@
-"""A real browser before a real service."""
+"""A real browser and a real service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.acceptance.conftest import Service, free_port
 ROOT = Path(__file__).parent.parent.parent
 SHOTS = ROOT / ".screenshots"
 
-#: For what waits for the service, on a busy machine.
+#: The timeout of waits for the service, on a busy machine.
 PATIENCE_MS = 60_000
 
 FLAGS = [
@@ -28,10 +28,10 @@ FLAGS = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium. Of one module, because while it is there asyncio.run is not to be had."""
+    """Chromium, for one module: while it runs, asyncio.run cannot be used."""
     path = shutil.which("chromium")
     if path is None:
-        pytest.skip("there is no chromium here: apt-get install chromium")
+        pytest.skip("chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
@@ -58,13 +58,13 @@ def service(data_dir: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def errors() -> list[str]:
-    """What the browser complained of; a test that provokes some removes it."""
+    """The errors of the browser. A test that provokes errors clears them."""
     return []
 
 
 @pytest.fixture
 def page(browser: Browser, service: Service, errors: list[str]) -> Iterator[Page]:
-    """The page as somebody sees it who comes for the first time."""
+    """The page in a new browser profile."""
     yield from opened(
         browser, service, errors, viewport={"width": 1360, "height": 900}, reduced_motion="reduce"
     )
@@ -72,7 +72,7 @@ def page(browser: Browser, service: Service, errors: list[str]) -> Iterator[Page
 
 @pytest.fixture
 def phone(browser: Browser, service: Service, errors: list[str]) -> Iterator[Page]:
-    """Likewise on a phone, in the dark."""
+    """The page on a phone, in dark mode."""
     yield from opened(
         browser, service, errors,
         viewport={"width": 390, "height": 844}, color_scheme="dark",
@@ -86,11 +86,13 @@ def opened(
     context = browser.new_context(**options)  # type: ignore[arg-type]
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on(
+        "console", lambda message: errors.append(message.text) if message.type == "error" else None
+    )
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"http://127.0.0.1:{service.port}/")
     page.get_by_role("heading", name="Turn a photograph").wait_for()
-    page.keyboard.press("Shift")  # whoever begins is given the drawer, which is made last
+    page.keyboard.press("Shift")  # the first interaction loads the drawer
     page.get_by_label("Seed", exact=True).wait_for(state="attached")
     yield page
     context.close()
@@ -98,7 +100,7 @@ def opened(
 
 
 def shot(page: Page, name: str) -> None:
-    """For a person to look at, in both themes."""
+    """Save screenshots in both themes, for a person to check."""
     SHOTS.mkdir(exist_ok=True)
     themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for theme in themes:

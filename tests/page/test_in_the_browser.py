@@ -1,4 +1,4 @@
-"""What people do with the page, in a real browser before a real service."""
+"""The web page in a real browser, with a real service."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ expect.set_options(timeout=PATIENCE_MS)
 CAT, WAVES = ROOT / "samples/photos/cat.jpg", ROOT / "samples/styles/woodblock.jpg"
 AXE = (ROOT / "tests/page/vendor/axe.min.js").read_text()
 
-#: What the page needs to be seen, samples and all.
+#: The limit for the first view, with the samples.
 FIRST_PAINT_BYTES = 100_000
 
 
 def drop(page: Page, selector: str, *files: tuple[str, bytes]) -> None:
-    """Drop files on a part of the page, as a file manager does."""
+    """Drop files on an element of the page."""
     given = [(name, base64.b64encode(data).decode()) for name, data in files]
     transfer = page.evaluate_handle(
         """(files) => {
@@ -53,7 +53,7 @@ def choose_samples(page: Page) -> None:
 
 
 def start(page: Page, steps: int) -> str:
-    """Post the job; gives its id."""
+    """Submit the form, and return the id of the job."""
     page.get_by_label("Size value").fill("64")
     page.get_by_label("Steps value").fill(str(steps))
     page.get_by_role("button", name="Paint", exact=True).click()
@@ -61,25 +61,26 @@ def start(page: Page, steps: int) -> str:
     return page.url.rsplit("/", 1)[1]
 
 
-def is_said(page: Page, field: str, text: str | re.Pattern[str]) -> None:
+def expect_problem(page: Page, field: str, text: str | re.Pattern[str]) -> None:
     expect(page.locator(f'[data-field="{field}"] > .problem')).to_contain_text(text)
 
 
 def check_accessible(page: Page) -> None:
-    """Whether axe-core finds nothing that keeps people from using the page."""
+    """Assert that axe-core finds no accessibility problems."""
     page.evaluate(AXE)
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    told = [
-        (each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found["violations"]
+    results: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    violations = [
+        (each["id"], [node["html"][:160] for node in each["nodes"]])
+        for each in results["violations"]
     ]
-    assert told == []
+    assert violations == []
 
 
 def heading(page: Page, text: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
-def test_two_dropped_files_become_a_picture_on_the_disk(page: Page, tmp_path: Path) -> None:
+def test_two_dropped_files_become_a_downloaded_picture(page: Page, tmp_path: Path) -> None:
     shot(page, "1-empty")
     check_accessible(page)
     drop(page, '[data-field="content"]', ("cat.jpg", CAT.read_bytes()))
@@ -107,9 +108,7 @@ def test_two_dropped_files_become_a_picture_on_the_disk(page: Page, tmp_path: Pa
             assert (picture.format, max(picture.size)) == (expected, 64)
 
 
-def test_a_finished_picture_is_in_the_gallery_can_be_made_again_and_deleted(
-    page: Page, service: Service
-) -> None:
+def test_a_finished_picture_can_be_reused_and_deleted(page: Page, service: Service) -> None:
     choose_samples(page)
     job = start(page, steps=7)
     heading(page, "Finished")
@@ -129,7 +128,7 @@ def test_a_finished_picture_is_in_the_gallery_can_be_made_again_and_deleted(
     assert service.http.get(f"/jobs/{job}").status_code == 404
 
 
-def test_a_job_is_watched_found_again_after_a_reload_and_called_off(page: Page) -> None:
+def test_a_running_job_survives_a_reload_and_can_be_cancelled(page: Page) -> None:
     choose_samples(page)
     start(page, steps=5000)
     heading(page, "Painting")
@@ -147,7 +146,7 @@ def test_a_job_is_watched_found_again_after_a_reload_and_called_off(page: Page) 
     check_accessible(page)
 
 
-def test_a_lost_connection_is_said_and_comes_back(
+def test_a_lost_connection_is_shown_and_restored(
     page: Page, service: Service, errors: list[str]
 ) -> None:
     choose_samples(page)
@@ -167,7 +166,7 @@ def test_a_lost_connection_is_said_and_comes_back(
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "said"),
+    ("name", "data", "message"),
     [
         ("nothing.png", b"", "is an empty file"),
         ("notes.txt", b"Some words.", "is not a supported picture"),
@@ -177,40 +176,40 @@ def test_a_lost_connection_is_said_and_comes_back(
     ],
     ids=["empty", "text", "half", "large", "tiny"],
 )
-def test_a_bad_picture_is_said_beside_its_well(
-    page: Page, name: str, data: bytes, said: str
+def test_an_unusable_picture_is_reported_beside_its_well(
+    page: Page, name: str, data: bytes, message: str
 ) -> None:
     drop(page, '[data-field="content"]', (name, data))
-    is_said(page, "content", said)
+    expect_problem(page, "content", message)
     drop(page, '[data-field="style"]', (name, data))
-    is_said(page, "style", said)
+    expect_problem(page, "style", message)
 
 
-def test_what_does_not_fit_is_said_beside_its_field_before_it_is_sent(page: Page) -> None:
+def test_invalid_values_are_reported_before_anything_is_sent(page: Page) -> None:
     posts: list[str] = []
     page.on("request", lambda sent: posts.append(sent.url) if sent.method == "POST" else None)
     page.get_by_role("button", name="Paint", exact=True).click()
-    is_said(page, "content", "Choose a photograph")
-    is_said(page, "style", "Choose one to five paintings")
+    expect_problem(page, "content", "Choose a photograph")
+    expect_problem(page, "style", "Choose one to five paintings")
     page.get_by_label("Size value").fill("9")
-    is_said(page, "size", "Expected a whole number from 64")
+    expect_problem(page, "size", "Expected a whole number from 64")
     page.get_by_label("Size value").fill("9000")
-    is_said(page, "size", "to 8192")
+    expect_problem(page, "size", "to 8192")
     page.get_by_label("Size value").fill("3000")
-    is_said(page, "size", "This server allows at most 2048")
+    expect_problem(page, "size", "This server allows at most 2048")
     page.get_by_label("Steps value").fill("many")
-    is_said(page, "steps", "Expected a whole number")
+    expect_problem(page, "steps", "Expected a whole number")
     page.get_by_text("Advanced").click()
     page.get_by_label("Learning rate", exact=True).fill("0")
-    is_said(page, "learning_rate", "above 0")
+    expect_problem(page, "learning_rate", "above 0")
     page.get_by_label("Pyramid", exact=True).fill("steep")
-    is_said(page, "pyramid", "Coarse to fine")
+    expect_problem(page, "pyramid", "Coarse to fine")
     page.get_by_label("Style layer weights", exact=True).fill("1,2")
-    is_said(page, "style_layer_weights", "Expected 5 weights")
+    expect_problem(page, "style_layer_weights", "Expected 5 weights")
     page.get_by_role("group", name="Content layers").get_by_label("conv4_2").uncheck()
-    is_said(page, "content_layers", "Choose at least one")
+    expect_problem(page, "content_layers", "Choose at least one")
     page.get_by_label("Start from", exact=True).select_option("image")
-    is_said(page, "init_image", "Choose an initial image")
+    expect_problem(page, "init_image", "Choose an initial image")
     page.get_by_role("button", name="Paint", exact=True).click()
     shot(page, "9-wrong")
     check_accessible(page)
@@ -219,20 +218,20 @@ def test_what_does_not_fit_is_said_beside_its_field_before_it_is_sent(page: Page
     expect(page.get_by_label("Size value")).to_have_value("512")
 
 
-def test_six_paintings_are_one_too_many(page: Page) -> None:
+def test_a_sixth_painting_is_rejected(page: Page) -> None:
     drop(page, '[data-field="style"]', *[(f"{n}.png", png(20, 20)) for n in range(6)])
-    is_said(page, "style", "at most 5 paintings")
+    expect_problem(page, "style", "at most 5 paintings")
     expect(page.locator('[data-field="style"] .tile')).to_have_count(5)
     shot(page, "10-five")
     check_accessible(page)
 
 
-def test_what_the_server_refuses_is_said_beside_its_field(page: Page, errors: list[str]) -> None:
+def test_errors_of_the_server_are_shown_beside_their_fields(page: Page, errors: list[str]) -> None:
     choose_samples(page)
     page.get_by_text("Advanced").click()
-    page.get_by_label("Pyramid", exact=True).fill("16:2")  # which only the server knows
+    page.get_by_label("Pyramid", exact=True).fill("16:2")  # a rule that only the server checks
     page.get_by_role("button", name="Paint", exact=True).click()
-    is_said(page, "pyramid", "expected a smallest scale of 32 or more")
+    expect_problem(page, "pyramid", "expected a smallest scale of 32 or more")
     assert all("422" in error for error in errors)
     errors.clear()
 
@@ -302,7 +301,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(page: Page) -> None:
     heading(page, "Cancelled")
 
 
-def test_the_page_fits_a_phone_in_the_dark(phone: Page) -> None:
+def test_the_page_fits_a_phone_in_dark_mode(phone: Page) -> None:
     def fits() -> None:
         wide = phone.evaluate("document.documentElement.scrollWidth")
         assert wide == phone.evaluate("document.documentElement.clientWidth")
@@ -327,7 +326,7 @@ def test_the_page_fits_a_phone_in_the_dark(phone: Page) -> None:
     shot(phone, "15-phone-gallery")
 
 
-def test_the_first_view_is_light(browser: Browser, service: Service) -> None:
+def test_the_first_view_loads_little(browser: Browser, service: Service) -> None:
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{service.port}/")
     page.get_by_role("heading", name="Turn a photograph").wait_for()
@@ -342,9 +341,7 @@ def test_the_first_view_is_light(browser: Browser, service: Service) -> None:
 
 
 @pytest.mark.parametrize("language", ["curl", "Python", "JavaScript"])
-def test_the_copied_program_makes_the_same_picture(
-    page: Page, service: Service, tmp_path: Path, language: str
-) -> None:
+def test_the_copied_code_runs(page: Page, service: Service, tmp_path: Path, language: str) -> None:
     program = {"curl": ["sh"], "Python": [sys.executable], "JavaScript": ["node"]}[language]
     if language == "JavaScript" and not _has_node():
         pytest.skip("there is no Node here, version 20 or later")
@@ -377,7 +374,7 @@ def _has_node() -> bool:
     return int(version.stdout[1:].split(".")[0]) >= 20
 
 
-def test_a_job_that_is_not_there_is_said(page: Page, errors: list[str]) -> None:
+def test_an_unknown_job_is_reported(page: Page, errors: list[str]) -> None:
     page.goto(f"{page.url.split('#')[0]}#/jobs/01a2034d-a0dd-75cf-ba55-f08cc12def8b")
     heading(page, "Picture not found")
     shot(page, "17-none")
@@ -386,10 +383,10 @@ def test_a_job_that_is_not_there_is_said(page: Page, errors: list[str]) -> None:
     errors.clear()
 
 
-def test_a_key_is_asked_for_once_and_kept(
+def test_an_api_key_is_requested_once_and_stored(
     page: Page, service: Service, errors: list[str], data_dir: Path
 ) -> None:
-    # The last test here: from now on the service wants a key.
+    # The last test of this module: from now on the service requires a key.
     made = subprocess.run(
         [sys.executable, "-m", "cli", "keys", "create", "somebody"],
         env={**os.environ, "EASEL_DATA_DIR": str(data_dir)},
@@ -400,25 +397,25 @@ def test_a_key_is_asked_for_once_and_kept(
     choose_samples(page)
     page.get_by_label("Size value").fill("64")
     page.get_by_label("Steps value").fill("2")
-    asked = page.get_by_role("dialog", name="API key required")
+    dialog = page.get_by_role("dialog", name="API key required")
     expect(page.get_by_role("button", name="Paint", exact=True)).to_be_enabled()
-    while not asked.is_visible():  # the api hears of the first key within a second
+    while not dialog.is_visible():  # the API notices the first key within a second
         if "#/jobs/" not in page.url:
             page.get_by_role("button", name="Paint", exact=True).click()
-        asked.or_(page.get_by_role("heading", name="Finished")).first.wait_for()
-        if not asked.is_visible():
+        dialog.or_(page.get_by_role("heading", name="Finished")).first.wait_for()
+        if not dialog.is_visible():
             page.get_by_role("button", name="Reuse settings").click()
     shot(page, "18-key")
     check_accessible(page)
-    asked.get_by_label("API key").fill("wrong")
-    asked.get_by_role("button", name="Use key").click()
-    expect(asked.get_by_text("The server did not accept this key")).to_be_visible()
-    asked.get_by_label("API key").fill(made.stdout.strip())
-    asked.get_by_role("button", name="Use key").click()
+    dialog.get_by_label("API key").fill("wrong")
+    dialog.get_by_role("button", name="Use key").click()
+    expect(dialog.get_by_text("The server did not accept this key")).to_be_visible()
+    dialog.get_by_label("API key").fill(made.stdout.strip())
+    dialog.get_by_role("button", name="Use key").click()
     heading(page, "Finished")
     expect(page.locator(".pair img").first).to_be_visible()
     page.reload()
     heading(page, "Finished")
-    expect(asked).to_be_hidden()
+    expect(dialog).to_be_hidden()
     assert all("401" in error for error in errors)
     errors.clear()

@@ -1,4 +1,4 @@
-"""The API's own documentation, in a real browser before a real service."""
+"""The API reference in a real browser, with a real service."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from tests.acceptance.conftest import Service
 from tests.page.conftest import PATIENCE_MS, shot
 
 
-def test_the_documentation_asks_nobody_but_the_service(page: Page, service: Service) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_the_reference_loads_only_from_the_service(page: Page, service: Service) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(f"http://127.0.0.1:{service.port}/docs")
     create = page.locator("#operations-jobs-create_job")
     expect(create).to_be_visible(timeout=PATIENCE_MS)
@@ -18,5 +18,5 @@ def test_the_documentation_asks_nobody_but_the_service(page: Page, service: Serv
     expect(create).to_contain_text("Idempotency-Key", timeout=PATIENCE_MS)
     shot(page, "reference")
     ours = f"http://127.0.0.1:{service.port}/"
-    assert [url for url in asked if not url.startswith((ours, "data:"))] == []
-    assert f"{ours}openapi.json" in asked
+    assert [url for url in requests if not url.startswith((ours, "data:"))] == []
+    assert f"{ours}openapi.json" in requests

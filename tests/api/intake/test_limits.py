@@ -59,7 +59,7 @@ def test_a_file_over_the_limit_is_refused(services: Services) -> None:
         assert f"at most {len(CONTENT)} are allowed" in problem["errors"][0]["message"]
 
 
-def test_a_picture_with_too_many_pixels_is_refused(services: Services) -> None:
+def test_a_picture_with_too_many_pixels_is_rejected(services: Services) -> None:
     with serving(limited(services, max_picture_pixels=64 * 48)) as client:
         assert post(client).status_code == 202
         bomb = png(Image.new("1", (64, 49)))

@@ -13,7 +13,7 @@ from tests.api.routes.test_jobs import post
 from tests.faults.proxy import Wire
 
 
-def test_a_stream_outlives_an_outage_of_redis_and_misses_nothing(services: Services) -> None:
+def test_a_stream_survives_a_redis_outage_without_missing_events(services: Services) -> None:
     target = urlsplit(services.settings.redis_url).port
     assert target is not None
     wire = Wire(target)
@@ -40,7 +40,7 @@ def test_a_stream_outlives_an_outage_of_redis_and_misses_nothing(services: Servi
     wire.close()
 
 
-def test_streams_end_when_the_api_stops_and_go_on_at_another(services: Services) -> None:
+def test_streams_end_on_shutdown_and_continue_at_another_process(services: Services) -> None:
     one = serving(services)
     with one as client:
         job_id = post(client).json()["id"]

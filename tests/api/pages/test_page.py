@@ -1,4 +1,4 @@
-"""The page's own files: what is sent, what a browser keeps, and what it lets in."""
+"""The static files of the page: caching, compression and the security policy."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ROOT = Path(__file__).parent.parent.parent.parent
 
 
 def asset(client: httpx.Client, name: str) -> str:
-    """The address of a file of the page, as the page itself begins it."""
+    """Return the URL of a static file, with the prefix that the page uses."""
     found = re.search(r"static/\w+/", client.get("/").text)
     assert found is not None
     return f"/{found[0]}{name}"
 
 
 @pytest.mark.parametrize("path", ["/", "page.css", "js/main.js", "samples/photos/cat.jpg"])
-def test_nothing_but_what_is_ours_runs_in_the_page(client: httpx.Client, path: str) -> None:
+def test_the_policy_allows_only_own_resources(client: httpx.Client, path: str) -> None:
     answer = client.get(path if path == "/" else asset(client, path))
     assert answer.status_code == 200
     policy = answer.headers["Content-Security-Policy"]
@@ -36,12 +36,12 @@ def test_nothing_but_what_is_ours_runs_in_the_page(client: httpx.Client, path: s
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_page_has_no_code_and_no_style_of_its_own(client: httpx.Client) -> None:
+def test_the_page_has_no_inline_script_or_style(client: httpx.Client) -> None:
     text = client.get("/").text
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", text)
 
 
-def test_the_page_is_asked_for_anew_and_its_files_are_kept_for_good(client: httpx.Client) -> None:
+def test_the_page_is_revalidated_and_its_files_are_immutable(client: httpx.Client) -> None:
     page = client.get("/")
     assert page.headers["Cache-Control"] == "no-cache"
     again = client.get("/", headers={"If-None-Match": page.headers["ETag"]})
@@ -51,12 +51,12 @@ def test_the_page_is_asked_for_anew_and_its_files_are_kept_for_good(client: http
     assert script.headers["Content-Type"].startswith("text/javascript")
 
 
-def test_a_file_of_another_version_is_given_but_not_kept(client: httpx.Client) -> None:
+def test_a_file_of_another_version_is_not_cached(client: httpx.Client) -> None:
     answer = client.get("/static/0123456789abcdef/js/main.js")
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
 
 
-def test_text_is_sent_compressed_to_those_who_read_it(client: httpx.Client) -> None:
+def test_text_is_compressed_for_clients_that_accept_it(client: httpx.Client) -> None:
     path = asset(client, "page.css")
     packed = client.get(path, headers={"Accept-Encoding": "gzip"})
     plain = client.get(path, headers={"Accept-Encoding": "identity"})
@@ -66,7 +66,7 @@ def test_text_is_sent_compressed_to_those_who_read_it(client: httpx.Client) -> N
     assert packed.num_bytes_downloaded < plain.num_bytes_downloaded / 2
 
 
-def test_a_file_that_is_kept_compressed_is_sent_as_what_it_is(client: httpx.Client) -> None:
+def test_a_file_that_is_stored_compressed_has_its_own_media_type(client: httpx.Client) -> None:
     path = asset(client, "swagger/swagger-ui-bundle.js")
     packed = client.get(path, headers={"Accept-Encoding": "gzip"})
     plain = client.get(path, headers={"Accept-Encoding": "identity"})
@@ -76,14 +76,16 @@ def test_a_file_that_is_kept_compressed_is_sent_as_what_it_is(client: httpx.Clie
     assert client.get(f"{path}.gz").status_code == 404
 
 
-def test_a_file_that_is_not_there_is_a_problem_like_any_other(client: httpx.Client) -> None:
+def test_an_unknown_file_responds_with_a_problem(client: httpx.Client) -> None:
     for path in ("js/nothing.js", "%2e%2e/page.py", "vendor/README.md"):
         answer = client.get(asset(client, path))
         assert answer.status_code == 404
         assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_the_page_knows_the_limits_of_its_server(client: httpx.Client, settings: Settings) -> None:
+def test_the_page_contains_the_limits_of_the_server(
+    client: httpx.Client, settings: Settings
+) -> None:
     found = re.search(r'<meta name="easel" content="([^"]*)"', client.get("/").text)
     assert found is not None
     about = json.loads(html.unescape(found[1]))
@@ -95,7 +97,7 @@ def test_the_page_knows_the_limits_of_its_server(client: httpx.Client, settings:
 @pytest.mark.parametrize(
     "folder", ["api/pages/static/vendor", "api/pages/static/swagger", "tests/page/vendor"]
 )
-def test_libraries_of_others_are_as_they_were_fetched_and_have_their_licences(folder: str) -> None:
+def test_vendored_libraries_match_their_digests_and_have_licences(folder: str) -> None:
     rows = re.findall(
         r"\| `(\S+)` \| .* \| (\S+) \| `(\w{64})` \|", (ROOT / folder / "README.md").read_text()
     )

@@ -1,4 +1,4 @@
-"""Following a job: events, long polls and previews, from a worker's writes to the client."""
+"""Event streams, long polls and previews, from the writes of a worker to the client."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from core.queue.app import Messages
 from core.store.previews import Previews
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
-from tests.api.routes.test_jobs import claim, finish, post
+from tests.api.routes.test_jobs import claim, files, finish, post
 from tests.conftest import some_progress
 
 RESULT = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
 
 
 class Following:
-    """A client that reads a job's events."""
+    """A client that reads an event stream."""
 
     def __init__(self, source: EventSource) -> None:
         self.response = source.response
@@ -39,7 +39,7 @@ class Following:
         return next(self._events)
 
     def rest(self) -> list[ServerSentEvent]:
-        """Until the stream ends."""
+        """Return the events until the stream ends."""
         return list(self._events)
 
 
@@ -65,7 +65,7 @@ def succeed(services: Services, job: Job) -> None:
     services.store.succeed(job, RESULT, progress, Metrics(optimize_seconds=1, device="cpu"))
 
 
-def test_every_event_of_a_job_comes_once_in_order_with_the_job_as_it_was(
+def test_every_event_is_sent_once_in_order_with_the_job_at_that_moment(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     job_id = post(client).json()["id"]
@@ -93,7 +93,7 @@ def test_every_event_of_a_job_comes_once_in_order_with_the_job_as_it_was(
     assert shown[4] == client.get(f"/jobs/{job_id}").json()
 
 
-def test_a_client_that_comes_late_hears_the_same_story(
+def test_a_late_client_receives_the_earlier_events(
     client: httpx.Client, services: Services
 ) -> None:
     job = claim(services, client)
@@ -102,7 +102,7 @@ def test_a_client_that_comes_late_hears_the_same_story(
     with following(client, job.id) as stream:
         events = [stream.next() for _ in range(3)]
         assert names(events) == ["queued", "started", "progress"]
-        assert data(events[2])["progress"]["step"] == 3  # those before it are superseded
+        assert data(events[2])["progress"]["step"] == 3  # the earlier ones are superseded
         services.store.fail(job, Failure(code="out_of_memory", message="x", retryable=False))
         (failed,) = stream.rest()
     assert (failed.event, data(failed)["error"]["code"]) == ("failed", "out_of_memory")
@@ -110,7 +110,7 @@ def test_a_client_that_comes_late_hears_the_same_story(
         assert names(stream.rest()) == ["queued", "started", "failed"]
 
 
-def test_a_client_that_comes_back_hears_what_it_missed_and_nothing_twice(
+def test_a_reconnecting_client_receives_only_the_missed_events(
     client: httpx.Client, services: Services
 ) -> None:
     job = claim(services, client)
@@ -127,10 +127,12 @@ def test_a_client_that_comes_back_hears_what_it_missed_and_nothing_twice(
         (last,) = stream.rest()
     assert last.event == "succeeded"
     ended = client.get(f"/jobs/{job.id}/events", headers={"Last-Event-ID": last.id})
-    assert (ended.status_code, ended.content) == (204, b"")  # an EventSource stops at that
+    assert (ended.status_code, ended.content) == (204, b"")  # stops an EventSource
 
 
-def test_the_events_reach_clients_of_every_api(client: httpx.Client, services: Services) -> None:
+def test_events_reach_the_clients_of_every_api_process(
+    client: httpx.Client, services: Services
+) -> None:
     job_id = post(client).json()["id"]
     with (
         serving(services) as other,
@@ -142,7 +144,7 @@ def test_the_events_reach_clients_of_every_api(client: httpx.Client, services: S
         assert names(there.rest()) == names(here.rest()) == ["canceled"]
 
 
-def test_a_job_without_events_is_told_of_as_it_is(
+def test_without_stored_events_the_stream_sends_the_current_job(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     job = claim(services, client)
@@ -153,7 +155,7 @@ def test_a_job_without_events_is_told_of_as_it_is(
     assert (event.event, data(event)["status"]) == ("failed", "failed")
 
 
-def test_a_stream_ends_when_its_job_is_taken_back(client: httpx.Client, services: Services) -> None:
+def test_a_stream_ends_when_its_job_is_discarded(client: httpx.Client, services: Services) -> None:
     job_id = post(client).json()["id"]
     with following(client, job_id) as stream:
         assert stream.next().event == "queued"
@@ -161,25 +163,25 @@ def test_a_stream_ends_when_its_job_is_taken_back(client: httpx.Client, services
         assert stream.rest() == []
 
 
-def test_following_what_is_not_there_is_not_found(client: httpx.Client) -> None:
+def test_the_events_of_an_unknown_job_respond_404(client: httpx.Client) -> None:
     assert_problem(client.get("/jobs/nonsense/events"), 404, "job_not_found")
 
 
 @pytest.fixture
 def listened(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
-    """Released whenever a request has begun to wait."""
+    """A semaphore that is released whenever a request starts to wait."""
     waiting = threading.Semaphore(0)
     ready = Broadcast.ready
 
-    async def said(self: Broadcast) -> None:
+    async def release(self: Broadcast) -> None:
         await ready(self)
         waiting.release()
 
-    monkeypatch.setattr(Broadcast, "ready", said)
+    monkeypatch.setattr(Broadcast, "ready", release)
     return waiting
 
 
-def test_who_waits_hears_of_each_new_place_in_the_queue(
+def test_a_stream_sends_every_change_of_the_queue_position(
     client: httpx.Client, services: Services
 ) -> None:
     first, second = (post(client).json()["id"] for _ in range(2))
@@ -192,12 +194,12 @@ def test_who_waits_hears_of_each_new_place_in_the_queue(
         assert stream.next().event == "started"
 
 
-def test_a_long_poll_with_a_tag_is_answered_when_the_place_has_changed(
+def test_a_conditional_long_poll_returns_when_the_queue_position_changes(
     client: httpx.Client, services: Services, listened: threading.Semaphore
 ) -> None:
     first, second = (post(client).json()["id"] for _ in range(2))
-    tag = client.get(f"/jobs/{second}").headers["etag"]
-    headers = {"If-None-Match": tag}
+    etag = client.get(f"/jobs/{second}").headers["etag"]
+    headers = {"If-None-Match": etag}
     with ThreadPoolExecutor(1) as pool:
         poll = pool.submit(client.get, f"/jobs/{second}?wait=60", headers=headers, timeout=90)
         assert listened.acquire(timeout=60)
@@ -207,7 +209,7 @@ def test_a_long_poll_with_a_tag_is_answered_when_the_place_has_changed(
 
 
 @pytest.mark.parametrize("after", ["9" * 21 + "-0", "9" * 20 + "-0", "0-" + "9" * 20, "yesterday"])
-def test_an_id_that_is_of_no_event_hears_the_whole_story_and_its_end(
+def test_an_invalid_last_event_id_gets_all_events(
     client: httpx.Client, services: Services, after: str
 ) -> None:
     job = claim(services, client)
@@ -216,7 +218,7 @@ def test_an_id_that_is_of_no_event_hears_the_whole_story_and_its_end(
         assert names(stream.rest()) == ["queued", "started", "succeeded"]
 
 
-def test_a_long_poll_is_answered_when_the_job_has_ended(
+def test_a_long_poll_returns_when_the_job_ends(
     client: httpx.Client, services: Services, listened: threading.Semaphore
 ) -> None:
     job = claim(services, client)
@@ -229,23 +231,23 @@ def test_a_long_poll_is_answered_when_the_job_has_ended(
     assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
 
 
-def test_a_long_poll_with_a_tag_is_answered_when_the_job_has_changed(
+def test_a_conditional_long_poll_returns_when_the_job_changes(
     client: httpx.Client, services: Services, listened: threading.Semaphore
 ) -> None:
     job = claim(services, client)
-    tag = client.get(f"/jobs/{job.id}").headers["etag"]
+    etag = client.get(f"/jobs/{job.id}").headers["etag"]
     with ThreadPoolExecutor(1) as pool:
         poll = pool.submit(
-            client.get, f"/jobs/{job.id}?wait=60", headers={"If-None-Match": tag}, timeout=90
+            client.get, f"/jobs/{job.id}?wait=60", headers={"If-None-Match": etag}, timeout=90
         )
         assert listened.acquire(timeout=60)
         services.store.renew(job, progress=some_progress(step=5, steps=12))
         answer = poll.result(60)
     assert answer.json()["progress"]["step"] == 5
-    assert answer.headers["etag"] != tag
+    assert answer.headers["etag"] != etag
 
 
-def test_a_poll_whose_time_is_over_says_how_the_job_stands(
+def test_a_long_poll_returns_the_current_job_after_its_timeout(
     client: httpx.Client, services: Services
 ) -> None:
     job = claim(services, client)
@@ -260,24 +262,22 @@ def test_a_poll_whose_time_is_over_says_how_the_job_stands(
 
 
 @pytest.mark.parametrize("wait", ["-1", "61", "long", "nan", "inf"])
-def test_a_wait_out_of_range_is_refused(
-    client: httpx.Client, services: Services, wait: str
-) -> None:
+def test_an_invalid_wait_is_rejected(client: httpx.Client, services: Services, wait: str) -> None:
     job = claim(services, client)
     problem = assert_problem(client.get(f"/jobs/{job.id}?wait={wait}"), 422, "invalid_request")
     assert problem["errors"][0]["field"] == "wait"
 
 
-def test_an_unchanged_job_is_not_sent_again(client: httpx.Client, services: Services) -> None:
+def test_a_matching_etag_of_a_job_responds_304(client: httpx.Client, services: Services) -> None:
     job = claim(services, client)
-    tag = client.get(f"/jobs/{job.id}").headers["etag"]
-    same = client.get(f"/jobs/{job.id}", headers={"If-None-Match": f'"x", {tag}'})
+    etag = client.get(f"/jobs/{job.id}").headers["etag"]
+    same = client.get(f"/jobs/{job.id}", headers={"If-None-Match": f'"x", {etag}'})
     assert (same.status_code, same.content) == (304, b"")
     services.store.renew(job, progress=some_progress(step=1, steps=12))
-    assert client.get(f"/jobs/{job.id}", headers={"If-None-Match": tag}).status_code == 200
+    assert client.get(f"/jobs/{job.id}", headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_a_post_can_wait_for_the_end(
+def test_prefer_wait_returns_the_finished_job(
     client: httpx.Client, services: Services, redis: Redis, listened: threading.Semaphore
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
@@ -293,7 +293,7 @@ def test_a_post_can_wait_for_the_end(
     assert answer.headers["location"] == f"/jobs/{job_id}"
 
 
-def test_a_post_that_waited_in_vain_is_a_202(client: httpx.Client) -> None:
+def test_prefer_wait_responds_202_after_its_timeout(client: httpx.Client) -> None:
     answer = post_preferring(client, "wait=1")
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
     assert answer.headers["preference-applied"] == "wait=1"
@@ -301,12 +301,10 @@ def test_a_post_that_waited_in_vain_is_a_202(client: httpx.Client) -> None:
 
 
 def post_preferring(client: httpx.Client, prefer: str) -> httpx.Response:
-    from tests.api.routes.test_jobs import files
-
     return client.post("/jobs", files=files(), headers={"Prefer": prefer}, timeout=90)
 
 
-def test_the_newest_preview_is_shown_and_not_sent_twice(
+def test_the_newest_preview_is_served_with_an_etag(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     job = claim(services, client)
@@ -333,17 +331,17 @@ def test_the_newest_preview_is_shown_and_not_sent_twice(
     assert_problem(client.get(url), 410, "result_expired")
 
 
-def test_a_preview_that_was_removed_while_its_job_waits_again_is_not_there_yet(
+def test_an_expired_preview_of_a_requeued_job_responds_404(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     job = claim(services, client)
     Previews(redis).put(job, 1, b"half done")
     services.store.hand_back(job)
-    redis.delete(f"easel:preview:{job.id}")  # its hour is over
+    redis.delete(f"easel:preview:{job.id}")  # it has expired
     assert_problem(client.get(f"/jobs/{job.id}/preview"), 404, "no_preview_yet")
 
 
-def test_the_last_preview_of_a_job_that_was_called_off_stays_a_while(
+def test_the_last_preview_of_a_canceled_job_is_kept_for_an_hour(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     job = claim(services, client)
@@ -351,5 +349,5 @@ def test_the_last_preview_of_a_job_that_was_called_off_stays_a_while(
     services.store.confirm_cancel(job)
     assert client.get(f"/jobs/{job.id}/preview").content == b"half done"
     assert 0 < redis.ttl(f"easel:preview:{job.id}") <= 3600
-    kept = job.retention_seconds  # as long as the files, and no longer
+    kept = job.retention_seconds  # the same retention as the files
     assert kept - 100 < redis.ttl(f"easel:events:{job.id}") <= kept

@@ -1,4 +1,4 @@
-"""A result is there for its retention; then the api says so, and at last forgets the job."""
+"""The expiry of results, and the removal of expired records."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def cleaner(services: Services, redis: Redis) -> Cleaner:
     return Cleaner(redis, services.blobs)
 
 
-def let_pass(redis: Redis, job: Job, time: timedelta) -> None:
+def advance(redis: Redis, job: Job, time: timedelta) -> None:
     redis.hincrbyfloat(f"easel:job:{job.id}", "finished_at", -time.total_seconds())
 
 
-def test_a_finished_job_says_when_its_files_expire(
+def test_a_finished_job_has_an_expiry_time(
     client: httpx.Client, services: Services, job: Job
 ) -> None:
     unfinished = claim(services, client)
@@ -44,33 +44,33 @@ def test_a_finished_job_says_when_its_files_expire(
     assert kept == RETENTION
 
 
-def test_an_expired_result_is_gone_before_and_after_the_sweep_and_then_not_found(
+def test_an_expired_result_is_410_until_the_record_is_removed(
     client: httpx.Client, cleaner: Cleaner, redis: Redis, job: Job
 ) -> None:
     result = f"/jobs/{job.id}/result"
     assert client.get(result).status_code == 200
-    let_pass(redis, job, RETENTION)
+    advance(redis, job, RETENTION)
     problem = assert_problem(client.get(result), 410, "result_expired")
     assert "expired at" in problem["detail"]
     cleaner.sweep()
     assert_problem(client.get(result), 410, "result_expired")
     assert client.get(f"/jobs/{job.id}").json()["status"] == "succeeded"
-    let_pass(redis, job, TOMBSTONE)
+    advance(redis, job, TOMBSTONE)
     cleaner.sweep()
     assert_problem(client.get(result), 404, "job_not_found")
     assert_problem(client.get(f"/jobs/{job.id}"), 404, "job_not_found")
 
 
-def test_a_record_stays_no_longer_than_it_is_set_to_and_its_end_is_told_until_then(
+def test_an_expired_record_sends_its_final_event_until_it_is_removed(
     client: httpx.Client, services: Services, redis: Redis, job: Job
 ) -> None:
     cleaner = Cleaner(redis, services.blobs, tombstone=timedelta(hours=1))
-    let_pass(redis, job, RETENTION)
-    redis.delete(f"easel:events:{job.id}")  # it has expired, as the files have
+    advance(redis, job, RETENTION)
+    redis.delete(f"easel:events:{job.id}")  # expired, like the files
     cleaner.sweep()
-    told = client.get(f"/jobs/{job.id}/events").text
-    assert told.count("event: ") == 1
-    assert "event: succeeded" in told
-    let_pass(redis, job, timedelta(hours=1))
+    stream = client.get(f"/jobs/{job.id}/events").text
+    assert stream.count("event: ") == 1
+    assert "event: succeeded" in stream
+    advance(redis, job, timedelta(hours=1))
     cleaner.sweep()
     assert_problem(client.get(f"/jobs/{job.id}"), 404, "job_not_found")

@@ -1,4 +1,4 @@
-"""Alive and ready."""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ WORKER = WorkerInfo(
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
-def test_alive_needs_nothing(client: httpx.Client) -> None:
+def test_healthz_needs_no_other_part(client: httpx.Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
 
 
-def test_ready_needs_a_worker(client: httpx.Client, services: Services) -> None:
+def test_readyz_needs_a_live_worker(client: httpx.Client, services: Services) -> None:
     before = client.get("/readyz")
     assert (before.status_code, before.json()["ready"]) == (503, False)
     assert (before.json()["missing"], before.json()["redis"]) == (["workers"], "ok")
@@ -57,7 +57,7 @@ def without_redis(services: Services) -> Services:
     )
 
 
-def test_an_outage_of_redis_is_a_503_everywhere_but_alive(services: Services) -> None:
+def test_without_redis_all_routes_but_healthz_respond_503(services: Services) -> None:
     with serving(without_redis(services)) as client:
         assert client.get("/healthz").status_code == 200
         ready = client.get("/readyz")
@@ -69,7 +69,7 @@ def test_an_outage_of_redis_is_a_503_everywhere_but_alive(services: Services) ->
         assert_problem(post(client), 503, "service_unavailable")
 
 
-def test_a_job_that_cannot_be_announced_is_not_left_behind(services: Services) -> None:
+def test_a_job_that_cannot_be_queued_is_not_stored(services: Services) -> None:
     mute = replace(services, queue=JobQueue(make_celery(NOWHERE)))
     with serving(mute) as client:
         assert_problem(post(client), 503, "service_unavailable")
@@ -77,7 +77,7 @@ def test_a_job_that_cannot_be_announced_is_not_left_behind(services: Services) -
     assert list(jobs.scan_iter("easel:job:*")) == []
 
 
-def test_blobs_that_no_record_explains_are_a_warning(
+def test_readyz_warns_of_blobs_without_a_record(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     assert client.get("/readyz").json()["warnings"] == []
@@ -86,7 +86,7 @@ def test_blobs_that_no_record_explains_are_a_warning(
     assert warning.startswith("3 blobs were written before this Redis knew of any")
 
 
-def test_blobs_that_cannot_be_written_are_named(services: Services) -> None:
+def test_readyz_reports_a_blob_store_that_cannot_be_written(services: Services) -> None:
     in_the_way = services.settings.data_dir / "file"
     in_the_way.write_text("")
     with serving(replace(services, blobs=open_blobs(in_the_way.as_uri()))) as client:

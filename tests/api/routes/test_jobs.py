@@ -1,4 +1,4 @@
-"""Posting a job, following it, fetching its result, and every way to get it wrong."""
+"""Creating, reading and canceling jobs, their results, and invalid requests."""
 
 from __future__ import annotations
 
@@ -62,13 +62,15 @@ def test_a_job_is_accepted_and_can_be_followed(client: httpx.Client, redis: Redi
     assert "retry-after" in followed.headers
 
 
-def test_the_uploads_are_kept_as_they_came(client: httpx.Client, services: Services) -> None:
+def test_uploads_are_stored_unchanged(client: httpx.Client, services: Services) -> None:
     job = services.store.get(post(client, files(CONTENT, STYLE, CONTENT)).json()["id"])
     kept = [services.blobs.get(picture.sha256) for picture in job.inputs.pictures()]
     assert kept == [CONTENT, STYLE, CONTENT]
 
 
-def test_a_start_and_masks_are_kept_too(client: httpx.Client, services: Services) -> None:
+def test_the_initial_image_and_the_masks_are_stored(
+    client: httpx.Client, services: Services
+) -> None:
     given = [*files(CONTENT, STYLE, STYLE), *masks(2), ("init_image", ("start.png", STYLE))]
     job = services.store.get(post(client, given).json()["id"])
     assert job.inputs.init_image is not None
@@ -95,7 +97,7 @@ def finish(services: Services, job: Job, data: bytes) -> None:
     services.store.succeed(job, result, progress, Metrics(optimize_seconds=1, device="cpu"))
 
 
-def test_the_result_is_the_picture(client: httpx.Client, services: Services) -> None:
+def test_the_result_is_the_stylised_picture(client: httpx.Client, services: Services) -> None:
     job = claim(services, client)
     finish(services, job, STYLE)
     shown = client.get(f"/jobs/{job.id}")
@@ -109,14 +111,18 @@ def test_the_result_is_the_picture(client: httpx.Client, services: Services) -> 
     assert f"easel-{job.id}.png" in answer.headers["content-disposition"]
 
 
-def test_a_result_too_early_is_a_conflict(client: httpx.Client, services: Services) -> None:
+def test_the_result_of_an_unfinished_job_responds_409(
+    client: httpx.Client, services: Services
+) -> None:
     queued = post(client).json()["id"]
     assert_problem(client.get(f"/jobs/{queued}/result"), 409, "job_not_finished")
     services.store.claim(queued)
     assert_problem(client.get(f"/jobs/{queued}/result"), 409, "job_not_finished")
 
 
-def test_the_result_of_a_failed_job_says_why(client: httpx.Client, services: Services) -> None:
+def test_the_result_of_a_failed_job_responds_with_the_reason(
+    client: httpx.Client, services: Services
+) -> None:
     job = claim(services, client)
     error = Failure(code="out_of_memory", message="too big", retryable=False)
     services.store.fail(job, error)
@@ -130,7 +136,7 @@ def cancel(client: httpx.Client, job_id: str) -> httpx.Response:
     return client.post(f"/jobs/{job_id}/cancel")
 
 
-def test_a_queued_job_is_canceled_at_once_and_only_once(
+def test_canceling_a_queued_job_is_immediate_and_idempotent(
     client: httpx.Client, services: Services
 ) -> None:
     queued, other = post(client).json(), post(client).json()
@@ -145,20 +151,18 @@ def test_a_queued_job_is_canceled_at_once_and_only_once(
     assert_problem(client.get(queued["links"]["result"]), 409, "job_canceled")
 
 
-def test_a_running_job_that_is_called_off_ends_canceled(
-    client: httpx.Client, services: Services
-) -> None:
+def test_a_canceled_running_job_ends_canceled(client: httpx.Client, services: Services) -> None:
     job, other = claim(services, client), claim(services, client)
     for _ in range(2):
         answer = cancel(client, job.id)
         assert (answer.status_code, answer.json()["status"]) == (200, "running")
     assert services.store.renew(other)
     assert not services.store.renew(job)
-    finish(services, job, STYLE)  # too late: the caller was told that it is called off
+    finish(services, job, STYLE)  # too late: the job is canceled already
     assert client.get(f"/jobs/{job.id}").json()["status"] == "canceled"
 
 
-def test_canceling_what_has_ended_changes_nothing(client: httpx.Client, services: Services) -> None:
+def test_canceling_a_finished_job_changes_nothing(client: httpx.Client, services: Services) -> None:
     job = claim(services, client)
     finish(services, job, STYLE)
     before = client.get(f"/jobs/{job.id}").json()
@@ -169,11 +173,11 @@ def test_canceling_what_has_ended_changes_nothing(client: httpx.Client, services
 
 
 @pytest.mark.parametrize("job_id", [new_job_id(), "nonsense", "*"])
-def test_canceling_what_is_not_there_is_not_found(client: httpx.Client, job_id: str) -> None:
+def test_canceling_an_unknown_job_responds_404(client: httpx.Client, job_id: str) -> None:
     assert_problem(cancel(client, job_id), 404, "job_not_found")
 
 
-def test_a_result_whose_file_is_gone_has_expired(client: httpx.Client, services: Services) -> None:
+def test_a_result_without_its_blob_has_expired(client: httpx.Client, services: Services) -> None:
     job = claim(services, client)
     finish(services, job, b"result")
     digest = services.store.get(job.id).result
@@ -184,7 +188,7 @@ def test_a_result_whose_file_is_gone_has_expired(client: httpx.Client, services:
 
 @pytest.mark.parametrize("path", ["/jobs/{}", "/jobs/{}/result"])
 @pytest.mark.parametrize("job_id", [new_job_id(), "nonsense", "%00", "%0a", "*"])
-def test_an_unknown_id_is_not_found(client: httpx.Client, path: str, job_id: str) -> None:
+def test_an_unknown_id_responds_404(client: httpx.Client, path: str, job_id: str) -> None:
     assert_problem(client.get(path.format(job_id)), 404, "job_not_found")
 
 
@@ -199,7 +203,7 @@ def test_an_unknown_id_is_not_found(client: httpx.Client, path: str, job_id: str
         ({"size": [256, 256]}, "size", "was sent 2 times"),
     ],
 )
-def test_a_bad_parameter_is_refused_by_name(
+def test_an_invalid_parameter_is_rejected_by_name(
     client: httpx.Client, services: Services, fields: dict[str, Any], bad: str, expected: str
 ) -> None:
     refused(post(client, **fields), services, bad, expected)
@@ -228,13 +232,13 @@ def test_a_bad_parameter_is_refused_by_name(
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else "",
 )
-def test_a_bad_picture_is_refused_by_name(
+def test_an_invalid_picture_is_rejected_by_name(
     client: httpx.Client, services: Services, given: Files, bad: str, expected: str
 ) -> None:
     refused(post(client, given), services, bad, expected)
 
 
-def test_a_picture_with_too_many_pixels_is_refused(
+def test_a_picture_with_too_many_pixels_is_rejected(
     client: httpx.Client, services: Services
 ) -> None:
     refused(
@@ -242,7 +246,7 @@ def test_a_picture_with_too_many_pixels_is_refused(
     )
 
 
-def test_text_in_the_place_of_a_file_is_refused_with_the_remedy(
+def test_text_instead_of_a_file_is_rejected_with_the_remedy(
     client: httpx.Client, services: Services
 ) -> None:
     for field in ("content", "init_image", "content_mask", "style_mask"):
@@ -251,7 +255,7 @@ def test_text_in_the_place_of_a_file_is_refused_with_the_remedy(
         refused(answer, services, field, "put an @")
 
 
-def test_all_that_is_wrong_is_said_at_once(client: httpx.Client) -> None:
+def test_all_invalid_fields_are_reported_together(client: httpx.Client) -> None:
     problem = post(client, files(b""), size=1, steps=0).json()
     assert {error["field"] for error in problem["errors"]} == {"content", "size", "steps"}
 
@@ -260,36 +264,36 @@ def refused(answer: httpx.Response, services: Services, bad: str, expected: str)
     problem = assert_problem(answer, 422)
     matching = [error for error in problem["errors"] if error["field"] == bad]
     assert expected in matching[0]["message"], problem
-    assert not services.settings.blobs_dir.exists(), "something was stored"
+    assert not services.settings.blobs_dir.exists(), "nothing may be stored"
 
 
-def test_six_styles_are_too_many(client: httpx.Client, services: Services) -> None:
+def test_six_styles_are_rejected(client: httpx.Client, services: Services) -> None:
     answer = post(client, files(CONTENT, *[STYLE] * 6))
     refused(answer, services, "style", "expected 1 to 5 files, got 6")
 
 
-def test_more_files_than_any_job_has_are_refused_while_they_are_read(client: httpx.Client) -> None:
+def test_a_form_with_too_many_files_is_rejected_while_it_is_parsed(client: httpx.Client) -> None:
     assert_problem(post(client, files(CONTENT, *[STYLE] * 13)), 400)
 
 
-def test_a_body_that_is_no_form_is_refused(client: httpx.Client) -> None:
+def test_a_body_that_is_not_a_form_is_rejected(client: httpx.Client) -> None:
     answer = client.post("/jobs", json={"content": "x"})
     assert_problem(answer, 415, "unsupported_media_type")
 
 
-def test_a_broken_form_is_refused(client: httpx.Client) -> None:
+def test_a_malformed_form_is_rejected(client: httpx.Client) -> None:
     answer = client.post(
         "/jobs", content=b"nonsense", headers={"content-type": "multipart/form-data"}
     )
     assert_problem(answer, 400, "malformed_request")
 
 
-def test_a_body_over_the_limit_is_cut_off(client: httpx.Client) -> None:
+def test_a_body_over_the_limit_is_rejected(client: httpx.Client) -> None:
     problem = assert_problem(post(client, files(b"x" * 2_800_000)), 413, "request_too_large")
     assert "at most 2665536 bytes" in problem["detail"]
 
 
-def test_a_chunked_body_over_the_limit_is_cut_off_too(client: httpx.Client) -> None:
+def test_a_chunked_body_over_the_limit_is_rejected(client: httpx.Client) -> None:
     request = client.build_request("POST", "/jobs", files=files(b"x" * 2_800_000))
     body = request.read()
     chunks = (body[start : start + 10_000] for start in range(0, len(body), 10_000))
@@ -298,12 +302,12 @@ def test_a_chunked_body_over_the_limit_is_cut_off_too(client: httpx.Client) -> N
     assert_problem(answer, 413, "request_too_large")
 
 
-def test_other_methods_and_paths_are_refused_as_problems(client: httpx.Client) -> None:
+def test_unknown_methods_and_paths_respond_with_problems(client: httpx.Client) -> None:
     assert_problem(client.put("/jobs"), 405, "method_not_allowed")
     assert_problem(client.get("/nowhere"), 404, "not_found")
 
 
-def test_the_schema_names_every_parameter_and_file(client: httpx.Client) -> None:
+def test_the_openapi_form_has_every_parameter_and_file(client: httpx.Client) -> None:
     schema = client.get("/openapi.json").json()
     body = schema["paths"]["/jobs"]["post"]["requestBody"]
     _, name = body["content"]["multipart/form-data"]["schema"]["$ref"].rsplit("/", 1)
@@ -316,7 +320,7 @@ def test_the_schema_names_every_parameter_and_file(client: httpx.Client) -> None
     assert several == {**dict.fromkeys(FILE_FIELDS), "style": 5, "style_mask": 5}
 
 
-def test_a_poll_says_the_same_with_a_query_and_without(client: httpx.Client) -> None:
+def test_the_fast_path_of_polls_responds_like_the_route(client: httpx.Client) -> None:
     job = post(client).json()
     for path in (f"/jobs/{job['id']}", f"/jobs/{new_job_id()}", "/jobs/nonsense"):
         plain, asked = client.get(path), client.get(path, params={"wait": 0})

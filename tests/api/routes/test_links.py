@@ -1,4 +1,4 @@
-"""Signed links, and asking for a picture only if it is another one."""
+"""Signed links, and conditional requests for pictures."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def changed(url: str, path: str | None = None, **query: str) -> str:
     return f"{path or parts.path}?{urlencode({**given, **query})}"
 
 
-def test_a_signed_link_shows_the_picture_to_whoever_has_it(
-    client: httpx.Client, services: Services, job: Job
-) -> None:
+def test_a_signed_link_needs_no_key(client: httpx.Client, services: Services, job: Job) -> None:
     links = signed(client, job)
     services.store._redis.hset(f"easel:job:{job.id}", "owner", "somebody else")
     assert client.get(f"/jobs/{job.id}/result").status_code == 404
@@ -45,7 +43,7 @@ def test_a_signed_link_shows_the_picture_to_whoever_has_it(
     assert (answer.status_code, answer.content) == (200, STYLE)
 
 
-def test_a_signed_link_is_for_one_picture_of_one_job_until_one_time(
+def test_a_signed_link_is_valid_for_one_path_and_one_expiry_time(
     client: httpx.Client, services: Services, job: Job
 ) -> None:
     other = claim(services, client)
@@ -81,7 +79,7 @@ def test_a_signed_link_lets_an_event_source_follow_the_job(
     assert_problem(client.get(borrowed), 403, "link_invalid")
 
 
-def test_a_signed_link_ends(
+def test_a_signed_link_expires(
     client: httpx.Client, services: Services, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     links = client.get(f"/jobs/{job.id}/links", params={"expires_in": 60}).json()
@@ -92,7 +90,7 @@ def test_a_signed_link_ends(
     assert "expired at" in problem["detail"]
 
 
-def test_every_process_signs_alike_until_the_key_is_taken_away(services: Services) -> None:
+def test_all_processes_share_the_signing_key(services: Services) -> None:
     redis = services.store._redis
     expires, signature = parts(LinkSigner(redis).sign("/a", 60))
     LinkSigner(redis).check("/a", expires, signature)
@@ -110,7 +108,7 @@ def parts(link: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("seconds", ["0", "86401", "x"])
-def test_a_link_can_hold_for_a_day_at_most(client: httpx.Client, job: Job, seconds: str) -> None:
+def test_a_link_is_valid_for_at_most_one_day(client: httpx.Client, job: Job, seconds: str) -> None:
     answer = client.get(f"/jobs/{job.id}/links", params={"expires_in": seconds})
     assert assert_problem(answer, 422)["errors"][0]["field"] == "expires_in"
 
@@ -119,7 +117,7 @@ def test_a_link_can_hold_for_a_day_at_most(client: httpx.Client, job: Job, secon
     ("given", "status"),
     [("{tag}", 304), ("W/{tag}", 304), ('"x", {tag}', 304), ("*", 304), ('"x"', 200), ("x", 200)],
 )
-def test_a_picture_that_the_caller_has_is_not_sent_again(
+def test_a_matching_etag_of_a_picture_responds_304(
     client: httpx.Client, job: Job, given: str, status: int
 ) -> None:
     url = f"/jobs/{job.id}/result"
@@ -131,7 +129,7 @@ def test_a_picture_that_the_caller_has_is_not_sent_again(
     assert answer.headers["cache-control"] == whole.headers["cache-control"]
 
 
-def test_a_part_of_a_picture_is_answered_with_the_whole(client: httpx.Client, job: Job) -> None:
+def test_a_range_request_gets_the_complete_picture(client: httpx.Client, job: Job) -> None:
     answer = client.get(f"/jobs/{job.id}/result", headers={"Range": "bytes=0-9"})
     assert (answer.status_code, answer.content) == (200, STYLE)
     assert answer.headers["accept-ranges"] == "none"

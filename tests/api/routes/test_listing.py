@@ -39,7 +39,7 @@ def walk(client: httpx.Client, **query: Any) -> list[dict[str, Any]]:
         cursor = {"cursor": page["next_cursor"]}
 
 
-def test_nobody_has_posted_anything_yet(client: httpx.Client) -> None:
+def test_the_list_is_empty_at_first(client: httpx.Client) -> None:
     assert client.get("/jobs").json() == {"items": [], "next_cursor": None}
 
 
@@ -55,7 +55,7 @@ def test_pages_of_any_length_show_every_job_once_newest_first(
     assert [job["queue_position"] for job in listed][-1] == 0
 
 
-def test_a_state_can_be_asked_for_and_follows_every_move(
+def test_the_status_filter_follows_every_transition(
     client: httpx.Client, services: Services
 ) -> None:
     store = services.store
@@ -76,7 +76,7 @@ def test_a_state_can_be_asked_for_and_follows_every_move(
     assert ids() == [fourth, third, second, first]
 
 
-def test_a_walk_shows_what_was_there_although_jobs_come_move_and_go(
+def test_paging_returns_every_initial_job_despite_changes(
     client: httpx.Client, services: Services
 ) -> None:
     made = [make(services) for _ in range(30)]
@@ -91,7 +91,7 @@ def test_a_walk_shows_what_was_there_although_jobs_come_move_and_go(
     assert seen == made[::-1]
 
 
-def test_the_list_is_exact_when_many_write_at_once(
+def test_the_list_is_exact_under_concurrent_writes(
     client: httpx.Client, services: Services
 ) -> None:
     def live(number: int) -> str:
@@ -110,7 +110,7 @@ def test_the_list_is_exact_when_many_write_at_once(
     assert {job["id"] for job in walk(client, limit=7, status="running")} == running
 
 
-def test_a_forgotten_job_leaves_the_list(
+def test_a_removed_record_leaves_the_list(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     gone, stays = make(services), make(services)
@@ -141,7 +141,7 @@ def test_a_forgotten_job_leaves_the_list(
         ({"cursor": "01A202D6-98C4-775E-952B-A081813C8DA6"}, "cursor"),
     ],
 )
-def test_a_bad_question_is_refused_by_name(
+def test_an_invalid_query_names_the_parameter(
     client: httpx.Client, query: dict[str, Any], bad: str
 ) -> None:
     problem = assert_problem(client.get("/jobs", params=query), 422, "invalid_request")

@@ -1,4 +1,4 @@
-"""What the api answers of jobs that a newer version has written."""
+"""Responses with jobs that a newer version has written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def newer(client: httpx.Client, redis: Redis) -> dict[str, Any]:
     return job
 
 
-def test_a_newer_job_is_shown_as_far_as_it_is_understood(
+def test_a_newer_job_is_shown_without_its_unknown_fields(
     client: httpx.Client, newer: dict[str, Any]
 ) -> None:
     assert client.get(newer["links"]["self"]).json() == newer
@@ -36,7 +36,7 @@ def test_a_newer_job_is_shown_as_far_as_it_is_understood(
         assert next(line for line in lines if line.startswith("event:")) == "event: queued"
 
 
-def test_the_result_of_a_newer_job_is_given_out(
+def test_the_result_of_a_newer_job_can_be_downloaded(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     job = claim(services, client)
@@ -47,7 +47,7 @@ def test_the_result_of_a_newer_job_is_given_out(
     assert client.get(f"/jobs/{job.id}/result").content == b"png"
 
 
-def test_a_newer_job_is_not_changed_and_the_caller_may_ask_again(
+def test_changing_a_newer_job_responds_503_with_retry_after(
     client: httpx.Client, newer: dict[str, Any], redis: Redis
 ) -> None:
     before = redis.hgetall(f"easel:job:{newer['id']}")
@@ -65,16 +65,16 @@ def test_a_newer_job_is_not_changed_and_the_caller_may_ask_again(
     ("field", "value"),
     [("created_at", "yesterday"), ("retention_seconds", ""), ("status", "drying")],
 )
-def test_a_newer_job_that_cannot_be_understood_is_left_to_a_newer_api(
+def test_an_unreadable_newer_job_responds_503(
     client: httpx.Client, newer: dict[str, Any], redis: Redis, field: str, value: str
 ) -> None:
     redis.hset(f"easel:job:{newer['id']}", mapping={field: value, "finished_at": "7"})
     assert_problem(client.get(newer["links"]["result"]), 503, "newer_record")
-    if field != "status":  # which the api passes on as it is
+    if field != "status":  # which the API passes on unchanged
         assert_problem(client.get(newer["links"]["self"]), 503, "newer_record")
 
 
-def test_the_message_of_a_newer_job_is_put_where_newer_workers_look(
+def test_the_message_of_a_newer_job_goes_to_the_queue_of_its_schema(
     services: Services, redis: Redis
 ) -> None:
     queue: JobQueue = services.queue
@@ -83,7 +83,7 @@ def test_the_message_of_a_newer_job_is_put_where_newer_workers_look(
     assert redis.llen("easel.jobs\x06\x169") == 0
 
 
-def test_a_worker_that_is_not_understood_is_left_out(
+def test_an_unreadable_worker_is_left_out_of_readyz(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     for name in ("this", "next"):

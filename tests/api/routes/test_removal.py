@@ -1,4 +1,4 @@
-"""A job that is deleted is gone with its files, and takes nobody else's along."""
+"""The deletion of jobs and their files, which other jobs may share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def stored(services: Services) -> set[bytes]:
     return {services.blobs.get(digest) for digest, _ in services.blobs.ages()}
 
 
-def test_nothing_of_a_deleted_job_is_left(
+def test_a_deleted_job_leaves_no_keys_and_no_blobs(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     before = set(redis.keys("*"))
@@ -39,15 +39,17 @@ def test_nothing_of_a_deleted_job_is_left(
     assert not [key for key in left if job.id in key or "owned" in key or "held" in key]
 
 
-def test_a_queued_job_leaves_the_queue(client: httpx.Client, services: Services) -> None:
+def test_deleting_a_queued_job_removes_it_from_the_queue(
+    client: httpx.Client, services: Services
+) -> None:
     gone, behind = post(client).json(), post(client).json()
     assert client.delete(f"/jobs/{gone['id']}").status_code == 204
     assert client.get(behind["links"]["self"]).json()["queue_position"] == 0
-    assert services.store.claim(gone["id"]) is None  # its message is still there
+    assert services.store.claim(gone["id"]) is None  # its message is still queued
     assert services.store.load("127.0.0.1").unfinished == 1
 
 
-def test_a_worker_that_runs_a_deleted_job_is_refused(
+def test_the_worker_of_a_deleted_job_cannot_write(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
     job = claim(services, client)
@@ -64,12 +66,12 @@ def test_a_worker_that_runs_a_deleted_job_is_refused(
             write()
         except StaleAttempt:
             continue
-        raise AssertionError("a write was taken")
+        raise AssertionError("a write succeeded")
     assert redis.keys("easel:job:*") == []
     assert redis.zcard("easel:jobs:running") == 0
 
 
-def test_a_picture_that_another_job_has_too_stays_until_that_goes(
+def test_a_shared_picture_is_kept_until_the_last_job_is_deleted(
     client: httpx.Client, services: Services
 ) -> None:
     first, second = (post(client, files(each, STYLE)).json() for each in (CONTENT, OTHER))
@@ -79,7 +81,7 @@ def test_a_picture_that_another_job_has_too_stays_until_that_goes(
     assert stored(services) == set()
 
 
-def test_the_same_result_of_two_jobs_stays_for_the_other(
+def test_a_shared_result_is_kept_for_the_other_job(
     client: httpx.Client, services: Services
 ) -> None:
     first, second = claim(services, client), claim(services, client)
@@ -89,18 +91,16 @@ def test_the_same_result_of_two_jobs_stays_for_the_other(
     assert client.get(f"/jobs/{second.id}/result").content == OTHER
 
 
-def test_an_upload_that_comes_during_the_removal_is_not_lost(
-    services: Services, blobs: Blobs
-) -> None:
-    """The remover is stopped between its look and the removal; the upload has to wait for it."""
+def test_an_upload_during_the_removal_of_its_blob_is_kept(services: Services, blobs: Blobs) -> None:
+    """The removal pauses between its check and the deletion, and the upload waits for it."""
     holds = services.store.holds
     digest = blobs.put(OTHER)
-    looked, uploaded, go_on = threading.Event(), threading.Event(), threading.Event()
+    checked, uploaded, proceed = threading.Event(), threading.Event(), threading.Event()
 
     class SlowBlobs(Blobs):
         def delete(self, digest: str, *, older_than: float = 0.0) -> bool:
-            looked.set()
-            assert go_on.wait(60)
+            checked.set()
+            assert proceed.wait(60)
             return blobs.delete(digest, older_than=older_than)
 
     def upload() -> None:
@@ -111,20 +111,18 @@ def test_an_upload_that_comes_during_the_removal_is_not_lost(
     slow = SlowBlobs(blobs._backend)
     threads = [threading.Thread(target=holds.release, args=(slow, [digest]))]
     threads[0].start()
-    assert looked.wait(60)
+    assert checked.wait(60)
     threads.append(threading.Thread(target=upload))
     threads[1].start()
     assert not uploaded.wait(0.2)
-    go_on.set()
+    proceed.set()
     assert uploaded.wait(60)
     for thread in threads:
         thread.join()
     assert blobs.get(digest) == OTHER
 
 
-def test_what_was_held_for_a_job_that_never_came_is_forgotten(
-    services: Services, redis: Redis
-) -> None:
+def test_a_hold_of_a_job_that_was_never_created_is_pruned(services: Services, redis: Redis) -> None:
     services.store.holds.hold("01000000-98c4-775e-952b-a081813c8da6", ["a" * 64])
     services.store.holds.hold(new_job_id(), ["b" * 64])
     services.store.holds.prune(frozenset(), made_before=redis.time()[0] - 3600)

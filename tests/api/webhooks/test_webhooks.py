@@ -1,4 +1,4 @@
-"""Webhooks as a caller sees them: asked for with the job, told by a process of its own."""
+"""Webhooks end to end: from the form fields of a job to the deliveries of the sender."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def post(client: httpx.Client, **fields: str) -> httpx.Response:
         ),
     ],
 )
-def test_a_webhook_that_cannot_be_is_refused_at_once(
+def test_an_invalid_webhook_is_rejected_with_the_post(
     services: Services, redis: Redis, fields: dict[str, str], field: str, reason: str
 ) -> None:
     guard = AddressGuard(resolver=lambda _: ["10.0.0.1"])
@@ -70,7 +70,7 @@ def replaced(services: Services, **changes: Any) -> Services:
     return Services(**{**vars(services), **changes})
 
 
-def test_the_job_says_whom_it_tells(client: httpx.Client) -> None:
+def test_the_job_shows_its_webhook(client: httpx.Client) -> None:
     url = "https://8.8.8.8/easel?for=me"
     answer = post(client, webhook_url=url, webhook_events="job.failed,job.succeeded")
     assert answer.status_code == 202, answer.text
@@ -79,7 +79,7 @@ def test_the_job_says_whom_it_tells(client: httpx.Client) -> None:
     assert post(client).json()["webhook"] is None
 
 
-def test_a_caller_can_ask_for_the_secret(client: httpx.Client) -> None:
+def test_a_caller_can_read_the_webhook_secret(client: httpx.Client) -> None:
     answer = client.get("/webhooks/secret")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
@@ -89,7 +89,7 @@ def test_a_caller_can_ask_for_the_secret(client: httpx.Client) -> None:
 
 @pytest.fixture
 def quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """What the sender is started with: it may send to this machine, and tries again soon."""
+    """The settings of the sender: it may send to this machine, and retries soon."""
     monkeypatch.setenv("EASEL_REDIS_URL", settings.redis_url)
     monkeypatch.setenv("EASEL_WEBHOOK_ALLOWED_NETWORKS", "127.0.0.1")
     monkeypatch.setenv("EASEL_WEBHOOK_RETRIES", "1s,1s")
@@ -99,7 +99,7 @@ def quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def dispatcher(quick: Settings, redis: Redis) -> Iterator[Callable[[], Dispatcher]]:
-    """Starts couriers, as an api has one."""
+    """Start dispatchers like an API process does."""
     started = []
 
     def start() -> Dispatcher:
@@ -133,7 +133,7 @@ def succeed(store: JobStore, job: Job) -> None:
 
 
 def settled(client: httpx.Client, job: Job) -> list[dict[str, Any]]:
-    """The deliveries of a job, once none is to be made any more."""
+    """Wait until all deliveries of a job are settled, and return them."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         webhook = client.get(f"/jobs/{job.id}").json()["webhook"]
@@ -141,10 +141,10 @@ def settled(client: httpx.Client, job: Job) -> list[dict[str, Any]]:
         if deliveries and all(each["state"] != "pending" for each in deliveries):
             return deliveries
         assert time.monotonic() < end, deliveries
-        time.sleep(0.1)  # as often as a client would look
+        time.sleep(0.1)  # the polling interval of a client
 
 
-def test_a_job_is_told_of_by_a_process_of_its_own(
+def test_the_sender_process_delivers_and_retries_webhooks(
     local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
     with Receiver(503) as receiver:
@@ -165,7 +165,7 @@ def test_a_job_is_told_of_by_a_process_of_its_own(
     assert end["id"] == final.headers["webhook-id"]
 
 
-def test_what_nobody_takes_is_given_up_in_the_end(
+def test_a_delivery_fails_after_its_last_attempt(
     local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
     with Receiver(500, 404, 302) as receiver:
@@ -178,7 +178,7 @@ def test_what_nobody_takes_is_given_up_in_the_end(
     assert delivery["next_attempt_at"] is None
 
 
-def test_a_receiver_that_is_gone_is_left_alone(
+def test_a_410_stops_the_deliveries_of_the_job(
     local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
     with Receiver(410) as receiver:
@@ -186,25 +186,25 @@ def test_a_receiver_that_is_gone_is_left_alone(
         dispatcher()
         (delivery,) = settled(local, job)
         succeed(store, job)
-        other = started(local, store, receiver.url())  # the next job may still ask for it
+        other = started(local, store, receiver.url())  # the next job is not affected
         receiver.next()
         assert receiver.next().headers["webhook-id"] == f"{other.id}-started"
         assert receiver.received.empty()
     assert delivery["state"] == "stopped"
 
 
-def test_nothing_is_lost_with_the_sender(
+def test_a_killed_sender_loses_no_delivery(
     local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
-    def kill_the_sender(_: BaseHTTPRequestHandler) -> None:
+    def kill_sender(_: BaseHTTPRequestHandler) -> None:
         (sender,) = (
             child for child in psutil.Process().children() if "api.webhooks" in child.cmdline()
         )
         sender.send_signal(signal.SIGKILL)
 
-    with Receiver(kill_the_sender) as receiver:
+    with Receiver(kill_sender) as receiver:
         job = started(local, store, receiver.url())
-        succeed(store, job)  # ends before there is a sender at all
+        succeed(store, job)  # ends before a sender is started
         dispatcher()
         ids = [receiver.next().headers["webhook-id"] for _ in range(3)]
         deliveries = settled(local, job)
@@ -212,7 +212,7 @@ def test_nothing_is_lost_with_the_sender(
     assert {each["state"] for each in deliveries} == {"delivered"}
 
 
-def test_a_sender_ends_with_its_api(
+def test_the_sender_exits_with_its_api_process(
     local: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
     with Receiver() as receiver:
@@ -228,8 +228,8 @@ def test_a_sender_ends_with_its_api(
         assert alive == []
 
 
-def test_without_webhooks_no_sender_is_started(
+def test_no_sender_is_started_without_deliveries(
     client: httpx.Client, store: JobStore, dispatcher: Callable[[], Dispatcher]
 ) -> None:
-    dispatcher().stop()  # its first turn is over
+    dispatcher().stop()  # stops after its first run
     assert not [child for child in psutil.Process().children() if "api.webhooks" in child.cmdline()]
