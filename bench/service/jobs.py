@@ -18,7 +18,7 @@ from core.params import StyleParams
 from core.queue.app import MESSAGE_LISTS, JobQueue, make_celery
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
-from core.store.keys import JOBS_QUEUED, events_key, job_key, owned_key, unfinished_key
+from core.store.keys import JOBS_QUEUED, OWNED_PREFIX, UNFINISHED_PREFIX, events_key, job_key
 
 _PAGE = 1000
 
@@ -52,8 +52,8 @@ def fill(redis: Redis, url: str, params: StyleParams, inputs: Inputs, count: int
                 pipeline.copy(events_key(first.id), events_key(job_id))
                 pipeline.hset(job_key(job_id), mapping={"id": job_id, "created_at": now})
             owned = dict.fromkeys(some, 0)
-            pipeline.zadd(owned_key(JobStatus.QUEUED, first.owner), owned)
-            pipeline.sadd(unfinished_key(first.caller), *some)
+            pipeline.zadd(f"{OWNED_PREFIX}{JobStatus.QUEUED}:{first.owner}", owned)
+            pipeline.sadd(UNFINISHED_PREFIX + first.caller, *some)
             pipeline.zadd("easel:held", {f"{digest}:{each}": 0 for digest in held for each in some})
             pipeline.zadd(JOBS_QUEUED, dict.fromkeys(some, now))
             pipeline.lpush(MESSAGE_LISTS[-1], *(_readdressed(message, each) for each in some))
@@ -102,7 +102,7 @@ def finished_job(store: JobStore) -> str:
 
 def copies(redis: Redis, original: str, count: int) -> list[str]:
     """Copy a finished job, and return the ids of the copies."""
-    owned = owned_key(JobStatus.SUCCEEDED, "anonymous")
+    owned = f"{OWNED_PREFIX}{JobStatus.SUCCEEDED}:anonymous"
     copied = [new_job_id() for _ in range(count)]
     for start in range(0, count, 1000):
         with redis.pipeline(transaction=False) as pipeline:

@@ -6,7 +6,6 @@ blob store has its own keys (``core.blobs.redis``).
 
 from __future__ import annotations
 
-from core.jobs.job import JobStatus
 from core.jobs.schema_version import versioned
 
 # Of one job. The job id follows each prefix.
@@ -65,16 +64,6 @@ def events_key(job_id: str) -> str:
 def preview_key(job_id: str) -> str:
     """Return the key of the newest preview of a running job."""
     return PREVIEW_PREFIX + job_id
-
-
-def owned_key(status: JobStatus, owner: str) -> str:
-    """Return the key of the index of an owner's jobs with that status."""
-    return f"{OWNED_PREFIX}{status.value}:{owner}"
-
-
-def unfinished_key(caller: str) -> str:
-    """Return the key of the index of a caller's queued and running jobs."""
-    return UNFINISHED_PREFIX + caller
 
 
 def idempotency_key(digest: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -20,11 +22,22 @@ def _stored_name(name: str, field: FieldInfo) -> str:
 
 
 def _holds_json(annotation: Any) -> bool:
-    """Return whether values of the annotated type are stored as JSON, and not as plain text."""
+    """Return whether values of the annotated type are stored as JSON, and not as plain text.
+
+    Raises:
+        TypeError: The type cannot be stored.
+    """
+    if isinstance(annotation, UnionType):
+        return any(_holds_json(part) for part in get_args(annotation) if part is not NoneType)
     kind = get_origin(annotation) or annotation
-    if isinstance(kind, type) and issubclass(kind, (BaseModel, dict, list, tuple)):
+    if issubclass(kind, (BaseModel, dict, list, tuple)):
         return True
-    return any(_holds_json(part) for part in get_args(annotation))
+    if issubclass(kind, (str, int, float, datetime)):
+        return False
+    raise TypeError(
+        f"a job record cannot store {annotation}; expected a model, a dict, a list, a "
+        "tuple, a str, a number or a datetime"
+    )
 
 
 #: The fields of the record, as stored, that hold JSON.

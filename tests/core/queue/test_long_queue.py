@@ -14,7 +14,7 @@ from core.jobs.job import JobStatus
 from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
 from core.store.jobs import JobStore
-from core.store.keys import JOBS_QUEUED, LEASES_CHECKED, unfinished_key
+from core.store.keys import JOBS_QUEUED, LEASES_CHECKED, UNFINISHED_PREFIX
 from core.store.statistics import StatisticsReader
 from core.upkeep.reaper import Reaper
 from tests.core.store.test_jobs import INPUTS
@@ -121,8 +121,8 @@ def test_stale_index_entries_do_not_count_for_the_caller(
     redis: Redis,
 ) -> None:
     store = JobStore(redis)
-    redis.sadd(unfinished_key("me"), *(f"gone-{number}" for number in range(9)))
+    redis.sadd(UNFINISHED_PREFIX + "me", *(f"gone-{number}" for number in range(9)))
     mine = store.create(StyleParams(size=64), INPUTS, _MINE)
     assert store.create(StyleParams(size=64), INPUTS, _MINE).id != mine.id
     assert store.load("me", 10).unfinished == 2
-    assert redis.scard(unfinished_key("me")) == 2
+    assert redis.scard(UNFINISHED_PREFIX + "me") == 2
