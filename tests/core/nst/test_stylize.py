@@ -417,9 +417,9 @@ def test_masks_must_be_there_for_each_style_and_for_the_content() -> None:
 def test_a_picture_to_start_from_must_be_there_exactly_if_it_is_asked_for(
     tiny_network: VGG19,
 ) -> None:
-    with pytest.raises(InvalidRequest, match="init_image: init is image, and there is none"):
+    with pytest.raises(InvalidRequest, match="init_image: init is image, but no picture was sent"):
         run(tiny_network, init="image")
-    with pytest.raises(InvalidRequest, match="init_image: init is content, and there is one"):
+    with pytest.raises(InvalidRequest, match="init_image: init is content, but a picture was sent"):
         run(tiny_network, Pictures(CONTENT, [STYLE], init_image=OTHER))
 
 
