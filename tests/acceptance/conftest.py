@@ -21,7 +21,7 @@ from cli.valkey import free_port as free_port
 from core.nst import VGG19, fetch_weights, load_network
 from core.params import Network
 from core.settings.model import Settings
-from tests.faults.log import Log
+from tests.service.log import Log
 
 #: Enough for a slow machine to fetch the weights and import torch.
 PATIENCE_SECONDS = 180

@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 
 from tests.acceptance.conftest import Service, free_port
-from tests.faults.cluster import SMALL
-from tests.faults.servers import save_tiny_networks
+from tests.service.cluster import SMALL
+from tests.service.servers import save_tiny_networks
 
 
 def test_a_stopped_service_leaves_no_process_and_resumes_its_jobs(

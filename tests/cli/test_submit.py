@@ -26,7 +26,7 @@ from core.store.jobs import JobStore
 from tests.api.conftest import services, serving, settings  # noqa: F401 - fixtures
 from tests.cli.conftest import PATIENCE_SECONDS
 from tests.conftest import photo, png, some_progress
-from tests.faults.proxy import Wire
+from tests.service.proxy import Wire
 
 ROOT = Path(__file__).parent.parent.parent
 

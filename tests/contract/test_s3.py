@@ -18,7 +18,7 @@ from core.settings.model import Settings
 from core.store.holds import Holds
 from core.upkeep.cleaner import Cleaner
 from tests.conftest import vouch
-from tests.faults.proxy import Wire
+from tests.service.proxy import Wire
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import QUICK, Cluster, Running
-from tests.faults.proxy import Wire
+from tests.service.cluster import QUICK, Cluster, Running
+from tests.service.proxy import Wire
 
 #: Whether the measurements of this run are published. If so, no test is shortened.
 MEASURING = "FAULT_REPORT" in os.environ

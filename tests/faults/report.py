@@ -102,7 +102,7 @@ def _measured(row: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    from tests.faults.cluster import QUICK
+    from tests.service.cluster import QUICK
 
     results, soaks = (
         [json.loads(line) for line in Path(name).read_text().splitlines()] for name in sys.argv[1:3]

@@ -10,8 +10,8 @@ import pytest
 from core.jobs.job import new_job_id
 from core.queue.app import MESSAGE_LISTS, STYLIZE_TASK, make_celery
 from core.store.keys import JOBS_RUNNING, LEASES_CHECKED
-from tests.faults.cluster import LONG, Cluster, Running
 from tests.faults.conftest import Row
+from tests.service.cluster import LONG, Cluster, Running
 
 
 def test_a_job_announced_five_times_runs_once(cluster: Cluster, row: Row) -> None:

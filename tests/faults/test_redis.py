@@ -8,8 +8,8 @@ import pytest
 from redis import Redis
 
 from core.errors import JobNotFound
-from tests.faults.cluster import Cluster, Running
 from tests.faults.conftest import Row
+from tests.service.cluster import Cluster, Running
 
 
 def test_a_restart_of_redis_affects_no_job(cluster: Cluster, held: Running, row: Row) -> None:

@@ -7,11 +7,11 @@ import select
 import signal
 
 from core.queue.app import MESSAGE_LISTS, make_celery
-from tests.faults.cluster import LONG, Cluster
 from tests.faults.conftest import Row
-from tests.faults.gate import HANG
-from tests.faults.proxy import Wire
-from tests.faults.servers import PATIENCE_SECONDS
+from tests.service.cluster import LONG, Cluster
+from tests.service.gate import HANG
+from tests.service.proxy import Wire
+from tests.service.servers import PATIENCE_SECONDS
 
 
 def test_a_slow_connection_costs_no_attempt(single: Cluster, wire: Wire, row: Row) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 
-from tests.faults.cluster import LONG, Cluster
 from tests.faults.conftest import MEASURING, Row
-from tests.faults.servers import PATIENCE_SECONDS
+from tests.service.cluster import LONG, Cluster
+from tests.service.servers import PATIENCE_SECONDS
 
 #: How many workers are started and stopped. The stages repeat.
 TURNS = 20 if MEASURING else 8

@@ -39,12 +39,12 @@ from core.webhooks.addresses import AddressGuard
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png, random_weights, some_progress, vouch
-from tests.faults import servers
 from tests.faults.conftest import Row
-from tests.faults.log import Log
-from tests.faults.proxy import Wire
-from tests.faults.servers import PATIENCE_SECONDS, Server
-from tests.faults.storage import (
+from tests.service import servers
+from tests.service.log import Log
+from tests.service.proxy import Wire
+from tests.service.servers import PATIENCE_SECONDS, Server
+from tests.service.storage import (
     LocalService,
     SmallDisk,
     read_only,

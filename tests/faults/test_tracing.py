@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.faults.cluster import QUICK, Cluster
-from tests.faults.servers import PATIENCE_SECONDS, ROOT
+from tests.service.cluster import QUICK, Cluster
+from tests.service.servers import PATIENCE_SECONDS, ROOT
 
 CALLER = "0af7651916cd43dd8448eb211c80319c"
 

@@ -8,9 +8,9 @@ import signal
 import psutil
 import pytest
 
-from tests.faults.cluster import LONG, Cluster, Running
 from tests.faults.conftest import Row
-from tests.faults.servers import PATIENCE_SECONDS
+from tests.service.cluster import LONG, Cluster, Running
+from tests.service.servers import PATIENCE_SECONDS
 
 
 def test_the_job_of_a_killed_worker_is_resumed_with_the_same_result(

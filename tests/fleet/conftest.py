@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.faults.servers import Server
 from tests.fleet.fleet import Fleet
 from tests.namespaces import Subnet, unavailable_reason
+from tests.service.servers import Server
 
 REASON = unavailable_reason()
 

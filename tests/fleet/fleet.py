@@ -15,11 +15,11 @@ from redis import Redis
 
 from core.runtime.redis import connect
 from core.store.api_keys import KeyStore
-from tests.faults import servers
-from tests.faults.cluster import CONTENT, QUICK, SMALL, STYLE
-from tests.faults.log import Log
-from tests.faults.servers import PATIENCE_SECONDS, ROOT, Server
 from tests.namespaces import Host, Subnet
+from tests.service import servers
+from tests.service.cluster import CONTENT, QUICK, SMALL, STYLE
+from tests.service.log import Log
+from tests.service.servers import PATIENCE_SECONDS, ROOT, Server
 
 _PORT, _S3_PORT, _REDIS_PORT = 8000, 5000, 6379
 

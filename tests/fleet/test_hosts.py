@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.faults.servers import PATIENCE_SECONDS
 from tests.fleet.conftest import RunningFleet
+from tests.service.servers import PATIENCE_SECONDS
 
 #: Paths whose responses depend on the replica or on the moment.
 _VOLATILE = ("/metrics", "/readyz")

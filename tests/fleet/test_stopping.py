@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 
-from tests.faults.servers import ROOT, Server
 from tests.fleet.conftest import RunningFleet
+from tests.service.servers import ROOT, Server
 
 
 def test_a_drained_worker_finishes_its_job_and_takes_no_other(service: RunningFleet) -> None:

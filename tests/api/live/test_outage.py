@@ -10,7 +10,7 @@ from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.api.routes.test_events import following, names, succeed
 from tests.api.routes.test_jobs import post
-from tests.faults.proxy import Wire
+from tests.service.proxy import Wire
 
 
 def test_a_stream_survives_a_redis_outage_without_missing_events(services: Services) -> None:

@@ -16,8 +16,8 @@ from cli.valkey import valkey_binary
 from core.nst.weights.cache import save_weights
 from core.params import Network
 from tests.conftest import random_weights
-from tests.faults.log import Log
 from tests.namespaces import Host
+from tests.service.log import Log
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -55,7 +55,7 @@ def api() -> list[str]:
 
 def worker(name: str) -> list[str]:
     """Return the command of a worker, with the gate that tests can shut."""
-    options = ["--without-mingle", "--without-gossip", "--include", "tests.faults.gate"]
+    options = ["--without-mingle", "--without-gossip", "--include", "tests.service.gate"]
     command = ["-m", "celery", "--quiet", "-A", "worker.main", "worker", "-n", f"{name}@tests"]
     return [sys.executable, *command, *options]
 

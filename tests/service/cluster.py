@@ -23,10 +23,10 @@ from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.store.jobs import JobStore
 from tests.conftest import photo, png
-from tests.faults import servers
-from tests.faults.log import Log
-from tests.faults.servers import PATIENCE_SECONDS, Server
 from tests.namespaces import Host
+from tests.service import servers
+from tests.service.log import Log
+from tests.service.servers import PATIENCE_SECONDS, Server
 
 #: Short leases, so that the tests are short. Promises about the defaults are tested with the
 #: defaults.
