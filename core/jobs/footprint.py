@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from core.params import MIN_SIZE, StyleParams
-from core.params.choices import Optimizer, Precision
+from core.params.choices import Optimizer, Precision, complete_table
 
 
 @dataclass(frozen=True, order=True)
@@ -63,10 +63,14 @@ _MIB = 2**20
 #: Lines through the peaks that ``python -m bench.memory`` measures (see bench/README.md), plus a
 #: tenth as a margin for the pyramid, for other layers and paddings, and for other machines.
 _SMALL = {
-    (Precision.BFLOAT16, Optimizer.LBFGS): Line(960 * _MIB, 1760),
-    (Precision.BFLOAT16, Optimizer.ADAM): Line(960 * _MIB, 1500),
-    (Precision.FLOAT32, Optimizer.LBFGS): Line(900 * _MIB, 2450),
-    (Precision.FLOAT32, Optimizer.ADAM): Line(880 * _MIB, 2210),
+    Precision.BFLOAT16: complete_table(
+        Optimizer,
+        {Optimizer.LBFGS: Line(960 * _MIB, 1760), Optimizer.ADAM: Line(960 * _MIB, 1500)},
+    ),
+    Precision.FLOAT32: complete_table(
+        Optimizer,
+        {Optimizer.LBFGS: Line(900 * _MIB, 2450), Optimizer.ADAM: Line(880 * _MIB, 2210)},
+    ),
 }
 
 #: Lines through the peaks of L-BFGS, which takes more memory, at 1024 and 2048.
@@ -97,7 +101,7 @@ def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
         chosen = automatic or Precision.FLOAT32
     if chosen is Precision.INT8:
         chosen = Precision.BFLOAT16  # these lines are above the measured peaks of both
-    small, large = _SMALL[chosen, params.optimizer], _LARGE[chosen]
+    small, large = _SMALL[chosen][params.optimizer], _LARGE[chosen]
     compared = sum(_ACTIVATIONS[layer[len("conv")]] for layer in params.content_layers)
     more = max(0, compared - _USUAL) * _CONTENT_BYTES[chosen]
     return Footprint(small.steeper(more), large.steeper(more))
