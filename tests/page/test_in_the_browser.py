@@ -31,7 +31,7 @@ FIRST_PAINT_BYTES = 100_000
 
 def drop(page: Page, selector: str, *files: tuple[str, bytes]) -> None:
     """Drop files on an element of the page."""
-    given = [(name, base64.b64encode(data).decode()) for name, data in files]
+    encoded = [(name, base64.b64encode(data).decode()) for name, data in files]
     transfer = page.evaluate_handle(
         """(files) => {
             const transfer = new DataTransfer();
@@ -41,7 +41,7 @@ def drop(page: Page, selector: str, *files: tuple[str, bytes]) -> None:
             }
             return transfer;
         }""",
-        given,
+        encoded,
     )
     page.dispatch_event(selector, "drop", {"dataTransfer": transfer})
 
@@ -263,10 +263,10 @@ def test_several_paintings_are_blended_and_regions_painted(page: Page, service: 
 
 def test_everything_can_be_done_with_the_keyboard_alone(page: Page) -> None:
     def to(name: str, role: str = "button") -> None:
-        wanted = page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
+        element = page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
         for _ in range(80):
             page.keyboard.press("Tab")
-            if wanted.evaluate("element => element === document.activeElement"):
+            if element.evaluate("element => element === document.activeElement"):
                 return
         raise AssertionError(f"{name} cannot be reached with the Tab key")
 
@@ -387,7 +387,7 @@ def test_an_api_key_is_requested_once_and_stored(
     page: Page, service: Service, errors: list[str], data_dir: Path
 ) -> None:
     # The last test of this module: from now on the service requires a key.
-    made = subprocess.run(
+    created = subprocess.run(
         [sys.executable, "-m", "cli", "keys", "create", "somebody"],
         env={**os.environ, "EASEL_DATA_DIR": str(data_dir)},
         capture_output=True,
@@ -410,7 +410,7 @@ def test_an_api_key_is_requested_once_and_stored(
     dialog.get_by_label("API key").fill("wrong")
     dialog.get_by_role("button", name="Use key").click()
     expect(dialog.get_by_text("The server did not accept this key")).to_be_visible()
-    dialog.get_by_label("API key").fill(made.stdout.strip())
+    dialog.get_by_label("API key").fill(created.stdout.strip())
     dialog.get_by_role("button", name="Use key").click()
     heading(page, "Finished")
     expect(page.locator(".pair img").first).to_be_visible()

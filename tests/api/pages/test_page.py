@@ -19,9 +19,9 @@ ROOT = Path(__file__).parent.parent.parent.parent
 
 def asset(client: httpx.Client, name: str) -> str:
     """Return the URL of a static file, with the prefix that the page uses."""
-    found = re.search(r"static/\w+/", client.get("/").text)
-    assert found is not None
-    return f"/{found[0]}{name}"
+    matched = re.search(r"static/\w+/", client.get("/").text)
+    assert matched is not None
+    return f"/{matched[0]}{name}"
 
 
 @pytest.mark.parametrize("path", ["/", "page.css", "js/main.js", "samples/photos/cat.jpg"])
@@ -86,12 +86,12 @@ def test_an_unknown_file_responds_with_a_problem(client: httpx.Client) -> None:
 def test_the_page_contains_the_limits_of_the_server(
     client: httpx.Client, settings: Settings
 ) -> None:
-    found = re.search(r'<meta name="easel" content="([^"]*)"', client.get("/").text)
-    assert found is not None
-    about = json.loads(html.unescape(found[1]))
-    assert about["max_size"] == settings.max_size
-    assert about["max_picture_bytes"] == settings.max_picture_bytes
-    assert about["presets"]["gatys2015"]["init"] == "noise"
+    matched = re.search(r'<meta name="easel" content="([^"]*)"', client.get("/").text)
+    assert matched is not None
+    server = json.loads(html.unescape(matched[1]))
+    assert server["max_size"] == settings.max_size
+    assert server["max_picture_bytes"] == settings.max_picture_bytes
+    assert server["presets"]["gatys2015"]["init"] == "noise"
 
 
 @pytest.mark.parametrize(

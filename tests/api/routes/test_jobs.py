@@ -37,8 +37,8 @@ def masks(styles: int) -> Files:
     ]
 
 
-def post(client: httpx.Client, given: Files | None = None, **fields: Any) -> httpx.Response:
-    return client.post("/jobs", files=given or files(), data=fields)
+def post(client: httpx.Client, uploads: Files | None = None, **fields: Any) -> httpx.Response:
+    return client.post("/jobs", files=uploads or files(), data=fields)
 
 
 def claim(services: Services, client: httpx.Client) -> Job:
@@ -71,8 +71,8 @@ def test_uploads_are_stored_unchanged(client: httpx.Client, services: Services) 
 def test_the_initial_image_and_the_masks_are_stored(
     client: httpx.Client, services: Services
 ) -> None:
-    given = [*files(CONTENT, STYLE, STYLE), *masks(2), ("init_image", ("start.png", STYLE))]
-    job = services.store.get(post(client, given).json()["id"])
+    uploads = [*files(CONTENT, STYLE, STYLE), *masks(2), ("init_image", ("start.png", STYLE))]
+    job = services.store.get(post(client, uploads).json()["id"])
     assert job.inputs.init_image is not None
     assert job.inputs.content_mask is not None
     named = [job.inputs.init_image, job.inputs.content_mask, *job.inputs.style_masks]
@@ -206,11 +206,11 @@ def test_an_unknown_id_responds_404(client: httpx.Client, path: str, job_id: str
 def test_an_invalid_parameter_is_rejected_by_name(
     client: httpx.Client, services: Services, fields: dict[str, Any], bad: str, expected: str
 ) -> None:
-    refused(post(client, **fields), services, bad, expected)
+    assert_rejected(post(client, **fields), services, bad, expected)
 
 
 @pytest.mark.parametrize(
-    ("given", "bad", "expected"),
+    ("uploads", "bad", "expected"),
     [
         (files()[:1], "style", "expected 1 to 5 files, got 0"),
         (files()[1:], "content", "expected 1 file, got 0"),
@@ -233,15 +233,15 @@ def test_an_invalid_parameter_is_rejected_by_name(
     ids=lambda value: str(value)[:40] if isinstance(value, str) else "",
 )
 def test_an_invalid_picture_is_rejected_by_name(
-    client: httpx.Client, services: Services, given: Files, bad: str, expected: str
+    client: httpx.Client, services: Services, uploads: Files, bad: str, expected: str
 ) -> None:
-    refused(post(client, given), services, bad, expected)
+    assert_rejected(post(client, uploads), services, bad, expected)
 
 
 def test_a_picture_with_too_many_pixels_is_rejected(
     client: httpx.Client, services: Services
 ) -> None:
-    refused(
+    assert_rejected(
         post(client, files(png(Image.new("1", (400, 251))))), services, "content", "at most 100000"
     )
 
@@ -250,9 +250,9 @@ def test_text_instead_of_a_file_is_rejected_with_the_remedy(
     client: httpx.Client, services: Services
 ) -> None:
     for field in ("content", "init_image", "content_mask", "style_mask"):
-        given = [each for each in [*files(), *masks(1)] if each[0] != field]
-        answer = client.post("/jobs", files=given, data={field: "photo.jpg"})
-        refused(answer, services, field, "put an @")
+        uploads = [each for each in [*files(), *masks(1)] if each[0] != field]
+        answer = client.post("/jobs", files=uploads, data={field: "photo.jpg"})
+        assert_rejected(answer, services, field, "put an @")
 
 
 def test_all_invalid_fields_are_reported_together(client: httpx.Client) -> None:
@@ -260,7 +260,7 @@ def test_all_invalid_fields_are_reported_together(client: httpx.Client) -> None:
     assert {error["field"] for error in problem["errors"]} == {"content", "size", "steps"}
 
 
-def refused(answer: httpx.Response, services: Services, bad: str, expected: str) -> None:
+def assert_rejected(answer: httpx.Response, services: Services, bad: str, expected: str) -> None:
     problem = assert_problem(answer, 422)
     matching = [error for error in problem["errors"] if error["field"] == bad]
     assert expected in matching[0]["message"], problem
@@ -269,7 +269,7 @@ def refused(answer: httpx.Response, services: Services, bad: str, expected: str)
 
 def test_six_styles_are_rejected(client: httpx.Client, services: Services) -> None:
     answer = post(client, files(CONTENT, *[STYLE] * 6))
-    refused(answer, services, "style", "expected 1 to 5 files, got 6")
+    assert_rejected(answer, services, "style", "expected 1 to 5 files, got 6")
 
 
 def test_a_form_with_too_many_files_is_rejected_while_it_is_parsed(client: httpx.Client) -> None:

@@ -31,13 +31,13 @@ def signed(client: httpx.Client, job: Job) -> dict[str, str]:
 
 def changed(url: str, path: str | None = None, **query: str) -> str:
     parts = urlsplit(url)
-    given = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    return f"{path or parts.path}?{urlencode({**given, **query})}"
+    parameters = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    return f"{path or parts.path}?{urlencode({**parameters, **query})}"
 
 
 def test_a_signed_link_needs_no_key(client: httpx.Client, services: Services, job: Job) -> None:
     links = signed(client, job)
-    services.store._redis.hset(f"easel:job:{job.id}", "owner", "somebody else")
+    services.store._redis.hset(f"easel:job:{job.id}", "owner", "another caller")
     assert client.get(f"/jobs/{job.id}/result").status_code == 404
     answer = client.get(links["result"])
     assert (answer.status_code, answer.content) == (200, STYLE)
@@ -59,9 +59,9 @@ def test_a_signed_link_is_valid_for_one_path_and_one_expiry_time(
         changed(signed(client, job)["preview"], path=f"/jobs/{job.id}/result"),
     ):
         assert_problem(client.get(bad), 403, "link_invalid")
-    # It opens nothing but the picture.
+    # The link grants access to the picture only.
     query = urlsplit(link).query
-    services.store._redis.hset(f"easel:job:{job.id}", "owner", "somebody else")
+    services.store._redis.hset(f"easel:job:{job.id}", "owner", "another caller")
     assert_problem(client.get(f"/jobs/{job.id}?{query}"), 404, "job_not_found")
     assert_problem(client.delete(f"/jobs/{job.id}?{query}"), 404, "job_not_found")
 
@@ -70,7 +70,7 @@ def test_a_signed_link_lets_an_event_source_follow_the_job(
     client: httpx.Client, services: Services, job: Job
 ) -> None:
     links = signed(client, job)
-    services.store._redis.hset(f"easel:job:{job.id}", "owner", "somebody else")
+    services.store._redis.hset(f"easel:job:{job.id}", "owner", "another caller")
     assert client.get(f"/jobs/{job.id}/events").status_code == 404
     answer = client.get(links["events"])
     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -114,17 +114,24 @@ def test_a_link_is_valid_for_at_most_one_day(client: httpx.Client, job: Job, sec
 
 
 @pytest.mark.parametrize(
-    ("given", "status"),
-    [("{tag}", 304), ("W/{tag}", 304), ('"x", {tag}', 304), ("*", 304), ('"x"', 200), ("x", 200)],
+    ("if_none_match", "status"),
+    [
+        ("{etag}", 304),
+        ("W/{etag}", 304),
+        ('"x", {etag}', 304),
+        ("*", 304),
+        ('"x"', 200),
+        ("x", 200),
+    ],
 )
 def test_a_matching_etag_of_a_picture_responds_304(
-    client: httpx.Client, job: Job, given: str, status: int
+    client: httpx.Client, job: Job, if_none_match: str, status: int
 ) -> None:
     url = f"/jobs/{job.id}/result"
     whole = client.get(url)
-    tag = whole.headers["etag"]
-    answer = client.get(url, headers={"If-None-Match": given.format(tag=tag)})
-    assert (answer.status_code, answer.headers["etag"]) == (status, tag)
+    etag = whole.headers["etag"]
+    answer = client.get(url, headers={"If-None-Match": if_none_match.format(etag=etag)})
+    assert (answer.status_code, answer.headers["etag"]) == (status, etag)
     assert answer.content == (b"" if status == 304 else whole.content)
     assert answer.headers["cache-control"] == whole.headers["cache-control"]
 

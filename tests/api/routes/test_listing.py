@@ -1,4 +1,4 @@
-"""The list of a caller's jobs: newest first, every one once, and nobody else's."""
+"""The list of a caller's jobs, its pages and its filter."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make(services: Services, owner: str = "anonymous") -> str:
 
 
 def walk(client: httpx.Client, **query: Any) -> list[dict[str, Any]]:
-    """Every page, one after the other."""
+    """Return the jobs of all pages."""
     items: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
@@ -47,11 +47,11 @@ def test_the_list_is_empty_at_first(client: httpx.Client) -> None:
 def test_pages_of_any_length_show_every_job_once_newest_first(
     client: httpx.Client, services: Services, limit: int
 ) -> None:
-    made = [make(services) for _ in range(6)]
-    make(services, "somebody else")
+    created = [make(services) for _ in range(6)]
+    make(services, "another caller")
     listed = walk(client, limit=limit)
-    assert [job["id"] for job in listed] == made[::-1]
-    assert listed[-1] == client.get(f"/jobs/{made[0]}").json()
+    assert [job["id"] for job in listed] == created[::-1]
+    assert listed[-1] == client.get(f"/jobs/{created[0]}").json()
     assert [job["queue_position"] for job in listed][-1] == 0
 
 
@@ -79,16 +79,16 @@ def test_the_status_filter_follows_every_transition(
 def test_paging_returns_every_initial_job_despite_changes(
     client: httpx.Client, services: Services
 ) -> None:
-    made = [make(services) for _ in range(30)]
+    created = [make(services) for _ in range(30)]
     page = client.get("/jobs", params={"limit": 10}).json()
     seen = [job["id"] for job in page["items"]]
     make(services)  # comes: it is newer than the beginning
-    services.store.claim(made[5])  # moves
-    services.store.delete(made[20])  # goes: it is the one that the cursor stands for
+    services.store.claim(created[5])  # changes its status
+    services.store.delete(created[20])  # the job of the cursor
     while page["next_cursor"]:
         page = client.get("/jobs", params={"limit": 10, "cursor": page["next_cursor"]}).json()
         seen += [job["id"] for job in page["items"]]
-    assert seen == made[::-1]
+    assert seen == created[::-1]
 
 
 def test_the_list_is_exact_under_concurrent_writes(
@@ -103,9 +103,9 @@ def test_the_list_is_exact_under_concurrent_writes(
         return job_id
 
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(live, range(60)))
-    kept = {each for number, each in enumerate(made) if number % 3 != 1}
-    running = {each for number, each in enumerate(made) if number % 3 == 0}
+        created = list(pool.map(live, range(60)))
+    kept = {each for number, each in enumerate(created) if number % 3 != 1}
+    running = {each for number, each in enumerate(created) if number % 3 == 0}
     assert {job["id"] for job in walk(client, limit=7)} == kept
     assert {job["id"] for job in walk(client, limit=7, status="running")} == running
 
@@ -113,16 +113,16 @@ def test_the_list_is_exact_under_concurrent_writes(
 def test_a_removed_record_leaves_the_list(
     client: httpx.Client, services: Services, redis: Redis
 ) -> None:
-    gone, stays = make(services), make(services)
-    for each in (gone, stays):
+    removed, kept = make(services), make(services)
+    for each in (removed, kept):
         services.store.cancel(each)
     long = RETENTION + TOMBSTONE
-    redis.hincrbyfloat(f"easel:job:{gone}", "finished_at", -long.total_seconds())
+    redis.hincrbyfloat(f"easel:job:{removed}", "finished_at", -long.total_seconds())
     Cleaner(redis, services.blobs).sweep()
-    assert [job["id"] for job in walk(client)] == [stays]
-    # What is kept of a job beside its record goes with it.
-    assert all(gone not in str(redis.zrange(key, 0, -1)) for key in redis.keys("easel:owned:*"))
-    assert gone not in str(redis.zrange("easel:held", 0, -1))
+    assert [job["id"] for job in walk(client)] == [kept]
+    # The other keys of the job are removed with its record.
+    assert all(removed not in str(redis.zrange(key, 0, -1)) for key in redis.keys("easel:owned:*"))
+    assert removed not in str(redis.zrange("easel:held", 0, -1))
 
 
 @pytest.mark.parametrize(

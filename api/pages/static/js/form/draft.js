@@ -44,7 +44,7 @@ export class Draft extends EventTarget {
     return this.inherited(name);
   }
 
-  /** What it is if nobody says otherwise. */
+  /** The value of a field that is not set explicitly. */
   inherited(name) {
     return server.presets[this.preset]?.[name] ?? this.fields[name]?.default ?? "";
   }
