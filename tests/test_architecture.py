@@ -47,7 +47,7 @@ RULES = _rows("""
         core.nst.optimizers, core.nst.weights, PIL, numpy, safetensors, torch
     api.metrics: core.errors, core.jobs, core.store, fastapi, prometheus_client, starlette
     api.asgi: core.errors, core.runtime, core.settings, fastapi, starlette, uuid_utils
-    api.answers: core.errors, core.params, core.webhooks, core.jobs, core.store, api.asgi,
+    api.answers: core.errors, core.params, core.webhooks, core.jobs, api.asgi,
         fastapi, pydantic, starlette
     api.examples: core.params, api.answers
     api.deps: core.webhooks, core.pictures, core.blobs, core.store, core.queue, core.settings,
@@ -59,13 +59,13 @@ RULES = _rows("""
         core.pictures, core.settings, api.asgi, api.deps, api.callers, api.live, anyio,
         fastapi, pydantic, starlette
     api.routes: core.errors, core.params, core.webhooks, core.jobs, core.pictures, core.store,
-        core.upkeep, api.asgi, api.answers, api.deps, api.callers, api.live, api.intake,
+        core.upkeep, api.answers, api.deps, api.callers, api.live, api.intake,
         fastapi, pydantic
     api.pages: core.params, core.settings, fastapi, starlette
     api.openapi: api.examples, api.asgi, api.answers, api.routes, fastapi
     api.webhooks: core.errors, core.runtime, core.webhooks, core.jobs, core.store, core.queue,
         core.settings, api.answers, celery, httpcore, httpx
-    api: core.errors, core.runtime, core.webhooks, core.pictures, core.blobs, core.store,
+    api: core.runtime, core.webhooks, core.pictures, core.blobs, core.store,
         core.queue, core.upkeep, core.settings, api.metrics, api.asgi, api.answers, api.deps,
         api.callers, api.live, api.intake, api.routes, api.pages, api.openapi, api.webhooks,
         fastapi, starlette, uvicorn
