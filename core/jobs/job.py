@@ -136,7 +136,7 @@ class Job(_Frozen):
     """A job, as its record in Redis describes it.
 
     A new field is stored, loaded and sent with events without further code. Annotate it with
-    a :class:`Mark` where that is not wanted.
+    a :class:`Mark` to change that.
     """
 
     id: str

@@ -2,7 +2,7 @@
 
 A claim gives a worker a lease on a job, for one attempt. The worker renews the lease until it
 ends the attempt. Every call names the attempt, and is refused once the lease has expired and
-the job has gone to another attempt.
+another attempt has begun.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The outbox of webhooks: the deliveries that are still to be made.
+"""The outbox: webhook deliveries that are pending.
 
-The script that changes a job adds a delivery, and a delivery leaves when it was made or given
-up. Until then it always has a due time. A claim only postpones that time, so the deliveries
-that a dead sender had claimed become due again by themselves.
+The script that changes a job adds a delivery. The delivery leaves the outbox when it succeeds
+or is given up. Until then it always has a due time. A claim only postpones that time, so the
+deliveries that a dead sender has claimed become due again by themselves.
 """
 
 from __future__ import annotations

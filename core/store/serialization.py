@@ -22,11 +22,7 @@ def _stored_name(name: str, field: FieldInfo) -> str:
 
 
 def _holds_json(annotation: Any) -> bool:
-    """Return whether values of the annotated type are stored as JSON, and not as plain text.
-
-    Raises:
-        TypeError: The type cannot be stored.
-    """
+    """Return whether values of the annotated type are stored as JSON, and not as plain text."""
     if isinstance(annotation, UnionType):
         return any(_holds_json(part) for part in get_args(annotation) if part is not NoneType)
     kind = get_origin(annotation) or annotation
@@ -40,12 +36,20 @@ def _holds_json(annotation: Any) -> bool:
     )
 
 
-#: The fields of the record, as stored, that hold JSON.
-JSON_FIELDS = frozenset(
-    _stored_name(name, field)
-    for name, field in Job.model_fields.items()
-    if _holds_json(field.annotation)
-)
+def json_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Return the fields of a model, as stored, that hold JSON.
+
+    Raises:
+        TypeError: A field has a type that cannot be stored.
+    """
+    return frozenset(
+        _stored_name(name, field)
+        for name, field in model.model_fields.items()
+        if _holds_json(field.annotation)
+    )
+
+
+JSON_FIELDS = json_fields(Job)
 
 
 def marked_fields(mark: Mark) -> tuple[str, ...]:

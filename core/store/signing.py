@@ -73,7 +73,7 @@ class WebhookSecrets:
     """The secrets that sign the webhooks of each caller.
 
     A deployment can set secrets that sign the webhooks of every caller. Otherwise each
-    caller has its own, because whoever can check a signature can also forge it.
+    caller has its own, because a receiver that can check a signature can also forge it.
 
     Args:
         redis: A client with ``decode_responses=True``. It stores the generated secrets.

@@ -115,12 +115,12 @@ def test_the_footprint_depends_on_the_workers_precision() -> None:
         memory_total_bytes=memory,
         precision=Precision.BFLOAT16,
     )
-    admission_ = Admission("somebody", 10, 3, (fast,))
-    admission_.check_memory(params, pixels)
-    assert admission_.memory_needed(params, pixels) < memory
+    limits = Admission("somebody", 10, 3, (fast,))
+    limits.check_memory(params, pixels)
+    assert limits.memory_needed(params, pixels) < memory
     exact = params.model_copy(update={"precision": Precision.FLOAT32})
     with pytest.raises(InvalidRequest):
-        admission_.check_memory(exact, pixels)
+        limits.check_memory(exact, pixels)
     unknown = Admission("somebody", 10, 3, (fast, fast.model_copy(update={"precision": None})))
     assert unknown.memory_needed(params, pixels) == unknown.memory_needed(exact, pixels) > memory
 

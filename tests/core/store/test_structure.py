@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import create_model
 
 from core.jobs.events import EventName
-from core.jobs.job import Job, JobStatus, Mark
+from core.jobs.job import Job, JobStatus, Loss, Mark
 from core.jobs.schema_version import SCHEMA
 from core.store.scripts import CONSTANTS, script_text
-from core.store.serialization import JSON_FIELDS, marked_fields
+from core.store.serialization import JSON_FIELDS, json_fields, marked_fields
 from core.webhooks.webhook import DeliveryState, WebhookEvent
 from tests.source import ROOT, relative
 
@@ -70,6 +71,18 @@ def test_only_set_status_writes_the_status(path: Path) -> None:
 def test_fields_with_json_are_derived_from_the_model() -> None:
     assert {"params", "inputs", "progress", "webhook", "deliveries"} <= JSON_FIELDS
     assert not {"id", "status", "created_at", "checkpoint", SCHEMA} & JSON_FIELDS
+
+
+def test_whether_a_field_holds_json_follows_from_its_type() -> None:
+    model = create_model(
+        "Record", a=(str | None, None), b=(list[int] | None, None), c=(Loss, ...), d=(float, 0)
+    )
+    assert json_fields(model) == {"b", "c"}
+
+
+def test_a_field_of_a_type_that_cannot_be_stored_is_refused() -> None:
+    with pytest.raises(TypeError, match="cannot store"):
+        json_fields(create_model("Record", tags=(set[str], ...)))
 
 
 def test_private_fields_are_not_in_events() -> None:

@@ -1,5 +1,5 @@
 --- @include "lib/removal"
--- Remove a job that is still queued and that no other request was told about.
+-- Remove a job that is still queued and was not returned to a repeated request.
 -- KEYS  1 job record
 -- ARGV  1 job id
 -- Returns the digests in its record.
