@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +17,6 @@ from redis import Redis
 from api.answers.schemas import JobView
 from api.deps import Services
 from api.live.broadcast import Broadcast
-from core.jobs.events import PUBLIC_EVENTS
 from core.jobs.job import Failure, Job, Metrics, Picture
 from core.queue.app import Messages
 from core.store.previews import Previews
@@ -28,7 +25,6 @@ from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import claim, files, finish, post
 from tests.conftest import some_progress
 
-ROOT = Path(__file__).parent.parent.parent.parent
 RESULT = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
 
 
@@ -355,9 +351,3 @@ def test_the_last_preview_of_a_canceled_job_is_kept_for_an_hour(
     assert 0 < redis.ttl(f"easel:preview:{job.id}") <= 3600
     kept = job.retention_seconds  # the same retention as the files
     assert kept - 100 < redis.ttl(f"easel:events:{job.id}") <= kept
-
-
-def test_the_documentation_lists_every_event() -> None:
-    section = (ROOT / "docs" / "api.md").read_text().partition("\n## Events\n")[2]
-    rows = re.findall(r"^\| (`.*?) \|", section.partition("\n## ")[0], re.MULTILINE)
-    assert re.findall(r"`(\w+)`", " ".join(rows)) == list(PUBLIC_EVENTS)
