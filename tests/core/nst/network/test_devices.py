@@ -1,0 +1,44 @@
+"""Picking a device, and making CUDA deterministic."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.nst import pick_device
+from core.nst.network.devices import make_deterministic
+from tests.core.nst.examples import CPU
+
+without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+
+
+def test_a_device_is_picked_by_its_name() -> None:
+    assert pick_device("cpu") == CPU
+
+
+@without_gpu
+def test_auto_is_the_cpu_where_there_is_no_gpu() -> None:
+    assert pick_device("auto") == CPU
+
+
+def test_an_unknown_device_is_an_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="expected auto, cpu, cuda or cuda:N"):
+        pick_device("abacus")
+
+
+@without_gpu
+def test_cuda_without_a_gpu_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(ValueError, match="finds no CUDA; use auto or cpu"):
+        pick_device("cuda")
+
+
+def test_cuda_computes_float32_in_full_precision_and_deterministically() -> None:
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    # Start from the opposite of each setting.
+    cudnn.conv.fp32_precision = "tf32"  # type: ignore[attr-defined]
+    cudnn.deterministic = False
+    matmul.allow_bf16_reduced_precision_reduction = True
+    make_deterministic(torch.device("cuda"))
+    assert cudnn.conv.fp32_precision == "ieee"  # type: ignore[attr-defined]
+    assert cudnn.deterministic
+    assert not matmul.allow_bf16_reduced_precision_reduction

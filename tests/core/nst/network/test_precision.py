@@ -1,0 +1,77 @@
+"""The number format that is chosen for a device, and factors for average pooling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.nst import fetch_weights, load_network
+from core.nst.network.pixels import to_tensor
+from core.nst.network.precision import BFLOAT16, FLOAT32, INT8, on_cpu, pick_format
+from core.params import Layer, Network, Pooling, Precision
+from core.settings.model import Settings
+from tests.core.nst.examples import CPU
+from worker.networks import calibration_pictures
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_every_device_computes_in_float32_and_bfloat16_on_request(device: str) -> None:
+    assert pick_format(Precision.FLOAT32, torch.device(device)) is FLOAT32
+    assert pick_format(Precision.BFLOAT16, torch.device(device)) is BFLOAT16
+
+
+def test_a_gpu_computes_in_bfloat16_when_asked_for_8_bits() -> None:
+    assert pick_format(Precision.INT8, torch.device("cuda")) is BFLOAT16
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux lists the CPU's flags")
+def test_auto_is_the_fastest_format_that_this_cpu_has_units_for() -> None:
+    flags = Path("/proc/cpuinfo").read_text().split()
+    expected = FLOAT32
+    if "avx512_bf16" in flags or "amx_bf16" in flags:
+        expected = INT8 if "avx512_vnni" in flags else BFLOAT16
+    assert pick_format(Precision.AUTO, CPU) is expected
+
+
+VNNI, BF16 = {"onednn", "avx2", "avx512_vnni"}, {"onednn", "avx2", "avx512_bf16"}
+
+
+@pytest.mark.parametrize(
+    ("precision", "capabilities", "expected"),
+    [
+        ("auto", {"onednn", "avx2"}, "float32"),
+        ("auto", VNNI, "float32"),
+        ("auto", BF16, "bfloat16"),
+        ("auto", BF16 | VNNI, "int8"),
+        ("auto", {"amx_bf16", "avx512_vnni"}, "bfloat16"),
+        ("int8", VNNI, "int8"),
+        ("int8", BF16, "bfloat16"),
+        ("int8", {"onednn", "avx2"}, "float32"),
+        ("int8", {"avx512_vnni"}, "float32"),
+        ("bfloat16", {"avx2"}, "bfloat16"),
+        ("float32", BF16 | VNNI, "float32"),
+    ],
+)
+def test_a_cpu_uses_8_bits_only_if_it_sums_8_bit_products_exactly(
+    precision: str, capabilities: set[str], expected: str
+) -> None:
+    assert on_cpu(Precision(precision), capabilities) is Precision(expected)
+
+
+def test_average_pooling_has_the_mean_activations_of_max_pooling() -> None:
+    # The factors were measured for the real network.
+    directory = Settings().weights_dir
+    fetch_weights(Network.NORMALIZED, directory, list)
+    max_pooled = load_network(Network.NORMALIZED, directory, CPU)
+    average_pooled = max_pooled.using(FLOAT32, Pooling.AVERAGE)
+    image = to_tensor(calibration_pictures()[0], (256, 256), CPU)
+    layers: list[Layer] = ["conv2_1", "conv3_1", "conv4_1", "conv5_1"]
+    with torch.no_grad():
+        expected, features = (
+            network.features(image, layers) for network in (max_pooled, average_pooled)
+        )
+    for layer in layers:
+        ratio = float(features[layer].mean() / expected[layer].mean())
+        assert 0.75 < ratio < 1.33, (layer, ratio)
