@@ -1,4 +1,4 @@
-"""The same request has the same composition at every size."""
+"""The same request gives the same composition at every size."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ PICTURES = Pictures(
 )
 
 
-def composition(network: VGG19, size: int, **fields: str) -> np.ndarray:
-    """Return the change of the photograph at 24 x 16 pixels, which shows only the composition."""
+def painted(network: VGG19, size: int, **fields: str) -> np.ndarray:
+    """Return the difference between the result and the content, both reduced to 24 x 16."""
     params = StyleParams.model_validate({"preset": "fast", "steps": 15, "size": size, **fields})
     *_, last = stylize(PICTURES, params, network)
     result, content = (
@@ -28,15 +28,15 @@ def composition(network: VGG19, size: int, **fields: str) -> np.ndarray:
     return np.array(result - content).ravel()
 
 
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.corrcoef(one, other)[0, 1])
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.corrcoef(first, second)[0, 1])
 
 
-def test_the_composition_is_alike_at_sizes_that_are_not_powers_of_two(network: VGG19) -> None:
-    assert correlation(composition(network, 100), composition(network, 200)) > 0.5
+def test_two_sizes_that_are_not_powers_of_two_have_the_same_composition(network: VGG19) -> None:
+    assert correlation(painted(network, 100), painted(network, 200)) > 0.5
 
 
-def test_without_a_pyramid_the_compositions_differ(network: VGG19) -> None:
-    # Otherwise the test above would not show that the pyramid is the reason.
-    small, large = (composition(network, size, pyramid="off") for size in (100, 200))
-    assert correlation(small, large) < 0.4
+def test_without_a_pyramid_two_sizes_have_different_compositions(network: VGG19) -> None:
+    # Otherwise the test above would not depend on the pyramid.
+    first, second = (painted(network, size, pyramid="off") for size in (100, 200))
+    assert correlation(first, second) < 0.4

@@ -73,8 +73,8 @@ def test_matching_with_a_grey_picture_gives_finite_colours() -> None:
         assert torch.isfinite(matched).all()
 
 
-def low_contrast(picture: Image.Image, offset: object) -> Image.Image:
-    return Image.fromarray((np.asarray(picture) * 0.3 + offset).astype(np.uint8))
+def low_contrast(picture: Image.Image, offset: float | list[int]) -> Image.Image:
+    return Image.fromarray((np.asarray(picture) * 0.3 + np.asarray(offset)).astype(np.uint8))
 
 
 def test_color_content_changes_only_the_luminance(tiny_network: VGG19) -> None:

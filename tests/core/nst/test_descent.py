@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -20,12 +21,12 @@ START = torch.full((1, 1, 2, 2), 0.6)
 
 
 class Parabola:
-    """An objective whose loss is not finite under a condition.
+    """An objective whose loss is not finite under some conditions.
 
     Args:
-        radius: beyond this distance from its minimum.
-        broken_in: in these number formats.
-        minimum: where it lies.
+        radius: the loss is not finite beyond this distance from the minimum.
+        broken_in: the number formats in which it is not finite.
+        minimum: the value of every pixel at the minimum.
     """
 
     def __init__(self, *, radius: float = 1e9, broken_in: str = "", minimum: float = 0.5) -> None:
@@ -44,9 +45,9 @@ class Parabola:
         return LossTerms(total, ZERO, ZERO, ZERO), 2 * difference
 
     def in_float32(self) -> Any:
-        other = type(self)(radius=self.radius, broken_in=self.broken_in, minimum=self.minimum)
-        other.number_format, other.evaluations = "float32", self.evaluations
-        return other
+        exact = type(self)(radius=self.radius, broken_in=self.broken_in, minimum=self.minimum)
+        exact.number_format, exact.evaluations = "float32", self.evaluations
+        return exact
 
     def _is_broken_at(self, image: Tensor) -> bool:
         distance = float((image - self.minimum).abs().max())
@@ -54,14 +55,14 @@ class Parabola:
 
 
 class Needle(Parabola):
-    """Finite only at the start, except in float32."""
+    """An objective that is finite only at the start, except in float32."""
 
     def _is_broken_at(self, image: Tensor) -> bool:
         return self.number_format == "bfloat16" and not torch.equal(image, START)
 
 
 class Trace:
-    """What a descent yielded: the step, the loss, the image, and the state at each."""
+    """The steps, losses, images and states that a descent yielded."""
 
     def __init__(self, descent: Descent, phases: list[tuple[Any, int]]) -> None:
         self.steps: list[int] = []
@@ -76,8 +77,8 @@ class Trace:
                 self.states.append(descent.state())
 
 
-def descend(objective: Parabola, rate: float, steps: int = 20) -> Trace:
-    return Trace(Descent(START, Adam(rate)), [(objective, steps)])
+def descend(objective: Parabola, learning_rate: float, steps: int = 20) -> Trace:
+    return Trace(Descent(START, Adam(learning_rate)), [(objective, steps)])
 
 
 def resumed(state: State, optimizer: PixelOptimizer, phases: list[tuple[Any, int]]) -> Trace:
@@ -86,40 +87,40 @@ def resumed(state: State, optimizer: PixelOptimizer, phases: list[tuple[Any, int
     return Trace(descent, phases)
 
 
-def test_every_step_is_yielded_once_from_the_start_to_the_last() -> None:
+def test_the_start_and_every_step_are_yielded_once() -> None:
     assert descend(Parabola(), 0.01).steps == list(range(21))
 
 
-def test_a_second_phase_begins_where_the_first_ends_with_its_momentum() -> None:
+def test_a_second_phase_continues_from_the_last_image_with_the_same_momentum() -> None:
     phases = [(Parabola(), 6), (Parabola(minimum=0.25), 6)]
-    whole = Trace(Descent(START, Adam(0.02)), phases)
-    assert whole.steps == [*range(7), *range(7)]
-    assert torch.equal(whole.images[6], whole.images[7])
-    assert int(whole.states[-1]["adam.t"]) == 12
-    # With the momentum of the first phase, the first step of the second is not Adam's first.
-    fresh = Trace(Descent(whole.images[6], Adam(0.02)), phases[1:])
-    assert not torch.equal(whole.images[8], fresh.images[1])
+    uninterrupted = Trace(Descent(START, Adam(0.02)), phases)
+    assert uninterrupted.steps == [*range(7), *range(7)]
+    assert torch.equal(uninterrupted.images[6], uninterrupted.images[7])
+    assert int(uninterrupted.states[-1]["adam.t"]) == 12
+    # A new optimiser would make another step.
+    fresh = Trace(Descent(uninterrupted.images[6], Adam(0.02)), phases[1:])
+    assert not torch.equal(uninterrupted.images[8], fresh.images[1])
 
 
 @pytest.mark.parametrize("at", range(7))
 def test_a_descent_resumed_in_any_phase_continues_bit_for_bit(at: int) -> None:
     phases = [(Parabola(), 6), (Parabola(minimum=0.25), 6)]
-    whole = Trace(Descent(START, Adam(0.02)), phases)
+    uninterrupted = Trace(Descent(START, Adam(0.02)), phases)
     for first, remaining in ((at, phases), (7 + at, phases[1:])):
-        again = resumed(whole.states[first], Adam(0.02), remaining)
-        assert again.steps == whole.steps[first:]
-        assert torch.equal(again.images[-1], whole.images[-1])
+        again = resumed(uninterrupted.states[first], Adam(0.02), remaining)
+        assert again.steps == uninterrupted.steps[first:]
+        assert torch.equal(again.images[-1], uninterrupted.images[-1])
 
 
 def test_a_descent_resumed_after_an_incident_continues_bit_for_bit() -> None:
-    # At this rate the first steps go too far, in every number format.
+    # At this learning rate the first steps go beyond the radius, in every number format.
     phases: list[tuple[Any, int]] = [(Parabola(radius=0.15), 12)]
-    whole = Trace(Descent(START, Adam(3)), phases)
-    assert int(whole.states[-1]["incidents"]) >= 3  # so it came to float32
-    for first, state in enumerate(whole.states):
+    uninterrupted = Trace(Descent(START, Adam(3)), phases)
+    assert int(uninterrupted.states[-1]["incidents"]) >= 3  # so float32 was tried
+    for first, state in enumerate(uninterrupted.states):
         again = resumed(state, Adam(3), phases)
         assert again.steps == list(range(first, 13))
-        for image, expected in zip(again.images, whole.images[first:], strict=True):
+        for image, expected in zip(again.images, uninterrupted.images[first:], strict=True):
             assert torch.equal(image, expected)
 
 
@@ -127,33 +128,33 @@ def test_the_point_resumed_from_is_finite_before_it_is_yielded() -> None:
     saved = descend(Parabola(), 0.01).states[7]
     again = resumed(saved, Adam(0.01), [(Parabola(broken_in="bfloat16"), 20)])
     assert again.steps[0] == 7
-    assert all(loss == loss for loss in again.losses)
+    assert all(math.isfinite(loss) for loss in again.losses)
 
 
-def test_a_step_too_far_is_rolled_back_and_made_smaller() -> None:
-    # At this rate the first step lands beyond the radius.
-    trace = descend(Parabola(radius=0.15), rate=0.4)
+def test_a_step_to_a_loss_that_is_not_finite_is_undone_and_made_smaller() -> None:
+    # At this learning rate the first step goes beyond the radius.
+    trace = descend(Parabola(radius=0.15), learning_rate=0.4)
     assert trace.steps == list(range(21))
-    assert all(loss == loss for loss in trace.losses)
+    assert all(math.isfinite(loss) for loss in trace.losses)
     assert trace.losses[-1] < trace.losses[0]
 
 
 def test_float32_is_tried_when_smaller_steps_do_not_help() -> None:
     parabola = Parabola(broken_in="bfloat16")
-    trace = descend(parabola, rate=0.01)
+    trace = descend(parabola, learning_rate=0.01)
     assert parabola.evaluations[-1] == "float32"
     assert trace.losses[-1] < trace.losses[0]
 
 
-def test_the_error_says_what_was_tried_when_nothing_helps() -> None:
+def test_a_loss_that_is_never_finite_is_an_error_that_says_what_was_tried() -> None:
     parabola = Parabola(broken_in="bfloat16 float32")
     with pytest.raises(LossNotFinite, match=r"smaller steps and in float32; lower learning_rate"):
-        descend(parabola, rate=0.01)
+        descend(parabola, learning_rate=0.01)
     assert {"bfloat16", "float32"} <= set(parabola.evaluations)
     assert len(parabola.evaluations) < 20
 
 
-def test_lbfgs_also_comes_to_float32_when_no_step_is_short_enough() -> None:
+def test_float32_is_tried_when_no_step_of_lbfgs_is_short_enough() -> None:
     needle = Needle()
     trace = Trace(Descent(START, LBFGS(1.0)), [(needle, 20)])
     assert needle.evaluations[-1] == "float32"

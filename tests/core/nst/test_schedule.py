@@ -1,4 +1,4 @@
-"""The schedule: sizes, steps, content factors and progress, as plain data."""
+"""The schedule: sizes, steps, content factors and progress."""
 
 from __future__ import annotations
 
@@ -32,23 +32,21 @@ from core.params import StyleParams
         (512, "200:1.5", (200, 320, 512)),
     ],
 )
-def test_sizes_begin_at_the_smallest_and_grow_by_about_the_ratio(
+def test_sizes_start_at_the_smallest_and_grow_by_about_the_ratio(
     size: int, pyramid: str, expected: tuple[int, ...]
 ) -> None:
     assert pyramid_sizes(size, pyramid) == expected
 
 
 @given(st.integers(64, 8192), st.integers(32, 1000), st.floats(1.2, 8))
-def test_sizes_grow_strictly_and_end_at_the_size_of_the_result(
-    size: int, smallest: int, ratio: float
-) -> None:
+def test_sizes_increase_to_the_size_of_the_result(size: int, smallest: int, ratio: float) -> None:
     sizes = pyramid_sizes(size, f"{smallest}:{ratio}")
     assert sizes[-1] == size
     assert list(sizes) == sorted(set(sizes))
     if len(sizes) > 1:
         assert sizes[0] == smallest
         for below, above in pairwise(sizes):
-            # At worst the growth lies halfway between two whole powers of the ratio.
+            # The growth is at most half a power of the ratio away from a whole one.
             assert ratio**0.5 - 0.1 < above / below < ratio**1.5 + 0.1
     else:
         assert size / smallest < ratio**0.5 + 0.01
@@ -79,33 +77,45 @@ def plan(size: int, steps: int, pyramid: str = "64:2", **options: Any) -> Schedu
         (128, 1, [coarse(64, 1), Phase(128, 1)]),
     ],
 )
-def test_small_sizes_take_forty_steps_and_the_content_returns_in_half_of_the_last(
+def test_smaller_sizes_take_at_most_40_steps_and_the_last_has_two_phases(
     size: int, steps: int, expected: list[Phase]
 ) -> None:
     assert list(plan(size, steps).phases) == expected
 
 
-def test_a_single_size_is_painted_with_the_weights_of_the_request() -> None:
+def test_a_single_size_has_one_phase_with_the_weights_of_the_request() -> None:
     assert plan(512, 30, "off").phases == (Phase(512, 30),)
 
 
-def test_sizes_at_which_the_pictures_cannot_be_used_are_left_out() -> None:
+def test_unusable_sizes_are_left_out_except_the_last() -> None:
     assert plan(512, 30, usable=lambda size: size > 100).sizes == (128, 256, 512)
     assert plan(512, 30, usable=lambda _: False).phases == (Phase(512, 30),)
 
 
-def test_progress_counts_steps_by_their_cost() -> None:
-    two = plan(128, 10)  # 10 steps at 64, 5 and 5 at 128
-    assert two.steps == 20
-    assert [two.steps_until(1, 3), two.steps_until(2, 5)] == [13, 20]
-    small, large = 64**2 + 88**2, 128**2 + 88**2
-    assert two.fraction_until(0, 0) == 0
-    done = (10 * small + 3 * large) / (10 * small + 10 * large)
-    assert two.fraction_until(1, 3) == pytest.approx(done)
-    assert two.fraction_until(2, 5) == 1
+def test_progress_counts_the_steps_of_all_phases() -> None:
+    two_sizes = plan(128, 10)  # 10 steps at 64, and two phases of 5 at 128
+    assert two_sizes.steps == 20
+    assert [two_sizes.steps_until(1, 3), two_sizes.steps_until(2, 5)] == [13, 20]
+    assert (two_sizes.fraction_until(0, 0), two_sizes.fraction_until(2, 5)) == (0, 1)
 
 
-def test_steps_in_8_bits_count_less() -> None:
+@pytest.mark.parametrize(
+    ("size", "least", "most"),
+    [(128, 2, 3.5), (4096, 3.9, 4)],  # small pictures cost more than their pixels
+)
+def test_progress_weighs_a_step_by_the_size_of_the_picture(
+    size: int, least: float, most: float
+) -> None:
+    two_sizes = plan(size, 10, pyramid=f"{size // 2}:2")
+    smaller, larger = (
+        two_sizes.fraction_until(phase, 1) - two_sizes.fraction_until(phase, 0) for phase in (0, 1)
+    )
+    assert least < larger / smaller < most
+    assert two_sizes.fraction_until(1, 0) == pytest.approx(10 * smaller)
+    assert two_sizes.fraction_until(2, 0) == pytest.approx(10 * smaller + 5 * larger)
+
+
+def test_steps_with_8_bit_features_weigh_less() -> None:
     exact, int8 = plan(128, 10), plan(128, 10, int8=True)
     assert int8.fraction_until(2, 0) < exact.fraction_until(2, 0)
     assert int8.fraction_until(2, 5) == 1

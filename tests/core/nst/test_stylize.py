@@ -14,7 +14,7 @@ from core.nst.losses import gram
 from core.nst.network.pixels import to_tensor
 from core.params import Layer
 from tests.conftest import random_weights
-from tests.core.nst.examples import CONTENT, CPU, FLOAT64, STYLE, resized, run
+from tests.core.nst.examples import CONTENT, CPU, FLOAT64, PICTURES, STYLE, resized, run
 
 
 def test_a_run_starts_at_the_content_and_yields_a_record_per_update(tiny_network: VGG19) -> None:
@@ -142,7 +142,7 @@ def test_a_total_variation_weight_makes_the_picture_smoother(tiny_network: VGG19
 def test_pooling_and_padding_change_the_picture(
     tiny_network: VGG19, field: str, values: tuple[str, str]
 ) -> None:
-    first, second = (run(tiny_network, **{field: value})[-1].image for value in values)
+    first, second = (run(tiny_network, PICTURES, **{field: value})[-1].image for value in values)
     assert not torch.allclose(first, second, atol=1e-3)
 
 
