@@ -1,9 +1,9 @@
-"""Peak memory of a run: ``python -m bench.memory [SIZE ...]``, for ``core.jobs.admission``.
+"""Peak memory of a run: ``python -m bench.memory [SIZE ...]``.
 
-Square pictures on the CPU, each run in a process of its own: a peak is of a whole
-process. The run saves a checkpoint after its first step, which is given as much
-history as L-BFGS ever remembers; another run goes on from it as another worker
-would, and encodes its result.
+``core.jobs.footprint`` estimates the memory of a job from these numbers. Pictures are square, on
+the CPU. Each run has its own process, because a peak is that of the whole process. A run saves a
+checkpoint after its first step, to which the longest history of L-BFGS is added. A second run
+resumes from it, as another worker would, and encodes its result.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from worker.previews import thumbnail
 
 _MIB = 2**20
 
-#: The first makes the checkpoint, and the other has a full history.
+#: The first step makes the checkpoint; the second has a full history.
 _STEPS = 2
 
 
 def peak_bytes(params: StyleParams, styles: int) -> int:
-    """Of this process, after a run with so many style pictures that was interrupted once."""
+    """Return the peak of this process after a resumed run with a number of style pictures."""
     keep_freed_memory()  # as a worker does
     network = load_network(params.network, Settings().weights_dir, torch.device("cpu"))
     content, *paintings = [
@@ -51,46 +51,49 @@ def peak_bytes(params: StyleParams, styles: int) -> int:
 
 
 def _saved(pictures: Pictures, params: StyleParams, network: VGG19) -> bytes:
-    """The checkpoint of the first step, with the one pair of its history as often as it may be."""
+    """Return the checkpoint of the first step, with its pair repeated to a full history."""
     steps = stylize(pictures, params, network)
     next(steps)
     request = Request(pictures, params)
     state = request.unpack(next(steps).checkpoint(), network.device)
     pair = {name: tensor for name, tensor in state.items() if name.startswith("lbfgs.0.")}
     for number in range(1, LBFGS.HISTORY):
-        again = {name.replace(".0.", f".{number}."): tensor for name, tensor in pair.items()}
-        state |= {name: tensor.clone() for name, tensor in again.items()}
+        state |= {
+            name.replace(".0.", f".{number}."): tensor.clone() for name, tensor in pair.items()
+        }
     return request.pack(state)
 
 
 def main() -> None:
-    """Read the command line, and print the table, or one line of it."""
+    """Print the table; with a single case, its row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sizes", nargs="*", type=int, default=[256, 512, 768, 1024])
     parser.add_argument("--precision", nargs="*", default=["bfloat16", "float32"])
     parser.add_argument("--optimizer", nargs="*", default=["lbfgs", "adam"])
-    parser.add_argument("--styles", type=int, default=1, help="how many style pictures")
-    parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE", help="of the job")
-    given = parser.parse_args()
-    cases = list(product(given.sizes, given.precision, given.optimizer))
+    parser.add_argument("--styles", type=int, default=1, help="number of style pictures")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="FIELD=VALUE", help="parameters of the job"
+    )
+    arguments = parser.parse_args()
+    cases = list(product(arguments.sizes, arguments.precision, arguments.optimizer))
     if len(cases) > 1:
         print("| size | precision | optimizer | MiB | estimate | ratio |")
         print("|---|---|---|---|---|---|", flush=True)
-        options = ["--styles", str(given.styles), "--set", *given.set]
+        options = ["--styles", str(arguments.styles), "--set", *arguments.set]
         for size, precision, optimizer in cases:
-            chosen = [str(size), "--precision", precision, "--optimizer", optimizer]
-            subprocess.run([sys.executable, "-m", "bench.memory", *chosen, *options], check=True)
+            case = [str(size), "--precision", precision, "--optimizer", optimizer]
+            subprocess.run([sys.executable, "-m", "bench.memory", *case, *options], check=True)
         return
     ((size, precision, optimizer),) = cases
     fields = {"size": size, "precision": precision, "optimizer": optimizer}
-    params = StyleParams.model_validate(
-        {**fields, "steps": _STEPS, "pyramid": "off", **dict(e.split("=", 1) for e in given.set)}
-    )
-    peak = peak_bytes(params, given.styles)
-    needed = footprint(params, None).needed(size * size)
+    fields |= {"steps": _STEPS, "pyramid": "off"}
+    fields |= dict(field.split("=", 1) for field in arguments.set)
+    params = StyleParams.model_validate(fields)
+    peak = peak_bytes(params, arguments.styles)
+    estimate = footprint(params, None).needed(size * size)
     print(
-        f"| {size} | {precision} | {optimizer} | {peak / _MIB:.0f} | {needed / _MIB:.0f} "
-        f"| {needed / peak:.2f} |",
+        f"| {size} | {precision} | {optimizer} | {peak / _MIB:.0f} | {estimate / _MIB:.0f} "
+        f"| {estimate / peak:.2f} |",
         flush=True,
     )
 

@@ -1,12 +1,10 @@
-"""Easel's preset against the loop everyone writes: ``make bench`` (SIZES="256 512").
+"""A preset of Easel compared with the usual loop: ``make bench`` (SIZES="256 512").
 
-Both minimise the same objective over the same two pictures. The loop makes 300
-steps. Then Easel starts from nothing but the pictures and a loaded network, as a
-warm worker does, and the time is taken at which its picture is as good: a total
-no higher than the loop's last, a content term at most 5 % above the loop's, both
-by the loop's own code in float32. If the preset does not come to that, it runs once
-more with twice its steps. Each runs in a process of its own, and leaves its
-picture beside the figures, to be looked at.
+Both minimise the same objective for the same two pictures. The loop makes 300 steps. Easel starts
+with a loaded network, as in a warm worker, and the benchmark measures when its picture is as good:
+a total no higher than the loop's last, and a content loss at most 5 % above the loop's, both
+computed by the loop's code in float32. If the preset does not reach that, it runs again with
+twice its steps. Each runs in its own process, and saves its picture next to the figures.
 """
 
 from __future__ import annotations
@@ -34,13 +32,13 @@ from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
 
 _STEPS = 300
-#: What counts as the same content term.
+#: The content loss may exceed the loop's by this factor.
 _CONTENT_SLACK = 1.05
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a contender did."""
+    """The time, losses and memory of one run until a picture."""
 
     seconds: float
     steps: int
@@ -52,14 +50,14 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Duel:
-    """What is measured with, and on."""
+class Comparison:
+    """The pictures and parameters that both sides get."""
 
     size: int
     content: str
     style: str
     preset: str
-    #: Where they are None, they are the preset's.
+    #: None for the value of the preset.
     steps: int | None = None
     style_weight: float | None = None
     pyramid: str | None = None
@@ -70,9 +68,13 @@ class Duel:
         return f"{Path(self.content).stem}-{Path(self.style).stem}-{self.size}-{weight}"
 
     def params(self) -> StyleParams:
-        given = {"steps": self.steps, "style_weight": self.style_weight, "pyramid": self.pyramid}
-        chosen = {name: value for name, value in given.items() if value is not None}
-        return StyleParams.model_validate({"preset": self.preset, "size": self.size, **chosen})
+        overrides = {
+            "steps": self.steps,
+            "style_weight": self.style_weight,
+            "pyramid": self.pyramid,
+        }
+        fields = {name: value for name, value in overrides.items() if value is not None}
+        return StyleParams.model_validate({"preset": self.preset, "size": self.size, **fields})
 
     def pictures(self) -> Pictures:
         paths = (self.content, self.style)
@@ -80,7 +82,7 @@ class Duel:
         return Pictures(content, [style])
 
     def sides(self) -> tuple[int, int]:
-        """Width and height of the result."""
+        """Return the width and height of the result."""
         return fit(self.pictures().content.size, self.size, "content")
 
     def loop(self) -> Loop:
@@ -95,50 +97,52 @@ class Duel:
         )
 
 
-def run_loop(duel: Duel, folder: Path) -> Run:
-    """300 steps of the loop."""
+def run_loop(comparison: Comparison, folder: Path) -> Run:
+    """Run 300 steps of the loop, and save its picture."""
     started = time.perf_counter()
-    loop = duel.loop()
+    loop = comparison.loop()
     for _ in range(_STEPS):
         loop.step()
     seconds = time.perf_counter() - started
-    to_picture(loop.image).save(folder / f"{duel.name}-loop.png")
-    return Run(seconds, _STEPS, seconds / _STEPS, *_judged(loop, loop.image), _peak_mib())
+    to_picture(loop.image).save(folder / f"{comparison.name}-loop.png")
+    return Run(seconds, _STEPS, seconds / _STEPS, *_losses(loop, loop.image), _peak_mib())
 
 
-def run_easel(duel: Duel, folder: Path, target: Run) -> tuple[Run | None, Run]:
-    """The preset, when it is as good as the target if ever it is, and at its end."""
+def run_easel(comparison: Comparison, folder: Path, target: Run) -> tuple[Run | None, Run]:
+    """Return the preset's run until it is as good as the target (or None), and until its end."""
     keep_freed_memory()  # as a worker does
     device = pick_device()
     network = load_network(Network.NORMALIZED, Settings().weights_dir, device)
-    # A warm worker has run a job before.
-    warm = duel.params().model_copy(update={"steps": 1, "size": 64, "pyramid": "off"})
-    list(stylize(duel.pictures(), warm, network))
-    seen, scale, begun = [], 0, 0.0
+    # A warm worker has already run a job.
+    warm_up = comparison.params().model_copy(update={"steps": 1, "size": 64, "pyramid": "off"})
+    list(stylize(comparison.pictures(), warm_up, network))
+    points, scale, scale_started = [], 0, 0.0
     started = time.perf_counter()
-    for step in stylize(duel.pictures(), duel.params(), network):
+    for step in stylize(comparison.pictures(), comparison.params(), network):
         float(step.loss.total)  # waits for the device
         now = time.perf_counter() - started
         if step.scale != scale:
-            scale, begun = step.scale, now
+            scale, scale_started = step.scale, now
         if step.scale == step.scales - 1:
-            seen.append((now, step.step, step.image.cpu()))
+            points.append((now, step.step, step.image.cpu()))
     peak = _peak_mib()
-    per_step = (seen[-2][0] - begun) / (len(seen) - 2)
-    loop = duel.loop()
-    runs = [Run(now, number, per_step, *_judged(loop, image), peak) for now, number, image in seen]
-    good = [
-        number
-        for number, run in enumerate(runs)
+    per_step = (points[-2][0] - scale_started) / (len(points) - 2)
+    loop = comparison.loop()
+    runs = [
+        Run(seconds, step, per_step, *_losses(loop, image), peak) for seconds, step, image in points
+    ]
+    as_good = [
+        index
+        for index, run in enumerate(runs)
         if run.total <= target.total and run.content <= _CONTENT_SLACK * target.content
     ]
-    shown = {"end": -1, **({"as-good": good[0]} if good else {})}
-    for name, number in shown.items():
-        to_picture(seen[number][2]).save(folder / f"{duel.name}-easel-{name}.png")
-    return (runs[good[0]] if good else None), runs[-1]
+    saved = {"end": -1, **({"as-good": as_good[0]} if as_good else {})}
+    for name, index in saved.items():
+        to_picture(points[index][2]).save(folder / f"{comparison.name}-easel-{name}.png")
+    return (runs[as_good[0]] if as_good else None), runs[-1]
 
 
-def _judged(loop: Loop, image: torch.Tensor) -> tuple[float, float, float]:
+def _losses(loop: Loop, image: torch.Tensor) -> tuple[float, float, float]:
     with torch.no_grad():
         total, content, style = loop.losses(image.clamp(0, 1))
     return float(total), float(content), float(style)
@@ -148,7 +152,7 @@ def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _alone(function: Any, *arguments: Any) -> Any:
+def _in_own_process(function: Any, *arguments: Any) -> Any:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(function, *arguments).result()
 
@@ -161,45 +165,47 @@ def _row(name: str, run: Run) -> str:
 
 
 def main() -> None:
-    """Measure, print the table, and write JSON beside it."""
+    """Measure, print a table, and write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--content", default="samples/photos/cat.jpg")
     parser.add_argument("--style", default="samples/styles/swirls.jpg")
     parser.add_argument("--preset", default="balanced")
     for name, kind in (("steps", int), ("style-weight", float), ("pyramid", str)):
-        parser.add_argument(f"--{name}", type=kind, help="instead of the preset's")
-    parser.add_argument("--out", type=Path, default=Path(".bench"), help="for figures and pictures")
+        parser.add_argument(f"--{name}", type=kind, help="replaces the preset's value")
+    parser.add_argument(
+        "--out", type=Path, default=Path(".bench"), help="folder for figures and pictures"
+    )
     options = vars(parser.parse_args())
     folder: Path = options.pop("out")
-    duel = Duel(**options)
-    print(f"{duel.name}, {duel.preset}")
+    comparison = Comparison(**options)
+    print(f"{comparison.name}, {comparison.preset}")
     print(f"{'':<22}  seconds  steps  per step    total  content    style peak MiB")
     folder.mkdir(exist_ok=True)
-    loop = _alone(run_loop, duel, folder)
+    loop = _in_own_process(run_loop, comparison, folder)
     print(_row("the loop", loop), flush=True)
-    good, end = _alone(run_easel, duel, folder, loop)
-    print(_row("Easel, at its end", end), flush=True)
-    if good is None and duel.steps is None:
-        longer = replace(duel, steps=2 * duel.params().steps)
-        good, later = _alone(run_easel, longer, folder, loop)
+    good, end = _in_own_process(run_easel, comparison, folder, loop)
+    print(_row("Easel, at the end", end), flush=True)
+    if good is None and comparison.steps is None:
+        longer = replace(comparison, steps=2 * comparison.params().steps)
+        good, later = _in_own_process(run_easel, longer, folder, loop)
         print(_row("  with twice the steps", later))
     if good is not None:
         print(_row("Easel, when as good", good))
-    ceiling = sum(_alone(convolution_seconds, *duel.sides())) / 2
+    convolutions = sum(_in_own_process(convolution_seconds, *comparison.sides())) / 2
     if good is None:
-        print("Easel did not become as good; give it more --steps to see when it does")
+        print("Easel did not become as good as the loop; try more --steps")
     else:
-        print(f"times faster to the loop's total: {loop.seconds / good.seconds:.1f}")
-    print(f"of a step, its convolutions alone: {ceiling / end.seconds_per_step:.0%}")
+        print(f"Easel is as good {loop.seconds / good.seconds:.1f} times sooner")
+    print(f"convolutions alone take {convolutions / end.seconds_per_step:.0%} of a step")
     figures = {
-        "duel": asdict(duel),
+        "comparison": asdict(comparison),
         "loop": asdict(loop),
         "good": good and asdict(good),
         "end": asdict(end),
     }
-    figures["convolutions_seconds"] = ceiling
-    (folder / f"{duel.name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+    figures["convolutions_seconds"] = convolutions
+    (folder / f"{comparison.name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

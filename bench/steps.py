@@ -1,4 +1,8 @@
-"""Seconds per step, beside its convolutions alone: ``python -m bench.steps [SIZE ...]``."""
+"""Seconds per optimiser step: ``python -m bench.steps [SIZE ...]``.
+
+Also prints the seconds of the step's convolutions alone. Parameters are the defaults, on this
+machine's device. The largest scale has two phases: features may be in 8 bits only in the first.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +29,15 @@ _WARM_UP = 3
 _STEPS = 20
 
 
-class Halves(NamedTuple):
-    """Seconds in the first half of the steps at the largest scale, and in the second."""
+class Phases(NamedTuple):
+    """Seconds in the two phases of the largest scale."""
 
-    first: float
-    second: float
+    int8: float
+    plain: float
 
 
-def seconds_per_step(size: int) -> Halves:
-    """The median over each half, with the default parameters."""
+def seconds_per_step(size: int) -> Phases:
+    """Return the median over the steps of each phase, with the default parameters."""
     keep_freed_memory()  # as a worker does
     steps = 2 * (_WARM_UP + _STEPS)
     params = StyleParams(size=size, steps=steps, pyramid=f"{size // 2}:2")
@@ -41,32 +45,32 @@ def seconds_per_step(size: int) -> Halves:
     content, style = (
         picture.resize((size, size * 3 // 4)) for picture in calibration_pictures()[:2]
     )
-    moments = []
+    times = []
     for step in stylize(Pictures(content, [style]), params, network):
         float(step.loss.total)  # waits for the device
         if step.scale == 1:
-            moments.append(time.perf_counter())
-    took = [after - before for before, after in pairwise(moments)]
-    # The last step of a half is told with what comes after it.
-    halves = took[: steps // 2 - 1], took[steps // 2 : -1]
-    return Halves(*(median(half[_WARM_UP:]) for half in halves))
+            times.append(time.perf_counter())
+    seconds = [after - before for before, after in pairwise(times)]
+    # The last step of a phase is yielded together with what follows it.
+    phases = seconds[: steps // 2 - 1], seconds[steps // 2 : -1]
+    return Phases(*(median(phase[_WARM_UP:]) for phase in phases))
 
 
-def convolution_seconds(width: int, height: int) -> Halves:
-    """What the thirteen convolutions of one step take, one by one, forth and back.
+def convolution_seconds(width: int, height: int) -> Phases:
+    """Return the seconds of a step's thirteen convolutions, forward and backward, one by one.
 
-    In the formats that a step computes in, for a picture of that size.
+    They compute in the number formats of a step, for a picture of that size.
     """
     keep_freed_memory()
     device = pick_device()
     number_format = pick_format(Precision.AUTO, device)
-    channels, first, second = 3, 0.0, 0.0
+    channels, int8, plain = 3, 0.0, 0.0
     for layer in LAYERS:
         if layer.endswith("_1") and layer != "conv1_1":
             height, width = height // 2, width // 2
         filters = min(512, 64 * 2 ** (int(layer[4]) - 1))
-        int8 = number_format.int8 and layer != LAYERS[0]
-        quantised, exact = (_in_8_bits if int8 else _in_one_format)(
+        is_quantised = number_format.int8 and layer != LAYERS[0]
+        seconds = (_quantised_seconds if is_quantised else _plain_seconds)(
             _random(device, number_format.dtype, *shape)
             for shape in (
                 (filters, channels, 3, 3),
@@ -74,31 +78,31 @@ def convolution_seconds(width: int, height: int) -> Halves:
                 (1, filters, height, width),
             )
         )
-        first, second = first + quantised, second + exact
+        int8, plain = int8 + seconds.int8, plain + seconds.plain
         channels = filters
-    return Halves(first, second)
+    return Phases(int8, plain)
 
 
-def _in_one_format(tensors: Iterable[Tensor]) -> Halves:
+def _plain_seconds(tensors: Iterable[Tensor]) -> Phases:
     weight, x, g = tensors
     bias = torch.zeros(len(weight), device=weight.device, dtype=weight.dtype)
     convolution = PlainConvolution(weight, bias, Padding.ZERO)
     y = torch.ones_like(g)
     both = _seconds(lambda: convolution.forward(x)) + _seconds(lambda: convolution.backward(g, y))
-    return Halves(both, both)
+    return Phases(both, both)
 
 
-def _in_8_bits(tensors: Iterable[Tensor]) -> Halves:
+def _quantised_seconds(tensors: Iterable[Tensor]) -> Phases:
     weight, x, g = tensors
     bias = torch.zeros(len(weight), dtype=weight.dtype)
-    exact = Int8BackwardConvolution(weight, bias, Padding.ZERO)
+    plain = Int8BackwardConvolution(weight, bias, Padding.ZERO)
     scales = torch.full((weight.shape[1],), 1 / 255), torch.full((weight.shape[0],), 1.0)
-    quantised = Int8Convolution(exact, *scales)
+    quantised = Int8Convolution(plain, *scales)
     features, y = (x * 255).to(torch.uint8), torch.ones_like(g)
-    backward = _seconds(lambda: exact.backward(g, y))
-    return Halves(
+    backward = _seconds(lambda: plain.backward(g, y))
+    return Phases(
         _seconds(lambda: quantised.forward(features)) + backward,
-        _seconds(lambda: exact.forward(x)) + backward,
+        _seconds(lambda: plain.forward(x)) + backward,
     )
 
 
@@ -108,7 +112,7 @@ def _random(device: torch.device, dtype: torch.dtype, *shape: int) -> Tensor:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """The fastest of some."""
+    """Return the least seconds of several calls."""
     times = []
     for _ in range(_WARM_UP + _STEPS):
         started = time.perf_counter()
@@ -122,8 +126,8 @@ def _seconds(work: Callable[[], object]) -> float:
 if __name__ == "__main__":
     for size in [int(argument) for argument in sys.argv[1:]] or [256, 512]:
         steps, alone = seconds_per_step(size), convolution_seconds(size, size * 3 // 4)
-        for half, step, convolutions in zip(("first", "second"), steps, alone, strict=True):
+        for phase, step, convolutions in zip(("int8", "plain"), steps, alone, strict=True):
             print(
-                f"{size:5d} px, {half} half: {step:.3f} s per step, its convolutions alone "
-                f"{convolutions:.3f} s, which is {convolutions / step:.0%}"
+                f"{size:5d} px, {phase:5s} phase: {step:.3f} s per step, of which convolutions "
+                f"alone take {convolutions:.3f} s ({convolutions / step:.0%})"
             )

@@ -49,9 +49,9 @@ def test_a_run_can_start_from_the_stretched_style(tiny_network: VGG19) -> None:
 
 
 def test_init_and_the_init_image_must_agree(tiny_network: VGG19) -> None:
-    with pytest.raises(InvalidRequest, match="init_image: init is image, and there is none"):
+    with pytest.raises(InvalidRequest, match="init_image: init is image, but no picture was sent"):
         run(tiny_network, init="image")
-    with pytest.raises(InvalidRequest, match="init_image: init is content, and there is one"):
+    with pytest.raises(InvalidRequest, match="init_image: init is content, but a picture was sent"):
         run(tiny_network, Pictures(CONTENT, [STYLE], init_image=OTHER))
 
 
