@@ -18,7 +18,7 @@ from itertools import groupby
 from core.params import StyleParams
 
 #: The most steps at a size that is not the last. More of them do less for the result than the
-#: same time spent at the next size (bench/README.md).
+#: same time spent at the next size (bench/attempts.md).
 _COARSE_STEPS = 40
 
 #: The content factor at sizes that are not the last. Chosen by looking, among 0.4, 0.8, 1.6 and
@@ -26,7 +26,7 @@ _COARSE_STEPS = 40
 _COARSE_CONTENT = 1.6
 
 #: The content factor in the first half of the last size. With it, the content comes back in half
-#: the steps (bench/README.md).
+#: the steps (bench/attempts.md).
 _RETURN_CONTENT = 2
 
 #: The cost of a step that does not depend on its pixels, as a number of pixels. On two cores a

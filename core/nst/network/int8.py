@@ -4,7 +4,7 @@ Departure: gradients are quantised to 8 bits, and in a phase with ``int8`` set (
 :mod:`core.nst.schedule`) features are, too. The error of the gradients is negligible beside that
 of bfloat16 features. Quantised features must be compared with targets that were computed by the
 same convolutions; otherwise the rounding of the weights would count as a difference
-(bench/README.md).
+(bench/attempts.md).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.params import LAYERS, Layer, Padding
 
 #: The largest quantised feature stands for this many times the root mean square of its channel,
 #: the largest quantised gradient for this many times that of the gradient. Larger values
-#: saturate. Measured, features from 8 to 36 (bench/README.md).
+#: saturate. Measured, features from 8 to 36 (bench/attempts.md).
 _FEATURE_RANGE = 16
 _GRADIENT_RANGE = 24
 
@@ -185,7 +185,7 @@ def quantise_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
     The nine weights of a filter are rounded one after another, each together with the rounding
     error of those before it, so that their sum is kept to half a unit. Neighbouring pixels are
     much alike, so the sum matters most: rounded independently, filters err ten times as much
-    (bench/README.md).
+    (bench/attempts.md).
 
     Args:
         weight: shape (out, in, 3, 3).

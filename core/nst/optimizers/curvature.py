@@ -6,7 +6,7 @@ pixels, the part that curves most sets the pace.
 Departure: L-BFGS starts from an estimated inverse of the Hessian's diagonal instead of a single
 number. Gilbert and Lemaréchal, "Some numerical experiments with variable-storage quasi-Newton
 algorithms" (1989), update a diagonal; here it is a quotient of means. With it, the same loss
-takes up to a third fewer steps (bench/README.md).
+takes up to a third fewer steps (bench/attempts.md).
 """
 
 from __future__ import annotations

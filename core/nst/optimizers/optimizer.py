@@ -44,7 +44,7 @@ def make_optimizer(
     """Return the optimiser of that name. Only L-BFGS uses the last two arguments.
 
     Departure: pixels are kept in [0, 1] at every step. The paper lets them leave the range and
-    clips the result, which undoes a part of what was reached (bench/README.md).
+    clips the result, which undoes a part of what was reached (bench/attempts.md).
 
     Args:
         name: the optimiser.

@@ -5,7 +5,7 @@ The losses of this method are far steeper in fine detail than in broad strokes, 
 the broad strokes come last.
 
 Departure: H_0 = gamma P, where P divides each spatial frequency f of the picture by
-(f^2 + f_0^2)^(3/8). With it, the same loss takes a fifth fewer steps (bench/README.md).
+(f^2 + f_0^2)^(3/8). With it, the same loss takes a fifth fewer steps (bench/attempts.md).
 """
 
 from __future__ import annotations
