@@ -102,6 +102,26 @@ def test_a_row_names_only_rooms_above_it() -> None:
         above.add(room)
 
 
+def _documented_rooms() -> Iterator[tuple[str, set[str]]]:
+    """Yield the rooms of the table in CONTRIBUTING.md with the rooms that each may import."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| `((?:api|cli|core|worker)/\S*)` \| [^|]+ \|(.*)\|$", text, re.MULTILINE)
+    for path, cell in rows:
+        allowed = set()
+        for group in filter(None, (group.strip() for group in cell.split(";"))):
+            folder, colon, names = group.partition(": ")
+            allowed |= {f"{folder}.{name}" for name in names.split(", ")} if colon else {folder}
+        yield path.removesuffix(".py").strip("/").replace("/", "."), allowed
+
+
+def test_contributing_has_the_same_table() -> None:
+    rules = {
+        room: {name for name in names if name.split(".")[0] in PACKAGES}
+        for room, names in RULES.items()
+    }
+    assert dict(_documented_rooms()) == rules
+
+
 def _forbidden_imports(path: Path) -> Iterator[str]:
     room = room_of(dotted(path))
     for name, line in imports(path):

@@ -111,8 +111,6 @@ def test_every_module_that_a_page_runs_exists(page: Path) -> None:
 
 @pages()
 def test_prose_keeps_to_120_columns(page: Path) -> None:
-    if page.name == "scale.md":
-        pytest.skip("still to be wrapped")
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     for line in text.splitlines():
         if not line.startswith(("|", "    ", "<!--")) and "](" not in line:
