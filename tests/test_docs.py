@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [
     *(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")),
     *sorted((ROOT / "docs").glob("*.md")),
-    ROOT / "bench" / "README.md",
+    *sorted((ROOT / "bench").glob("*.md")),
     ROOT / "samples" / "README.md",
 ]
 
