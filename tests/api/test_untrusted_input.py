@@ -41,6 +41,7 @@ def test_a_file_name_is_neither_stored_nor_logged_nor_returned(
     job_id = answer.json()["id"]
     record = " ".join(map(str, redis.hgetall(f"easel:job:{job_id}").values()))
     paths = [each.relative_to(services.settings.data_dir) for each in _files(services)]
+    assert len(paths) >= 2, "the pictures are stored"
     logged = [str(each.__dict__) for each in caplog.records]
     headers = [f"{key}: {value}" for key, value in answer.headers.items()]
     for text in (record, answer.text, *map(str, paths), *logged, *headers):

@@ -152,6 +152,13 @@ def test_a_job_does_not_wait_for_a_prefetch_that_broke(
     assert prefetcher.load(job).content.size == (80, 60)
 
 
-def test_a_message_of_a_deleted_job_is_skipped(prefetcher: Prefetcher, queue: JobQueue) -> None:
+def test_a_message_of_a_deleted_job_is_ignored(
+    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+) -> None:
     queue.announce("0" * 32)
     prefetcher.prefetch()
+    receive_message(redis)
+    job = new_job(store, blobs, queue, seed=1)
+    prefetcher.prefetch()
+    remove_files(blobs, job)
+    assert prefetcher.load(job).content.size == (80, 60)
