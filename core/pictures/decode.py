@@ -159,7 +159,7 @@ def _open(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Im
                 _check_size(opened.size, max_pixels)
                 opened.load()
                 if opened.mode in ("P", "PA") and opened.palette is None:
-                    raise InvalidPicture("is broken: it has palette colours, but no palette")
+                    raise InvalidPicture("is damaged: it has palette colours, but no palette")
                 # ImageOps.exif_transpose fails if the EXIF data cannot be written again.
                 orientation = opened.getexif().get(ExifTags.Base.Orientation, 1)
                 transposition = _TRANSPOSITIONS.get(orientation)
@@ -174,7 +174,7 @@ def _open(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Im
             f"decompresses to more than the {max_pixels} pixels allowed; send a smaller picture"
         ) from None
     except _DAMAGED as error:
-        raise InvalidPicture(f"is broken and cannot be read: {error}") from error
+        raise InvalidPicture(f"is damaged and cannot be read: {error}") from error
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

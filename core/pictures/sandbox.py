@@ -187,7 +187,7 @@ class _Process:
             "decoder crashed",
             extra={"sha256": sha256(data).hexdigest(), "reason": answer.crash, "status": status},
         )
-        return "is broken and cannot be read: the decoder crashed"
+        return "is damaged and cannot be read: the decoder crashed"
 
     def end(self) -> None:
         """Kill the process."""

@@ -203,7 +203,7 @@ def test_invalid_values_are_reported_before_anything_is_sent(page: Page) -> None
     page.get_by_label("Learning rate", exact=True).fill("0")
     expect_problem(page, "learning_rate", "above 0")
     page.get_by_label("Pyramid", exact=True).fill("steep")
-    expect_problem(page, "pyramid", "Coarse to fine")
+    expect_problem(page, "pyramid", "Coarse-to-fine")
     page.get_by_label("Style layer weights", exact=True).fill("1,2")
     expect_problem(page, "style_layer_weights", "Expected 5 weights")
     page.get_by_role("group", name="Content layers").get_by_label("conv4_2").uncheck()
@@ -231,7 +231,7 @@ def test_errors_of_the_server_are_shown_beside_their_fields(page: Page, errors: 
     page.get_by_text("Advanced").click()
     page.get_by_label("Pyramid", exact=True).fill("16:2")  # a rule that only the server checks
     page.get_by_role("button", name="Paint", exact=True).click()
-    expect_problem(page, "pyramid", "expected a smallest scale of 32 or more")
+    expect_problem(page, "pyramid", "expected a smallest scale of at least 32")
     assert all("422" in error for error in errors)
     errors.clear()
 
