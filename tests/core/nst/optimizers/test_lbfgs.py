@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import scipy.optimize
@@ -22,14 +20,14 @@ from tests.core.nst.optimizers.functions import (
 MINUS_ONES = row(torch.full((10,), -1.0, dtype=torch.float64))
 
 
-def scipy_minimum(quadratic: Quadratic, **options: Any) -> np.ndarray:
+def scipy_minimum(quadratic: Quadratic, bounds: tuple[float, float]) -> np.ndarray:
     result = scipy.optimize.minimize(
         quadratic.value,
         np.zeros(12),
         jac=quadratic.gradient,
         method="L-BFGS-B",
         options={"gtol": 1e-10, "ftol": 1e-16},
-        **options,
+        bounds=[bounds] * 12,
     )
     return np.asarray(result.x)
 
@@ -46,7 +44,7 @@ def test_the_minimum_within_bounds_is_the_one_that_scipy_finds(
 ) -> None:
     quadratic = Quadratic()
     point = minimise(LBFGS(1.0, bounds=bounds), quadratic, quadratic.start, steps=100)
-    expected = scipy_minimum(quadratic, bounds=[bounds] * 12)
+    expected = scipy_minimum(quadratic, bounds)
     assert np.isin(expected, bounds).any()  # otherwise the bounds would not matter
     np.testing.assert_allclose(point.image.flatten().numpy(), expected, atol=1e-5)
 
