@@ -13,8 +13,8 @@ from core.queue.app import JobQueue
 from core.settings.model import Settings
 from core.store.api_keys import KeyRing
 from core.store.jobs import JobStore
-from core.store.signing import WebhookSecrets
 from core.store.statistics import StatisticsReader
+from core.store.webhook_secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.webhooks.addresses import AddressGuard
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from api.answers.documents import job_document
+from api.answers.job_json import job_document
 from core.params import StyleParams
 
 _ID = "01a2034d-a0dd-75cf-ba55-f08cc12def8b"

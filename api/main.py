@@ -18,8 +18,8 @@ from core.settings.model import Settings
 from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.outbox import Outbox
-from core.store.signing import WebhookSecrets
 from core.store.statistics import StatisticsReader
+from core.store.webhook_secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.reaper import Reaper

@@ -13,8 +13,8 @@ from cli.options import JobArguments, takes_job
 from cli.weights import fetch_with_progress
 from core.params import StyleParams, parse_params
 from core.pictures.bundle import Pictures
-from core.pictures.inputs import Upload, Uploads, start_from
 from core.pictures.inspection import inspect
+from core.pictures.uploads import Upload, Uploads, start_from
 from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
 

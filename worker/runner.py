@@ -19,8 +19,9 @@ from core.errors import (
     ServiceUnavailable,
     StaleAttempt,
 )
-from core.jobs.job import Failure, Job, JobStatus, Metrics, Picture, Progress
+from core.jobs.job import Failure, Job, Metrics, Picture, Progress
 from core.jobs.schema_version import SCHEMA_VERSION
+from core.jobs.status import JobStatus
 from core.nst import Pictures, Step
 from core.pictures.encode import Encoded, encode
 from core.queue.app import JobQueue

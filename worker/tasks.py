@@ -24,7 +24,7 @@ from worker.lease import exit_now
 from worker.parent import INTERRUPT, WorkerParent, handle_once
 
 if TYPE_CHECKING:
-    from worker.process import WorkerProcess
+    from worker.child import WorkerProcess
 
 _logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def _stop_parent(**_: Any) -> None:
 
 @worker_process_init.connect
 def _start_child(**_: Any) -> None:
-    from worker.process import WorkerProcess  # imports torch, which the parent does without
+    from worker.child import WorkerProcess  # imports torch, which the parent does without
 
     global _process
     settings = Settings()

@@ -1,7 +1,7 @@
 """The models of the responses: the Job, and the problem document.
 
 A new field of the job record that clients see goes into ``core.jobs.job``, into ``JobView``
-here, and into ``api.answers.documents``; ``make check`` fails if one of them is missing.
+here, and into ``api.answers.job_json``; ``make check`` fails if one of them is missing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.jobs.job import Failure, JobStatus, Progress
+from core.jobs.job import Failure, Progress
+from core.jobs.status import JobStatus
 from core.params import StyleParams
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent, delivery_id
 

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from api.intake.upload_limits import file_error
 from core.errors import FieldError, InvalidRequest
 from core.params import StyleParams, parse_params
-from core.pictures.inputs import FILE_FIELDS, MAX_FILES, Upload, Uploads, start_from
+from core.pictures.uploads import FILE_FIELDS, MAX_FILES, Upload, Uploads, start_from
 from core.settings.limits import Limits
 from core.webhooks.addresses import AddressGuard
 from core.webhooks.webhook import EVENTS_FIELD, URL_FIELD, Webhook, parse_webhook

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.params import StyleParams
 from core.params.presets import PRESETS
-from core.pictures.inputs import FILE_FIELDS, MAX_STYLES
+from core.pictures.uploads import FILE_FIELDS, MAX_STYLES
 from core.webhooks.webhook import EVENTS_FIELD, MAX_URL, URL_FIELD, WebhookEvent
 
 _FILE_DESCRIPTIONS = {

@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 
 from api.deps import Services
 from core.params import StyleParams
-from core.pictures.inputs import Uploads
+from core.pictures.uploads import Uploads
 from core.settings.limits import Limits
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from api.answers.documents import Snapshot
+from api.answers.job_json import Snapshot
 from api.callers.authentication import caller_of
 from api.callers.visibility import ViewerDep, owned
 from api.live.broadcast import Broadcast

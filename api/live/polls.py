@@ -18,8 +18,8 @@ from fastapi import Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answers.conditional import etag_matches, not_modified
-from api.answers.documents import Snapshot
 from api.answers.errors import easel_problem
+from api.answers.job_json import Snapshot
 from api.live.hub import Hub, own_snapshot
 from core.errors import EaselError
 from core.jobs.job import is_job_id

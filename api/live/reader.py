@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from api.answers.documents import Snapshot
+from api.answers.job_json import Snapshot
 from core.errors import NewerRecord, RedisUnavailable
 from core.jobs.forecast import Forecast, make_forecast
 from core.jobs.job import is_job_id

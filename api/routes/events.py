@@ -13,8 +13,8 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from api.answers.documents import Snapshot, job_document
 from api.answers.error_docs import error_responses
+from api.answers.job_json import Snapshot, job_document
 from api.live.broadcast import Listener
 from api.live.hub import Hub, HubDep, VisibleSnapshotDep
 from core.errors import JobNotFound, ServiceUnavailable

@@ -10,8 +10,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from api.answers.conditional import etag_matches
-from api.answers.documents import Snapshot, snapshot_of
 from api.answers.error_docs import error_responses
+from api.answers.job_json import Snapshot, snapshot_of
 from api.answers.schemas import JobView
 from api.callers.authentication import CallerDep
 from api.callers.visibility import JobDep

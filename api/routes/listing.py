@@ -11,13 +11,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from api.answers.documents import job_document
 from api.answers.error_docs import error_responses
+from api.answers.job_json import job_document
 from api.answers.schemas import JobView
 from api.callers.authentication import CallerDep
 from api.deps import ServicesDep
 from api.live.hub import HubDep
-from core.jobs.job import JobStatus
+from core.jobs.status import JobStatus
 from core.store.listing import MAX_PAGE
 from core.store.serialization import detect_newer
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.answers.conditional import etag_matches, not_modified
-from api.answers.documents import Snapshot
 from api.answers.error_docs import error_responses
+from api.answers.job_json import Snapshot
 from api.deps import Services, ServicesDep
 from api.live.hub import Hub, HubDep, VisibleSnapshotDep
 from core.errors import BlobCorrupt, BlobNotFound, NoPreviewYet, ResultExpired

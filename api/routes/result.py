@@ -20,7 +20,8 @@ from core.errors import (
     ResultDamaged,
     ResultExpired,
 )
-from core.jobs.job import Job, JobStatus, Picture
+from core.jobs.job import Job, Picture
+from core.jobs.status import JobStatus
 from core.params import PictureFormat
 
 router = APIRouter(tags=["pictures"])

@@ -9,11 +9,12 @@ from importlib.metadata import version
 
 import httpcore
 
-from api.answers.documents import snapshot_of
+from api.answers.job_json import snapshot_of
 from api.webhooks.pinning import Deadline, PinnedBackend
 from core.errors import AddressRefused, NameNotResolved
-from core.jobs.job import Job, JobStatus
-from core.store.signing import WebhookSecrets, sign_webhook
+from core.jobs.job import Job
+from core.jobs.status import JobStatus
+from core.store.webhook_secrets import WebhookSecrets, sign_webhook
 from core.webhooks.addresses import AddressGuard
 from core.webhooks.retries import Attempt, parse_retry_after
 from core.webhooks.webhook import Target, WebhookEvent, delivery_id, parse_url

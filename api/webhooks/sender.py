@@ -14,7 +14,7 @@ from core.runtime.redis import connect
 from core.runtime.tracing import job_span
 from core.settings.model import Settings
 from core.store.outbox import ClaimedDelivery, Outbox
-from core.store.signing import WebhookSecrets
+from core.store.webhook_secrets import WebhookSecrets
 from core.webhooks.addresses import AddressGuard, TimedResolver
 from core.webhooks.retries import decide
 from core.webhooks.webhook import parse_url

@@ -41,7 +41,7 @@ _PICTURE = ROOT / "samples" / "styles" / "woodblock.jpg"
 #: Imported once for all workers, before they are forked.
 _IMPORTED = (
     *("celery.apps.worker", "celery.bin.celery", "redis"),
-    *("celery.worker.consumer", "core.blobs.file", "worker.process", "worker.tasks"),
+    *("celery.worker.consumer", "core.blobs.file", "worker.child", "worker.tasks"),
 )
 
 

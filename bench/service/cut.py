@@ -6,7 +6,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from core.jobs.job import JobStatus
+from core.jobs.status import JobStatus
 from tests.namespaces import Host, Subnet
 from tests.service.cluster import Cluster
 

@@ -13,7 +13,8 @@ import uuid
 from redis import Redis
 
 from core.jobs.admission import Admission
-from core.jobs.job import Inputs, JobStatus, Loss, Metrics, Picture, Progress, new_job_id
+from core.jobs.job import Inputs, Loss, Metrics, Picture, Progress, new_job_id
+from core.jobs.status import JobStatus
 from core.params import StyleParams
 from core.queue.app import MESSAGE_LISTS, JobQueue, make_celery
 from core.runtime.redis import connect

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from core.jobs.job import FINAL_STATUSES, JobStatus
+from core.jobs.status import FINAL_STATUSES, JobStatus
 
 
 class EventName(StrEnum):

@@ -1,15 +1,16 @@
-"""The job record: its fields, its statuses and the legal transitions between them."""
+"""The job record: its fields, and how the store treats each of them."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import UUID, uuid7
 
 from core.jobs.schema_version import SCHEMA
+from core.jobs.status import JobStatus
 from core.params import StyleParams
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
@@ -18,36 +19,6 @@ ANONYMOUS = "anonymous"
 
 #: How long the files of a finished job are kept by default.
 RETENTION = timedelta(hours=24)
-
-
-class JobStatus(StrEnum):
-    """The status of a job."""
-
-    QUEUED = "queued"  #: Accepted, and waiting for a worker.
-    RUNNING = "running"  #: Claimed by a worker, which is optimising.
-    SUCCEEDED = "succeeded"  #: The result is available.
-    FAILED = "failed"  #: Ended without a result; `error` has the reason.
-    CANCELED = "canceled"  #: Canceled by the caller.
-
-    @property
-    def done(self) -> bool:
-        """Whether the status is final."""
-        return not TRANSITIONS[self]
-
-
-#: Every legal transition. The Lua scripts in ``core/store/lua`` make them atomically.
-TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
-    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELED}),
-    JobStatus.RUNNING: frozenset(
-        {JobStatus.QUEUED, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED}
-    ),
-    JobStatus.SUCCEEDED: frozenset(),
-    JobStatus.FAILED: frozenset(),
-    JobStatus.CANCELED: frozenset(),
-}
-
-#: The statuses that a job never leaves.
-FINAL_STATUSES = frozenset(status for status in JobStatus if status.done)
 
 
 class Mark(Enum):

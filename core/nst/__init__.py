@@ -7,7 +7,7 @@ go in, a record per step comes out. Nothing here knows about queues, files or se
 from core.nst.network.devices import pick_device
 from core.nst.network.vgg19 import VGG19
 from core.nst.stylize import Step, stylize
-from core.nst.weights.cache import fetch_weights, load_network
+from core.nst.weights.files import fetch_weights, load_network
 from core.pictures.bundle import Pictures
 
 __all__ = ["VGG19", "Pictures", "Step", "fetch_weights", "load_network", "pick_device", "stylize"]

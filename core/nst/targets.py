@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
 from core.nst.losses import gram, guided_gram
-from core.nst.network.cache import fingerprint
+from core.nst.network.tensor_cache import fingerprint
 from core.nst.network.vgg19 import VGG19, deepest
 from core.nst.regions import Guides
 from core.params import LAYERS, Layer, StyleParams

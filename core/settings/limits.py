@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from core.pictures.inputs import MAX_FILES
+from core.pictures.uploads import MAX_FILES
 
 
 class Limits(BaseSettings):

@@ -20,10 +20,10 @@ from core.runtime.redis import needs_redis
 from core.store.holds import Holds
 from core.store.keys import idempotency_key, job_key
 from core.store.leases import Leases
+from core.store.link_signing import LinkSigner
 from core.store.listing import Listing
 from core.store.scripts import script
 from core.store.serialization import flatten, parse_job, read_job
-from core.store.signing import LinkSigner
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from core.errors import StaleAttempt
-from core.jobs.job import Failure, Job, JobStatus, Metrics, Picture, Progress
+from core.jobs.job import Failure, Job, Metrics, Picture, Progress
+from core.jobs.status import JobStatus
 from core.runtime.redis import needs_redis
 from core.store.keys import job_key
 from core.store.scripts import script

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.jobs.job import JobStatus
+from core.jobs.status import JobStatus
 from core.runtime.redis import needs_redis
 from core.store.scripts import script
 from core.store.serialization import pairs

@@ -22,8 +22,9 @@ from core.jobs.events import (
     SUPERSEDED_EVENTS,
     EventName,
 )
-from core.jobs.job import ANONYMOUS, FINAL_STATUSES, RETENTION, JobStatus, Mark
+from core.jobs.job import ANONYMOUS, RETENTION, Mark
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
+from core.jobs.status import FINAL_STATUSES, JobStatus
 from core.store import keys, statistics
 from core.store.serialization import marked_fields
 from core.webhooks.webhook import DeliveryState, WebhookEvent

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from core.jobs.job import JobStatus
+from core.jobs.status import JobStatus
 from core.runtime.redis import needs_redis
 from core.store.keys import COUNTS, JOBS_QUEUED, JOBS_RUNNING, SWEEPS, WEBHOOKS_DUE
 

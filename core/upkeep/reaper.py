@@ -6,8 +6,9 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from core.errors import WorkerLost
-from core.jobs.job import Failure, JobStatus
+from core.jobs.job import Failure
 from core.jobs.schema_version import SCHEMA, NewerRecordLog, newer_schema
+from core.jobs.status import JobStatus
 from core.queue.app import JobQueue, Messages
 from core.runtime.redis import needs_redis
 from core.store.keys import JOBS_QUEUED, job_key

@@ -20,7 +20,7 @@ from api.routes.links import SignedLinks
 from api.routes.listing import JobPage
 from api.routes.version import Version
 from core.errors import JobNotFound
-from core.jobs.job import JobStatus
+from core.jobs.status import JobStatus
 from core.jobs.workers import WorkerInfo
 from core.runtime.ticker import Ticker
 from core.store.api_keys import KeyStore

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import torch
 
-from core.nst.weights.cache import save_weights
+from core.nst.weights.files import save_weights
 from core.params import Network
 from core.pictures.sandbox import Sandbox
 from core.runtime.redis import connect

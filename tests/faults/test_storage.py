@@ -22,7 +22,7 @@ from api.deps import Services
 from cli.valkey import free_port
 from core.blobs.blobs import open_blobs
 from core.jobs.job import RETENTION, Inputs, Job, Metrics, Picture
-from core.nst.weights.cache import save_weights
+from core.nst.weights.files import save_weights
 from core.params import Network, StyleParams
 from core.pictures.sandbox import Sandbox
 from core.queue.app import JobQueue, make_celery
@@ -30,8 +30,8 @@ from core.settings.model import Settings
 from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.previews import Previews
-from core.store.signing import WebhookSecrets
 from core.store.statistics import StatisticsReader
+from core.store.webhook_secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.retention import GRACE, TOMBSTONE

@@ -13,7 +13,7 @@ import psutil
 
 from cli.supervisor import die_with_parent
 from cli.valkey import valkey_binary
-from core.nst.weights.cache import save_weights
+from core.nst.weights.files import save_weights
 from core.params import Network
 from tests.conftest import random_weights
 from tests.namespaces import Host

@@ -9,7 +9,7 @@ import torch
 from redis import Redis
 from torch import Tensor
 
-from core.nst.weights.cache import save_weights
+from core.nst.weights.files import save_weights
 from core.params import Network
 from core.queue.app import JobQueue, make_celery
 from core.store.previews import Previews

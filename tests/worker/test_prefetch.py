@@ -8,7 +8,8 @@ from redis import Redis
 
 from core.blobs.blobs import Blobs
 from core.errors import BlobNotFound
-from core.jobs.job import Inputs, Job, JobStatus
+from core.jobs.job import Inputs, Job
+from core.jobs.status import JobStatus
 from core.params import Network, StyleParams
 from core.queue.app import JobQueue, Messages
 from core.store.jobs import JobStore

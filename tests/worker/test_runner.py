@@ -17,7 +17,8 @@ from safetensors.torch import save
 
 from core.blobs.blobs import Blobs
 from core.errors import JobNotFound, LossNotFinite, RedisUnavailable, ServiceUnavailable
-from core.jobs.job import Inputs, Job, JobStatus, Picture
+from core.jobs.job import Inputs, Job, Picture
+from core.jobs.status import JobStatus
 from core.nst import Pictures, load_network, stylize
 from core.params import Network, StyleParams
 from core.pictures.decode import Decoded, decode

@@ -1,7 +1,7 @@
 """One convolution of VGG-19 with its ReLU, forward and backward.
 
 :class:`Convolution` is the protocol behind which the number formats stand: the plain one here,
-packed weights in :mod:`core.nst.network.packed`, 8 bits in :mod:`core.nst.network.int8`.
+packed weights in ``packed_convolution``, 8 bits in ``int8``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
-from core.nst.network import kernels
+from core.nst.network import private_ops as kernels
 from core.nst.network.pooling import Pool
 from core.params import Padding
 

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.linalg import vector_norm as norm
 
 from core.nst.network.convolution import Convolution
-from core.nst.network.kernels import LARGEST, QuantisedConvolution
-from core.nst.network.packed import PackedConvolution
+from core.nst.network.packed_convolution import PackedConvolution
 from core.nst.network.pooling import MaxPool, Pool, relu_mask
+from core.nst.network.private_ops import LARGEST, QuantisedConvolution
 from core.params import LAYERS, Layer, Padding
 
 #: The largest quantised feature stands for this many times the root mean square of its channel,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.nst.network.convolution import Convolution, PlainConvolution
 from core.nst.network.int8 import Int8BackwardConvolution
-from core.nst.network.packed import PackedConvolution
+from core.nst.network.packed_convolution import PackedConvolution
 from core.params import LAYERS, Layer, Padding, Pooling, Precision
 
 #: Factors on the weights after each average pool. They give the layer the mean activation that it

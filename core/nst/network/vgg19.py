@@ -12,10 +12,10 @@ from copy import copy
 import torch
 from torch import Tensor
 
-from core.nst.network.cache import TensorCache
 from core.nst.network.convolution import Convolution
 from core.nst.network.pooling import AveragePool, MaxPool, Pool
 from core.nst.network.precision import FLOAT32, NumberFormat, make_convolutions
+from core.nst.network.tensor_cache import TensorCache
 from core.params import LAYERS, Layer, Padding, Pooling
 
 #: The mean pixel of ImageNet that the network was trained with, RGB in [0, 1].

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from api.answers.documents import Snapshot, snapshot_of
 from api.answers.error_docs import error_responses
 from api.answers.errors import STATUS, status_of
+from api.answers.job_json import Snapshot, snapshot_of
 from api.answers.schemas import JobView
 from core import errors
-from core.jobs.job import Failure, Inputs, Job, JobStatus, Metrics, Picture
+from core.jobs.job import Failure, Inputs, Job, Metrics, Picture
+from core.jobs.status import JobStatus
 from core.params import StyleParams
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 from tests.conftest import some_progress

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from api.deps import Services
-from core.pictures.inputs import MAX_FILES
+from core.pictures.uploads import MAX_FILES
 from core.settings.model import Settings
 from tests.api.conftest import serving
 from tests.api.intake.test_admission import limited

@@ -11,7 +11,7 @@ from redis import Redis
 
 from api.deps import Services
 from core.jobs.job import Failure, Job, Metrics, Picture, new_job_id
-from core.pictures.inputs import FILE_FIELDS
+from core.pictures.uploads import FILE_FIELDS
 from core.queue.app import Messages
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png, some_progress

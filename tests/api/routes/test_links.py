@@ -11,7 +11,7 @@ import pytest
 from api.deps import Services
 from core.errors import LinkExpired, LinkInvalid
 from core.jobs.job import Job
-from core.store.signing import LinkSigner
+from core.store.link_signing import LinkSigner
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import STYLE, claim, finish
 
@@ -85,7 +85,7 @@ def test_a_signed_link_expires(
     links = client.get(f"/jobs/{job.id}/links", params={"expires_in": 60}).json()
     assert client.get(links["result"]).status_code == 200
     late = time.time() + 61
-    monkeypatch.setattr("core.store.signing.time.time", lambda: late)
+    monkeypatch.setattr("core.store.link_signing.time.time", lambda: late)
     problem = assert_problem(client.get(links["result"]), 403, "link_expired")
     assert "expired at" in problem["detail"]
 

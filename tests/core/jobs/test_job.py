@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.jobs.job import JobStatus, is_job_id, new_job_id
+from core.jobs.job import is_job_id, new_job_id
+from core.jobs.status import JobStatus
 
 
 def test_exactly_the_statuses_without_transitions_are_final() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from core.jobs.events import FINAL_EVENTS, PUBLIC_EVENTS, STATUS_EVENTS
 from core.jobs.footprint import footprint
-from core.jobs.job import FINAL_STATUSES, TRANSITIONS, JobStatus
+from core.jobs.status import FINAL_STATUSES, TRANSITIONS, JobStatus
 from core.params import StyleParams
 from core.params.choices import Optimizer, Precision
 

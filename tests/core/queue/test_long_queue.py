@@ -10,7 +10,7 @@ from redis import Redis
 
 from bench.service.jobs import fill
 from core.jobs.admission import Admission
-from core.jobs.job import JobStatus
+from core.jobs.status import JobStatus
 from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
 from core.store.jobs import JobStore

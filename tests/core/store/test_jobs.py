@@ -11,17 +11,8 @@ from redis import Redis
 
 from core.errors import JobNotFound, QueueFull, ServiceUnavailable, StaleAttempt, TooManyJobs
 from core.jobs.admission import Admission
-from core.jobs.job import (
-    Failure,
-    Inputs,
-    Job,
-    JobStatus,
-    Loss,
-    Metrics,
-    Picture,
-    Progress,
-    new_job_id,
-)
+from core.jobs.job import Failure, Inputs, Job, Loss, Metrics, Picture, Progress, new_job_id
+from core.jobs.status import JobStatus
 from core.params import StyleParams
 from core.runtime.redis import connect
 from core.store.jobs import JobStore

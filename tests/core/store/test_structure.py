@@ -9,8 +9,9 @@ import pytest
 from pydantic import create_model
 
 from core.jobs.events import EventName
-from core.jobs.job import Job, JobStatus, Loss, Mark
+from core.jobs.job import Job, Loss, Mark
 from core.jobs.schema_version import SCHEMA
+from core.jobs.status import JobStatus
 from core.store.scripts import CONSTANTS, script_text
 from core.store.serialization import JSON_FIELDS, json_fields, marked_fields
 from core.webhooks.webhook import DeliveryState, WebhookEvent
@@ -65,7 +66,7 @@ def test_a_script_has_no_list_of_literals(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_only_set_status_writes_the_status(path: Path) -> None:
     writes = re.findall(r"'HSET(?:NX)?',[^\n]*'status'", code(path))
-    assert len(writes) == (path.name == "status.lua")
+    assert len(writes) == (path.name == "set_status.lua")
 
 
 def test_fields_with_json_are_derived_from_the_model() -> None:

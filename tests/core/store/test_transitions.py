@@ -10,7 +10,8 @@ from redis import Redis
 
 from core.errors import EaselError
 from core.jobs.events import STATUS_EVENTS
-from core.jobs.job import TRANSITIONS, Job, JobStatus
+from core.jobs.job import Job
+from core.jobs.status import TRANSITIONS, JobStatus
 from core.store.jobs import JobStore
 from core.store.keys import JOBS_RUNNING, LEASES_CHECKED, events_key, job_key
 from core.store.scripts import script

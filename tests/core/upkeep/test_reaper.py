@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from core.errors import ServiceUnavailable, StaleAttempt
-from core.jobs.job import JobStatus
+from core.jobs.status import JobStatus
 from core.queue.app import JobQueue, Messages, make_celery
 from core.runtime.redis import connect
 from core.store.jobs import JobStore

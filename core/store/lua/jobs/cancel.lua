@@ -1,7 +1,7 @@
 --- @include "lib/time"
 --- @include "lib/schema"
 --- @include "lib/events"
---- @include "lib/status"
+--- @include "lib/set_status"
 -- Cancel a job: at once if it is queued, at its next step if it is running.
 -- KEYS  1 job record
 -- ARGV  1 job id

@@ -1,7 +1,7 @@
 --- @include "lib/time"
 --- @include "lib/schema"
 --- @include "lib/events"
---- @include "lib/status"
+--- @include "lib/set_status"
 -- queued -> running: begin an attempt with a lease.
 -- KEYS  1 job record
 -- ARGV  1 job id, 2 duration of the lease in seconds, 3 random token of this claim

@@ -2,7 +2,7 @@
 --- @include "lib/load"
 --- @include "lib/holds"
 --- @include "lib/events"
---- @include "lib/status"
+--- @include "lib/set_status"
 -- Create a queued job, unless there is no room for it or its idempotency key has a job already.
 -- KEYS  1 job record, 2 entry of the idempotency key, if there is one
 -- ARGV  1 job id, 2 caller, 3 maximum of queued jobs, 4 maximum of the caller's unfinished jobs,

@@ -1,7 +1,7 @@
 --- @include "lib/time"
 --- @include "lib/schema"
 --- @include "lib/events"
---- @include "lib/status"
+--- @include "lib/set_status"
 -- End the attempts whose lease has expired. Every process may call this; one at a time does it.
 -- ARGV  1 duration of a lease in seconds, 2 seconds between checks, 3 maximum of attempts,
 --       4 error of a job without attempts left

@@ -1,7 +1,7 @@
 --- @include "lib/time"
 --- @include "lib/holds"
 --- @include "lib/events"
---- @include "lib/status"
+--- @include "lib/set_status"
 -- running -> a final status. A job whose cancellation was requested ends as canceled.
 -- KEYS  1 job record
 -- ARGV  1 job id, 2 attempt, 3 the final status, 4 ... fields and values, alternating

@@ -1,6 +1,6 @@
 --- @include "lib/time"
 --- @include "lib/events"
---- @include "lib/status"
+--- @include "lib/set_status"
 -- running -> queued, by the attempt that owns the job and then does not count. A job whose
 -- cancellation was requested ends as canceled.
 -- KEYS  1 job record

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from core.errors import WeightsCorrupt, WeightsUnavailable
 from core.nst import VGG19, load_network
-from core.nst.weights.cache import save_weights
 from core.nst.weights.fetch import TORCHVISION_MEAN
+from core.nst.weights.files import save_weights
 from core.params import Network
 from tests.core.nst.examples import CPU
 

@@ -12,10 +12,11 @@ import pytest
 
 from bench.fleet.plan import Demand, longest, plan
 from bench.fleet.throughput import gaps
-from core.jobs.job import Inputs, Job, JobStatus, Metrics, Picture
+from core.jobs.job import Inputs, Job, Metrics, Picture
+from core.jobs.status import JobStatus
 from core.params import StyleParams
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 NOTHING = {
     "commands": 0.0,
@@ -71,7 +72,7 @@ def test_the_longest_job_is_the_longest_that_one_redis_can_serve() -> None:
 def test_a_sleeping_worker_does_not_import_torch() -> None:
     code = (
         "import sys; from bench.fleet.workers import install; install(); "
-        "import worker.process, worker.tasks; sys.exit('torch._C' in sys.modules)"
+        "import worker.child, worker.tasks; sys.exit('torch._C' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 

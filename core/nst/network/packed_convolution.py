@@ -6,7 +6,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from core.nst.network import kernels
+from core.nst.network import private_ops as kernels
 from core.nst.network.convolution import PlainConvolution
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from core.errors import InvalidRequest
 from core.params import Init, StyleParams
-from core.pictures.inputs import Upload, Uploads
 from core.pictures.inspection import inspect
+from core.pictures.uploads import Upload, Uploads
 from tests.conftest import photo, png
 from tests.core.pictures.test_decode import saved
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.nst.network.cache import TensorCache, fingerprint
+from core.nst.network.tensor_cache import TensorCache, fingerprint
 
 
 class Counted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.nst.network.packed import PackedConvolution
+from core.nst.network.packed_convolution import PackedConvolution
 from core.params import Padding
 from tests.core.nst.examples import normal
 from tests.core.nst.network.reference import convolve_relu, relative_error

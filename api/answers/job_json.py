@@ -19,7 +19,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from api.answers.schemas import webhook_view
 from core.jobs.events import BEGINNING
-from core.jobs.job import ANONYMOUS, FINAL_STATUSES, RETENTION, Job, Metrics
+from core.jobs.job import ANONYMOUS, RETENTION, Job, Metrics
+from core.jobs.status import FINAL_STATUSES
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
 _DELIVERIES = TypeAdapter(dict[WebhookEvent, Delivery])

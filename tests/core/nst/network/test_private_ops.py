@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as nn
 
-from core.nst.network import kernels
+from core.nst.network import private_ops as kernels
 from tests.core.nst.examples import normal
 from tests.core.nst.network.reference import relative_error
 
