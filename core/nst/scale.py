@@ -67,15 +67,19 @@ class Scale:
         Departure: by default the content, where the paper starts from white noise. That keeps
         the composition and takes fewer steps.
         """
-        kind = self.params.init
-        if kind is Init.NOISE:
-            # Generated on the CPU, so that a seed means the same on every device.
-            generator = torch.Generator().manual_seed(self.params.seed)
-            start = torch.rand(self.content.shape, generator=generator).to(self.content.device)
-        elif kind is Init.STYLE:
-            start = self._resize(self.styles[0]).clamp(0, 1)
-        else:
-            start = self.content if self.init_image is None else self.init_image
+        match self.params.init:
+            case Init.CONTENT:
+                start = self.content
+            case Init.NOISE:
+                # Generated on the CPU, so that a seed means the same on every device.
+                generator = torch.Generator().manual_seed(self.params.seed)
+                start = torch.rand(self.content.shape, generator=generator)
+                start = start.to(self.content.device)
+            case Init.STYLE:
+                start = self._resize(self.styles[0]).clamp(0, 1)
+            case Init.IMAGE:
+                assert self.init_image is not None  # check_start
+                start = self.init_image
         return self.colors.to_painted(start)
 
     def start_from(self, image: Tensor, smaller: Scale) -> Tensor:

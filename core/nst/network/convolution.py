@@ -15,6 +15,7 @@ from torch import Tensor
 from core.nst.network import private_ops as kernels
 from core.nst.network.pooling import Pool
 from core.params import Padding
+from core.params.choices import complete_table
 
 
 class Convolution(Protocol):
@@ -35,6 +36,10 @@ class Convolution(Protocol):
         ...
 
 
+#: Zeros around the input by padding. A replicated border takes their place.
+_BORDERS = complete_table(Padding, {Padding.ZERO: 1, Padding.REPLICATE: 0})
+
+
 class PlainConvolution:
     """A convolution in the number format of its weight.
 
@@ -49,17 +54,17 @@ class PlainConvolution:
         self.weight = weight.contiguous(memory_format=torch.channels_last)
         self.bias = bias
         self.padding = padding
-        #: Zeros around the input of the convolution; a replicated border needs none.
-        self.border = 1 if padding is Padding.ZERO else 0
+        #: Zeros around the input of the convolution.
+        self.border = _BORDERS[padding]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features: (1, in, H, W) to (1, out, H, W)."""
-        return self._convolve(x if self.padding is Padding.ZERO else _replicate(x))
+        return self._convolve(_replicate(x) if self.padding is Padding.REPLICATE else x)
 
     def backward(self, gradient: Tensor, y: Tensor, pool: Pool | None = None) -> Tensor:
         """Return the gradient with respect to the input, as :class:`Convolution` says."""
         gradient = self._convolve_backward(gradient, y, pool)
-        return gradient if self.padding is Padding.ZERO else _replicate_backward(gradient)
+        return _replicate_backward(gradient) if self.padding is Padding.REPLICATE else gradient
 
     def _convolve(self, x: Tensor) -> Tensor:
         return nn.relu(nn.conv2d(x, self.weight, self.bias, padding=self.border), inplace=True)

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
+from core.params import Pooling
+
 
 class Pool(Protocol):
     """A pool of 2 x 2 with stride 2."""
@@ -89,6 +91,15 @@ class AveragePool:
             for quarter in _columns(row):
                 torch.mul(gradient, 0.25, out=quarter)
         return at_x
+
+
+def make_pool(pooling: Pooling) -> Pool:
+    """Return the pool of that name."""
+    match pooling:
+        case Pooling.MAX:
+            return MaxPool()
+        case Pooling.AVERAGE:
+            return AveragePool()
 
 
 def relu_mask(y: Tensor) -> Tensor:

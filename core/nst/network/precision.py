@@ -35,12 +35,6 @@ FLOAT32 = NumberFormat(torch.float32)
 BFLOAT16 = NumberFormat(torch.bfloat16, noise=3e-4)
 INT8 = NumberFormat(torch.bfloat16, int8=True, noise=3e-3)
 
-_BY_PRECISION = {
-    Precision.FLOAT32: FLOAT32,
-    Precision.BFLOAT16: BFLOAT16,
-    Precision.INT8: INT8,
-}
-
 
 def pick_format(precision: Precision, device: torch.device) -> NumberFormat:
     """Return the number format for a precision; ``auto`` is the fastest the device has units for.
@@ -56,7 +50,15 @@ def pick_format(precision: Precision, device: torch.device) -> NumberFormat:
         return FLOAT32 if precision is Precision.FLOAT32 else BFLOAT16
     onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     capabilities = {**torch.cpu.get_capabilities(), "onednn": onednn}
-    return _BY_PRECISION[on_cpu(precision, {name for name, has in capabilities.items() if has})]
+    match on_cpu(precision, {name for name, has in capabilities.items() if has}):
+        case Precision.FLOAT32:
+            return FLOAT32
+        case Precision.BFLOAT16:
+            return BFLOAT16
+        case Precision.INT8:
+            return INT8
+        case Precision.AUTO:
+            raise AssertionError("on_cpu never returns auto")
 
 
 def on_cpu(precision: Precision, capabilities: Set[str]) -> Precision:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.nst.network.convolution import Convolution
-from core.nst.network.pooling import AveragePool, MaxPool, Pool
+from core.nst.network.pooling import make_pool
 from core.nst.network.precision import FLOAT32, NumberFormat, make_convolutions
 from core.nst.network.tensor_cache import TensorCache
 from core.params import LAYERS, Layer, Padding, Pooling
@@ -61,7 +61,7 @@ class VGG19:
         self._mean = mean
         self._mean_pixel = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self._pooling, self._padding = pooling, padding
-        self._pool: Pool = AveragePool() if pooling is Pooling.AVERAGE else MaxPool()
+        self._pool = make_pool(pooling)
         #: This network in other number formats, poolings and paddings, by these three. Shared.
         self._variants = {(number_format, pooling, padding): self}
 
