@@ -1,7 +1,7 @@
 """Kernels that PyTorch exposes only through private operators.
 
 This is the one module that calls ``torch.ops`` and ``torch._C``: for gradients without autograd,
-and for oneDNN's fused and quantised convolutions on the CPU. Tried with torch 2.15 on x86.
+and for oneDNN's fused and quantised convolutions on the CPU. Tried with torch 2.11 and 2.15 on x86.
 """
 
 from __future__ import annotations
