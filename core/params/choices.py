@@ -59,8 +59,8 @@ class Optimizer(StrEnum):
         """The default learning rate.
 
         Adam's is in pixel values from 0 to 1. L-BFGS computes its own step size and multiplies
-        it by this: rounding makes the loss look more curved than it is, and the steps too short
-        (bench/README.md).
+        it by this. Departure: L-BFGS steps are 1.2 times as long, because rounding makes the
+        loss look more curved than it is (bench/attempts.md).
         """
         match self:
             case Optimizer.ADAM:

@@ -10,6 +10,8 @@ from core.nst.optimizers.point import Evaluate, Point, State
 class Adam:
     """Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), algorithm 1.
 
+    Departure: the paper uses L-BFGS. Adam is used on request.
+
     Args:
         learning_rate: alpha, the length of a step in pixel values from 0 to 1.
     """

@@ -25,8 +25,8 @@ class LBFGS:
     others stop at their bound: Bertsekas, "Projected Newton Methods for Optimization Problems
     with Simple Constraints" (1982), with this H.
 
-    The paper names L-BFGS and nothing more. The choices made here are listed in
-    docs/algorithm.md.
+    Departure: the paper names L-BFGS and nothing more. The number of pairs, the line search and
+    the bounds are choices made here; docs/algorithm.md gives the reasons.
 
     Args:
         learning_rate: the first step length to try.
