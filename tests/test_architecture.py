@@ -37,8 +37,8 @@ RULES = _rows("""
     core.queue: core.errors, core.runtime, core.jobs, core.store, celery, kombu, redis
     core.upkeep: core.errors, core.runtime, core.jobs, core.blobs, core.store, core.queue,
         redis
-    core.settings: core.errors, core.webhooks, core.jobs, core.pictures, core.upkeep,
-        platformdirs, pydantic, pydantic_settings
+    core.settings: core.errors, core.params, core.webhooks, core.jobs, core.pictures,
+        core.upkeep, platformdirs, pydantic, pydantic_settings
     core.nst.network: core.params, PIL, numpy, torch
     core.nst.optimizers: core.params, torch
     core.nst.weights: core.errors, core.params, core.nst.network, PIL, safetensors, torch,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import platformdirs
 from pydantic import (
@@ -15,11 +15,14 @@ from pydantic import (
     Field,
     IPvAnyNetwork,
     SecretStr,
+    ValidationError,
     model_validator,
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from core.errors import InvalidSetting
 from core.jobs.job import RETENTION
+from core.params.validation import validation_message
 from core.settings import exposure
 from core.settings.limits import Limits
 from core.upkeep.retention import TOMBSTONE
@@ -63,11 +66,30 @@ _Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_spli
 _Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_origins)]
 
 
+_PREFIX = "EASEL_"
+
+
+def _setting_error(detail: Mapping[str, Any]) -> str:
+    # Our own messages state the value themselves. An error of several settings has all of them
+    # as its input, secrets too.
+    own = detail["type"] == "value_error"
+    message = str(detail["ctx"]["error"]) if own else validation_message(detail)
+    if not detail["loc"]:
+        return message
+    name = str(detail["loc"][0]).upper()
+    return f"{name if name.startswith(_PREFIX) else _PREFIX + name}: {message}"
+
+
 class Settings(Limits):
-    """All settings of a deployment. There is no global instance: pass it as an argument."""
+    """All settings of a deployment. There is no global instance: pass it as an argument.
+
+    Raises:
+        InvalidSetting: settings are invalid. The message has each variable, its value and what
+            was expected.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="EASEL_", frozen=True, validate_by_name=True, validate_by_alias=True
+        env_prefix=_PREFIX, frozen=True, validate_by_name=True, validate_by_alias=True
     )
 
     redis_url: str = Field(
@@ -203,6 +225,12 @@ class Settings(Limits):
         DELAYS, description="The delays before each retry of a webhook."
     )
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InvalidSetting("; ".join(map(_setting_error, error.errors()))) from None
 
     @model_validator(mode="after")
     def _check_keys(self) -> Settings:

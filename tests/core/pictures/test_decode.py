@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
-from pydantic import ValidationError
 
-from core.errors import InvalidPicture
+from core.errors import InvalidPicture, InvalidSetting
 from core.pictures import decode as images
 from core.pictures.decode import Decoded
 from core.settings.model import Settings
@@ -338,7 +337,7 @@ def test_a_decompression_bomb_is_refused_even_with_a_high_limit(side: int) -> No
 def test_the_setting_cannot_exceed_pillows_own_limit() -> None:
     assert Image.MAX_IMAGE_PIXELS is not None
     assert Settings(max_picture_pixels=Image.MAX_IMAGE_PIXELS)
-    with pytest.raises(ValidationError, match="less than or equal"):
+    with pytest.raises(InvalidSetting, match="less than or equal"):
         Settings(max_picture_pixels=Image.MAX_IMAGE_PIXELS + 1)
 
 

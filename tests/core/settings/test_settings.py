@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
+from core.errors import InvalidSetting
 from core.settings.model import Settings
 
 
@@ -32,7 +33,8 @@ def test_the_error_for_an_invalid_duration_has_an_example(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("EASEL_RETENTION", text)
-    with pytest.raises(ValidationError, match=f"'{text}' is not a duration.*such as 24h"):
+    expected = f"^EASEL_RETENTION: '{text}' is not a duration.*such as 24h"
+    with pytest.raises(InvalidSetting, match=expected):
         Settings()
 
 
@@ -60,5 +62,27 @@ def test_the_s3_endpoint_is_read_from_the_usual_variables(
 
 
 def test_anonymous_access_cannot_be_both_allowed_and_refused() -> None:
-    with pytest.raises(ValidationError, match="expected at most one"):
+    with pytest.raises(InvalidSetting, match="expected at most one"):
         Settings(allow_anonymous=True, require_keys=True)
+
+
+def test_the_error_names_every_invalid_variable_with_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EASEL_PORT", "abc")
+    monkeypatch.setenv("EASEL_WEBHOOK_RETRIES", "5s,soon")
+    with pytest.raises(
+        InvalidSetting,
+        match=r"^EASEL_PORT: 'abc' is invalid: input should be a valid integer.*; "
+        r"EASEL_WEBHOOK_RETRIES: 'soon' is not a duration",
+    ):
+        Settings()
+
+
+def test_the_error_of_two_settings_does_not_contain_the_secret_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EASEL_WEBHOOK_SECRET", "whsec_private")
+    with pytest.raises(InvalidSetting, match="both true") as raised:
+        Settings(allow_anonymous=True, require_keys=True)
+    assert "private" not in "".join(traceback.format_exception(raised.value))
