@@ -102,7 +102,9 @@ def parse_url(url: str) -> Target:
     except ValueError as error:
         raise ValueError(f"is not a URL: {error}") from None
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("is not an http or https URL, such as https://example.com/easel")
+        raise ValueError(
+            f"{url!r} is not an http or https URL; expected one such as https://example.com/easel"
+        )
     if "@" in parts.netloc:
         raise ValueError("has a user name; use the path or the query for credentials")
     if "#" in url:

@@ -44,7 +44,7 @@ def test_a_url_is_parsed_into_its_parts(
     [
         ("", "not an http or https URL"),
         ("example.com/x", "not an http or https URL"),
-        ("ftp://example.com", "not an http or https URL"),
+        ("ftp://example.com", "'ftp://example.com' is not an http or https URL"),
         ("file:///etc/passwd", "not an http or https URL"),
         ("gopher://example.com:6379/_x", "not an http or https URL"),
         ("https://", "not an http or https URL"),

@@ -133,7 +133,7 @@ export class Draft extends EventTarget {
     const layers = asList(this.value("style_layers")).length;
     const weights = asList(this.value("style_layer_weights"));
     if (weights.length && weights.length !== layers) problems.style_layer_weights ??= `Expected ${layers} weights, one for each style layer.`;
-    if (this.styles.length > 1 && this.styles.every(({ weight }) => weight === 0)) problems.style = "Give at minimum one painting a weight above 0.";
+    if (this.styles.length > 1 && this.styles.every(({ weight }) => weight === 0)) problems.style = "Give at least one painting a weight above 0.";
     if (this.value("init") === "image" && !this.files.init_image) problems.init_image ??= "Choose an initial image, or start from something else.";
     if (this.regions) {
       const problem = regionProblem(this.regions);
