@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.pages.assets import STATIC, Asset, Assets
-from core.params import MIN_SIDE, Optimizer, Preset, StyleParams
+from core.params import MIN_SIDE, Optimizer, PictureFormat, Preset, StyleParams
 from core.settings.model import Settings
 
 #: The prefix of URLs in the source of the page. It is replaced by the base URL of the assets.
@@ -45,4 +45,5 @@ def _server(settings: Settings) -> dict[str, object]:
             preset.value: StyleParams(preset=preset).model_dump(mode="json") for preset in Preset
         },
         "learning_rates": {each.value: each.learning_rate for each in Optimizer},
+        "not_displayable": [each.value for each in PictureFormat if not each.displayable],
     }

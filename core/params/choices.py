@@ -144,6 +144,11 @@ class PictureFormat(StrEnum):
         """Whether the parameter ``quality`` applies."""
         return _FILE_TYPES[self].quality
 
+    @property
+    def displayable(self) -> bool:
+        """Whether browsers display it. The page shows the preview of other results."""
+        return _FILE_TYPES[self].displayable
+
     @classmethod
     def suffixes(cls) -> dict[str, PictureFormat]:
         """Map every file name suffix, without the full stop, to its format."""
@@ -161,15 +166,25 @@ class _FileType:
     alpha: bool
     #: Whether the parameter `quality` applies.
     quality: bool
+    #: Whether browsers display it.
+    displayable: bool
 
 
 #: ``core.pictures.encode`` has the encoder of each format.
 _FILE_TYPES = complete_table(
     PictureFormat,
     {
-        PictureFormat.PNG: _FileType("image/png", ("png",), alpha=True, quality=False),
-        PictureFormat.JPEG: _FileType("image/jpeg", ("jpeg", "jpg"), alpha=False, quality=True),
-        PictureFormat.WEBP: _FileType("image/webp", ("webp",), alpha=True, quality=True),
-        PictureFormat.TIFF: _FileType("image/tiff", ("tiff", "tif"), alpha=True, quality=False),
+        PictureFormat.PNG: _FileType(
+            "image/png", ("png",), alpha=True, quality=False, displayable=True
+        ),
+        PictureFormat.JPEG: _FileType(
+            "image/jpeg", ("jpeg", "jpg"), alpha=False, quality=True, displayable=True
+        ),
+        PictureFormat.WEBP: _FileType(
+            "image/webp", ("webp",), alpha=True, quality=True, displayable=True
+        ),
+        PictureFormat.TIFF: _FileType(
+            "image/tiff", ("tiff", "tif"), alpha=True, quality=False, displayable=False
+        ),
     },
 )

@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -106,6 +108,25 @@ def test_two_dropped_files_become_a_downloaded_picture(page: Page, tmp_path: Pat
         with Image.open(tmp_path / name) as picture:
             picture.load()
             assert (picture.format, max(picture.size)) == (expected, 64)
+
+
+def test_a_result_that_browsers_cannot_display_is_shown_by_its_preview(
+    page: Page, tmp_path: Path
+) -> None:
+    choose_samples(page)
+    page.get_by_text("Advanced").click()
+    page.get_by_label("File format", exact=True).select_option("tiff")
+    job = start(page, steps=6)
+    heading(page, "Finished")
+    expect(page.get_by_text("Browsers cannot display TIFF")).to_be_visible()
+    expect(page.get_by_label("Before", exact=True)).to_be_visible()
+    expect(page.get_by_label("File format").locator("option")).to_have_text(["TIFF"])
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download").click()
+    downloading.value.save_as(tmp_path / "tiff")
+    assert tifffile.imread(tmp_path / "tiff").dtype == np.uint16
+    page.get_by_role("link", name="Your pictures").click()
+    expect(page.locator(f'.card:has(a[href="#/jobs/{job}"]) img')).to_be_visible()
 
 
 def test_a_finished_picture_can_be_reused_and_deleted(page: Page, service: Service) -> None:

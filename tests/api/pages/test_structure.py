@@ -46,3 +46,8 @@ def test_another_module_uses_every_export(path: Path) -> None:
 def test_the_page_uses_every_class_of_the_style_sheet() -> None:
     text = "\n".join(SOURCES.values())
     assert sorted(name for name in CLASSES if not _uses(name, text)) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_learns_from_the_server_which_results_browsers_display(path: Path) -> None:
+    assert not re.search(r"params\.format\s*[!=]==", SOURCES[path])

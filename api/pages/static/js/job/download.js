@@ -6,7 +6,6 @@ export const FORMATS = Object.keys(TYPES);
 
 /** Convert a blob to a format. Resolves with null if this browser cannot write the format. */
 export async function convert(blob, format) {
-  if (blob.type === TYPES[format]) return blob;
   const bitmap = await createImageBitmap(blob);
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d");

@@ -4,6 +4,7 @@ import { showCode } from "../form/code.js";
 import { asText } from "../form/schema.js";
 import { call, getBlob, Problem } from "../lib/api.js";
 import { announce, h, newId, toast } from "../lib/dom.js";
+import { server } from "../lib/server.js";
 import { recall, remember } from "../lib/storage.js";
 import { duration, label, STATUS } from "../lib/words.js";
 import { readPicture, thumbnail } from "../pictures/files.js";
@@ -188,24 +189,24 @@ export class JobView {
   async #showResult(job) {
     const { signal } = this.#abort;
     this.result = await getBlob(`jobs/${this.id}/result`, { signal });
-    const tiff = job.params.format === "tiff";
-    const visible = tiff ? await getBlob(`jobs/${this.id}/preview`, { signal }).catch(() => null) : this.result;
+    const hidden = server.not_displayable.includes(job.params.format);
+    const visible = hidden ? await getBlob(`jobs/${this.id}/preview`, { signal }).catch(() => null) : this.result;
     if (signal.aborted) return;
-    this.actions.prepend(this.#download(tiff));
-    if (tiff) this.note.append(" Browsers cannot display TIFF, so this is a preview.");
+    this.actions.prepend(this.#download(hidden));
+    if (hidden) this.note.append(` Browsers cannot display ${job.params.format.toUpperCase()}, so this is a preview.`);
     if (!visible) return;
     const { width, height } = job.progress;
     this.stage.replaceChildren(comparison({ after: this.#url(visible), before: this.before, width, height }));
     await remember(this.id, { thumbnail: await thumbnail(visible), finished: true });
   }
 
-  #download(tiff) {
+  #download(hidden) {
     const own = this.job.params.format;
     const id = newId("format");
-    const formats = tiff ? ["tiff"] : [own, ...FORMATS.filter((format) => format !== own)];
+    const formats = hidden ? [own] : [own, ...FORMATS.filter((format) => format !== own)];
     const select = h("select", { id, "aria-label": "File format" }, formats.map((format) => h("option", { value: format }, format === "jpeg" ? "JPEG" : format === "webp" ? "WebP" : format.toUpperCase())));
     const button = this.#button("Download", async () => {
-      const blob = await convert(this.result, select.value);
+      const blob = select.value === own ? this.result : await convert(this.result, select.value);
       if (!blob) throw new Error(`This browser cannot write ${select.value}. Choose another format, or create the picture again with this output format.`);
       save(blob, `easel-${this.id.slice(-8)}.${select.value}`);
     }, "button primary");

@@ -2,6 +2,7 @@
 
 import { call, getBlob, getJson, Problem } from "../lib/api.js";
 import { announce, h, icon, openDialog } from "../lib/dom.js";
+import { server } from "../lib/server.js";
 import { forget, recall, remember } from "../lib/storage.js";
 import { since, STATUS } from "../lib/words.js";
 import { thumbnail } from "./files.js";
@@ -107,7 +108,7 @@ async function thumbnailOf(job) {
     return job.progress?.preview_version ? getBlob(`jobs/${job.id}/preview`).catch(() => stored?.thumbnail) : stored?.thumbnail;
   }
   if (stored?.finished) return stored.thumbnail;
-  const source = job.params.format === "tiff" ? "preview" : "result";
+  const source = server.not_displayable.includes(job.params.format) ? "preview" : "result";
   const image = await thumbnail(await getBlob(`jobs/${job.id}/${source}`));
   await remember(job.id, { thumbnail: image, finished: true });
   return image;
