@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from core.params import MIN_SIZE, StyleParams
-from core.params.choices import Optimizer, Precision, complete_table
+from core.params.choices import Optimizer, Precision
 
 
 @dataclass(frozen=True, order=True)
@@ -61,19 +61,17 @@ class Footprint:
 _MIB = 2**20
 
 #: Lines through the peaks that ``python -m bench.memory`` measures (see bench/README.md), plus a
-#: tenth as a margin for the pyramid, for other layers and paddings, and for other machines.
+#: tenth as a margin for the pyramid, for other layers and paddings, and for other machines. They
+#: leave out what the optimiser keeps between steps.
 _SMALL = {
-    Precision.BFLOAT16: complete_table(
-        Optimizer,
-        {Optimizer.LBFGS: Line(960 * _MIB, 1760), Optimizer.ADAM: Line(960 * _MIB, 1500)},
-    ),
-    Precision.FLOAT32: complete_table(
-        Optimizer,
-        {Optimizer.LBFGS: Line(900 * _MIB, 2450), Optimizer.ADAM: Line(880 * _MIB, 2210)},
-    ),
+    Precision.BFLOAT16: Line(960 * _MIB, 1496),
+    Precision.FLOAT32: Line(900 * _MIB, 2186),
 }
 
-#: Lines through the peaks of L-BFGS, which takes more memory, at 1024 and 2048.
+#: For each picture that the optimiser keeps: three channels of four bytes, plus the margin.
+_KEPT_BYTES = 3 * 4 * 1.1
+
+#: Lines through the peaks of L-BFGS at 1024 and 2048, for all optimisers that keep no more.
 _LARGE = {
     Precision.BFLOAT16: Line(1640 * _MIB, 1075),
     Precision.FLOAT32: Line(1080 * _MIB, 1900),
@@ -101,7 +99,11 @@ def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
         chosen = automatic or Precision.FLOAT32
     if chosen is Precision.INT8:
         chosen = Precision.BFLOAT16  # these lines are above the measured peaks of both
-    small, large = _SMALL[chosen][params.optimizer], _LARGE[chosen]
     compared = sum(_ACTIVATIONS[layer[len("conv")]] for layer in params.content_layers)
     more = max(0, compared - _USUAL) * _CONTENT_BYTES[chosen]
-    return Footprint(small.steeper(more), large.steeper(more))
+    kept = params.optimizer.kept_pictures
+    beyond = max(0, kept - Optimizer.LBFGS.kept_pictures)
+    return Footprint(
+        _SMALL[chosen].steeper(more + round(kept * _KEPT_BYTES)),
+        _LARGE[chosen].steeper(more + round(beyond * _KEPT_BYTES)),
+    )

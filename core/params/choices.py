@@ -68,6 +68,15 @@ class Optimizer(StrEnum):
             case Optimizer.LBFGS:
                 return 1.2
 
+    @property
+    def kept_pictures(self) -> int:
+        """The number of pictures in float32, of the size of the result, kept between steps."""
+        match self:
+            case Optimizer.ADAM:
+                return 2
+            case Optimizer.LBFGS:
+                return 20
+
 
 class Init(StrEnum):
     """The image that the optimiser starts from."""
