@@ -155,8 +155,8 @@ class Settings(Limits):
     lease_seconds: float = Field(
         8,
         gt=0,
-        description="How many seconds without a heartbeat a worker keeps its job; after them, "
-        "the job is requeued.",
+        description="How many seconds a worker keeps its job without renewing its lease; after "
+        "them, the job is requeued.",
     )
     sweep_seconds: float = Field(
         2,
