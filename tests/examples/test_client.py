@@ -66,7 +66,10 @@ const headers = { authorization: `Bearer ${key}` };
   form.append("content", await openAsBlob(content));
   form.append("style", await openAsBlob(style));
   let job = await (await fetch(`${url}/jobs`, { method: "POST", body: form, headers })).json();
-  while (!job.done) job = await (await fetch(url + job.links.self, { headers })).json();
+  // A long poll: asking again at once would soon exceed the requests of a minute.
+  while (!job.done) {
+    job = await (await fetch(`${url}${job.links.self}?wait=10`, { headers })).json();
+  }
   const result = await fetch(url + job.links.result, { headers });
   writeFileSync(painted, Buffer.from(await result.arrayBuffer()));
 })();
