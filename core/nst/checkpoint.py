@@ -19,6 +19,10 @@ from core.pictures.bundle import Pictures
 #: The entry with the digest of the request.
 _REQUEST = "request"
 
+#: Part of the digest. Change it whenever the entries or their meaning change: workers of another
+#: version then refuse the checkpoint, and start the job over.
+_FORMAT = b"2"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -36,7 +40,8 @@ class Request:
         """Return the state that :meth:`pack` was given, on a device.
 
         Raises:
-            CheckpointMismatch: the data is not a checkpoint, or one of another request.
+            CheckpointMismatch: the data is not a checkpoint, or one of another request or of
+                another version of Easel.
         """
         try:
             state = load(data)
@@ -45,14 +50,15 @@ class Request:
         digest = state.pop(_REQUEST, None)
         if digest is None or not torch.equal(digest, self._digest):
             raise CheckpointMismatch(
-                "the checkpoint belongs to other pictures or parameters; start without it"
+                "the checkpoint belongs to other pictures or parameters, or to another version of "
+                "Easel; start without it"
             )
         return {name: tensor.to(device) for name, tensor in state.items()}
 
     @cached_property
     def _digest(self) -> Tensor:
         """SHA-256 of everything that the result depends on, shape (32,). Computed on first use."""
-        digest = hashlib.sha256(self.params.model_dump_json().encode())
+        digest = hashlib.sha256(_FORMAT + self.params.model_dump_json().encode())
         pictures = self.pictures
         for picture in (
             *(pictures.content, *pictures.styles),

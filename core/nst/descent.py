@@ -71,7 +71,7 @@ class Descent:
                 if self.step > yielded:  # after a recovery, steps are made again
                     yielded = self.step
                     yield point
-            if self.step == steps:
+            if self.step >= steps:
                 self.step = 0
                 return
             point = self._optimizer.step(point, evaluate)

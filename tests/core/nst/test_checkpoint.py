@@ -44,6 +44,17 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
             assert torch.equal(step.image, images[step.step])
 
 
+def test_a_checkpoint_of_another_version_is_refused(
+    tiny_network: VGG19, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = stylize(PICTURES, small_params(), tiny_network)
+    with monkeypatch.context() as older:
+        older.setattr("core.nst.checkpoint._FORMAT", b"1")
+        saved = next(steps).checkpoint()
+    with pytest.raises(CheckpointMismatch, match="another version of Easel; start without it"):
+        next(stylize(PICTURES, small_params(), tiny_network, resume=saved))
+
+
 HALVES = [halves(picture.size) for picture in (CONTENT, STYLE)]
 
 
@@ -67,7 +78,10 @@ def test_a_checkpoint_of_another_request_is_an_error(
     tiny_network: VGG19, pictures: Pictures, fields: dict[str, Any]
 ) -> None:
     checkpoint = next(stylize(PICTURES, small_params(), tiny_network)).checkpoint()
-    with pytest.raises(CheckpointMismatch, match=r"other pictures or parameters; start without"):
+    with pytest.raises(
+        CheckpointMismatch,
+        match="other pictures or parameters",
+    ):
         next(stylize(pictures, small_params(**fields), tiny_network, resume=checkpoint))
 
 
