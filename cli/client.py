@@ -25,9 +25,9 @@ class Client:
     """A client of one server.
 
     Args:
-        server: The address of the server.
-        api_key: The caller's API key; None if the server needs none.
-        patience: For how many seconds a failing call is retried.
+        server: the address of the server.
+        api_key: the caller's API key; None if the server needs none.
+        patience: for how many seconds a failing call is retried.
     """
 
     def __init__(self, server: str, api_key: str | None, patience: float) -> None:
@@ -47,9 +47,9 @@ class Client:
         """Post a job. Retries create no second job.
 
         Args:
-            files: The files by form field.
-            fields: The parameters.
-            key: The idempotency key.
+            files: the files by form field.
+            fields: the parameters.
+            key: the idempotency key.
         """
         parts = [
             (field, (path.name, path.read_bytes()))

@@ -72,7 +72,7 @@ def takes_job(function: _Function) -> _Function:
     The command's function receives them as a :class:`JobArguments` in its first argument.
 
     Raises:
-        InvalidRequest: When the command is called with an output that has an unknown extension
+        InvalidRequest: when the command is called with an output that has an unknown extension
             or cannot be written.
     """
 

@@ -43,8 +43,8 @@ def restart_delay(previous: float, lived_seconds: float) -> float:
     The delay doubles from restart to restart, and is short again after a long life.
 
     Args:
-        previous: The delay before the last start; 0 if it was the first.
-        lived_seconds: How long the child lived.
+        previous: the delay before the last start; 0 if it was the first.
+        lived_seconds: how long the child lived.
     """
     if lived_seconds >= _HEALTHY_AFTER_SECONDS or previous == 0:
         return _FIRST_DELAY_SECONDS

@@ -30,10 +30,10 @@ class EmbeddedValkey:
     its owner can read, and never on a command line.
 
     Args:
-        data_dir: The data directory.
+        data_dir: the data directory.
 
     Raises:
-        DataDirectoryInUse: Another Easel's server uses the directory.
+        DataDirectoryInUse: another Easel's server uses the directory.
     """
 
     def __init__(self, data_dir: Path) -> None:

@@ -34,7 +34,7 @@ def fetch_with_progress(network: Network, directory: Path) -> Path:
     """Fetch the weights unless they are cached, with a progress bar, and return their path.
 
     Raises:
-        WeightsUnavailable: The weights are not cached and cannot be fetched.
+        WeightsUnavailable: the weights are not cached and cannot be fetched.
     """
     # Imports torch, which the other commands do without.
     from core.nst import fetch_weights

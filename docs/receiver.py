@@ -15,7 +15,7 @@ def receiver(secret: str) -> FastAPI:
     """Return an application that receives webhooks at ``POST /easel``.
 
     Args:
-        secret: The secret from ``GET /webhooks/secret`` of the Easel server.
+        secret: the secret from ``GET /webhooks/secret`` of the Easel server.
     """
     app = FastAPI()
     webhook = Webhook(secret)

@@ -47,10 +47,10 @@ class Host:
     """A host with its own name, address and loopback, connected to the switch.
 
     Args:
-        name: At most ten letters, digits and hyphens.
-        address: Its address.
-        holder: The process that its namespaces belong to.
-        switch: The switch that it is connected to.
+        name: at most ten letters, digits and hyphens.
+        address: its address.
+        holder: the process that its namespaces belong to.
+        switch: the switch that it is connected to.
     """
 
     def __init__(
@@ -138,9 +138,9 @@ class Subnet:
         """Connect the switch to another namespace.
 
         Args:
-            here: The name of the switch's end.
-            there: The name of the other end.
-            pid: A process in the other namespace.
+            here: the name of the switch's end.
+            there: the name of the other end.
+            pid: a process in the other namespace.
         """
         switch = self._switch
         far = ["peer", "name", there, "netns", str(pid)]

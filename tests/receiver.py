@@ -28,9 +28,9 @@ class Receiver:
     """Keeps the requests that it receives, and sends the responses that the test has set.
 
     Args:
-        responses: The statuses of the responses, or functions that respond through the handler.
+        responses: the statuses of the responses, or functions that respond through the handler.
             After the last one, the status is 204.
-        tls: Makes it speak TLS.
+        tls: makes it speak TLS.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class RawReceiver:
     """Sends the same bytes on every connection, whatever it receives.
 
     Args:
-        pieces: Returns the pieces to send, until the other side closes the connection.
+        pieces: returns the pieces to send, until the other side closes the connection.
     """
 
     def __init__(self, pieces: Callable[[], Iterable[bytes]]) -> None:

@@ -41,7 +41,7 @@ def expect(condition: bool, description: str) -> None:
     """Check a condition.
 
     Raises:
-        Failed: The condition does not hold.
+        Failed: the condition does not hold.
     """
     if not condition:
         raise Failed(f"expected {description}")

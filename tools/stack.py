@@ -27,7 +27,7 @@ def until(description: str, condition: Callable[[], bool], every_seconds: float 
         The seconds that it took.
 
     Raises:
-        Failed: The condition did not hold within ten minutes.
+        Failed: the condition did not hold within ten minutes.
     """
     began = time.monotonic()
     while not condition():
@@ -41,7 +41,7 @@ def docker(*arguments: str) -> str:
     """Run a docker command, and return its output.
 
     Raises:
-        Failed: The exit status was not 0.
+        Failed: the exit status was not 0.
     """
     return _run(["docker", *arguments])
 
@@ -56,8 +56,8 @@ class Stack:
     """A Compose project.
 
     Args:
-        project: The name of the project.
-        environment: Variables that the Compose files refer to.
+        project: the name of the project.
+        environment: variables that the Compose files refer to.
     """
 
     def __init__(self, project: str, **environment: str) -> None:
@@ -68,7 +68,7 @@ class Stack:
         """Run a Compose command, and return its output.
 
         Raises:
-            Failed: The exit status was not 0.
+            Failed: the exit status was not 0.
         """
         return _run([*self._command, *arguments], self._environment)
 

@@ -21,10 +21,10 @@ class Checkpoints:
     """Saves a run at intervals and deletes the checkpoints that are superseded.
 
     Args:
-        blobs: Where checkpoints are stored.
-        interval_seconds: The time between two checkpoints; more where saving is slow.
-        clock: Returns monotonic seconds.
-        resumed: The digest of the checkpoint that the run resumes from, if any.
+        blobs: where checkpoints are stored.
+        interval_seconds: the time between two checkpoints; more where saving is slow.
+        clock: returns monotonic seconds.
+        resumed: the digest of the checkpoint that the run resumes from, if any.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ class WorkerProcess:
     """A process that runs jobs.
 
     Args:
-        settings: The settings of the deployment.
+        settings: the settings of the deployment.
     """
 
     def __init__(self, settings: Settings) -> None:

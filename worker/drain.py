@@ -31,9 +31,9 @@ def drain(control: Control, worker: str, seconds: float) -> bool:
     """Make the worker take no more jobs and wait until its current job has ended.
 
     Args:
-        control: The control interface of the Celery application.
-        worker: The worker's node name.
-        seconds: How long to wait at most.
+        control: the control interface of the Celery application.
+        worker: the worker's node name.
+        seconds: how long to wait at most.
 
     Returns:
         Whether the worker is idle. False also if it does not reply.

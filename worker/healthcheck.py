@@ -34,7 +34,7 @@ def is_alive(proc: Path) -> bool:
     """Return whether a worker's parent process runs and has its child.
 
     Args:
-        proc: The ``/proc`` file system.
+        proc: the ``/proc`` file system.
     """
     processes = [process for process in _processes(proc) if not process.dead]
     parents = {process.id for process in processes if _APPLICATION in process.arguments}

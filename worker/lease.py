@@ -37,11 +37,11 @@ class Lease:
     it ends the process when no step has finished for too long.
 
     Args:
-        store: The job records.
-        job: The job as it was claimed.
-        stall_seconds: The longest that one step may take.
-        clock: Returns monotonic seconds.
-        give_up: Ends the process.
+        store: the job records.
+        job: the job as it was claimed.
+        stall_seconds: the longest that one step may take.
+        clock: returns monotonic seconds.
+        give_up: ends the process.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Lease:
         """Note that the optimiser is alive; return False if the job was cancelled.
 
         Raises:
-            StaleAttempt: Another attempt owns the job.
+            StaleAttempt: another attempt owns the job.
         """
         self._last_step = self._clock()
         if self._lost is not None:

@@ -19,8 +19,8 @@ class Networks:
     """Loads each network when it is first requested, fetching its weights if necessary.
 
     Args:
-        directory: The cache of weights.
-        device: The device that the networks run on.
+        directory: the cache of weights.
+        device: the device that the networks run on.
     """
 
     def __init__(self, directory: Path, device: torch.device) -> None:
@@ -38,7 +38,7 @@ class Networks:
         """Return the network, ready to use.
 
         Raises:
-            WeightsUnavailable: The weights are not cached and cannot be fetched.
+            WeightsUnavailable: the weights are not cached and cannot be fetched.
         """
         if network not in self._loaded:
             fetch_weights(network, self._directory, calibration_pictures)

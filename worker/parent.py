@@ -36,7 +36,7 @@ class WorkerParent:
     """Runs the reaper and the watchdog, and passes a shutdown on to the child.
 
     Args:
-        settings: The settings of the deployment.
+        settings: the settings of the deployment.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -87,8 +87,8 @@ class Watchdog:
     A broker connection can look alive and deliver nothing. Only a restart helps then.
 
     Args:
-        limit_seconds: How long a worker may be idle while messages wait.
-        clock: Returns monotonic seconds.
+        limit_seconds: how long a worker may be idle while messages wait.
+        clock: returns monotonic seconds.
     """
 
     def __init__(self, limit_seconds: float, clock: Callable[[], float]) -> None:
@@ -101,9 +101,9 @@ class Watchdog:
         """Take note of the worker's state and return whether it is stuck.
 
         Args:
-            busy: Whether the worker has a job now.
-            received: The number of messages it has received since it started.
-            waiting: The number of messages that no worker has received yet.
+            busy: whether the worker has a job now.
+            received: the number of messages it has received since it started.
+            waiting: the number of messages that no worker has received yet.
         """
         if busy or received != self._received or waiting == 0:
             self._last_healthy = self._clock()
@@ -118,7 +118,7 @@ def handle_once(number: signal.Signals) -> None:
     the worker would wait forever for a lock that it holds itself.
 
     Args:
-        number: A signal whose handler is already installed.
+        number: a signal whose handler is already installed.
     """
     handler = signal.getsignal(number)
     if callable(handler) and not isinstance(handler, _Once):

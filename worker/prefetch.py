@@ -33,7 +33,7 @@ class PictureLoader:
         """Fetch the job's files and decode them.
 
         Raises:
-            EaselError: A file is missing or cannot be decoded.
+            EaselError: a file is missing or cannot be decoded.
         """
         return Uploads.fetch(job.inputs, self.blobs.get).load(self.max_pixels)
 
@@ -46,9 +46,9 @@ class Prefetcher:
     job, the decoded pictures are dropped.
 
     Args:
-        messages: The messages in the queue.
-        store: The job records.
-        loader: Loads the pictures of a job.
+        messages: the messages in the queue.
+        store: the job records.
+        loader: loads the pictures of a job.
     """
 
     def __init__(self, messages: Messages, store: JobStore, loader: PictureLoader) -> None:
@@ -97,7 +97,7 @@ class Prefetcher:
         """Return the pictures of a job, waiting for them if they are being prefetched.
 
         Raises:
-            EaselError: See :meth:`PictureLoader.load`.
+            EaselError: see :meth:`PictureLoader.load`.
         """
         future = self._prefetched.pop(job.id, None)
         if future is None or future.exception() is not None:

@@ -39,9 +39,9 @@ class PreviewSender:
     that no step waits for Redis.
 
     Args:
-        previews: Where previews are stored.
-        job: The job as it was claimed.
-        clock: Returns monotonic seconds.
+        previews: where previews are stored.
+        job: the job as it was claimed.
+        clock: returns monotonic seconds.
     """
 
     def __init__(self, previews: Previews, job: Job, clock: Callable[[], float]) -> None:

@@ -23,8 +23,8 @@ class Pace:
     and at larger ones.
 
     Args:
-        clock: Returns monotonic seconds.
-        reported: The last fraction that an earlier attempt reported.
+        clock: returns monotonic seconds.
+        reported: the last fraction that an earlier attempt reported.
     """
 
     def __init__(self, clock: Callable[[], float], reported: float = 0.0) -> None:
@@ -59,7 +59,7 @@ class Pace:
         work done.
 
         Args:
-            done: The fraction of the whole work that is done, 0 to 1.
+            done: the fraction of the whole work that is done, 0 to 1.
         """
         if self._first_fraction is None:
             self._first_fraction = done
@@ -73,8 +73,8 @@ class Pace:
         """Return the estimated seconds left; None until the pace is known.
 
         Args:
-            scale: The number of the current scale.
-            done: The fraction of the whole work that is done, 0 to 1.
+            scale: the number of the current scale.
+            done: the fraction of the whole work that is done, 0 to 1.
         """
         now = self._clock()
         if scale != self._scale:
@@ -95,10 +95,10 @@ def progress_of(
     more at small scales; its own total would drop abruptly at the last scale.
 
     Args:
-        step: The last finished step.
-        params: The job's parameters.
-        fraction: The fraction to report, 0 to 1.
-        eta_seconds: The estimated seconds left, if known.
+        step: the last finished step.
+        params: the job's parameters.
+        fraction: the fraction to report, 0 to 1.
+        eta_seconds: the estimated seconds left, if known.
     """
     content, style, tv = (
         float(term) for term in (step.loss.content, step.loss.style, step.loss.tv)
@@ -121,7 +121,7 @@ class Rate:
     """The rate at which a count grows, between two updates.
 
     Args:
-        clock: Returns monotonic seconds.
+        clock: returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -54,15 +54,15 @@ class Runner:
     """Runs jobs, one at a time.
 
     Args:
-        store: The job records.
-        queue: Announces jobs that are handed back.
-        blobs: The files of jobs: checkpoints, results and previews.
-        previews: Receives previews of the running job.
-        networks: The networks, and with them the device.
-        load: Returns the decoded pictures of a job.
-        limits: Time limits of a run.
-        stopping: Returns whether the worker is shutting down.
-        clock: Returns monotonic seconds.
+        store: the job records.
+        queue: announces jobs that are handed back.
+        blobs: the files of jobs: checkpoints, results and previews.
+        previews: receives previews of the running job.
+        networks: the networks, and with them the device.
+        load: returns the decoded pictures of a job.
+        limits: time limits of a run.
+        stopping: returns whether the worker is shutting down.
+        clock: returns monotonic seconds.
     """
 
     def __init__(

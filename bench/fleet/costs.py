@@ -199,10 +199,10 @@ def _events(
     """Measure the additional cost of a renewal with progress while a client follows a job.
 
     Args:
-        parts: A service with an API.
-        client: A client of the API.
-        job_id: A queued job.
-        milliseconds: Receives the processor time of the API for an event of another job than the
+        parts: a service with an API.
+        client: a client of the API.
+        job_id: a queued job.
+        milliseconds: receives the processor time of the API for an event of another job than the
             followed one, and for an event of the followed job.
     """
     store, turn = JobStore(parts.redis), iter(range(1, 10**6))

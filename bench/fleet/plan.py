@@ -69,9 +69,9 @@ def plan(figures: Mapping[str, Any], demand: Demand, seconds: float) -> Fleet:
     """Compute the fleet for jobs of one length.
 
     Args:
-        figures: The measured figures.
-        demand: The load.
-        seconds: The time of a worker for one picture.
+        figures: the measured figures.
+        demand: the load.
+        seconds: the time of a worker for one picture.
     """
     calls = figures["costs"]["calls"]
     rate = demand.mean * demand.peak

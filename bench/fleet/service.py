@@ -29,7 +29,7 @@ class Parts:
     """A service on this machine, whose data are in a temporary folder.
 
     Args:
-        fsync: When Valkey writes to the disk: ``always``, as ``easel serve`` does, or
+        fsync: when Valkey writes to the disk: ``always``, as ``easel serve`` does, or
             ``everysec``.
     """
 

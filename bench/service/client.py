@@ -77,10 +77,10 @@ async def put_load(
     """Send requests back to back on several connections to 127.0.0.1.
 
     Args:
-        port: The server's port.
-        next_request: Called for each request.
-        seconds: How long to send new requests.
-        connections: The number of connections.
+        port: the server's port.
+        next_request: called for each request.
+        seconds: how long to send new requests.
+        connections: the number of connections.
     """
     loop = asyncio.get_running_loop()
     began = time.perf_counter()

@@ -28,8 +28,8 @@ class Cut:
     """A network failure: the host of a running job is disconnected, and reconnected later.
 
     Args:
-        cluster: Its workers are on hosts of their own, and jobs are queued.
-        seconds: The length of the failure.
+        cluster: its workers are on hosts of their own, and jobs are queued.
+        seconds: the length of the failure.
     """
 
     def __init__(self, cluster: Cluster, seconds: float) -> None:
@@ -61,7 +61,7 @@ class Cut:
         """Describe what the disconnected worker did.
 
         Raises:
-            AssertionError: The worker did not abandon its job, restarted, or did not claim
+            AssertionError: the worker did not abandon its job, restarted, or did not claim
                 another job in time.
         """
         seconds = self._claimed.result()

@@ -37,7 +37,7 @@ async def follow(port: int, fields: dict[str, Any]) -> tuple[list[Estimate], flo
     """Post a job, follow its events, and return the estimates, its start and its end.
 
     Raises:
-        ConnectionError: The event stream ended before the job did.
+        ConnectionError: the event stream ended before the job did.
     """
     photo, painting = SAMPLES / "photos/cat.jpg", SAMPLES / "styles/woodblock.jpg"
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -31,11 +31,11 @@ def fill(redis: Redis, url: str, params: StyleParams, inputs: Inputs, count: int
     """Queue jobs and send their messages.
 
     Args:
-        redis: A client with ``decode_responses=True``.
-        url: The URL of the same database.
-        params: The parameters of every job.
-        inputs: The inputs of every job. The pictures must be in the blob store.
-        count: The number of jobs, at least 1.
+        redis: a client with ``decode_responses=True``.
+        url: the URL of the same database.
+        params: the parameters of every job.
+        inputs: the inputs of every job. The pictures must be in the blob store.
+        count: the number of jobs, at least 1.
 
     Returns:
         The ids of the jobs in the order of the queue.

@@ -44,9 +44,9 @@ class Load:
     """One run of the load test.
 
     Args:
-        cluster: A running service.
-        seed: Determines what each client does.
-        seconds: How long the clients send requests.
+        cluster: a running service.
+        seed: determines what each client does.
+        seconds: how long the clients send requests.
     """
 
     def __init__(self, cluster: Cluster, seed: int, seconds: float) -> None:
@@ -65,7 +65,7 @@ class Load:
         """Run the clients.
 
         Raises:
-            AssertionError: The API used too much memory or answered with an error of its own.
+            AssertionError: the API used too much memory or answered with an error of its own.
         """
         address = str(self._cluster.http.base_url)
         async with httpx.AsyncClient(

@@ -35,7 +35,7 @@ def wait_for(url: str) -> None:
     """Wait until a URL answers.
 
     Raises:
-        TimeoutError: It did not answer within a minute.
+        TimeoutError: it did not answer within a minute.
     """
     for _ in range(600):
         try:

@@ -75,10 +75,10 @@ def measure(port: int, baseline: Baseline, redis: Redis, stored: list[int]) -> N
     """Print a table of requests per second.
 
     Args:
-        port: The API's port.
-        baseline: What each row is compared with.
-        redis: A client of the API's Redis.
-        stored: The numbers of finished jobs to measure with, in ascending order.
+        port: the API's port.
+        baseline: what each row is compared with.
+        redis: a client of the API's Redis.
+        stored: the numbers of finished jobs to measure with, in ascending order.
     """
     print("| request | per second | bare route | ratio | median ms | p99 ms |")
     print("|---|---|---|---|---|---|")

@@ -33,7 +33,7 @@ class Poster(threading.Thread):
     """Posts jobs with idempotency keys, and retries at the other replica.
 
     Args:
-        addresses: The base URLs of the replicas.
+        addresses: the base URLs of the replicas.
     """
 
     def __init__(self, addresses: list[str]) -> None:
@@ -101,8 +101,8 @@ class Rolling:
     """One run of the test.
 
     Args:
-        cluster: A service that is not running yet.
-        old: The folder of the code that it starts with.
+        cluster: a service that is not running yet.
+        old: the folder of the code that it starts with.
     """
 
     def __init__(self, cluster: Cluster, old: Path) -> None:
@@ -116,7 +116,7 @@ class Rolling:
         """Run the test, and describe the result.
 
         Raises:
-            AssertionError: A job did not succeed, or two idempotency keys share one.
+            AssertionError: a job did not succeed, or two idempotency keys share one.
         """
         cluster = self._cluster
         cluster.start_valkey()

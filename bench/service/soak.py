@@ -40,11 +40,11 @@ class Soak:
     """One run of the soak test.
 
     Args:
-        cluster: A service that is not running yet.
-        seed: Determines the jobs, and which process is killed when.
-        jobs: The number of jobs.
-        kills: How often each part of the service is killed.
-        cut_seconds: How long the host of a worker is disconnected; 0 for not at all.
+        cluster: a service that is not running yet.
+        seed: determines the jobs, and which process is killed when.
+        jobs: the number of jobs.
+        kills: how often each part of the service is killed.
+        cut_seconds: how long the host of a worker is disconnected; 0 for not at all.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Soak:
         """Run the test and return its figures.
 
         Raises:
-            AssertionError: A job did not succeed, ended twice, or left something behind.
+            AssertionError: a job did not succeed, ended twice, or left something behind.
         """
         cluster = self._cluster
         cluster.start(_WORKERS)

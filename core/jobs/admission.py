@@ -46,8 +46,8 @@ class Admission:
         """Check that there is room for one more job.
 
         Raises:
-            QueueFull: Too many jobs are queued.
-            TooManyJobs: Too many of the caller's jobs are queued or running.
+            QueueFull: too many jobs are queued.
+            TooManyJobs: too many of the caller's jobs are queued or running.
         """
         over = load.unfinished - self.max_jobs_per_caller + 1
         if over > 0:
@@ -67,11 +67,11 @@ class Admission:
         """Check that a worker has enough memory for a job, or does not report its memory.
 
         Args:
-            params: The parameters of the job.
-            pixels: The pixels of its largest picture, at the requested size.
+            params: the parameters of the job.
+            pixels: the pixels of its largest picture, at the requested size.
 
         Raises:
-            InvalidRequest: No worker has enough memory. The message names a size that fits.
+            InvalidRequest: no worker has enough memory. The message names a size that fits.
         """
         known = [
             (each.memory_total_bytes, footprint(params, each.precision))

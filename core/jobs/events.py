@@ -79,7 +79,7 @@ def event_of_status(status: str) -> str:
     """Return the name of the event that reports a status.
 
     Args:
-        status: A :class:`JobStatus`, or a status that only a newer version knows.
+        status: a :class:`JobStatus`, or a status that only a newer version knows.
     """
     return STATUS_EVENTS[JobStatus(status)] if status in STATUS_EVENTS else status
 

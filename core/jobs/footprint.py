@@ -45,9 +45,9 @@ class Footprint:
         """Return the largest size at which a job fits; None if even the smallest does not.
 
         Args:
-            size: The requested size.
-            pixels: The pixels of the largest picture at that size.
-            memory: The available memory in bytes.
+            size: the requested size.
+            pixels: the pixels of the largest picture at that size.
+            memory: the available memory in bytes.
         """
 
         def needed_at(smaller: int) -> int:
@@ -90,8 +90,8 @@ def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
     """Return the footprint of a job.
 
     Args:
-        params: The parameters of the job.
-        automatic: The precision that the worker uses for ``precision=auto``. None means unknown
+        params: the parameters of the job.
+        automatic: the precision that the worker uses for ``precision=auto``. None means unknown
             and counts as float32, which takes the most memory.
     """
     chosen = params.precision

@@ -46,10 +46,10 @@ def make_forecast(
     """Return the forecast.
 
     Args:
-        at: The current time.
-        workers: The number of live workers.
-        run_seconds: The moving average of the run time.
-        running: The seconds since the start of each running job, and its progress as JSON.
+        at: the current time.
+        workers: the number of live workers.
+        run_seconds: the moving average of the run time.
+        running: the seconds since the start of each running job, and its progress as JSON.
     """
     busy = sorted(_remaining(since, progress, run_seconds) for since, progress in running)
     idle = [0.0] * max(0, workers - len(busy))

@@ -34,9 +34,9 @@ class IdempotencyKey:
         """Return the key with the hash of a request.
 
         Args:
-            params: The parameters, with presets and defaults resolved.
-            inputs: The pictures; the record identifies them by their content.
-            more: Everything else that the caller asked for, as JSON values.
+            params: the parameters, with presets and defaults resolved.
+            inputs: the pictures; the record identifies them by their content.
+            more: everything else that the caller asked for, as JSON values.
         """
         parts = [params.model_dump(mode="json"), inputs.model_dump(mode="json"), more]
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))

@@ -31,8 +31,8 @@ def versioned(name: str, schema: int | str | None = None) -> str:
     """Return the name of a queue or a key that exists once for each schema version.
 
     Args:
-        name: The name for version 1.
-        schema: The schema version; the current one by default.
+        name: the name for version 1.
+        schema: the schema version; the current one by default.
     """
     schema = str(SCHEMA_VERSION if schema is None else schema)
     return name if schema == "1" else f"{name}.{schema}"
@@ -42,7 +42,7 @@ class NewerRecordLog:
     """Logs once for each newer schema version that a part of Easel ignores its records.
 
     Args:
-        part: The name of the part in the log.
+        part: the name of the part in the log.
     """
 
     def __init__(self, part: str) -> None:

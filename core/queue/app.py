@@ -94,10 +94,10 @@ def make_celery(
     """Return the Celery application for a sender or, with its task modules, for a worker.
 
     Args:
-        redis_url: The URL of the broker.
-        include: The task modules.
-        queues: The queues that a worker reads.
-        redelivery_seconds: How long until Redis delivers an unacknowledged message again, even
+        redis_url: the URL of the broker.
+        include: the task modules.
+        queues: the queues that a worker reads.
+        redelivery_seconds: how long until Redis delivers an unacknowledged message again, even
             while its job still runs; the second claim is then refused. An expired lease, and
             not this, is what recovers a lost job.
     """
@@ -122,7 +122,7 @@ class JobQueue:
     """Announces jobs to the workers.
 
     Args:
-        celery: The application.
+        celery: the application.
     """
 
     def __init__(self, celery: Celery) -> None:
@@ -136,9 +136,9 @@ class JobQueue:
         Announcing a job twice does no harm: the second claim is refused.
 
         Args:
-            job_id: The job id.
-            first: Whether the message goes before those of jobs that were never started.
-            schema: The schema version of the job record.
+            job_id: the job id.
+            first: whether the message goes before those of jobs that were never started.
+            schema: the schema version of the job record.
 
         Raises:
             ServiceUnavailable: Redis is unavailable.
@@ -151,7 +151,7 @@ class WebhookQueue:
     """Announces claimed deliveries to the senders of webhooks.
 
     Args:
-        celery: The application.
+        celery: the application.
     """
 
     def __init__(self, celery: Celery) -> None:
@@ -173,11 +173,11 @@ def _send(
     """Send a message.
 
     Args:
-        celery: The application.
-        task: The name of the task.
-        args: The arguments of the task.
-        queue: The name of the queue, and the schema version of the message.
-        options: Further options of ``send_task``.
+        celery: the application.
+        task: the name of the task.
+        args: the arguments of the task.
+        queue: the name of the queue, and the schema version of the message.
+        options: further options of ``send_task``.
     """
     from kombu.exceptions import OperationalError
 
@@ -193,7 +193,7 @@ class Messages:
     """The messages of jobs that no worker has received yet.
 
     Args:
-        redis: A client with ``decode_responses=True``.
+        redis: a client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -210,7 +210,7 @@ class Messages:
         """Return the ids of the jobs.
 
         Args:
-            limit: Read only this many messages of each priority, those that are received next.
+            limit: read only this many messages of each priority, those that are received next.
         """
         start = 0 if limit is None else -limit  # messages go in at the left, out at the right
         texts = [

@@ -23,8 +23,8 @@ def configure_logging(level: str, part: str) -> None:
     """Write the logs of this process to standard error, as JSON.
 
     Args:
-        level: The lowest level to write, such as ``INFO``.
-        part: The part of Easel that this process is; a field of every line.
+        level: the lowest level to write, such as ``INFO``.
+        part: the part of Easel that this process is; a field of every line.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_add_context)

@@ -24,10 +24,10 @@ def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
     """Return a client that never hangs on a dead connection.
 
     Args:
-        url: The URL of the server.
-        patience: How often a call is retried while the server is unavailable or refuses to
+        url: the URL of the server.
+        patience: how often a call is retried while the server is unavailable or refuses to
             write. The retries are at most half a second apart.
-        decode: Whether replies are text instead of bytes.
+        decode: whether replies are text instead of bytes.
     """
     from redis import Redis
     from redis.backoff import ExponentialBackoff
@@ -51,9 +51,9 @@ def connect_async(url: str, *, connections: int, decode: bool = True) -> AsyncRe
     """Return a client like :func:`connect` for an event loop, which tries a call three times.
 
     Args:
-        url: The URL of the server.
-        connections: The maximum number of connections; further calls wait for a free one.
-        decode: Whether replies are text instead of bytes.
+        url: the URL of the server.
+        connections: the maximum number of connections; further calls wait for a free one.
+        decode: whether replies are text instead of bytes.
     """
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
@@ -78,7 +78,7 @@ def redis_outages() -> Iterator[None]:
     """Translate errors of redis-py that the block raises, also in an ``await``.
 
     Raises:
-        NewerRecord: A script refused to change a newer record (``core/store/lua/lib/schema.lua``).
+        NewerRecord: a script refused to change a newer record (``core/store/lua/lib/schema.lua``).
         RedisUnavailable: Redis is unavailable or refused the call.
     """
     from redis.exceptions import RedisError

@@ -15,9 +15,9 @@ class Ticker:
     """A thread that calls a function periodically, and goes on after outages of Redis.
 
     Args:
-        name: The name of the thread, also in the log.
-        seconds: The time from the end of one call to the start of the next.
-        action: The function.
+        name: the name of the thread, also in the log.
+        seconds: the time from the end of one call to the start of the next.
+        action: the function.
     """
 
     def __init__(self, name: str, seconds: float, action: Callable[[], object]) -> None:

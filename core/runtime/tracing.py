@@ -24,10 +24,10 @@ def start_tracing(part: str) -> None:
     """Send the spans of this process to the collector, if there is one.
 
     Args:
-        part: The part of Easel that this process is; its service is ``easel-PART``.
+        part: the part of Easel that this process is; its service is ``easel-PART``.
 
     Raises:
-        InvalidSetting: The OpenTelemetry packages are not installed.
+        InvalidSetting: the OpenTelemetry packages are not installed.
     """
     if not is_traced():
         return
@@ -76,11 +76,11 @@ def job_span(
     """Open a span of a job's trace around a block.
 
     Args:
-        name: The name of the span.
-        traceparent: The trace of the job, as W3C Trace Context writes it; empty for a new one.
-        job_id: The id of the job.
-        request_id: The id of the request that posted the job.
-        attributes: Further attributes of the span.
+        name: the name of the span.
+        traceparent: the trace of the job, as W3C Trace Context writes it; empty for a new one.
+        job_id: the id of the job.
+        request_id: the id of the request that posted the job.
+        attributes: further attributes of the span.
     """
     if not is_traced():
         yield

@@ -70,7 +70,7 @@ class KeyStore:
     """The API keys of a deployment.
 
     Args:
-        redis: A client with ``decode_responses=True``.
+        redis: a client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -86,7 +86,7 @@ class KeyStore:
             The stored key, and its text, which cannot be shown again.
 
         Raises:
-            InvalidSetting: The name is invalid.
+            InvalidSetting: the name is invalid.
         """
         if not _NAME.fullmatch(name) or name == ANONYMOUS:
             raise InvalidSetting(
@@ -116,13 +116,13 @@ class KeyStore:
         """Revoke keys.
 
         Args:
-            which: The id of a key, or a name for all keys of that name.
+            which: the id of a key, or a name for all keys of that name.
 
         Returns:
             The keys that this call revoked.
 
         Raises:
-            InvalidSetting: There is no such key.
+            InvalidSetting: there is no such key.
         """
         matching = [key for key in self.all() if which in (key.id, key.name)]
         if not matching:

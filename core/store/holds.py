@@ -35,7 +35,7 @@ class Holds:
     """Records which job holds which blob, and removes blobs that no job holds.
 
     Args:
-        redis: A client with ``decode_responses=True``.
+        redis: a client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -48,7 +48,7 @@ class Holds:
         """Hold blobs for a job, before they are written.
 
         Raises:
-            ServiceUnavailable: One of them is being removed, and that takes too long.
+            ServiceUnavailable: one of them is being removed, and that takes too long.
         """
         deadline = time.monotonic() + _REMOVAL_SECONDS + 1
         needed = [job_id, *digests]
@@ -61,9 +61,9 @@ class Holds:
         """Remove the blobs that no job holds.
 
         Args:
-            blobs: The blob store. What it cannot remove now is left to the cleaner.
-            digests: The digests of the blobs.
-            job_id: A job that no longer holds them.
+            blobs: the blob store. What it cannot remove now is left to the cleaner.
+            digests: the digests of the blobs.
+            job_id: a job that no longer holds them.
         """
         candidates = sorted(set(digests))
         asked_at = time.monotonic()
@@ -83,10 +83,10 @@ class Holds:
         """Remove a blob that no record needs, unless an unfinished job holds it.
 
         Args:
-            blobs: The blob store.
-            digest: The digest of the blob.
-            older_than: The minimum age of the blob in seconds.
-            ended: The jobs whose holds do not count, because they write nothing any more.
+            blobs: the blob store.
+            digest: the digest of the blob.
+            older_than: the minimum age of the blob in seconds.
+            ended: the jobs whose holds do not count, because they write nothing any more.
 
         Returns:
             Whether the blob was removed.
@@ -102,8 +102,8 @@ class Holds:
         """Remove the holds of jobs that were never created because their api was killed.
 
         Args:
-            known: The jobs that have a record.
-            made_before: Only jobs whose id was generated before this time, in seconds since 1970.
+            known: the jobs that have a record.
+            made_before: only jobs whose id was generated before this time, in seconds since 1970.
         """
         for entry, _ in self._redis.zscan_iter(HELD, count=1000):
             job_id = entry.partition(":")[2]

@@ -35,9 +35,9 @@ class JobStore(Leases):
     """Creates, reads, cancels and deletes jobs, and makes the changes of :class:`Leases`.
 
     Args:
-        redis: A client with ``decode_responses=True``.
-        lease_seconds: How long a claimed job stays claimed without being renewed.
-        retention: How long the files of the jobs that it creates are kept after their end.
+        redis: a client with ``decode_responses=True``.
+        lease_seconds: how long a claimed job stays claimed without being renewed.
+        retention: how long the files of the jobs that it creates are kept after their end.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class JobStore(Leases):
         """Return the load of the service, and the caller's share of it.
 
         Args:
-            caller: The identity that limits apply to.
-            max_jobs: The caller's limit. From there on every job of the caller is checked.
+            caller: the identity that limits apply to.
+            max_jobs: the caller's limit. From there on every job of the caller is checked.
         """
         return _parse_load(self._load(args=[caller, max_jobs]))
 
@@ -80,20 +80,20 @@ class JobStore(Leases):
         """Create a queued job. Its pictures must be in the blob store already.
 
         Args:
-            params: The parameters.
-            inputs: The pictures.
-            admission: The caller and the limits.
-            job_id: The id under which the pictures are held; a new one by default.
-            key: The idempotency key of the request.
-            more: Further fields of the record.
+            params: the parameters.
+            inputs: the pictures.
+            admission: the caller and the limits.
+            job_id: the id under which the pictures are held; a new one by default.
+            key: the idempotency key of the request.
+            more: further fields of the record.
 
         Returns:
             The new job; or the job that an earlier request with the same key created, which
             has another id.
 
         Raises:
-            QueueFull, TooManyJobs: The job exceeds a limit of the admission.
-            IdempotencyKeyReused: The key was used for another request.
+            QueueFull, TooManyJobs: the job exceeds a limit of the admission.
+            IdempotencyKeyReused: the key was used for another request.
         """
         job_id = job_id or new_job_id()
         fields = {
@@ -123,7 +123,7 @@ class JobStore(Leases):
         """Return the job that an earlier request with the key created, if there is one.
 
         Raises:
-            IdempotencyKeyReused: The key was used for another request.
+            IdempotencyKeyReused: the key was used for another request.
         """
         reply = self._find_replay(keys=[idempotency_key(key.digest)], args=[key.request_hash])
         if reply == "different":
@@ -144,8 +144,8 @@ class JobStore(Leases):
         """Return a job.
 
         Raises:
-            JobNotFound: There is no such job.
-            NewerRecord: A newer version of Easel wrote the record in an unreadable way.
+            JobNotFound: there is no such job.
+            NewerRecord: a newer version of Easel wrote the record in an unreadable way.
         """
         record = (
             cast(dict[str, str], self._redis.hgetall(job_key(job_id))) if is_job_id(job_id) else {}
@@ -161,8 +161,8 @@ class JobStore(Leases):
         A finished job does not change.
 
         Raises:
-            JobNotFound: There is no such job.
-            NewerRecord: Only a newer version of Easel may change the job.
+            JobNotFound: there is no such job.
+            NewerRecord: only a newer version of Easel may change the job.
         """
         record = self._cancel(keys=[job_key(job_id)], args=[job_id]) if is_job_id(job_id) else None
         if record is None:
@@ -177,8 +177,8 @@ class JobStore(Leases):
             The digests of the blobs that it named, to be released.
 
         Raises:
-            JobNotFound: There is no such job.
-            NewerRecord: Only a newer version of Easel may change the job.
+            JobNotFound: there is no such job.
+            NewerRecord: only a newer version of Easel may change the job.
         """
         digests = self._delete(keys=[job_key(job_id)], args=[job_id])
         if digests is None:

@@ -29,8 +29,8 @@ class Leases:
     """Makes the status changes of running jobs.
 
     Args:
-        redis: A client with ``decode_responses=True``.
-        lease_seconds: How long a lease lasts without being renewed.
+        redis: a client with ``decode_responses=True``.
+        lease_seconds: how long a lease lasts without being renewed.
     """
 
     def __init__(self, redis: Redis, lease_seconds: float) -> None:
@@ -48,7 +48,7 @@ class Leases:
             The job, which is now running; None if it is not queued or does not exist.
 
         Raises:
-            NewerRecord: A newer version of Easel must run the job.
+            NewerRecord: a newer version of Easel must run the job.
         """
         args: list[str | float] = [job_id, self._lease_seconds, secrets.token_hex(8)]
         record = self._claim(keys=[job_key(job_id)], args=args)
@@ -62,7 +62,7 @@ class Leases:
             Whether to continue; False if the job is to be canceled.
 
         Raises:
-            StaleAttempt: The attempt no longer owns the job.
+            StaleAttempt: the attempt no longer owns the job.
         """
         args = [job.id, job.attempt, self._lease_seconds, *flatten(_texts(fields))]
         reply = self._renew(keys=[job_key(job.id)], args=args)
@@ -82,7 +82,7 @@ class Leases:
             The final status, which is `canceled` if the job was canceled in the meantime.
 
         Raises:
-            StaleAttempt: The attempt no longer owns the job.
+            StaleAttempt: the attempt no longer owns the job.
         """
         fields = {"result": result, "progress": progress, "metrics": metrics}
         if preview is not None:
@@ -115,7 +115,7 @@ def check_owner(job: Job, reply: Any) -> str:
     """Return the reply of a script that writes for an attempt.
 
     Raises:
-        StaleAttempt: The reply is empty, because the attempt no longer owns the job.
+        StaleAttempt: the reply is empty, because the attempt no longer owns the job.
     """
     if reply is None:
         raise StaleAttempt(f"attempt {job.attempt} no longer owns job {job.id}")

@@ -24,7 +24,7 @@ class LinkSigner:
     api processes share one signing key.
 
     Args:
-        redis: A client with ``decode_responses=True``. It stores the signing key, which is
+        redis: a client with ``decode_responses=True``. It stores the signing key, which is
             generated on first use. Deleting the key invalidates all links.
     """
 
@@ -40,8 +40,8 @@ class LinkSigner:
         """Check a signed link.
 
         Raises:
-            LinkInvalid: The signature does not match the path and the expiry time.
-            LinkExpired: The link has expired.
+            LinkInvalid: the signature does not match the path and the expiry time.
+            LinkExpired: the link has expired.
         """
         expected = self._signature(path, expires)
         if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):

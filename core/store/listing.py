@@ -32,7 +32,7 @@ class Listing:
     """Reads the indexes of each owner's jobs by status.
 
     Args:
-        redis: A client with ``decode_responses=True``.
+        redis: a client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -49,10 +49,10 @@ class Listing:
         """Return an owner's jobs, newest first.
 
         Args:
-            owner: The owner.
-            statuses: Only jobs with one of these statuses.
-            limit: The maximum number of jobs.
-            after: The id of the job to begin after. The job need not exist any more.
+            owner: the owner.
+            statuses: only jobs with one of these statuses.
+            limit: the maximum number of jobs.
+            after: the id of the job to begin after. The job need not exist any more.
         """
         args: list[str | int] = [owner, after or "", limit + 1, *sorted(set(statuses))]
         reply = self._list(args=args)

@@ -64,8 +64,8 @@ class Outbox:
     """The deliveries, from the event to the receiver.
 
     Args:
-        redis: A client with ``decode_responses=True``.
-        timeout: The maximum duration of an attempt.
+        redis: a client with ``decode_responses=True``.
+        timeout: the maximum duration of an attempt.
     """
 
     def __init__(self, redis: Redis, timeout: timedelta) -> None:
@@ -91,7 +91,7 @@ class Outbox:
             is postponed because its caller has too many attempts in progress.
 
         Raises:
-            NewerRecord: Only a newer version of Easel may change the job.
+            NewerRecord: only a newer version of Easel may change the job.
         """
         job_id, event = parse_delivery_id(claimed.id)
         reply = self._start(

@@ -28,7 +28,7 @@ class Previews:
     """Writes previews.
 
     Args:
-        redis: A client, with or without ``decode_responses``.
+        redis: a client, with or without ``decode_responses``.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -39,12 +39,12 @@ class Previews:
         """Replace the preview of a job and emit an event.
 
         Args:
-            job: The job as it was claimed.
-            version: The version of the previous preview plus one; the first is 1.
-            jpeg: The preview, a JPEG file.
+            job: the job as it was claimed.
+            version: the version of the previous preview plus one; the first is 1.
+            jpeg: the preview, a JPEG file.
 
         Raises:
-            StaleAttempt: The attempt no longer owns the job.
+            StaleAttempt: the attempt no longer owns the job.
         """
         reply = self._put(
             keys=[job_key(job.id), preview_key(job.id)],

@@ -83,8 +83,8 @@ def script(redis: Redis, name: str) -> Script:
     """Return a script, to be called with ``keys`` and ``args``.
 
     Args:
-        redis: The client that runs it by default.
-        name: Its file in ``core/store/lua``, without the suffix.
+        redis: the client that runs it by default.
+        name: its file in ``core/store/lua``, without the suffix.
     """
     return redis.register_script(script_text(name))
 
@@ -94,7 +94,7 @@ def script_text(name: str) -> str:
     """Return the complete text of a script.
 
     Raises:
-        KeyError: The script uses a constant that is not defined.
+        KeyError: the script uses a constant that is not defined.
     """
     source = "\n".join(_with_includes(name, set()))
     names = set(_CONSTANT.findall(_COMMENT_OR_STRING.sub("", source))) - {"KEYS", "ARGV"}

@@ -40,7 +40,7 @@ def json_fields(model: type[BaseModel]) -> frozenset[str]:
     """Return the fields of a model, as stored, that hold JSON.
 
     Raises:
-        TypeError: A field has a type that cannot be stored.
+        TypeError: a field has a type that cannot be stored.
     """
     return frozenset(
         _stored_name(name, field)
@@ -75,7 +75,7 @@ def read_job(reply: Any) -> Job:
     """Return the job in the reply of a script.
 
     Raises:
-        NewerRecord: A newer version of Easel wrote the record in an unreadable way.
+        NewerRecord: a newer version of Easel wrote the record in an unreadable way.
     """
     return parse_job(pairs(reply))
 
@@ -84,7 +84,7 @@ def parse_job(record: Mapping[str, str]) -> Job:
     """Return the job of a record.
 
     Raises:
-        NewerRecord: A newer version of Easel wrote the record in an unreadable way.
+        NewerRecord: a newer version of Easel wrote the record in an unreadable way.
     """
     with detect_newer(record):
         return Job.model_validate(

@@ -65,7 +65,7 @@ class StatisticsReader:
     """Reads the statistics.
 
     Args:
-        redis: A client with ``decode_responses=True``.
+        redis: a client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:

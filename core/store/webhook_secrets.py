@@ -28,11 +28,11 @@ class WebhookSecrets:
     caller has its own, because a receiver that can check a signature can also forge it.
 
     Args:
-        redis: A client with ``decode_responses=True``. It stores the generated secrets.
-        setting: The value of ``EASEL_WEBHOOK_SECRET``.
+        redis: a client with ``decode_responses=True``. It stores the generated secrets.
+        setting: the value of ``EASEL_WEBHOOK_SECRET``.
 
     Raises:
-        InvalidSetting: The setting contains an invalid secret.
+        InvalidSetting: the setting contains an invalid secret.
     """
 
     def __init__(self, redis: Redis, setting: str = "") -> None:
@@ -55,10 +55,10 @@ def sign_webhook(keys: tuple[str, ...], message_id: str, sent_at: datetime, body
     """Return the ``webhook-signature`` header, with one signature for each secret.
 
     Args:
-        keys: The secrets.
-        message_id: The ``webhook-id`` header.
-        sent_at: The ``webhook-timestamp`` header, in UTC.
-        body: The request body.
+        keys: the secrets.
+        message_id: the ``webhook-id`` header.
+        sent_at: the ``webhook-timestamp`` header, in UTC.
+        body: the request body.
     """
     from standardwebhooks import Webhook  # the api only generates secrets and does not need it
 

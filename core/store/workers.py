@@ -25,7 +25,7 @@ class WorkerRegistry:
     """The live workers, by the server's clock.
 
     Args:
-        redis: A client with ``decode_responses=True``.
+        redis: a client with ``decode_responses=True``.
     """
 
     def __init__(self, redis: Redis) -> None:

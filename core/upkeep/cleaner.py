@@ -59,10 +59,10 @@ class Cleaner:
     """Sweeps, in one process at a time.
 
     Args:
-        redis: A client with ``decode_responses=True``.
-        blobs: The blob store, which belongs to this deployment only.
-        grace: How long a blob that no record names is kept.
-        tombstone: How long the record of a finished job is kept after its files.
+        redis: a client with ``decode_responses=True``.
+        blobs: the blob store, which belongs to this deployment only.
+        grace: how long a blob that no record names is kept.
+        tombstone: how long the record of a finished job is kept after its files.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Cleaner:
         """Remove what is no longer needed.
 
         Raises:
-            ServiceUnavailable: A store is unavailable. The next sweep does what is left.
+            ServiceUnavailable: a store is unavailable. The next sweep does what is left.
         """
         now = self._now()
         complete_for = now - self._begin_sweep(now)
@@ -137,7 +137,7 @@ class Cleaner:
         """Return the unexplained blobs that are still to be kept.
 
         Args:
-            ages: The age of each unexplained blob in seconds.
+            ages: the age of each unexplained blob in seconds.
         """
         young = {digest for digest, age in ages.items() if age < UNKNOWN_GRACE.total_seconds()}
         if young:

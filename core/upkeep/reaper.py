@@ -32,11 +32,11 @@ class Reaper:
     others then have nothing to do.
 
     Args:
-        redis: A client with ``decode_responses=True``.
-        queue: Announces jobs to the workers.
-        lease_seconds: How long a lease lasts without being renewed.
-        every_seconds: The time between two sweeps.
-        max_attempts: How many workers a job may lose.
+        redis: a client with ``decode_responses=True``.
+        queue: announces jobs to the workers.
+        lease_seconds: how long a lease lasts without being renewed.
+        every_seconds: the time between two sweeps.
+        max_attempts: how many workers a job may lose.
     """
 
     def __init__(

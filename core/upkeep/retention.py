@@ -54,9 +54,9 @@ def survey(
     """Decide what is needed.
 
     Args:
-        records: All job records, as stored in Redis.
-        now: The current time in seconds since 1970, by the server's clock.
-        tombstone: How long a record is kept after its files have expired.
+        records: all job records, as stored in Redis.
+        now: the current time in seconds since 1970, by the server's clock.
+        tombstone: how long a record is kept after its files have expired.
     """
     needed: set[str] = set()
     known = set()
@@ -104,9 +104,9 @@ def complete_since(sweeps: Mapping[str, str], now: float) -> float:
     records may be restored, and blobs that were removed in the meantime would be missing.
 
     Args:
-        sweeps: The history of sweeps, which Redis stores next to the records: ``since`` and
+        sweeps: the history of sweeps, which Redis stores next to the records: ``since`` and
             ``last``. Empty in a Redis that is new to the blob store.
-        now: The current time in seconds since 1970, by the server's clock.
+        now: the current time in seconds since 1970, by the server's clock.
     """
     if not sweeps or now - float(sweeps["last"]) > MAX_GAP_SECONDS:
         return now

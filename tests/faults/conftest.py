@@ -31,10 +31,10 @@ class Row:
         """Describe the fault.
 
         Args:
-            number: The number of the row.
-            fault: The fault.
-            promise: What must happen then.
-            measure: What the measured time spans, if a time is measured.
+            number: the number of the row.
+            fault: the fault.
+            promise: what must happen then.
+            measure: what the measured time spans, if a time is measured.
         """
         self._text = {"row": number, "fault": fault, "promise": promise, "measure": measure}
 

@@ -68,10 +68,10 @@ def page(
     """Return the page.
 
     Args:
-        rows: The rows of the table, as :class:`tests.faults.conftest.Row` records them.
-        soaks: The soak runs, as ``bench.service.soak`` records them.
-        lease: The length of a lease in the tests, in seconds.
-        sweep: The time between two sweeps in the tests, in seconds.
+        rows: the rows of the table, as :class:`tests.faults.conftest.Row` records them.
+        soaks: the soak runs, as ``bench.service.soak`` records them.
+        lease: the length of a lease in the tests, in seconds.
+        sweep: the time between two sweeps in the tests, in seconds.
     """
     machine = f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}"
     lines = [

@@ -31,9 +31,9 @@ class Fleet:
     """Hosts, and the processes that run on them.
 
     Args:
-        folder: Holds the disks of the hosts.
-        subnet: The subnet of the hosts.
-        name: A prefix of the host names, which distinguishes several fleets.
+        folder: holds the disks of the hosts.
+        subnet: the subnet of the hosts.
+        name: a prefix of the host names, which distinguishes several fleets.
     """
 
     def __init__(self, folder: Path, subnet: Subnet, name: str = "") -> None:

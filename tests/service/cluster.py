@@ -66,8 +66,8 @@ class Cluster:
     """Starts the processes, and talks to them as users and operators do.
 
     Args:
-        folder: Holds all files.
-        environment: Environment variables to add to those of every process.
+        folder: holds all files.
+        environment: environment variables to add to those of every process.
     """
 
     def __init__(self, folder: Path, **environment: str) -> None:
@@ -166,8 +166,8 @@ class Cluster:
         """Restart what a test has killed.
 
         Args:
-            workers: How many workers there must be at least.
-            ready: How many of them to wait for; by default all.
+            workers: how many workers there must be at least.
+            ready: how many of them to wait for; by default all.
         """
         self.open_gate()
         if not self.valkey.alive:

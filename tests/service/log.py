@@ -41,10 +41,10 @@ class Log:
         """Return the first such line after a mark, waiting for it if necessary.
 
         Args:
-            message: The message of the line.
-            after: Ignore the lines before this mark.
-            within: How many seconds to wait at most.
-            fields: Fields that the line must have.
+            message: the message of the line.
+            after: ignore the lines before this mark.
+            within: how many seconds to wait at most.
+            fields: fields that the line must have.
         """
         end = time.monotonic() + within
         with self._arrived:

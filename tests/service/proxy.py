@@ -13,8 +13,8 @@ class Wire:
     """A proxy on a port of its own that forwards to another port.
 
     Args:
-        target_port: The port to forward to.
-        port: The port to listen on; by default a free one.
+        target_port: the port to forward to.
+        port: the port to listen on; by default a free one.
     """
 
     def __init__(self, target_port: int, port: int | None = None) -> None:

@@ -29,9 +29,9 @@ def valkey(folder: Path, port: int, *addresses: str) -> list[str]:
     """Return the command of a server that keeps every write and publishes key changes.
 
     Args:
-        folder: Holds its files.
-        port: The port to listen on.
-        addresses: Addresses to listen on besides loopback, without protection.
+        folder: holds its files.
+        port: the port to listen on.
+        addresses: addresses to listen on besides loopback, without protection.
     """
     (folder / "valkey").mkdir(exist_ok=True)
     options = {
@@ -70,11 +70,11 @@ class Server:
     """A process of the service under test.
 
     Args:
-        name: The name of the process in the log.
-        command: The command to run.
-        environment: Environment variables to add.
-        log: Collects the lines that it writes to standard error.
-        code: The working directory, which holds the code.
+        name: the name of the process in the log.
+        command: the command to run.
+        environment: environment variables to add.
+        log: collects the lines that it writes to standard error.
+        code: the working directory, which holds the code.
     """
 
     #: Whether it has settings that only one test needs.

@@ -83,10 +83,10 @@ class LocalService:
     Every response of the API is checked: no error but 503, and that with a Retry-After header.
 
     Args:
-        services: The services of the API.
-        client: A client of the API.
-        runner: Runs the jobs whose messages are in the queue.
-        redis: A client of the server with the queue and the store.
+        services: the services of the API.
+        client: a client of the API.
+        runner: runs the jobs whose messages are in the queue.
+        redis: a client of the server with the queue and the store.
     """
 
     def __init__(
