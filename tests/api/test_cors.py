@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
+from core.errors import InvalidSetting
 from core.settings.model import Settings
 from tests.api.conftest import serving
 from tests.api.routes.test_jobs import claim, files
@@ -73,5 +74,5 @@ def test_invalid_origins_are_refused_as_settings() -> None:
     )
     assert Settings(cors_origins="*").cors_origins == ("*",)
     for bad in ("a.example", "https://a.example/", "https://*.example"):
-        with pytest.raises(ValueError, match="is not an origin"):
+        with pytest.raises(InvalidSetting, match=r"EASEL_CORS_ORIGINS: .* is not an origin"):
             Settings(cors_origins=bad)
