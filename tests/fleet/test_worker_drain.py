@@ -1,4 +1,7 @@
-"""A worker that is drained before it is stopped finishes its job."""
+"""A worker that is drained before it is stopped finishes its job.
+
+It stops a worker of the shared fleet, and so comes last by its name.
+"""
 
 from __future__ import annotations
 
