@@ -3,6 +3,6 @@
 Read in this order: ``errors``, ``params`` (the parameters of a job), ``jobs`` (the job record and
 its status), ``pictures`` (decoding and encoding), ``blobs`` (stored files), ``store`` (everything
 in Redis), ``queue`` (the Celery messages), ``upkeep`` (requeues lost jobs, removes expired files).
-``runtime``, ``settings`` and ``webhooks`` say by name what they hold. The optimiser is ``nst``,
-the only package that imports torch.
+``runtime`` has Redis clients, logs and traces, ``settings`` the ``EASEL_`` variables, ``webhooks``
+the subscriptions of callers. The optimiser is ``nst``, the only package that imports torch.
 """

@@ -83,7 +83,7 @@ def stylize(
     Raises:
         InvalidRequest: a picture is too long and thin, or a mask does not fit.
         LossNotFinite: the loss became infinite or not a number, and stayed so.
-        CheckpointMismatch: the checkpoint belongs to another request.
+        CheckpointMismatch: the checkpoint belongs to another request or version of Easel.
     """
     number_format = pick_format(params.precision, network.device)
     network = network.using(number_format, params.pooling, params.padding)

@@ -92,17 +92,25 @@ class Server:
         code: Path = ROOT,
     ) -> None:
         self.name = name
+        self._command = command
+        self._environment = environment
+        self._log = log
+        self._code = code
+        self.start()
+
+    def start(self) -> None:
+        """Start the process, again if it was stopped."""
         self.popen = subprocess.Popen(
-            command,
-            cwd=code,
-            env={**os.environ, **environment},
+            self._command,
+            cwd=self._code,
+            env={**os.environ, **self._environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
-        log.read(self.popen.stderr, name)
+        self._log.read(self.popen.stderr, self.name)
 
     @property
     def alive(self) -> bool:

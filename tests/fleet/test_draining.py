@@ -1,7 +1,4 @@
-"""A worker that is drained before it is stopped finishes its job.
-
-It stops a worker of the shared fleet, and so comes last by its name.
-"""
+"""A worker that is drained before it is stopped finishes its job."""
 
 from __future__ import annotations
 
@@ -33,6 +30,9 @@ def test_a_drained_worker_finishes_its_job_and_takes_no_other(service: RunningFl
     assert fleet.log.wait("job ended", job_id=first["id"])["process"] == worker.name
     assert [fleet.ended(service.one, job)["status"] for job in others] == ["succeeded"] * 3
     assert not fleet.log.since(mark, "job started", process=worker.name)
+    mark = fleet.log.mark()
+    worker.start()  # for the other tests of this fleet
+    fleet.log.wait("worker ready", process=worker.name, after=mark)
 
 
 def drain(service: RunningFleet, worker: Server) -> subprocess.Popen[str]:
