@@ -59,13 +59,14 @@ class Comparison:
     preset: str
     #: None for the value of the preset.
     steps: int | None = None
-    style_weight: float | None = None
+    #: A number, because the loop cannot derive one.
+    style_weight: float = 20.0
     pyramid: str | None = None
 
     @property
     def name(self) -> str:
-        weight = f"{self.params().style_weight:g}"
-        return f"{Path(self.content).stem}-{Path(self.style).stem}-{self.size}-{weight}"
+        pictures = f"{Path(self.content).stem}-{Path(self.style).stem}"
+        return f"{pictures}-{self.size}-{self.style_weight:g}"
 
     def params(self) -> StyleParams:
         overrides = {
@@ -93,7 +94,7 @@ class Comparison:
             to_tensor(content, self.sides(), cpu),
             to_tensor(style, params.style_size(style.size), cpu),
             params.content_weight,
-            params.style_weight,
+            self.style_weight,
         )
 
 
@@ -171,7 +172,10 @@ def main() -> None:
     parser.add_argument("--content", default="samples/photos/cat.jpg")
     parser.add_argument("--style", default="samples/styles/swirls.jpg")
     parser.add_argument("--preset", default="balanced")
-    for name, kind in (("steps", int), ("style-weight", float), ("pyramid", str)):
+    parser.add_argument(
+        "--style-weight", type=float, default=20.0, help="one number for Easel and the loop"
+    )
+    for name, kind in (("steps", int), ("pyramid", str)):
         parser.add_argument(f"--{name}", type=kind, help="replaces the preset's value")
     parser.add_argument(
         "--out", type=Path, default=Path(".bench"), help="folder for figures and pictures"

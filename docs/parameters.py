@@ -48,12 +48,10 @@ def page() -> str:
 
 
 def _default(name: str) -> str:
-    default = StyleParams.model_fields[name].default
-    if isinstance(default, tuple):
-        default = ",".join(str(item) for item in default)
+    default = _text(StyleParams.model_fields[name].default)
     source = " (by preset)" if any(name in preset for preset in PRESETS.values()) else ""
     source = " (by optimiser)" if name == "learning_rate" else source
-    return f"`{default}`{source}" if default != "" else ""
+    return f"`{default}`{source}" if default else source.strip(" ()")
 
 
 def _allowed(name: str, schema: dict[str, Any]) -> str:
@@ -61,6 +59,7 @@ def _allowed(name: str, schema: dict[str, Any]) -> str:
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return ", ".join(f"`{choice.value}`" for choice in annotation)
     bounds = schema["properties"][name]
+    bounds = bounds.get("anyOf", [bounds])[0]  # the other one is null
     low = bounds.get("minimum", bounds.get("exclusiveMinimum"))
     high = bounds.get("maximum", bounds.get("exclusiveMaximum"))
     if low is not None:
@@ -71,7 +70,14 @@ def _allowed(name: str, schema: dict[str, Any]) -> str:
 
 def _values(preset: Preset, names: list[str]) -> str:
     params = parse_params({"preset": preset}).model_dump(mode="json")
-    return " | ".join(f"`{params[name]}`" for name in names)
+    return " | ".join(f"`{text}`" if (text := _text(params[name])) else "" for name in names)
+
+
+def _text(value: object) -> str:
+    """A value as the text of a form field."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return "" if value is None else str(value)
 
 
 if __name__ == "__main__":

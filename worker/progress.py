@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from core.jobs.job import Loss, Progress
 from core.nst import Step
-from core.params import StyleParams
 
 #: At most four reports a second, however fast the steps are.
 INTERVAL_SECONDS = 0.25
@@ -86,24 +85,20 @@ class Pace:
         return None if self._total_seconds is None else self._total_seconds * (1 - done)
 
 
-def progress_of(
-    step: Step, params: StyleParams, fraction: float, eta_seconds: float | None
-) -> Progress:
+def progress_of(step: Step, fraction: float, eta_seconds: float | None) -> Progress:
     """Return the progress to write into the job's record. Waits for the device.
 
-    The total loss uses the caller's weights at every scale. The optimiser weighs the content
-    more at small scales; its own total would drop abruptly at the last scale.
+    The total loss leaves out the content factors of the schedule. The optimiser weighs the
+    content more at small scales; its own total would drop abruptly at the last scale.
 
     Args:
         step: the last finished step.
-        params: the job's parameters.
         fraction: the fraction to report, 0 to 1.
         eta_seconds: the estimated seconds left, if known.
     """
     content, style, tv = (
         float(term) for term in (step.loss.content, step.loss.style, step.loss.tv)
     )
-    weighted = (params.content_weight * content, params.style_weight * style, params.tv_weight * tv)
     return Progress(
         step=step.step,
         steps=step.steps,
@@ -112,7 +107,9 @@ def progress_of(
         scales=step.scales,
         width=step.width,
         height=step.height,
-        loss=Loss(total=sum(weighted), content=content, style=style, tv=tv),
+        loss=Loss(
+            total=step.balance.total(content, style, tv), content=content, style=style, tv=tv
+        ),
         eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
     )
 

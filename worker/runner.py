@@ -188,7 +188,7 @@ class Runner:
                 if pace.due():
                     fraction = pace.fraction(step.fraction)
                     eta = pace.eta(step.scale, step.fraction)
-                    lease.report(progress_of(step, job.params, fraction, eta))
+                    lease.report(progress_of(step, fraction, eta))
                 if previews.due():
                     previews.send(step.image)
                 if checkpoints.due() and (digest := checkpoints.save(step)):
@@ -200,7 +200,7 @@ class Runner:
             steps=step.steps,
             peak_memory_bytes=memory.peak(),
         )
-        progress = progress_of(step, job.params, 1.0, 0.0)
+        progress = progress_of(step, 1.0, 0.0)
         lease.report(progress)  # so that the lease writes no older progress from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         return self._store_result(job, file, thumbnail(step.image), progress, metrics)

@@ -8,7 +8,7 @@ Departure: the paper sums squared differences and divides by constants. Here all
 as in the first author's later code, so that a weight means the same at every size. With
 G = F F^T / M (the paper has no 1/M):
 
-    content = mean over layers of mean((F - P)^2)   paper, eq. 1: 1/2 * sum
+    content = sum_l v_l * mean((F_l - P_l)^2)       paper, eq. 1: 1/2 * sum, at one layer
     style   = sum_l w_l * mean((G_l - A_l)^2)       paper, eq. 4: 1/(4 C^2 M^2) * sum
     tv      = mean(dx^2) + mean(dy^2)               not in the paper
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from core.nst.balance import balance
 from core.nst.losses import (
     add_gram_gradient,
     content_gradient,
@@ -22,8 +23,17 @@ from core.nst.losses import (
 from core.nst.network.int8 import with_int8_features
 from core.nst.network.vgg19 import VGG19
 from core.nst.optimizers.point import LossTerms
-from core.nst.targets import EVERYTHING, Key, Masks, TargetPictures, grams_at, guide_maps
+from core.nst.targets import (
+    EVERYTHING,
+    Grams,
+    Key,
+    Masks,
+    TargetPictures,
+    grams_at,
+    guide_maps,
+)
 from core.params import Layer, StyleParams
+from core.pictures.masks import Label
 
 #: What is compared with the targets: the Gram matrix of a style layer and a region, and the
 #: content loss of a content layer.
@@ -56,7 +66,14 @@ class Objective:
             self._exact, self._channel_rms = self._pictures.exact(network)
             self._targets = replace(self._exact, network=network)
             self._guides = guide_maps(masks.content, params.style_layers) if masks else None
-        self._weights = _region_weights(params, masks)
+        areas = {EVERYTHING: 1.0} if masks is None else masks.content.areas
+        #: alpha, beta and gamma, and the weights of the layers.
+        self.balance = balance(
+            params,
+            {layer: _energy(P) for layer, P in self._exact.P.items()},
+            _style_energies(self._exact.A, areas),
+        )
+        self._weights = _region_weights(self.balance.style_layers, areas)
 
     def in_float32(self) -> Objective:
         """Return the same objective, computed in float32."""
@@ -83,13 +100,8 @@ class Objective:
     def with_content_factor(self, factor: float) -> Objective:
         """Return the same objective with the content weight multiplied by a factor."""
         scaled = copy(self)
-        weight = factor * self._params.content_weight
-        scaled._params = self._params.model_copy(update={"content_weight": weight})
+        scaled.balance = replace(self.balance, content=factor * self.balance.content)
         return scaled
-
-    def content_power(self) -> float:
-        """Return mean(P^2), the content loss of features that are all 0."""
-        return float(_mean(content_loss(torch.zeros_like(P), P) for P in self._exact.P.values()))
 
     def __call__(self, image: Tensor) -> LossTerms:
         """Return the terms at an image of shape (1, 3, H, W), for autograd."""
@@ -126,8 +138,8 @@ class Objective:
             gradient = network.backward(activations, add_gradient)
             if image.shape[1] == 1:
                 gradient = gradient.sum(1, keepdim=True)
-            if self._params.tv_weight:
-                gradient = gradient + self._params.tv_weight * tv_gradient(image)
+            if self.balance.tv:
+                gradient = gradient + self.balance.tv * tv_gradient(image)
             # Sums depend on the memory layout, so it is always the same.
             return self._terms(compared, image), gradient.contiguous()
 
@@ -142,30 +154,27 @@ class Objective:
         return compared
 
     def _terms(self, compared: Compared, image: Tensor) -> LossTerms:
-        params = self._params
-        content = _mean(compared[layer] for layer in params.content_layers)  # eq. 1
+        weights = self.balance.content_layers
+        content = torch.stack([v * compared[layer] for layer, v in weights.items()]).sum()  # eq. 1
         style = style_loss(  # eq. 5
             (weight, compared[key], self._targets.A[key]) for key, weight in self._weights.items()
         )
         tv = tv_loss(image)
-        total = (  # eq. 7
-            params.content_weight * content + params.style_weight * style + params.tv_weight * tv
-        )
+        total = self.balance.total(content, style, tv)  # eq. 7
         return LossTerms(total, content, style, tv)
 
     def _add_gradient(
         self, layer: Layer, compared: Compared, F: Tensor, gradient: Tensor | None
     ) -> Tensor:
         """Add the gradients of a layer's own terms (eq. 2 and 6) to the gradient at its F."""
-        params = self._params
-        if layer in params.content_layers:
-            weight = params.content_weight / len(params.content_layers)
+        if layer in self._params.content_layers:
+            weight = self.balance.content * self.balance.content_layers[layer]
             own = weight * content_gradient(F, self._targets.P[layer])
             gradient = own.to(F.dtype) if gradient is None else gradient.add_(own)
         for key, w in self._weights.items():
             if key[0] == layer:
                 by_gram = style_gradient(
-                    params.style_weight * w, compared[key], self._targets.A[key]
+                    self.balance.style * w, compared[key], self._targets.A[key]
                 )
                 guide = self._guides[key] if self._guides else None
                 gradient = add_gram_gradient(gradient, F, by_gram, guide)
@@ -177,20 +186,31 @@ class Objective:
         return {*self._params.content_layers, *self._params.style_layers}
 
 
-def _region_weights(params: StyleParams, masks: Masks | None) -> dict[Key, float]:
+def _energy(x: Tensor) -> float:
+    """mean(x^2), without a tensor of its squares."""
+    return float(torch.linalg.vector_norm(x)) ** 2 / x.numel()
+
+
+def _style_energies(A: Grams, areas: Mapping[Label, float]) -> dict[Layer, float]:
+    """mean(A_l^2), averaged over the regions by their part of the content picture."""
+    energies: dict[Layer, float] = {}
+    for (layer, label), target in A.items():
+        if label in areas:
+            energies[layer] = energies.get(layer, 0.0) + areas[label] * _energy(target)
+    return energies
+
+
+def _region_weights(
+    layers: Mapping[Layer, float], areas: Mapping[Label, float]
+) -> dict[Key, float]:
     """w_l, shared among the regions by their part of the content picture.
 
     Departure: the 2017 paper leaves the weights of the regions open, and its code makes them
     equal. By area, a pixel weighs the same in every region, and one region over everything is
     the same as no mask.
     """
-    areas = {EVERYTHING: 1.0} if masks is None else masks.content.areas
     return {
         (layer, label): weight * area
-        for layer, weight in params.layer_weights().items()
+        for layer, weight in layers.items()
         for label, area in areas.items()
     }
-
-
-def _mean(terms: Iterable[Tensor]) -> Tensor:
-    return torch.stack(list(terms)).mean()

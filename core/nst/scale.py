@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -45,20 +44,14 @@ class Scale:
     def objective_in(self, phase: Phase) -> Objective:
         """Return the objective to follow in a phase.
 
-        An adaptive content factor is multiplied by how strongly the style pulls at the content:
-        the style loss of the content, relative to the power of its features. The weights enter
-        by their square root, so that asking for more style gives more of it. The factor never
-        falls below 1.
+        An adaptive content factor is multiplied by how strongly the style pulls at the content;
+        see ``Balance.pull``. The factor never falls below 1.
         """
         objective = self.objective.in_int8() if phase.int8 else self.objective
         if not phase.adaptive:
             return objective.with_content_factor(phase.content_factor)
         distance = float(objective.at(self.colors.to_painted(self.content)).style)
-        power = objective.content_power()
-        alpha, beta = self.params.content_weight, self.params.style_weight
-        if not alpha * power:
-            return objective
-        pull = math.sqrt(beta / alpha) * distance / power
+        pull = objective.balance.pull(distance)
         return objective.with_content_factor(max(1, phase.content_factor * pull))
 
     def start(self) -> Tensor:

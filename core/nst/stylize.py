@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from core.nst.balance import Balance
 from core.nst.checkpoint import Request
 from core.nst.descent import Descent
 from core.nst.network.pixels import to_picture, to_pixels
@@ -45,6 +46,8 @@ class Step:
     height: int
     #: For the last step in float32; before, in the number format of the network.
     loss: LossTerms
+    #: The weights of the losses, without the content factor of the phase.
+    balance: Balance
     #: As it is shown: shape (1, 3, height, width), RGB in [0, 1].
     image: Tensor
     _request: Request
@@ -131,6 +134,7 @@ def _record(plan: Schedule, scale: Scale, request: Request, loss: LossTerms, sta
         width=scale.width,
         height=scale.height,
         loss=loss,
+        balance=scale.objective.balance,
         image=scale.shown(state["image"]),
         _request=request,
         _state=state,

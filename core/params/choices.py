@@ -45,6 +45,7 @@ class Preset(StrEnum):
     FAST = "fast"
     BALANCED = "balanced"
     FINE = "fine"
+    CLASSIC = "classic"
     GATYS2015 = "gatys2015"
 
 

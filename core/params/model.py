@@ -33,7 +33,7 @@ from core.params.choices import (
     Precision,
     Preset,
 )
-from core.params.presets import PRESETS
+from core.params.presets import PRESETS, STYLE_LAYERS
 from core.params.sizes import MIN_SIZE, fit
 
 _BALANCED = PRESETS[Preset.BALANCED]
@@ -45,6 +45,14 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def _none_if_blank(value: object) -> object:
+    """Text fields have no other way to say None."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+StyleWeight = Annotated[
+    Annotated[float, Field(ge=0, le=1e9)] | None, BeforeValidator(_none_if_blank)
+]
 Layers = Annotated[tuple[Layer, ...], BeforeValidator(_split), Field(min_length=1)]
 Weights = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], BeforeValidator(_split)]
 
@@ -57,6 +65,13 @@ class StyleParams(BaseModel):
     preset: Preset = Field(
         Preset.BALANCED,
         description="Named set of parameters; explicit parameters override it.",
+    )
+    strength: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="How much of the painting's style the result has: 0 keeps the photograph, 1 "
+        "repaints it. Sets style_weight for each pair of pictures; no effect if that is given.",
     )
     size: int = Field(
         512, ge=MIN_SIZE, le=8192, description="Longer side of the result, in pixels."
@@ -73,11 +88,10 @@ class StyleParams(BaseModel):
         le=1e6,
         description="Weight of the content loss (alpha), which preserves the photograph.",
     )
-    style_weight: float = Field(
-        _BALANCED["style_weight"],
-        ge=0,
-        le=1e9,
-        description="Weight of the style loss (beta), which transfers the painting's style.",
+    style_weight: StyleWeight = Field(
+        None,
+        description="Weight of the style loss (beta), which transfers the painting's style. Empty: "
+        "set by strength.",
     )
     tv_weight: float = Field(
         _BALANCED["tv_weight"],
@@ -95,11 +109,13 @@ class StyleParams(BaseModel):
         ("conv4_2",), description="Comma-separated layers of the content loss."
     )
     style_layers: Layers = Field(
-        ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
+        tuple(STYLE_LAYERS),
         description="Comma-separated layers of the style loss.",
     )
     style_layer_weights: Weights = Field(
-        (), description="Comma-separated weights, one per style layer. Empty: equal weights."
+        (),
+        description="Comma-separated weights, one per style layer. Empty: those of the "
+        "recipe with strength and its own layers, otherwise equal weights.",
     )
     optimizer: Optimizer = Field(
         Optimizer(_BALANCED["optimizer"]), description="Algorithm that updates the pixels."
@@ -139,7 +155,10 @@ class StyleParams(BaseModel):
             return fields
         preset = fields.get("preset", Preset.BALANCED)
         known = preset in list(Preset)
-        resolved = {**(PRESETS[Preset(preset)] if known else {}), **fields}
+        defaults = dict(PRESETS[Preset(preset)]) if known else {}
+        if "strength" in fields:  # it takes the place of the preset's weight
+            defaults.pop("style_weight", None)
+        resolved = {**defaults, **fields}
         optimizer = resolved.get("optimizer")
         if optimizer in list(Optimizer):
             resolved.setdefault("learning_rate", Optimizer(optimizer).learning_rate)
@@ -174,7 +193,7 @@ class StyleParams(BaseModel):
         return weights
 
     def layer_weights(self) -> dict[Layer, float]:
-        """Return w_l for each style layer. They sum to 1."""
+        """Return w_l for each style layer, as given or equal. They sum to 1."""
         weights = self.style_layer_weights or (1.0,) * len(self.style_layers)
         total = sum(weights)
         return {

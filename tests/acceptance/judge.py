@@ -3,7 +3,7 @@
 Only the cached weights are shared with the project. Convolutions are in float32, and
 
     content = mean((F - P)^2) at conv4_2
-    style   = sum over five layers of 1/5 mean((G - A)^2), G = F F^T / (H W)
+    style   = sum over style layers of w mean((G - A)^2), G = F F^T / (H W)
 
 Pictures are resampled by Pillow's Lanczos filter with ``reducing_gap=3``, as docs/algorithm.md
 describes.
@@ -22,7 +22,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+from core.params import Layer
+
+STYLE_LAYERS: tuple[Layer, ...] = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 #: Convolutions by block and number, and the pools between the blocks.
 ORDER = (
     *("11", "12", "P"),
@@ -52,6 +54,9 @@ class LossOptions:
     style_scale: float = 1.0
     #: One weight for each style picture; empty for equal weights.
     blend: Sequence[float] = ()
+    #: How much the loss of each style layer counts, relative to the energy of the painting's Gram
+    #: matrix. Empty: the losses of the five layers count equally, as they are.
+    base: Mapping[Layer, float] = field(default_factory=dict)
     #: Where the masks of the content and of each style change colour, as a part of the width.
     #: Empty without masks.
     splits: Sequence[float] = field(default=())
@@ -81,8 +86,9 @@ def losses(
     content_loss = ((result_features["conv4_2"] - content_features["conv4_2"]) ** 2).mean()
     blend = np.array(options.blend or [1.0] * len(styles))
     blend = blend / blend.sum()
-    style_loss = 0.0
-    for layer in STYLE_LAYERS:
+    layers = list(options.base or STYLE_LAYERS)
+    distances, energies = np.zeros(len(layers)), np.zeros(len(layers))
+    for number, layer in enumerate(layers):
         for region, area in ((0, 0.5), (1, 0.5)) if options.splits else ((None, 1.0),):
             target = sum(
                 weight * _gram(features[layer], region, split)
@@ -91,8 +97,10 @@ def losses(
                 )
             )
             gram = _gram(result_features[layer], region, options.splits[0] if options.splits else 0)
-            style_loss += float(((gram - target) ** 2).mean()) * area / 5
-    return float(content_loss), style_loss
+            distances[number] += ((gram - target) ** 2).mean() * area
+            energies[number] += (target**2).mean() * area
+    w = np.array(list(options.base.values())) / energies if options.base else np.ones(len(layers))
+    return float(content_loss), float(w @ distances / w.sum())
 
 
 def _scaled(style: Image.Image, result: Image.Image, scale: float) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from core.nst import VGG19, Pictures, stylize
 from core.params import PictureFormat, StyleParams
+from core.params.presets import STYLE_LAYERS
 from core.pictures.encode import encode
 from tests.acceptance.judge import LossOptions, losses
 
@@ -35,26 +37,31 @@ MASKS = {
     "styles": PAINTINGS[:1],
     "style_masks": [split(PAINTINGS[0].size, 0.25)],
 }
+#: The layer weights of a job without ``style_weight``.
+RECIPE = LossOptions(base=STYLE_LAYERS)
 
 
 @pytest.mark.parametrize(
     ("files", "fields", "options"),
     [
-        pytest.param({}, {"preset": "fast"}, LossOptions(), id="fast"),
-        pytest.param({}, {"preset": "balanced", "optimizer": "adam"}, LossOptions(), id="adam"),
-        pytest.param({}, {"preset": "fine"}, LossOptions(), id="fine"),
+        pytest.param({}, {"preset": "fast"}, RECIPE, id="fast"),
+        pytest.param({}, {"preset": "balanced", "optimizer": "adam"}, RECIPE, id="adam"),
+        pytest.param({}, {"preset": "fine"}, RECIPE, id="fine"),
+        pytest.param({}, {"preset": "classic"}, LossOptions(), id="classic"),
         pytest.param(
             {}, {"preset": "gatys2015"}, LossOptions(average_pooling=True), id="gatys2015"
         ),
-        pytest.param({}, {"padding": "replicate"}, LossOptions(replicate=True), id="replicate"),
-        pytest.param({}, {"style_scale": 0.5}, LossOptions(style_scale=0.5), id="style_scale"),
-        pytest.param({}, {"color": "content"}, LossOptions(color="content"), id="color=content"),
-        pytest.param({}, {"color": "match"}, LossOptions(color="match"), id="color=match"),
-        pytest.param({}, {"precision": "float32"}, LossOptions(), id="float32"),
+        pytest.param({}, {"padding": "replicate"}, replace(RECIPE, replicate=True), id="replicate"),
+        pytest.param({}, {"style_scale": 0.5}, replace(RECIPE, style_scale=0.5), id="style_scale"),
         pytest.param(
-            TWO_STYLES, {"style_blend": "1,3"}, LossOptions(blend=(1, 3)), id="two styles"
+            {}, {"color": "content"}, replace(RECIPE, color="content"), id="color=content"
         ),
-        pytest.param(MASKS, {}, LossOptions(splits=(0.5, 0.25)), id="masks"),
+        pytest.param({}, {"color": "match"}, replace(RECIPE, color="match"), id="color=match"),
+        pytest.param({}, {"precision": "float32"}, RECIPE, id="float32"),
+        pytest.param(
+            TWO_STYLES, {"style_blend": "1,3"}, replace(RECIPE, blend=(1, 3)), id="two styles"
+        ),
+        pytest.param(MASKS, {}, replace(RECIPE, splits=(0.5, 0.25)), id="masks"),
     ],
 )
 def test_the_losses_of_the_encoded_result_match_an_independent_computation(
@@ -71,6 +78,5 @@ def test_the_losses_of_the_encoded_result_match_an_independent_computation(
     content, style = losses(png, CAT, pictures.styles, weights, options)
     assert float(last.loss.content) == pytest.approx(content, rel=0.02)
     assert float(last.loss.style) == pytest.approx(style, rel=0.02)
-    total = params.content_weight * last.loss.content + params.style_weight * last.loss.style
-    expected = float(total + params.tv_weight * last.loss.tv)
-    assert float(last.loss.total) == pytest.approx(expected, rel=1e-6)
+    total = last.balance.total(*(float(term) for term in last.loss[1:]))
+    assert float(last.loss.total) == pytest.approx(total, rel=1e-6)

@@ -19,11 +19,14 @@ from PIL import Image
 
 from core.jobs.job import new_job_id
 from core.params import Network
+from core.params.presets import STYLE_LAYERS
 from core.settings.model import Settings
 from tests.acceptance import judge
 from tests.acceptance.conftest import PATIENCE_SECONDS, Service, free_port
 
 ROOT = Path(__file__).parent.parent.parent
+#: The layer weights of a job without ``style_weight``.
+RECIPE = judge.LossOptions(base=STYLE_LAYERS)
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +55,11 @@ def test_it_prints_its_address_and_a_command_that_makes_a_picture(
         Image.open(ROOT / "samples" / name) for name in ("photos/cat.jpg", "styles/embers.jpg")
     )
     weights = Settings().weights_dir / Network.NORMALIZED.filename
-    content, style = judge.losses(picture, photo, [painting], weights)
+    content, style = judge.losses(picture, photo, [painting], weights, RECIPE)
     assert job["progress"]["loss"]["content"] == pytest.approx(content, rel=0.02)
     assert job["progress"]["loss"]["style"] == pytest.approx(style, rel=0.02)
-    # Without a style weight nothing changes, which gives the style loss of the content itself.
-    unchanged = post_sample(running, ROOT / "samples", size=128, steps=1, style_weight=0)
+    # At strength 0 nothing changes, which gives the style loss of the content itself.
+    unchanged = post_sample(running, ROOT / "samples", size=128, steps=1, strength=0)
     start = running.finished(unchanged)["progress"]["loss"]
     assert start["content"] == pytest.approx(0, abs=1e-3)  # not 0 because of rounding
     assert job["progress"]["loss"]["style"] < start["style"] / 5

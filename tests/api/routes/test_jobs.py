@@ -54,7 +54,7 @@ def test_a_job_is_accepted_and_can_be_followed(client: httpx.Client, redis: Redi
     assert answer.headers["location"] == job["links"]["self"] == f"/jobs/{job['id']}"
     assert int(answer.headers["retry-after"]) >= 1
     assert (job["status"], job["done"], job["queue_position"]) == ("queued", False, 0)
-    assert (job["params"]["size"], job["params"]["style_weight"]) == (256, 20)
+    assert (job["params"]["size"], job["params"]["strength"]) == (256, 0.5)
     assert Messages(redis).job_ids() == {job["id"]}
     followed = client.get(job["links"]["self"])
     assert followed.status_code == 200

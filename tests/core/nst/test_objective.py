@@ -29,6 +29,7 @@ def image(height: int, width: int, seed: int) -> Tensor:
         {"tv_weight": 3.0},
         {"content_layers": ["conv2_2", "conv4_2"], "style_layers": ["conv1_2", "conv2_2"]},
         {"content_weight": 0.0},
+        {"style_weight": 20.0, "content_layers": ["conv2_2", "conv4_2"]},
         {"style_layers": ["conv1_1"], "content_layers": ["conv1_1"]},
     ],
 )
@@ -61,7 +62,9 @@ def test_the_gradient_with_regions_matches_autograd(tiny_network: VGG19) -> None
 
 def test_the_content_loss_is_the_mean_over_the_content_layers(tiny_network: VGG19) -> None:
     content, at = image(20, 26, seed=0), image(20, 26, seed=1)
-    params = StyleParams.model_validate({"content_layers": ["conv2_2", "conv4_2"]})
+    params = StyleParams.model_validate(
+        {"content_layers": ["conv2_2", "conv4_2"], "style_weight": 20}
+    )
     network = tiny_network.using(FLOAT64)
     F, P = (network.features(each, params.content_layers) for each in (at, content))
     distances = [np.square(F[layer].numpy() - P[layer].numpy()).mean() for layer in F]

@@ -143,7 +143,7 @@ def test_a_region_counts_by_its_part_of_the_content(tiny_network: VGG19) -> None
 def test_the_pixels_of_one_region_do_not_depend_on_the_target_of_another(
     tiny_network: VGG19,
 ) -> None:
-    params = StyleParams(content_weight=0, style_layers=("conv1_1",))
+    params = StyleParams(content_weight=0, style_weight=20, style_layers=("conv1_1",))
     content = to_tensor(photo(64, 48, seed=1), (64, 48), CPU)
     image = to_tensor(photo(64, 48, seed=4), (64, 48), CPU)
     masks = Masks(

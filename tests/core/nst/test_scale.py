@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidRequest
 from core.nst import VGG19, Pictures
+from core.nst.balance import rate
 from core.nst.network.pixels import to_tensor
 from core.nst.network.precision import FLOAT32, INT8, NumberFormat
 from core.nst.schedule import Phase
@@ -150,10 +151,29 @@ def test_the_adaptive_factor_grows_with_the_pull_of_the_style(tiny_network: VGG1
     assert float(step.loss.total) > 10 * float(step.loss.content) + 1e7 * float(step.loss.style)
 
 
+@pytest.mark.parametrize("strength", [0, 0.5, 0.8])
+def test_with_a_strength_the_factor_compares_the_style_loss_with_the_paintings_energy(
+    tiny_network: VGG19, strength: float
+) -> None:
+    params = small_params(strength=strength, style_layers="conv2_1")
+    scale = scale_of(PICTURES, params, tiny_network)
+    image = 1 - scale.start()
+    F, S = (
+        tiny_network.features(each, ["conv2_1"])["conv2_1"][0].flatten(1).numpy()
+        for each in (scale.content, scale.styles[0])
+    )
+    G, A = (X @ X.T / X.shape[1] for X in (F, S))
+    relative = np.mean((G - A) ** 2) / np.mean(A**2)
+    factor = max(1, 1.6 * math.sqrt(rate(strength)) * relative)
+    loss = scale.objective_in(Phase(64, 1, 1.6, adaptive=True)).at(image)
+    expected = factor * float(loss.content) + scale.objective.balance.style * float(loss.style)
+    assert float(loss.total) == pytest.approx(expected, rel=1e-4)
+
+
 def test_a_content_weight_of_0_needs_no_adaptive_factor(tiny_network: VGG19) -> None:
     scale = scale_of(PICTURES, small_params(content_weight=0), tiny_network)
     loss = scale.objective_in(Phase(64, 1, 1.6, adaptive=True)).at(scale.start())
-    assert float(loss.total) == pytest.approx(20 * float(loss.style))
+    assert float(loss.total) == pytest.approx(scale.objective.balance.style * float(loss.style))
 
 
 @pytest.mark.parametrize("number_format", [FLOAT32, INT8])

@@ -14,7 +14,8 @@ from core.params.presets import PRESETS
 
 def test_the_defaults_match_the_documentation() -> None:
     params = parse_params({})
-    assert (params.size, params.content_weight, params.style_weight) == (512, 1, 20)
+    assert (params.size, params.strength, params.content_weight) == (512, 0.5, 1)
+    assert params.style_weight is None
 
 
 def test_text_fields_become_numbers() -> None:
@@ -25,6 +26,9 @@ def test_text_fields_become_numbers() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "expected"),
     [
+        ("strength", "1.1", "less than or equal to 1"),
+        ("strength", "", "valid number"),
+        ("style_weight", "-1", "greater than or equal to 0"),
         ("size", "63", "greater than or equal to 64"),
         ("size", "big", "valid integer"),
         ("steps", "0", "greater than or equal to 1"),
@@ -34,7 +38,7 @@ def test_text_fields_become_numbers() -> None:
         ("network", "vgg16", "'vgg19-normalized'"),
         ("format", "bmp", "'png'"),
         ("quality", "101", "less than or equal to 100"),
-        ("preset", "best", "'fast', 'balanced', 'fine' or 'gatys2015'"),
+        ("preset", "best", "'fast', 'balanced', 'fine', 'classic' or 'gatys2015'"),
         ("optimizer", "sgd", "'adam' or 'lbfgs'"),
         ("style_layers", "conv1_1,relu4_2", "'conv1_1', 'conv1_2'"),
         ("style_layers", "conv1_1,conv1_1", "occurs twice"),
@@ -69,6 +73,33 @@ def test_an_explicit_parameter_overrides_its_preset() -> None:
     )
     assert parse_params({"preset": "gatys2015", "init": "content"}).init == "content"
     assert parse_params({"preset": "balanced"}) == parse_params({})
+
+
+@pytest.mark.parametrize(
+    ("fields", "style_weight"),
+    [
+        ({}, None),
+        ({"preset": "classic"}, 20),
+        ({"preset": "gatys2015"}, 10),
+        ({"preset": "classic", "strength": "0.5"}, None),
+        ({"preset": "classic", "style_weight": ""}, None),
+        ({"preset": "classic", "style_weight": None}, None),
+        ({"preset": "classic", "strength": "0.5", "style_weight": "7"}, 7),
+        ({"style_weight": "0"}, 0),
+    ],
+    ids=str,
+)
+def test_a_strength_replaces_the_presets_style_weight_but_not_a_given_one(
+    fields: dict[str, str], style_weight: float | None
+) -> None:
+    params = parse_params(fields)
+    assert params.style_weight == style_weight
+    assert StyleParams.model_validate_json(params.model_dump_json()) == params
+
+
+def test_parameters_of_an_older_record_keep_their_style_weight() -> None:
+    older = StyleParams().model_dump(exclude={"strength", "style_weight"})
+    assert StyleParams.model_validate({**older, "style_weight": 20.0}).style_weight == 20
 
 
 @pytest.mark.parametrize("preset", Preset)

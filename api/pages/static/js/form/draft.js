@@ -5,7 +5,7 @@ import { maskFiles, regionProblem } from "../pictures/regions.js";
 import { asList, asText, check, loadFields } from "./schema.js";
 
 /** Fields with a control of their own, or that are not settings. The drawer has a control for every other field. */
-export const OWN_CONTROLS = ["preset", "size", "steps", "style_weight", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "validate_only"];
+export const OWN_CONTROLS = ["preset", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "validate_only"];
 
 export const MAX_STYLES = 5;
 

@@ -15,13 +15,14 @@ const PRESETS = {
   fast: ["Fast", "For a first look"],
   balanced: ["Balanced", "For most pictures"],
   fine: ["Fine", "More steps, for prints"],
+  classic: ["Classic", "One scale, Adam and 300 steps"],
   gatys2015: ["Paper", "The settings of Gatys et al., 2015"],
 };
 
 const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192];
 
 const SLIDERS = {
-  style_weight: { title: "Style strength", ends: ["More photograph", "More style"], values: [1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 500, 1000, 2000] },
+  strength: { title: "Strength", ends: ["More photograph", "More painting"], values: Array.from({ length: 21 }, (_, step) => step / 20) },
   size: { title: "Size", ends: ["Small, fast", "Large, slow"], values: SIZES.filter((size) => size <= server.max_size) },
   steps: { title: "Steps", ends: ["Fast", "Detailed"], values: [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 500, 700, 1000] },
   style_scale: { title: "Style scale", ends: ["Fine strokes", "Broad strokes"], values: [0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4] },

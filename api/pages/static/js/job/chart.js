@@ -31,8 +31,8 @@ export class LossChart {
   #plot = null;
   #loading = false;
 
-  constructor({ content_weight: alpha, style_weight: beta }) {
-    this.weights = { total: 1, content: alpha, style: beta };
+  constructor({ content_weight: alpha, tv_weight: gamma }) {
+    this.weights = { content: alpha, tv: gamma };
     this.values = Object.fromEntries(SERIES.map((name) => [name, h("b", {}, "–")]));
     this.canvas = h("div", { class: "plot", role: "img", "aria-label": "Losses: no values yet" });
     const legend = SERIES.map((name) => h("li", { class: `series ${name}` }, h("i", { "aria-hidden": "true" }), name, " ", this.values[name]));
@@ -48,7 +48,7 @@ export class LossChart {
     }
     this.#points[0].push(percent);
     SERIES.forEach((name, index) => {
-      const value = loss[name] * this.weights[name];
+      const value = this.#weighted(name, loss);
       this.#points[index + 1].push(value > 0 && Number.isFinite(value) ? value : null);
       this.values[name].textContent = number(value);
     });
@@ -56,6 +56,12 @@ export class LossChart {
     const totals = this.#points[1].filter((value) => value !== null);
     this.canvas.setAttribute("aria-label", `Losses: the total changed from ${number(totals[0] ?? 0)} to ${number(totals.at(-1) ?? 0)}`);
     this.#draw();
+  }
+
+  /** A loss times its weight. The style's weight can differ at every scale; the other terms of the total give it. */
+  #weighted(name, { total, content, tv }) {
+    if (name === "total") return total;
+    return name === "content" ? content * this.weights.content : total - content * this.weights.content - tv * this.weights.tv;
   }
 
   async #draw() {

@@ -24,7 +24,6 @@ const LABELS = {
   init: "Start from",
   init_image: "Initial image",
   optimizer: "Optimiser",
-  style_weight: "Style strength",
   tv_weight: "Smoothing",
   webhook_url: "Webhook URL",
 };
