@@ -1,90 +1,62 @@
 """Measure how pictures look: ``python -m bench.look [PAIRS] [--size N ...] [--recipe TEXT ...]``.
 
-PAIRS is a text file; see :func:`bench.look.pairs.read_pairs`. A recipe is a preset, or parameters
-such as ``"preset=fine style_weight=40"``. Prints a table of all measures, and writes a contact
-sheet.
+PAIRS is a text file; see :func:`bench.look.pairs.read_pairs`. A recipe is a preset, parameters
+such as ``"preset=fine style_weight=40"``, or ``loop``. Prints tables of all measures, and writes a
+contact sheet. Pictures and records stay in the folder of ``--out``: a picture that is there already
+is not painted again, so that a command goes on where it was stopped, and several commands can share
+the work. Use a new folder after a change of the code.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
 
 from PIL import Image
 
-from bench.look.measures import Measures, measure
-from bench.look.pairs import Pair, read_pairs, read_picture
+from bench.look.measures import measure
+from bench.look.paint import LOOP, paint, read_recipe, warm_up
+from bench.look.pairs import Finished, Pair, read_finished, read_pairs, read_picture
+from bench.look.records import Folder, Record
 from bench.look.sheet import contact_sheet
-from core.nst import VGG19, Pictures, load_network, pick_device, stylize
-from core.params import StyleParams, parse_params
+from bench.look.summary import tables
+from core.nst import VGG19, load_network, pick_device
+from core.params import StyleParams
+from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
 
-
-class Look(NamedTuple):
-    """One result and its measures."""
-
-    pair: Pair
-    recipe: str
-    size: int
-    seconds: float
-    picture: Image.Image
-    measures: Measures
+_PAIRS = Path(__file__).with_name("pairs.txt")
 
 
-def read_recipe(text: str, size: int) -> StyleParams:
-    """Return the parameters of a recipe: a preset, or ``name=value`` separated by spaces."""
-    words = text.split() if "=" in text else [f"preset={text}"]
-    given = dict(word.split("=", 1) for word in words)
-    return parse_params({**given, "size": str(size)})
-
-
-def look_at(pair: Pair, recipe: str, size: int, side: int, network: VGG19) -> Look:
-    """Paint one pair and measure the result, reduced to ``side`` pixels."""
+def look_at(
+    pair: Pair, recipe: str, size: int, side: int, network: VGG19, folder: Folder
+) -> Record:
+    """Paint one pair and measure the result, unless the folder has it."""
+    found = folder.find(pair, recipe, size)
+    if found is not None:
+        return found
     content, style = read_picture(pair.content), read_picture(pair.style)
-    began = time.perf_counter()
-    *_, last = stylize(Pictures(content, [style]), read_recipe(recipe, size), network)
-    seconds = time.perf_counter() - began
-    picture = last.picture()
-    return Look(
-        pair, recipe, size, seconds, picture, measure(picture, content, style, network, side)
-    )
+    picture, seconds = paint(content, style, recipe, size, network)
+    measures = measure(picture, content, style, network, side)
+    return folder.add(pair, recipe, size, seconds, picture, asdict(measures))
 
 
-def table(looks: Sequence[Look]) -> str:
-    """Return a Markdown table: each result, then for each recipe and size the mean and worst."""
-    names = [field.name for field in fields(Measures)]
-    lines = [
-        f"| pair | recipe | size | s | {' | '.join(names)} |",
-        "|---" * (4 + len(names)) + "|",
-    ]
-    for look in looks:
-        lines.append(_row(look.pair.name, look, look.seconds, astuple(look.measures)))
-    for recipe, size in dict.fromkeys((look.recipe, look.size) for look in looks):
-        group = [look for look in looks if (look.recipe, look.size) == (recipe, size)]
-        columns = list(zip(*(astuple(look.measures) for look in group), strict=True))
-        seconds = statistics.mean(look.seconds for look in group)
-        lines.append(_row("**mean**", group[0], seconds, [statistics.mean(c) for c in columns]))
-        lines.append(_row("**lowest**", group[0], seconds, [min(c) for c in columns]))
-    return "\n".join(lines)
+def look_at_finished(finished: Finished, side: int, network: VGG19, folder: Folder) -> Record:
+    """Measure a finished picture."""
+    pair, path, recipe = finished
+    content, style, picture = (read_picture(each) for each in (pair.content, pair.style, path))
+    measures = measure(picture, content, style, network, side)
+    return folder.add(pair, recipe, max(picture.size), None, picture, asdict(measures))
 
 
-def _row(name: str, look: Look, seconds: float, values: Sequence[float]) -> str:
-    numbers = " | ".join(f"{value:.3f}" for value in values)
-    return f"| {name} | {look.recipe} | {look.size} | {seconds:.1f} | {numbers} |"
-
-
-def _sheet(looks: Sequence[Look]) -> Image.Image:
+def _sheet(pairs: Sequence[Pair], records: Sequence[Record], folder: Folder) -> Image.Image:
     rows = []
-    for pair in dict.fromkeys(look.pair for look in looks):
+    for pair in pairs:
         originals = [(path.stem, read_picture(path)) for path in (pair.content, pair.style)]
-        results = [
-            (f"{look.recipe} {look.size}", look.picture) for look in looks if look.pair == pair
-        ]
+        own = [each for each in records if each.key[:2] == (pair.content.name, pair.style.name)]
+        results = [(f"{each.recipe} {each.size}", folder.picture(each)) for each in own]
         rows.append([*originals, *results])
     return contact_sheet(rows)
 
@@ -92,22 +64,38 @@ def _sheet(looks: Sequence[Look]) -> Image.Image:
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m bench.look", description=__doc__)
-    default = Path(__file__).with_name("pairs.txt")
-    parser.add_argument("pairs", type=Path, nargs="?", default=default)
+    parser.add_argument("pairs", type=Path, nargs="?", default=_PAIRS)
     parser.add_argument("--size", type=int, action="append", help="of the results; 256 by default")
-    parser.add_argument("--recipe", action="append", help="a preset, or 'name=value name=value'")
+    parser.add_argument("--recipe", action="append", help="a preset, 'name=value ...', or loop")
+    parser.add_argument(
+        "--finished", type=Path, help="measure the pictures of this list, and paint none"
+    )
     parser.add_argument("--side", type=int, default=256, help="the size to measure at")
-    parser.add_argument("--sheet", type=Path, default=Path("look.png"), help="contact sheet")
+    parser.add_argument("--out", type=Path, default=Path(".bench/look"), help="for the pictures")
+    parser.add_argument("--sheet", type=Path, help="contact sheet; by default in --out")
     options = parser.parse_args()
+    recipes, sizes = options.recipe or ["balanced"], options.size or [256]
+    for recipe in recipes:
+        if recipe != LOOP:
+            read_recipe(recipe, sizes[0])  # before the first picture: it may be wrong
+    keep_freed_memory()  # as a worker does
     network = load_network(StyleParams().network, Settings().weights_dir, pick_device())
-    looks = [
-        look_at(pair, recipe, size, options.side, network)
-        for pair in read_pairs(options.pairs)
-        for recipe in options.recipe or ["balanced"]
-        for size in options.size or [256]
-    ]
-    print(table(looks))
-    _sheet(looks).save(options.sheet)
+    folder = Folder(options.out)
+    if options.finished is not None:
+        finished = read_finished(options.finished)
+        pairs = list(dict.fromkeys(each.pair for each in finished))
+        records = [look_at_finished(each, options.side, network, folder) for each in finished]
+    else:
+        warm_up(network)
+        pairs = read_pairs(options.pairs)
+        records = [
+            look_at(pair, recipe, size, options.side, network, folder)
+            for pair in pairs
+            for recipe in recipes
+            for size in sizes
+        ]
+    print(tables(records))
+    _sheet(pairs, records, folder).save(options.sheet or options.out / "look.png")
 
 
 if __name__ == "__main__":

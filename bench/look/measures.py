@@ -3,6 +3,9 @@
 The optimiser minimises none of them. Values depend on the network, here the paper's normalised
 VGG-19, and so are comparable with each other but not with published ones.
 
+``STYLE_EVAL`` and ``SIMPLE`` are two sets of the same three: how much content, how much of the
+painting's colours and textures, and how much of its local patterns.
+
 - CF, GE and LP: Wang, Zhao, Chen et al., "Evaluate and improve the quality of neural style
   transfer", CVIU 2021, as defined by the authors' code (EndyWon/StyleEval,
   ``quality_criteria.py``).
@@ -11,6 +14,11 @@ VGG-19, and so are comparable with each other but not with published ones.
   (jiwoogit/StyleID, ``evaluation/image_metrics.py``).
 - Edges: the structural similarity (Wang, Bovik, Sheikh and Simoncelli, 2004) of the gradient
   magnitudes of both luminances. It needs no network.
+- The simple set of CF, GE and LP: the network with max pooling, as the optimiser has it;
+  covariances instead of Gram matrices, at the five layers of the paper; the intersection of
+  histograms (Swain and Ballard, "Color indexing", IJCV 1991); and only the closeness of patches
+  (Li and Wand, "Combining Markov Random Fields and Convolutional Neural Networks", arXiv
+  1601.04589).
 """
 
 from __future__ import annotations
@@ -34,7 +42,13 @@ _CONTENT_LAYERS: tuple[Layer, ...] = ("conv4_1", "conv5_1")
 _GLOBAL_LAYERS: tuple[Layer, ...] = ("conv2_1", "conv3_1", "conv4_1", "conv5_1")
 _LOCAL_LAYERS: tuple[Layer, ...] = ("conv3_1", "conv4_1")
 _STRUCTURE_LAYER: Layer = "conv3_1"
+_SIMPLE_LAYERS: tuple[Layer, ...] = ("conv1_1", *_GLOBAL_LAYERS)
 _BINS = 128
+_SIMPLE_BINS = 16
+
+#: Content, global effects and local patterns, as StyleEval defines them, and simpler.
+STYLE_EVAL = ("cf", "ge", "lp")
+SIMPLE = ("cf_max", "ge_centred", "lp_cosine")
 
 #: Rows of patch similarities computed at a time, to bound memory.
 _ROWS = 1024
@@ -54,6 +68,12 @@ class Measures:
     cfsd: float
     #: Structural similarity of the edges, up to 1.
     edges: float
+    #: As CF, with max pooling.
+    cf_max: float
+    #: As GE, with covariances and the intersection of histograms, up to 1.
+    ge_centred: float
+    #: As LP, without the share of the patches, up to 1.
+    lp_cosine: float
 
 
 def measure(
@@ -65,7 +85,7 @@ def measure(
         result: the stylised picture.
         content: the photograph.
         style: the painting.
-        network: the network to look with; StyleEval uses average pooling.
+        network: the network to look with, with max pooling. StyleEval uses average pooling.
         side: the longer side that all three are reduced to, in pixels. Results of different
             sizes are comparable at the same side.
     """
@@ -79,15 +99,17 @@ def measure(
     layers = {*_CONTENT_LAYERS, *_GLOBAL_LAYERS, *_LOCAL_LAYERS}
     with torch.no_grad():
         R, C, S = (average.features(image, layers) for image in images)
-        structure = [
-            network.features(image, [_STRUCTURE_LAYER])[_STRUCTURE_LAYER] for image in images[:2]
-        ]
+        R_max, C_max, S_max = (network.features(image, _SIMPLE_LAYERS) for image in images)
+        colours = images[0], images[2]
         return Measures(
             cf=content_fidelity(R, C),
-            ge=(gram_similarity(R, S) + histogram_similarity(images[0], images[2])) / 2,
+            ge=(gram_similarity(R, S) + histogram_similarity(*colours)) / 2,
             lp=local_patterns(R, S),
-            cfsd=structural_distance(*structure),
+            cfsd=structural_distance(R_max[_STRUCTURE_LAYER], C_max[_STRUCTURE_LAYER]),
             edges=edge_similarity(*(_luminance(image) for image in images[:2])),
+            cf_max=content_fidelity(R_max, C_max),
+            ge_centred=(covariance_similarity(R_max, S_max) + histogram_intersection(*colours)) / 2,
+            lp_cosine=patch_closeness(R_max, S_max),
         )
 
 
@@ -127,6 +149,46 @@ def histogram_similarity(result: Tensor, style: Tensor) -> float:
     return _mean(cosines)
 
 
+def covariance_similarity(R: dict[Layer, Tensor], S: dict[Layer, Tensor]) -> float:
+    """Return the first half of the simple GE: the mean cosine of covariances at five layers.
+
+    Args:
+        R, S: features of the result and the style by layer, of any sizes.
+    """
+    return _mean(_cosine(_covariance(R[layer]), _covariance(S[layer])) for layer in _SIMPLE_LAYERS)
+
+
+def histogram_intersection(result: Tensor, style: Tensor) -> float:
+    """Return the second half of the simple GE: the mean intersection of three histograms.
+
+    The share of the pixels that both have in the same of 16 bins, for red, green and blue.
+
+    Args:
+        result, style: shape (1, 3, H, W), RGB in [0, 1].
+    """
+    shared = []
+    for channel in range(3):
+        first, second = (
+            torch.histc(image[0, channel].flatten(), _SIMPLE_BINS, 0, 1) / image[0, channel].numel()
+            for image in (result, style)
+        )
+        shared.append(float(torch.minimum(first, second).sum()))
+    return _mean(shared)
+
+
+def patch_closeness(R: dict[Layer, Tensor], S: dict[Layer, Tensor]) -> float:
+    """Return the simple LP: the first part of :func:`local_patterns` alone.
+
+    Args:
+        R, S: features of the result and the style by layer, of any sizes.
+    """
+    closeness = []
+    for layer in _LOCAL_LAYERS:
+        patches, style = (_patches(F[layer]) for F in (R, S))
+        closeness.append(float((patches * style[_closest(patches, style)]).sum(1).mean()))
+    return _mean(closeness)
+
+
 def local_patterns(R: dict[Layer, Tensor], S: dict[Layer, Tensor]) -> float:
     """Return LP: how well, and how variously, patches of the result match those of the style.
 
@@ -162,11 +224,16 @@ def edge_similarity(result: np.ndarray, content: np.ndarray) -> float:
 
 
 def _matches(R: Tensor, S: Tensor) -> tuple[float, float]:
-    patches, style = (nn.normalize(nn.unfold(F, 3)[0].T, dim=1) for F in (R, S))  # (N, 9 C)
+    patches, style = _patches(R), _patches(S)
     closest = _closest(patches, style)
     cosine = (patches * style[closest]).sum(1).mean()
     distinct = set(_closest(style, style).tolist())
     return float(cosine), len(set(closest.tolist())) / len(distinct)
+
+
+def _patches(F: Tensor) -> Tensor:
+    """All 3 x 3 patches, each of length 1: shape (N, 9 C)."""
+    return nn.normalize(nn.unfold(F, 3)[0].T, dim=1)
 
 
 def _closest(patches: Tensor, style: Tensor) -> Tensor:
@@ -184,6 +251,11 @@ def _self_similarity(F: Tensor) -> Tensor:
 def _gram(F: Tensor) -> Tensor:
     positions = F.flatten(2)[0]  # (C, M)
     return positions @ positions.T
+
+
+def _covariance(F: Tensor) -> Tensor:
+    positions = F.flatten(2)[0]  # (C, M)
+    return _gram((positions - positions.mean(1, keepdim=True)).unsqueeze(0))
 
 
 def _cosine(a: Tensor, b: Tensor) -> float:

@@ -7,15 +7,19 @@ import pytest
 import torch
 from PIL import Image
 from scipy.special import log_softmax, rel_entr
+from skimage.util import view_as_windows
 from torch import Tensor
 
 from bench.look.measures import (
     content_fidelity,
+    covariance_similarity,
     edge_similarity,
     gram_similarity,
+    histogram_intersection,
     histogram_similarity,
     local_patterns,
     measure,
+    patch_closeness,
     structural_distance,
 )
 from core.nst import VGG19
@@ -23,11 +27,12 @@ from core.params import Layer
 from tests.conftest import photo
 
 LAYERS: tuple[Layer, ...] = ("conv2_1", "conv3_1", "conv4_1", "conv5_1")
+FIVE: tuple[Layer, ...] = ("conv1_1", *LAYERS)
 
 
 def features(seed: int, height: int = 6, width: int = 7, channels: int = 4) -> dict[Layer, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return {layer: torch.rand(1, channels, height, width, generator=generator) for layer in LAYERS}
+    return {layer: torch.rand(1, channels, height, width, generator=generator) for layer in FIVE}
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -61,14 +66,50 @@ def test_histogram_similarity_is_the_mean_cosine_over_128_bins() -> None:
     assert histogram_similarity(first, second) == pytest.approx(expected, rel=1e-5)
 
 
+def test_covariance_similarity_is_the_mean_cosine_of_numpy_s_covariances_at_five_layers() -> None:
+    R, S = features(1), features(2, height=5, width=9)
+    expected = np.mean(
+        [cosine(*(np.cov(F[n][0].flatten(1).numpy()) for F in (R, S))) for n in FIVE]
+    )
+    assert covariance_similarity(R, S) == pytest.approx(expected, rel=1e-5)
+
+
+def test_histogram_intersection_counts_the_pixels_that_find_a_partner_in_their_bin() -> None:
+    first, second = (torch.rand(1, 3, 40, 30) ** power for power in (1, 2))
+    shared = 0
+    for channel in range(3):
+        bins = [bins_of(image[0, channel].numpy()) for image in (first, second)]
+        shared += sum(min(list(bins[0]).count(n), list(bins[1]).count(n)) for n in range(16))
+    assert histogram_intersection(first, second) == pytest.approx(shared / (3 * 40 * 30), rel=1e-5)
+
+
+def bins_of(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.minimum(np.floor(values.ravel() * 16), 15))
+
+
+def test_histogram_intersection_does_not_depend_on_the_sizes_of_the_pictures() -> None:
+    small = torch.rand(1, 3, 10, 12)
+    large = small.repeat_interleave(3, dim=2)
+    assert histogram_intersection(small, large) == pytest.approx(1)
+    assert histogram_intersection(small * 0, large * 0 + 1) == 0
+
+
+def patches(F: Tensor) -> list[np.ndarray]:
+    windows = view_as_windows(F[0].numpy(), (F.shape[1], 3, 3))[0]
+    return list(windows.reshape(-1, *windows.shape[2:]))
+
+
+def test_patch_closeness_is_the_mean_of_the_best_cosines_found_one_by_one() -> None:
+    R, S = features(1), features(2, height=5, width=9)
+    expected = [
+        np.mean([max(cosine(p, s) for s in patches(S[layer])) for p in patches(R[layer])])
+        for layer in LAYERS[1:3]
+    ]
+    assert patch_closeness(R, S) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
 def test_local_patterns_are_the_best_matches_found_one_by_one() -> None:
     R, S = features(1), features(2, height=5, width=9)
-
-    def patches(F: Tensor) -> list[np.ndarray]:
-        x = F[0].numpy()
-        rows, columns = x.shape[1] - 2, x.shape[2] - 2
-        return [x[:, i : i + 3, j : j + 3] for i in range(rows) for j in range(columns)]
-
     parts = []
     for layer in LAYERS[1:3]:
         style = patches(S[layer])
@@ -107,6 +148,7 @@ def test_a_picture_is_like_itself_in_every_way(tiny_network: VGG19) -> None:
     assert found.ge == pytest.approx(1)
     assert found.edges == pytest.approx(1)
     assert found.cfsd == pytest.approx(0, abs=1e-4)
+    assert (found.cf_max, found.ge_centred, found.lp_cosine) == pytest.approx((1, 1, 1))
 
 
 def test_a_result_whose_size_was_rounded_is_compared_at_its_own_size(tiny_network: VGG19) -> None:
@@ -125,4 +167,6 @@ def test_noise_keeps_less_of_the_content_and_the_style_than_a_blurred_copy(
     worse, better = (measure(each, picture, picture, tiny_network, 96) for each in (noise, soft))
     assert worse.cf < better.cf
     assert worse.ge < better.ge
+    assert worse.cf_max < better.cf_max
+    assert worse.ge_centred < better.ge_centred
     assert worse.edges < better.edges
