@@ -1,10 +1,16 @@
-"""A preset of Easel compared with the usual loop: ``make bench`` (SIZES="256 512").
+"""A preset of Easel compared with the usual loop, in two ways: ``make bench`` (SIZES="256 512").
 
-Both minimise the same objective for the same two pictures. The loop makes 300 steps. Easel starts
-with a loaded network, as in a warm worker, and the benchmark measures when its picture is as good:
-a total no higher than the loop's last, and a content loss at most 5 % above the loop's, both
-computed by the loop's code in float32. If the preset does not reach that, it runs again with
-twice its steps. Each runs in its own process, and saves its picture next to the figures.
+The loop makes 300 steps. Easel starts with a loaded network, as in a warm worker.
+
+- By the losses: both minimise the same objective for the same two pictures, that of the loop. The
+  benchmark measures when Easel's picture is as good: a total no higher than the loop's last, and a
+  content loss at most 5 % above the loop's, both computed by the loop's code in float32. If the
+  preset does not reach that, it runs again with twice its steps.
+- By the measures: Easel runs the whole job of a preset with its own objective. The benchmark
+  measures when content, global effects and local patterns (``bench.look``) are each no lower than
+  those of the loop's picture.
+
+Each runs in its own process, and saves its picture next to the figures.
 """
 
 from __future__ import annotations
@@ -22,7 +28,9 @@ from typing import Any
 import torch
 from PIL import Image
 
-from bench.loop import Loop
+from bench.look.measures import measure
+from bench.look.race import Sight, describe, run_preset
+from bench.loop import CONTENT_LAYER, STEPS, STYLE_LAYERS, STYLE_WEIGHT, Loop
 from bench.steps import convolution_seconds
 from core.nst import Pictures, load_network, pick_device, stylize
 from core.nst.network.pixels import to_picture, to_tensor
@@ -31,9 +39,10 @@ from core.params.sizes import fit
 from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
 
-_STEPS = 300
 #: The content loss may exceed the loop's by this factor.
 _CONTENT_SLACK = 1.05
+#: The side that pictures are measured at, in pixels.
+_SIDE = 256
 
 
 @dataclass(frozen=True)
@@ -57,25 +66,31 @@ class Comparison:
     content: str
     style: str
     preset: str
+    style_weight: float = STYLE_WEIGHT
     #: None for the value of the preset.
     steps: int | None = None
-    #: A number, because the loop cannot derive one.
-    style_weight: float = 20.0
     pyramid: str | None = None
 
     @property
     def name(self) -> str:
-        pictures = f"{Path(self.content).stem}-{Path(self.style).stem}"
-        return f"{pictures}-{self.size}-{self.style_weight:g}"
+        weight = f"{self.style_weight:g}"
+        return f"{Path(self.content).stem}-{Path(self.style).stem}-{self.size}-{weight}"
 
     def params(self) -> StyleParams:
-        overrides = {
-            "steps": self.steps,
+        """Return the preset with the objective of the loop."""
+        objective = {
+            "content_weight": 1.0,
+            "content_layers": (CONTENT_LAYER,),
             "style_weight": self.style_weight,
-            "pyramid": self.pyramid,
+            "style_layers": STYLE_LAYERS,
+            "style_layer_weights": (1.0,) * len(STYLE_LAYERS),
+            "tv_weight": 0.0,
         }
+        overrides = {"steps": self.steps, "pyramid": self.pyramid}
         fields = {name: value for name, value in overrides.items() if value is not None}
-        return StyleParams.model_validate({"preset": self.preset, "size": self.size, **fields})
+        return StyleParams.model_validate(
+            {"preset": self.preset, "size": self.size, **objective, **fields}
+        )
 
     def pictures(self) -> Pictures:
         paths = (self.content, self.style)
@@ -102,11 +117,11 @@ def run_loop(comparison: Comparison, folder: Path) -> Run:
     """Run 300 steps of the loop, and save its picture."""
     started = time.perf_counter()
     loop = comparison.loop()
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         loop.step()
     seconds = time.perf_counter() - started
     to_picture(loop.image).save(folder / f"{comparison.name}-loop.png")
-    return Run(seconds, _STEPS, seconds / _STEPS, *_losses(loop, loop.image), _peak_mib())
+    return Run(seconds, STEPS, seconds / STEPS, *_losses(loop, loop.image), _peak_mib())
 
 
 def run_easel(comparison: Comparison, folder: Path, target: Run) -> tuple[Run | None, Run]:
@@ -143,6 +158,25 @@ def run_easel(comparison: Comparison, folder: Path, target: Run) -> tuple[Run | 
     return (runs[as_good[0]] if as_good else None), runs[-1]
 
 
+def run_by_measures(
+    comparison: Comparison, folder: Path, every: int
+) -> tuple[list[Sight], dict[str, float]]:
+    """Run the preset's whole job.
+
+    Returns:
+        What was seen of the picture, and the measures of the loop's picture.
+    """
+    keep_freed_memory()
+    network = load_network(Network.NORMALIZED, Settings().weights_dir, pick_device())
+    pictures = comparison.pictures()
+    content, style = pictures.content, pictures.styles[0]
+    arguments = (comparison.preset, comparison.size, every, network, _SIDE)
+    sights, picture = run_preset(content, style, *arguments)
+    picture.save(folder / f"{comparison.name}-{comparison.preset}.png")
+    loop = Image.open(folder / f"{comparison.name}-loop.png")
+    return sights, asdict(measure(loop, content, style, network, _SIDE))
+
+
 def _losses(loop: Loop, image: torch.Tensor) -> tuple[float, float, float]:
     with torch.no_grad():
         total, content, style = loop.losses(image.clamp(0, 1))
@@ -172,18 +206,21 @@ def main() -> None:
     parser.add_argument("--content", default="samples/photos/cat.jpg")
     parser.add_argument("--style", default="samples/styles/swirls.jpg")
     parser.add_argument("--preset", default="balanced")
-    parser.add_argument(
-        "--style-weight", type=float, default=20.0, help="one number for Easel and the loop"
-    )
     for name, kind in (("steps", int), ("pyramid", str)):
         parser.add_argument(f"--{name}", type=kind, help="replaces the preset's value")
+    parser.add_argument("--style-weight", type=float, default=STYLE_WEIGHT, help="of both")
+    parser.add_argument(
+        "--every", type=int, default=5, help="steps between two measurements of the picture"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path(".bench"), help="folder for figures and pictures"
     )
     options = vars(parser.parse_args())
     folder: Path = options.pop("out")
+    every: int = options.pop("every")
     comparison = Comparison(**options)
     print(f"{comparison.name}, {comparison.preset}")
+    print("by the losses")
     print(f"{'':<22}  seconds  steps  per step    total  content    style peak MiB")
     folder.mkdir(exist_ok=True)
     loop = _in_own_process(run_loop, comparison, folder)
@@ -202,11 +239,14 @@ def main() -> None:
     else:
         print(f"Easel is as good {loop.seconds / good.seconds:.1f} times sooner")
     print(f"convolutions alone take {convolutions / end.seconds_per_step:.0%} of a step")
+    sights, target = _in_own_process(run_by_measures, comparison, folder, every)
+    print("\n".join(["", "by the measures", *describe(sights, target, loop.seconds)]))
     figures = {
         "comparison": asdict(comparison),
         "loop": asdict(loop),
         "good": good and asdict(good),
         "end": asdict(end),
+        "measures": {"loop": target, "easel": [asdict(sight) for sight in sights]},
     }
     figures["convolutions_seconds"] = convolutions
     (folder / f"{comparison.name}.json").write_text(json.dumps(figures, indent=2) + "\n")
