@@ -3,7 +3,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: rolling serve test coverage check format lowest lock bench samples figures soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet
+.PHONY: rolling serve test coverage check format lowest lock bench samples figures quality soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet
 
 serve: .venv/installed
 	@$(BIN)/easel serve --port $(PORT)
@@ -74,6 +74,10 @@ bench: .venv/installed
 # Makes the pictures of docs/.
 figures: .venv/installed
 	@$(BIN)/python -m docs.figures
+
+# Writes docs/quality.md. RECORDS=folder takes new records and pictures of bench.look.
+quality: .venv/installed
+	@$(BIN)/python -m docs.quality $(RECORDS)
 
 # Runs 200 jobs while every part is killed ten times. SEED=2 picks other moments.
 SEED ?= 1

@@ -11,10 +11,11 @@ import pytest
 
 from api.answers.errors import STATUS
 from bench.fleet import page as scale_page
+from bench.look.records import read_records
 from core import errors
 from core.params import StyleParams
 from core.settings.model import Settings
-from docs import parameters, settings
+from docs import parameters, quality, settings
 
 #: The errors that the API answers with a status of their own.
 SENT = [error for error in STATUS if error is not errors.EaselError]
@@ -44,6 +45,11 @@ def test_the_page_of_the_fleet_is_up_to_date() -> None:
     assert scale_page.PAGE.read_text() == scale_page.page(figures), (
         "run: python -m bench.fleet.page"
     )
+
+
+def test_the_page_of_the_pictures_is_up_to_date() -> None:
+    records = read_records(quality.FIGURES)
+    assert quality.PAGE.read_text() == quality.page(records), "run: python -m docs.quality"
 
 
 def test_every_parameter_is_described() -> None:
