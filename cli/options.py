@@ -97,7 +97,9 @@ def _parameter_option(name: str) -> _Decorator:
     field = StyleParams.model_fields[name]
     default = field.default
     if isinstance(default, tuple):
-        default = ",".join(default) or "equal"
+        default = ",".join(default)
+    if default in (None, ""):
+        default = "empty"
     flag = f"--{name.replace('_', '-')}"
     help_text = f"{field.description} [default: {default}]"
     return click.option(flag, name, help=help_text, metavar="VALUE")

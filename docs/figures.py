@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from core.nst import VGG19, Pictures, Step, load_network, pick_device, stylize
-from core.params import Network, parse_params
+from core.params import Network, Preset, parse_params
 from core.settings.model import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -43,9 +43,10 @@ class Figure:
 
 
 FIGURES = (
-    Figure("presets", [{"preset": p} for p in ("fast", "balanced", "fine", "gatys2015")]),
+    Figure("presets", [{"preset": p} for p in Preset]),
     Figure("steps", [{"steps": n} for n in (5, 15, 60, 240)]),
     Figure("content_weight", [{"content_weight": w} for w in (0, 0.3, 3, 30)]),
+    Figure("strength", [{"strength": s} for s in (0, 0.25, 0.5, 0.75, 1)]),
     Figure("style_weight", [{"style_weight": w} for w in (1, 5, 20, 100, 1000)]),
     Figure("optimizer", [{"optimizer": "lbfgs"}, {"optimizer": "adam"}], common={"steps": 100}),
     Figure(

@@ -116,4 +116,6 @@ def test_every_parameter_is_an_option_but_the_format(command: str) -> None:
 
 
 def test_the_help_shows_the_default_of_a_parameter() -> None:
-    assert "[default: 20.0]" in easel("stylize", "--help").stdout
+    help_text = easel("stylize", "--help").stdout
+    assert "[default: 0.5]" in help_text
+    assert "[default: empty]" in help_text

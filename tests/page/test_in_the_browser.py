@@ -225,6 +225,7 @@ def test_invalid_values_are_reported_before_anything_is_sent(page: Page) -> None
     expect_problem(page, "learning_rate", "above 0")
     page.get_by_label("Pyramid", exact=True).fill("steep")
     expect_problem(page, "pyramid", "Coarse-to-fine")
+    page.get_by_text("Expert").click()
     page.get_by_label("Style layer weights", exact=True).fill("1,2")
     expect_problem(page, "style_layer_weights", "Expected 5 weights")
     page.get_by_role("group", name="Content layers").get_by_label("conv4_2").uncheck()
@@ -237,6 +238,39 @@ def test_invalid_values_are_reported_before_anything_is_sent(page: Page) -> None
     assert posts == []
     page.get_by_role("button", name="Reset to preset").click()
     expect(page.get_by_label("Size value")).to_have_value("512")
+
+
+def test_the_strength_and_the_style_weight_replace_each_other(page: Page, service: Service) -> None:
+    choose_samples(page)
+    strength = page.get_by_label("Strength value")
+    weight = page.get_by_label("Style weight", exact=True)
+    page.get_by_text("Expert").click()
+    expect(strength).to_have_value("0.5")
+    expect(weight).to_have_value("")
+    weight.fill("20")
+    expect(strength).to_have_value("")
+    expect(page.get_by_text("Not used: the style weight is 20.")).to_be_visible()
+    strength.fill("0.7")
+    expect(weight).to_have_value("")
+    page.get_by_label("Classic").check()
+    expect(strength).to_have_value("0.7")
+    page.get_by_role("button", name="Reset to preset").click()
+    expect(weight).to_have_value("20")
+    shot(page, "16-classic")
+    check_accessible(page)
+    weight.fill("")
+    expect(strength).to_have_value("0.5")
+    page.get_by_role("button", name="Copy as code").click()
+    expect(page.locator("dialog code")).to_contain_text("strength=0.5")
+    expect(page.locator("dialog code")).not_to_contain_text("style_weight")
+    page.get_by_role("button", name="Close").click()
+    params = service.http.get(f"/jobs/{start(page, steps=5)}").json()["params"]
+    assert (params["preset"], params["strength"]) == ("classic", 0.5)
+    assert params["style_weight"] is None
+    heading(page, "Finished")
+    page.get_by_role("button", name="Reuse settings").click()
+    expect(strength).to_have_value("0.5")
+    expect(weight).to_have_value("")
 
 
 def test_a_sixth_painting_is_rejected(page: Page) -> None:
@@ -332,6 +366,7 @@ def test_the_page_fits_a_phone_in_dark_mode(phone: Page) -> None:
     shot(phone, "12-phone-empty")
     choose_samples(phone)
     phone.get_by_text("Advanced").click()
+    phone.get_by_text("Expert").click()
     fits()
     shot(phone, "13-phone-advanced")
     check_accessible(phone)

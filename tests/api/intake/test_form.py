@@ -33,7 +33,11 @@ BEYOND = {"minimum": -1, "exclusiveMinimum": 0, "maximum": 1, "exclusiveMaximum"
 def invalid_values() -> Iterator[tuple[str, str]]:
     """Yield some invalid values of every parameter."""
     for name, schema in PROPERTIES.items():
-        yield from ((name, text) for text in INVALID[schema.get("type", "choice")])
+        optional = "anyOf" in schema
+        if optional:
+            schema, _null = schema["anyOf"]
+        texts = INVALID[schema.get("type", "choice")]
+        yield from ((name, text) for text in texts if text or not optional)
         bounds = (bound for bound in BEYOND if bound in schema)
         yield from ((name, str(schema[bound] + BEYOND[bound])) for bound in bounds)
 
@@ -116,6 +120,22 @@ def test_a_list_can_be_sent_with_commas_or_as_a_repeated_field(client: httpx.Cli
     ).json()
     assert commas["params"] == repeated["params"]
     assert commas["params"]["style_layer_weights"] == [1, 3]
+
+
+def test_an_empty_style_weight_is_set_by_the_strength(client: httpx.Client) -> None:
+    params = post(client, preset="classic", style_weight="").json()["params"]
+    assert (params["strength"], params["style_weight"]) == (0.5, None)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"preset": "classic"}, {"preset": "classic", "strength": 1}]
+)
+def test_the_parameters_of_a_job_can_be_posted_again(
+    client: httpx.Client, fields: dict[str, Any]
+) -> None:
+    params = post(client, **fields).json()["params"]
+    again = post(client, **{name: value for name, value in params.items() if value != []})
+    assert again.json()["params"] == params
 
 
 def test_the_content_type_of_a_form_is_case_insensitive(client: httpx.Client) -> None:

@@ -11,7 +11,7 @@ def test_a_preset_lists_the_parameters_that_a_job_gets(client: httpx.Client) -> 
     offer = client.get("/presets").json()
     assert offer["default"] == "balanced"
     assert [preset["name"] for preset in offer["presets"]] == [
-        "fast", "balanced", "fine", "gatys2015",
+        "fast", "balanced", "fine", "classic", "gatys2015",
     ]  # fmt: skip
     for preset in offer["presets"]:
         assert post(client, preset=preset["name"]).json()["params"] == preset["params"]

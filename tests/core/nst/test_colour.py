@@ -93,7 +93,9 @@ def test_the_losses_of_color_content_are_those_of_the_luminance_that_is_shown(
 ) -> None:
     # The luminance of saturated colours can hardly change without clamping them.
     saturated = Image.fromarray((np.asarray(CONTENT) > 127).astype(np.uint8) * 255)
-    last = run(tiny_network, Pictures(saturated, [STYLE]), color="content", steps=20)[-1]
+    last = run(
+        tiny_network, Pictures(saturated, [STYLE]), color="content", steps=20, style_weight=20
+    )[-1]
 
     def grey(pixels: np.ndarray) -> Tensor:
         luma = pixels.astype(np.float64) @ [0.299, 0.587, 0.114]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,16 @@ def test_a_new_job_is_queued_and_reads_back_unchanged(store: JobStore) -> None:
     assert job.params == StyleParams(size=64)
     assert abs(datetime.now(UTC) - job.created_at) < timedelta(minutes=1)
     assert store.get(job.id) == job
+
+
+def test_a_record_from_before_the_strength_keeps_its_style_weight(
+    store: JobStore, redis: Redis
+) -> None:
+    job = new_job(store)
+    older = {**job.params.model_dump(mode="json"), "style_weight": 20.0}
+    del older["strength"]
+    redis.hset(job_key(job.id), "params", json.dumps(older))
+    assert store.get(job.id).params.style_weight == 20
 
 
 def position(store: JobStore, job: Job) -> int | None:

@@ -4,8 +4,11 @@ import { server } from "../lib/server.js";
 import { maskFiles, regionProblem } from "../pictures/regions.js";
 import { asList, asText, check, loadFields } from "./schema.js";
 
-/** Fields with a control of their own, or that are not settings. The drawer has a control for every other field. */
+/** Fields with a control of their own, or that are not settings. The drawers have a control for every other field. */
 export const OWN_CONTROLS = ["preset", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "validate_only"];
+
+/** Fields of the drawer for experts: what the losses compare, and their weights. */
+export const EXPERT = ["style_weight", "content_weight", "tv_weight", "content_layers", "style_layers", "style_layer_weights"];
 
 export const MAX_STYLES = 5;
 
@@ -44,15 +47,23 @@ export class Draft extends EventTarget {
     return this.inherited(name);
   }
 
-  /** The value of a field that is not set explicitly. */
+  /** The value of a field that is not set explicitly. Of `strength` and `style_weight`, one is in use and the other empty. */
   inherited(name) {
+    if (name === "style_weight" && "strength" in this.explicit) return "";
+    if (name === "strength" && asText(this.value("style_weight"))) return "";
     return server.presets[this.preset]?.[name] ?? this.fields[name]?.default ?? "";
   }
 
   set(name, value) {
+    if (name === "strength" || name === "style_weight") {
+      delete this.explicit.strength;
+      delete this.explicit.style_weight;
+      // Without its style weight, a preset has the usual strength.
+      if (name === "style_weight" && !asText(value) && asText(this.inherited(name))) return this.set("strength", server.presets[this.preset].strength);
+    }
     if (asText(value) === asText(this.inherited(name))) delete this.explicit[name];
     else this.explicit[name] = value;
-    this.changed();
+    return this.changed();
   }
 
   setPreset(preset) {
@@ -96,6 +107,7 @@ export class Draft extends EventTarget {
     this.files = {};
     for (const [name, value] of Object.entries(params)) {
       if (name === "preset" || name === "style_blend" || !(name in this.fields)) continue;
+      if (name === "strength" && asText(params.style_weight)) continue; // not in use
       if (value !== null && asText(value) !== asText(this.value(name))) this.explicit[name] = value;
     }
     if (this.explicit.init === "image") delete this.explicit.init; // the initial image is not available

@@ -42,7 +42,7 @@ function textControl(name, schema, draft, id) {
   const numeric = schema.type === "number" || schema.type === "integer";
   const control = h("input", {
     id, type: "text", inputmode: numeric ? "decimal" : null, autocomplete: "off", spellcheck: false,
-    placeholder: schema.type === "array" ? "equal" : null,
+    placeholder: schema.type === "array" || schema.nullable ? "automatic" : null,
     on: { input: () => draft.set(name, parseTyped(control.value, schema)) },
   });
   return { control, show: () => { if (document.activeElement !== control) control.value = asText(draft.value(name) ?? ""); } };
@@ -81,23 +81,29 @@ function fileControl(name, schema, draft, id) {
   return { control, show: () => { if (!draft.files[name]) control.value = ""; } };
 }
 
-/** Create a slider over the given values, with a text box for any other value. */
-export function sliderField(name, { title, ends, values }, draft) {
+/** Create a slider over the given values, with a text box for any other value. `unused` says why the field has no value. */
+export function sliderField(name, { title, ends, values, unused }, draft) {
   const id = newId(name);
   const box = h("input", { type: "text", inputmode: "decimal", class: "exact", "aria-label": `${title} value`, autocomplete: "off",
     on: { input: () => draft.set(name, parseTyped(box.value, { type: "number" })), blur: show } });
   const control = h("input", { id, type: "range", min: "0", max: String(values.length - 1), step: "1",
     on: { input: () => { draft.set(name, values[control.valueAsNumber]); } } });
   const { field, refresh } = frame(name, { title, control, id, draft });
+  const note = h("p", { class: "hint", hidden: true });
+  if (unused) control.after(note);
   box.setAttribute("aria-describedby", control.getAttribute("aria-describedby"));
   field.querySelector(".field-head").append(box);
   control.after(h("div", { class: "ends", "aria-hidden": "true" }, h("span", {}, ends[0]), h("span", {}, ends[1])));
   function show() {
     const value = draft.value(name);
-    const at = values.reduce((best, other, index) => (Math.abs(other - value) < Math.abs(values[best] - value) ? index : best), 0);
+    const empty = Boolean(unused) && !(name in draft.explicit) && asText(value) === "";
+    field.classList.toggle("unused", empty);
+    note.hidden = !empty;
+    note.textContent = empty ? unused(draft) : "";
+    const at = empty ? Math.floor(values.length / 2) : values.reduce((best, other, index) => (Math.abs(other - value) < Math.abs(values[best] - value) ? index : best), 0);
     control.value = String(at);
     control.style.setProperty("--part", String(values.length > 1 ? at / (values.length - 1) : 0));
-    control.setAttribute("aria-valuetext", `${asText(value)}, between ${ends[0].toLowerCase()} and ${ends[1].toLowerCase()}`);
+    control.setAttribute("aria-valuetext", empty ? note.textContent : `${asText(value)}, between ${ends[0].toLowerCase()} and ${ends[1].toLowerCase()}`);
     if (document.activeElement !== box) box.value = typeof value === "number" ? number4(value) : asText(value);
   }
   return { field, refresh: () => { refresh(); show(); } };

@@ -12,18 +12,20 @@ export async function loadFields() {
 
 function resolve(schema, document) {
   const { $ref, anyOf, allOf, ...own } = schema;
+  const nullable = anyOf?.some((option) => option.type === "null");
   let base = {};
   if ($ref) base = $ref.slice(2).split("/").reduce((at, part) => at[part], document);
   else if (allOf?.length === 1) base = allOf[0];
   else if (anyOf) base = anyOf.find((option) => option.type !== "null") ?? {};
   else return schema.items ? { ...schema, items: resolve(schema.items, document) } : schema;
-  return { ...resolve(base, document), ...own };
+  return { ...resolve(base, document), ...(nullable && { nullable }), ...own };
 }
 
 export const isFile = (schema) => schema.format === "binary" || schema.items?.format === "binary";
 
 /** Return what is wrong with a value, or "". */
 export function check(value, schema) {
+  if (schema.nullable && !asText(value).trim()) return "";
   if (schema.type === "array") return checkList(value, schema);
   if (schema.enum) return schema.enum.includes(value) ? "" : `Expected one of ${schema.enum.join(", ")}.`;
   if (schema.type === "number" || schema.type === "integer") return checkNumber(value, schema);
@@ -70,5 +72,5 @@ export function asList(value) {
   return String(value).split(",").map((part) => part.trim()).filter(Boolean);
 }
 
-/** Format a value as the text of a form field. */
-export const asText = (value) => (Array.isArray(value) ? value.join(",") : String(value));
+/** Format a value as the text of a form field. No value is an empty text. */
+export const asText = (value) => (Array.isArray(value) ? value.join(",") : String(value ?? ""));

@@ -7,7 +7,7 @@ import { remember } from "../lib/storage.js";
 import { thumbnail } from "../pictures/files.js";
 import { isPainted } from "../pictures/regions.js";
 import { showCode } from "./code.js";
-import { OWN_CONTROLS } from "./draft.js";
+import { EXPERT, OWN_CONTROLS } from "./draft.js";
 import { drawerField, showProblems, sliderField } from "./fields.js";
 import { Wells } from "./wells.js";
 
@@ -19,10 +19,17 @@ const PRESETS = {
   gatys2015: ["Paper", "The settings of Gatys et al., 2015"],
 };
 
+/** Which fields of the schema are in which drawer. */
+const DRAWERS = {
+  Advanced: (name) => !OWN_CONTROLS.includes(name) && !EXPERT.includes(name),
+  Expert: (name) => EXPERT.includes(name),
+};
+
 const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192];
 
 const SLIDERS = {
-  strength: { title: "Strength", ends: ["More photograph", "More painting"], values: Array.from({ length: 21 }, (_, step) => step / 20) },
+  strength: { title: "Strength", ends: ["More photograph", "More painting"], values: Array.from({ length: 21 }, (_, step) => step / 20),
+    unused: (draft) => `Not used: the style weight is ${draft.value("style_weight")}.` },
   size: { title: "Size", ends: ["Small, fast", "Large, slow"], values: SIZES.filter((size) => size <= server.max_size) },
   steps: { title: "Steps", ends: ["Fast", "Detailed"], values: [10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 500, 700, 1000] },
   style_scale: { title: "Style scale", ends: ["Fine strokes", "Broad strokes"], values: [0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4] },
@@ -40,7 +47,7 @@ export class FormView {
     this.wells = new Wells(draft, (field, text) => this.#report(field, text));
     this.element = this.#build();
     draft.addEventListener("change", ({ detail }) => {
-      if (detail === "fields") this.#fillDrawer();
+      if (detail === "fields") this.#fillDrawers();
       this.refresh();
     });
     this.refresh();
@@ -50,7 +57,9 @@ export class FormView {
     this.regions = h("div", { class: "regions-row", "data-field": "content_mask" },
       h("button", { type: "button", class: "button", on: { click: () => this.#paintRegions() } }, "Paint regions"),
       h("p", { class: "hint" }), h("p", { class: "problem", hidden: true }));
-    this.drawer = h("details", { class: "drawer" }, h("summary", {}, "Advanced", h("span", { class: "hint count" })), h("div", { class: "drawer-fields" }));
+    this.drawers = Object.keys(DRAWERS).map((title) =>
+      h("details", { class: "drawer" }, h("summary", {}, title, h("span", { class: "hint count" })), h("div", { class: "drawer-fields" })));
+    this.reset = h("button", { type: "button", class: "quiet", hidden: true, on: { click: () => this.draft.reset() } }, "Reset to preset");
     this.summary = h("p", { class: "problem summary", role: "alert", hidden: true });
     this.submit = h("button", { type: "submit", class: "button primary wide" }, "Paint");
     this.upload = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Uploading pictures" });
@@ -60,7 +69,7 @@ export class FormView {
       h("button", { type: "button", class: "quiet", on: { click: () => showCode(this.draft.texts(), this.#fileNames()) } }, "Copy as code"));
     return h("form", { class: "view create", novalidate: true, "aria-label": "Create a picture", on: { submit: (event) => this.#send(event) } },
       h("h1", { class: "headline" }, "Turn a photograph into a painting"),
-      h("div", { class: "stage" }, this.wells.element, this.regions), panel, this.drawer, go);
+      h("div", { class: "stage" }, this.wells.element, this.regions), panel, h("div", { class: "drawers" }, this.drawers, this.reset), go);
   }
 
   #keep({ field, refresh }) {
@@ -81,18 +90,22 @@ export class FormView {
   }
 
   /** Create a control for every field of the schema that has none yet. */
-  #fillDrawer() {
-    const names = Object.keys(this.draft.fields).filter((name) => !OWN_CONTROLS.includes(name));
-    const fields = names.map((name) => this.#keep(drawerField(name, this.draft.fields[name], this.draft)));
-    const reset = h("button", { type: "button", class: "quiet", on: { click: () => this.draft.reset() } }, "Reset to preset");
-    this.drawer.querySelector(".drawer-fields").replaceChildren(...fields, reset);
+  #fillDrawers() {
+    Object.values(DRAWERS).forEach((belongs, index) => {
+      const names = Object.keys(this.draft.fields).filter(belongs);
+      const fields = names.map((name) => this.#keep(drawerField(name, this.draft.fields[name], this.draft)));
+      this.drawers[index].querySelector(".drawer-fields").replaceChildren(...fields);
+    });
   }
 
   refresh() {
     this.wells.refresh();
     for (const refresh of this.#controls) refresh();
-    const changed = Object.keys(this.draft.explicit).filter((name) => !OWN_CONTROLS.includes(name)).length;
-    this.drawer.querySelector(".count").textContent = changed ? `${changed} changed` : "";
+    Object.values(DRAWERS).forEach((belongs, index) => {
+      const changed = Object.keys(this.draft.explicit).filter(belongs).length;
+      this.drawers[index].querySelector(".count").textContent = changed ? `${changed} changed` : "";
+    });
+    this.reset.hidden = !Object.keys(this.draft.explicit).length && !Object.values(this.draft.files).some(Boolean);
     this.#showRegions();
     this.#serverProblems = {};
     this.#showProblems();
@@ -128,7 +141,9 @@ export class FormView {
     }
     const problems = { ...invalid, ...this.#serverProblems, ...this.#pictureProblems };
     const others = showProblems(this.element, problems);
-    if (Object.keys(problems).some((field) => this.drawer.querySelector(`[data-field="${field}"]`))) this.drawer.open = true;
+    for (const drawer of this.drawers) {
+      if (Object.keys(problems).some((field) => drawer.querySelector(`[data-field="${field}"]`))) drawer.open = true;
+    }
     this.#showSummary(Object.entries(others).map(([field, text]) => (field ? `${field}: ${text}` : text)).join(" "));
     return problems;
   }
