@@ -3,15 +3,16 @@
 The objective is alpha * content + beta * style + gamma * tv, with
 
     content = sum_l v_l mean((F_l - P_l)^2)
-    style   = sum_l w_l mean((G_l - A_l)^2)
+    style   = sum_l w_l d_l
 
+where d_l is the distance of a layer's statistics from the painting's (:mod:`core.nst.style`).
 alpha and gamma are always those of the request. If the request has no beta, each layer's loss is
-compared with the energy of its own target, and beta makes the ratio of style to content the same
-for every pair of pictures and at every scale:
+compared with its energy e_l, which is the loss of features that are all 0, and beta makes the
+ratio of style to content the same for every pair of pictures and at every scale:
 
     v_l  ~ 1 / mean(P_l^2)        sum_l v_l = 1
-    w_l  ~ b_l / mean(A_l^2)      sum_l w_l = 1
-    beta = rate(strength) * sum_l v_l mean(P_l^2) / sum_l w_l mean(A_l^2)
+    w_l  ~ b_l / e_l              sum_l w_l = 1
+    beta = rate(strength) * sum_l v_l mean(P_l^2) / sum_l w_l e_l
 
 Departure: in the paper, alpha and beta are numbers, and all layers have equal weights. The same
 numbers then show a lot of one painting and little of another.
@@ -19,7 +20,6 @@ numbers then show a lot of one painting and little of another.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -32,11 +32,11 @@ from core.params.presets import STYLE_LAYERS
 _Term = TypeVar("_Term", float, Tensor)
 
 #: rate(0.5): how much a relative style loss of 1 counts, compared with a relative content loss of
-#: 1. Chosen so that the default shows about as much of the painting as a style weight of 20.
-RATE_HALF = 20.0
+#: 1. Chosen by the measures of ``bench/look`` (bench/attempts.md).
+RATE_HALF = 16.0
 
 #: How fast the rate grows with the odds s / (1 - s) of the strength.
-EXPONENT = 2.0
+EXPONENT = 1.5
 
 #: The least value of 1 - s, which makes the largest rate finite.
 _LEAST_REMAINDER = 0.05
@@ -57,22 +57,10 @@ class Balance:
     #: v_l and w_l. Each sum to 1.
     content_layers: Mapping[Layer, float]
     style_layers: Mapping[Layer, float]
-    #: The style loss that counts as 1 in :meth:`pull`, and how much it counts.
-    style_unit: float
-    style_rate: float
 
     def total(self, content: _Term, style: _Term, tv: _Term) -> _Term:
         """Return the objective, given its terms."""
         return self.content * content + self.style * style + self.tv * tv
-
-    def pull(self, style: float) -> float:
-        """Return how strongly a style loss pulls at the content; 0 without a content weight.
-
-        The weights enter by their square root, so that asking for more style gives more of it.
-        """
-        if not self.content:
-            return 0.0
-        return math.sqrt(self.style_rate / self.content) * style / self.style_unit
 
 
 def balance(
@@ -83,7 +71,7 @@ def balance(
     Args:
         params: gives the strength, and the weights that are not derived from it.
         content: mean(P_l^2) of every content layer.
-        style: mean(A_l^2) of every style layer.
+        style: e_l of every style layer.
     """
     if params.style_weight is not None:
         equal = {layer: 1 / len(content) for layer in content}
@@ -93,18 +81,14 @@ def balance(
             params.tv_weight,
             equal,
             params.layer_weights(),
-            _weighted(equal, content),
-            params.style_weight,
         )
     v = relative_weights(dict.fromkeys(content, 1.0), content)
     w = params.layer_weights()
     if not params.style_layer_weights:
         w = relative_weights(base_weights(params), style)
     power, energy = _weighted(v, content), _weighted(w, style)
-    r = rate(params.strength)
-    return Balance(
-        params.content_weight, r * power / energy, params.tv_weight, v, w, energy, style_rate=r
-    )
+    style_weight = rate(params.strength) * power / energy
+    return Balance(params.content_weight, style_weight, params.tv_weight, v, w)
 
 
 def rate(strength: float) -> float:

@@ -4,40 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from core.nst.balance import balance
-from core.nst.losses import (
-    add_gram_gradient,
-    content_gradient,
-    content_loss,
-    style_gradient,
-    style_loss,
-    tv_gradient,
-    tv_loss,
-)
+from core.nst.losses import content_gradient, content_loss, tv_gradient, tv_loss
 from core.nst.network.int8 import with_int8_features
 from core.nst.network.vgg19 import VGG19
 from core.nst.optimizers.point import LossTerms
+from core.nst.style import (
+    STYLE_DISTANCES,
+    FeatureStatistics,
+    StyleDistance,
+    add_statistics_gradient,
+)
 from core.nst.targets import (
     EVERYTHING,
-    Grams,
     Key,
     Masks,
+    StyleTargets,
     TargetPictures,
-    grams_at,
     guide_maps,
+    statistics_at,
 )
 from core.params import Layer, StyleParams
 from core.pictures.masks import Label
 
-#: What is compared with the targets: the Gram matrix of a style layer and a region, and the
-#: content loss of a content layer.
-Compared = dict[Key | Layer, Tensor]
+
+@dataclass(frozen=True)
+class Compared:
+    """What is compared with the targets."""
+
+    #: The loss of every content layer.
+    content: dict[Layer, Tensor] = field(default_factory=dict)
+    #: The statistics of every style layer and region.
+    style: dict[Key, FeatureStatistics] = field(default_factory=dict)
 
 
 class Objective:
@@ -46,7 +50,7 @@ class Objective:
     Args:
         network: the network whose features are compared.
         content: shape (1, 3, H, W), RGB in [0, 1].
-        styles: each of shape (1, 3, H', W'), of any size. Their Gram matrices are blended.
+        styles: each of shape (1, 3, H', W'), of any size. Their statistics are blended.
         params: gives the layers and all weights.
         masks: the regions, if any.
     """
@@ -60,6 +64,7 @@ class Objective:
         masks: Masks | None = None,
     ) -> None:
         self._params = params
+        self._style = STYLE_DISTANCES[params.style_statistics]
         self._pictures = TargetPictures(content, styles, params, masks)
         with torch.no_grad():
             # The targets are exact in every number format.
@@ -71,7 +76,7 @@ class Objective:
         self.balance = balance(
             params,
             {layer: _energy(P) for layer, P in self._exact.P.items()},
-            _style_energies(self._exact.A, areas),
+            _style_energies(self._style, self._exact.A, areas),
         )
         self._weights = _region_weights(self.balance.style_layers, areas)
 
@@ -97,17 +102,11 @@ class Objective:
             quantised._targets = self._pictures.computed_by(network)
         return quantised
 
-    def with_content_factor(self, factor: float) -> Objective:
-        """Return the same objective with the content weight multiplied by a factor."""
-        scaled = copy(self)
-        scaled.balance = replace(self.balance, content=factor * self.balance.content)
-        return scaled
-
     def __call__(self, image: Tensor) -> LossTerms:
         """Return the terms at an image of shape (1, 3, H, W), for autograd."""
-        compared: Compared = {}
+        compared = Compared()
         for layer, F in self._targets.network.iterate(image, self._layers):
-            compared |= self._compare(layer, F)
+            self._compare(layer, F, compared)
             del F  # otherwise it would stay in memory until the next layer is there
         return self._terms(compared, image)
 
@@ -125,12 +124,12 @@ class Objective:
         network = self._targets.network
         with torch.no_grad():
             activations: dict[Layer, Tensor] = {}
-            compared: Compared = {}
+            compared = Compared()
             for layer, F in network.activations(image.expand(-1, 3, -1, -1), self._layers):
                 activations[layer] = F
                 if layer in self._layers:
                     # Now, while the features are in the processor's cache.
-                    compared |= self._compare(layer, F)
+                    self._compare(layer, F, compared)
             del F  # otherwise it would stay in memory as long as all the others
             add_gradient = {
                 layer: partial(self._add_gradient, layer, compared) for layer in self._layers
@@ -143,21 +142,20 @@ class Objective:
             # Sums depend on the memory layout, so it is always the same.
             return self._terms(compared, image), gradient.contiguous()
 
-    def _compare(self, layer: Layer, F: Tensor) -> Compared:
-        """What is compared of a layer's features F, shape (1, C, H, W)."""
-        compared: Compared = {}
+    def _compare(self, layer: Layer, F: Tensor, compared: Compared) -> None:
+        """Add what is compared of a layer's features F, shape (1, C, H, W)."""
         if layer in self._params.content_layers:
-            compared[layer] = content_loss(F, self._targets.P[layer])
+            compared.content[layer] = content_loss(F, self._targets.P[layer])
         if layer in self._params.style_layers:
-            for key, G in grams_at(layer, F, self._guides).items():
-                compared[key] = G
-        return compared
+            compared.style.update(statistics_at(layer, F, self._guides))
 
     def _terms(self, compared: Compared, image: Tensor) -> LossTerms:
         weights = self.balance.content_layers
-        content = torch.stack([v * compared[layer] for layer, v in weights.items()]).sum()  # eq. 1
-        style = style_loss(  # eq. 5
-            (weight, compared[key], self._targets.A[key]) for key, weight in self._weights.items()
+        content = torch.stack(
+            [v * compared.content[layer] for layer, v in weights.items()]
+        ).sum()  # eq. 1
+        style = self._style.loss(  # eq. 5
+            (w, compared.style[key], self._targets.A[key]) for key, w in self._weights.items()
         )
         tv = tv_loss(image)
         total = self.balance.total(content, style, tv)  # eq. 7
@@ -173,11 +171,11 @@ class Objective:
             gradient = own.to(F.dtype) if gradient is None else gradient.add_(own)
         for key, w in self._weights.items():
             if key[0] == layer:
-                by_gram = style_gradient(
-                    self.balance.style * w, compared[key], self._targets.A[key]
+                by = self._style.gradient(
+                    self.balance.style * w, compared.style[key], self._targets.A[key]
                 )
                 guide = self._guides[key] if self._guides else None
-                gradient = add_gram_gradient(gradient, F, by_gram, guide)
+                gradient = add_statistics_gradient(gradient, F, by, guide)
         assert gradient is not None, f"{layer} is not compared"
         return gradient
 
@@ -191,12 +189,14 @@ def _energy(x: Tensor) -> float:
     return float(torch.linalg.vector_norm(x)) ** 2 / x.numel()
 
 
-def _style_energies(A: Grams, areas: Mapping[Label, float]) -> dict[Layer, float]:
-    """mean(A_l^2), averaged over the regions by their part of the content picture."""
+def _style_energies(
+    style: StyleDistance, A: StyleTargets, areas: Mapping[Label, float]
+) -> dict[Layer, float]:
+    """The distance that counts as 1 at a layer, averaged over the regions by their area."""
     energies: dict[Layer, float] = {}
     for (layer, label), target in A.items():
         if label in areas:
-            energies[layer] = energies.get(layer, 0.0) + areas[label] * _energy(target)
+            energies[layer] = energies.get(layer, 0.0) + areas[label] * style.energy(target)
     return energies
 
 

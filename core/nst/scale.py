@@ -42,17 +42,8 @@ class Scale:
         return max(self.width, self.height)
 
     def objective_in(self, phase: Phase) -> Objective:
-        """Return the objective to follow in a phase.
-
-        An adaptive content factor is multiplied by how strongly the style pulls at the content;
-        see ``Balance.pull``. The factor never falls below 1.
-        """
-        objective = self.objective.in_int8() if phase.int8 else self.objective
-        if not phase.adaptive:
-            return objective.with_content_factor(phase.content_factor)
-        distance = float(objective.at(self.colors.to_painted(self.content)).style)
-        pull = objective.balance.pull(distance)
-        return objective.with_content_factor(max(1, phase.content_factor * pull))
+        """Return the objective to follow in a phase."""
+        return self.objective.in_int8() if phase.int8 else self.objective
 
     def start(self) -> Tensor:
         """Return the image to start from: (1, 3, H, W), or grey (1, 1, H, W).

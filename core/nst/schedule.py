@@ -1,11 +1,7 @@
-"""The schedule of a run: sizes, steps, content factors and number format, as plain data.
+"""The schedule of a run: sizes, steps and number format, as plain data.
 
 Departure: the paper paints at one size. Here a run begins small and goes on from the enlarged
 result. Brush strokes keep their size relative to the picture, and most of the time is saved.
-
-Departure: where a stroke is as broad as a house, the photograph would be painted over for good
-before its detail is there. The content therefore weighs more at all sizes but the last, and twice
-as much in the first half of the last, where it has to come back from under the paint.
 """
 
 from __future__ import annotations
@@ -19,15 +15,7 @@ from core.params import StyleParams
 
 #: The most steps at a size that is not the last. More of them do less for the result than the
 #: same time spent at the next size (bench/attempts.md).
-_COARSE_STEPS = 40
-
-#: The content factor at sizes that are not the last. Chosen by looking, among 0.4, 0.8, 1.6 and
-#: 2.4: Tübingen as the Starry Night and as The Scream, and the cat as a woodblock print.
-_COARSE_CONTENT = 1.6
-
-#: The content factor in the first half of the last size. With it, the content comes back in half
-#: the steps (bench/attempts.md).
-_RETURN_CONTENT = 2
+_COARSE_STEPS = 20
 
 #: The cost of a step that does not depend on its pixels, as a number of pixels. On two cores a
 #: step with 8-bit features takes 0.010, 0.020, 0.060 and 0.218 s at 64, 128, 256 and 512.
@@ -39,16 +27,11 @@ _INT8_COST = 0.78
 
 @dataclass(frozen=True)
 class Phase:
-    """Steps at one size, with one objective."""
+    """Steps at one size, in one number format."""
 
     #: The longer side of the picture, in pixels.
     size: int
     steps: int
-    #: Multiplies the content weight.
-    content_factor: float = 1
-    #: Whether the factor is first multiplied by how strongly the style pulls at the content; see
-    #: ``Scale.objective_in``.
-    adaptive: bool = False
     #: Whether features may be in 8 bits, where the number format has them.
     int8: bool = False
 
@@ -107,16 +90,10 @@ def schedule(
     """
     *smaller, last = pyramid_sizes(params.size, params.pyramid)
     coarse = [
-        Phase(size, min(params.steps, _COARSE_STEPS), _COARSE_CONTENT, adaptive=True, int8=True)
-        for size in smaller
-        if usable(size)
+        Phase(size, min(params.steps, _COARSE_STEPS), int8=True) for size in smaller if usable(size)
     ]
-    # With a single size the picture starts as the content, and there is nothing to bring back.
-    returning = params.steps // 2 if coarse else 0
-    fine = [
-        Phase(last, returning, _RETURN_CONTENT, int8=True),
-        Phase(last, params.steps - returning),
-    ]
+    rough = params.steps // 2 if coarse else 0
+    fine = [Phase(last, rough, int8=True), Phase(last, params.steps - rough)]
     phases = tuple(phase for phase in (*coarse, *fine) if phase.steps)
     return Schedule(phases, _INT8_COST if int8 else 1)
 

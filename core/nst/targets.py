@@ -1,4 +1,4 @@
-"""The targets: the content's features P and the styles' Gram matrices A."""
+"""The targets: the content's features P and the styles' statistics A."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
-from core.nst.losses import gram, guided_gram
 from core.nst.network.tensor_cache import fingerprint
 from core.nst.network.vgg19 import VGG19, deepest
 from core.nst.regions import Guides
+from core.nst.style import FeatureStatistics, statistics
 from core.params import LAYERS, Layer, StyleParams
 from core.pictures.masks import Label, name_of
 
 #: A layer and a region. Without masks the only region is ``EVERYTHING``.
 Key = tuple[Layer, Label]
 EVERYTHING: Label = ()
-#: Gram matrices, each of shape (C, C).
-Grams = dict[Key, Tensor]
-#: T of the guided Gram matrices: how much each position of a layer belongs to a region, (H, W).
+#: The statistics of every style layer and region.
+StyleTargets = dict[Key, FeatureStatistics]
+#: T of the guided statistics: how much each position of a layer belongs to a region, (H, W).
 GuideMaps = Mapping[Key, Tensor]
 #: The root mean square of every channel of a layer, shape (C,).
 ChannelRms = dict[Layer, Tensor]
@@ -43,8 +43,8 @@ class Targets:
     network: VGG19
     #: The content's features by layer.
     P: dict[Layer, Tensor]
-    #: The styles' Gram matrices, blended.
-    A: Grams
+    #: The styles' statistics, blended.
+    A: StyleTargets
 
 
 @dataclass(frozen=True)
@@ -74,47 +74,50 @@ class TargetPictures:
             rms[layer] = _channel_rms(F)
             if layer in self.params.content_layers:
                 P[layer] = F
-        grams = []
+        found = []
         for style, guides in zip(self.styles, self._style_guides(), strict=True):
-            style_grams, style_rms = self._cached(network, style, guides)
-            grams.append(style_grams)
+            style_statistics, style_rms = self._cached(network, style, guides)
+            found.append(style_statistics)
             for layer, largest in style_rms.items():
                 rms[layer] = torch.maximum(rms[layer], largest)
-        return Targets(network, P, self._blend(grams)), rms
+        return Targets(network, P, self._blend(found)), rms
 
     def computed_by(self, network: VGG19) -> Targets:
         """Return the targets as a network of another number format computes them."""
         P = network.features(self.content, self.params.content_layers)
-        grams = []
+        found = []
         for style, guides in zip(self.styles, self._style_guides(), strict=True):
-            style_grams: Grams = {}
+            style_statistics: StyleTargets = {}
             for layer, F in network.iterate(style, self.params.style_layers):
-                style_grams |= grams_at(layer, F, guides)
-            grams.append(style_grams)
-        return Targets(network, P, self._blend(grams))
+                style_statistics |= statistics_at(layer, F, guides)
+            found.append(style_statistics)
+        return Targets(network, P, self._blend(found))
 
     def _cached(
         self, network: VGG19, style: Tensor, guides: GuideMaps | None
-    ) -> tuple[Grams, ChannelRms]:
-        """The Gram matrices and channel RMS of one style picture."""
+    ) -> tuple[StyleTargets, ChannelRms]:
+        """The statistics and channel RMS of one style picture."""
         style_layers = self.params.style_layers
         keys = [(layer, EVERYTHING) for layer in style_layers] if guides is None else list(guides)
         layers = self._layers_to_deepest()
 
         def compute() -> list[Tensor]:
-            grams: Grams = {}
+            found: StyleTargets = {}
             rms: ChannelRms = {}
             for layer, F in network.iterate(style, layers):
                 rms[layer] = _channel_rms(F)
                 if layer in style_layers:
-                    grams |= grams_at(layer, F, guides)
-            return [*(grams[key] for key in keys), *(rms[layer] for layer in layers)]
+                    found |= statistics_at(layer, F, guides)
+            return [
+                *(each for key in keys for each in found[key]),
+                *(rms[layer] for layer in layers),
+            ]
 
         digest = fingerprint([style, *(guides.values() if guides else ())])
         tensors = network.cache.get_or_compute((digest, *keys, *layers), compute)
         return (
-            dict(zip(keys, tensors[: len(keys)], strict=True)),
-            dict(zip(layers, tensors[len(keys) :], strict=True)),
+            {key: FeatureStatistics(*tensors[2 * n : 2 * n + 2]) for n, key in enumerate(keys)},
+            dict(zip(layers, tensors[2 * len(keys) :], strict=True)),
         )
 
     def _layers_to_deepest(self) -> list[Layer]:
@@ -127,14 +130,20 @@ class TargetPictures:
             return [None for _ in self.styles]
         return [guide_maps(guides, self.params.style_layers) for guides in self.masks.styles]
 
-    def _blend(self, grams: Sequence[Grams]) -> Grams:
-        """The weighted mean of the styles' Gram matrices, region by region."""
-        sums: Grams = {}
+    def _blend(self, styles: Sequence[StyleTargets]) -> StyleTargets:
+        """The weighted mean of the styles' statistics, region by region.
+
+        Those are the statistics of all pictures side by side, each with an area of its weight.
+        """
+        sums: StyleTargets = {}
         totals: dict[Key, float] = {}
         weights = self.params.blend_weights(len(self.styles))
-        for style_grams, weight in zip(grams, weights, strict=True):
-            for key, matrix in style_grams.items():
-                sums[key] = sums.get(key, torch.zeros_like(matrix)) + weight * matrix
+        for style_statistics, weight in zip(styles, weights, strict=True):
+            for key, own in style_statistics.items():
+                before = sums.get(key, FeatureStatistics(*(torch.zeros_like(each) for each in own)))
+                sums[key] = FeatureStatistics(
+                    *(a + weight * b for a, b in zip(before, own, strict=True))
+                )
                 totals[key] = totals.get(key, 0) + weight
         for (_, label), total in totals.items():
             if not total:
@@ -142,7 +151,7 @@ class TargetPictures:
                 message = f"gives no weight to the style pictures that have the region {name}"
                 raise InvalidRequest([FieldError("style_blend", message)])
         # A style picture without a region has no part in the region's target.
-        return {key: matrix / totals[key] for key, matrix in sums.items()}
+        return {key: FeatureStatistics(*(each / totals[key] for each in sums[key])) for key in sums}
 
 
 def guide_maps(guides: Guides, layers: Sequence[Layer]) -> GuideMaps:
@@ -150,14 +159,18 @@ def guide_maps(guides: Guides, layers: Sequence[Layer]) -> GuideMaps:
     return {(layer, label): guides.at(label, layer) for layer in layers for label in guides.regions}
 
 
-def grams_at(layer: Layer, F: Tensor, guides: GuideMaps | None) -> Grams:
-    """Return the Gram matrices of a style layer's features, shape (1, C, H, W), by region."""
+def statistics_at(layer: Layer, F: Tensor, guides: GuideMaps | None) -> StyleTargets:
+    """Return the statistics of a style layer's features, shape (1, C, H, W), by region."""
     if guides is None:
-        return {(layer, EVERYTHING): gram(F)}
-    return {key: guided_gram(F, guide) for key, guide in guides.items() if key[0] == layer}
+        return {(layer, EVERYTHING): statistics(F)}
+    return {key: statistics(F, guide) for key, guide in guides.items() if key[0] == layer}
 
 
 def _channel_rms(F: Tensor) -> Tensor:
     # A norm, because squares would take as much memory as F.
     norm: Tensor = torch.linalg.vector_norm(F, dim=(0, 2, 3))  # (C,)
     return norm / math.sqrt(F[0, 0].numel())
+
+
+def _sum(S: FeatureStatistics, other: FeatureStatistics) -> FeatureStatistics:
+    return FeatureStatistics(S.gram + other.gram, S.mean + other.mean)

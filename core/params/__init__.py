@@ -12,6 +12,8 @@ from core.params.choices import (
     Pooling,
     Precision,
     Preset,
+    StyleStatistics,
+    complete_table,
 )
 from core.params.model import StyleParams
 from core.params.sizes import LEAST_POSITIONS, MAX_REGIONS, MIN_SIDE, MIN_SIZE, size_at
@@ -34,6 +36,8 @@ __all__ = [
     "Precision",
     "Preset",
     "StyleParams",
+    "StyleStatistics",
+    "complete_table",
     "parse_params",
     "size_at",
 ]

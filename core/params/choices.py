@@ -88,6 +88,13 @@ class Init(StrEnum):
     IMAGE = "image"  #: An uploaded `init_image`.
 
 
+class StyleStatistics(StrEnum):
+    """What the style loss compares at each layer; see ``core.nst.style``."""
+
+    COVARIANCE = "covariance"  #: Means and covariances, relative to the painting's.
+    GRAM = "gram"  #: Gram matrices, as in the paper.
+
+
 class Pooling(StrEnum):
     """The pooling layers of the network."""
 

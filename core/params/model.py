@@ -32,6 +32,7 @@ from core.params.choices import (
     Pooling,
     Precision,
     Preset,
+    StyleStatistics,
 )
 from core.params.presets import PRESETS, STYLE_LAYERS
 from core.params.sizes import MIN_SIZE, fit
@@ -80,7 +81,7 @@ class StyleParams(BaseModel):
         _BALANCED["steps"],
         ge=1,
         le=5000,
-        description="Optimiser steps; at most 40 on coarse scales.",
+        description="Optimiser steps; at most 20 on coarse scales.",
     )
     content_weight: float = Field(
         1.0,
@@ -111,6 +112,11 @@ class StyleParams(BaseModel):
     style_layers: Layers = Field(
         tuple(STYLE_LAYERS),
         description="Comma-separated layers of the style loss.",
+    )
+    style_statistics: StyleStatistics = Field(
+        StyleStatistics.COVARIANCE,
+        description="What the style loss compares at each layer. With a style_weight the default "
+        "is gram, as in the paper.",
     )
     style_layer_weights: Weights = Field(
         (),
@@ -159,6 +165,9 @@ class StyleParams(BaseModel):
         if "strength" in fields:  # it takes the place of the preset's weight
             defaults.pop("style_weight", None)
         resolved = {**defaults, **fields}
+        # A number belongs to the paper's loss.
+        if _none_if_blank(resolved.get("style_weight")) is not None:
+            resolved.setdefault("style_statistics", StyleStatistics.GRAM)
         optimizer = resolved.get("optimizer")
         if optimizer in list(Optimizer):
             resolved.setdefault("learning_rate", Optimizer(optimizer).learning_rate)

@@ -54,8 +54,8 @@ class LossOptions:
     style_scale: float = 1.0
     #: One weight for each style picture; empty for equal weights.
     blend: Sequence[float] = ()
-    #: How much the loss of each style layer counts, relative to the energy of the painting's Gram
-    #: matrix. Empty: the losses of the five layers count equally, as they are.
+    #: How much each style layer counts, where covariances and means are compared, relative to the
+    #: painting's. Empty: Gram matrices are compared, and the five layers count equally.
     base: Mapping[Layer, float] = field(default_factory=dict)
     #: Where the masks of the content and of each style change colour, as a part of the width.
     #: Empty without masks.
@@ -87,20 +87,35 @@ def losses(
     blend = np.array(options.blend or [1.0] * len(styles))
     blend = blend / blend.sum()
     layers = list(options.base or STYLE_LAYERS)
-    distances, energies = np.zeros(len(layers)), np.zeros(len(layers))
+    distances = np.zeros(len(layers))
     for number, layer in enumerate(layers):
         for region, area in ((0, 0.5), (1, 0.5)) if options.splits else ((None, 1.0),):
-            target = sum(
-                weight * _gram(features[layer], region, split)
-                for weight, features, split in zip(
-                    blend, style_features, options.splits[1:] or blend, strict=True
-                )
-            )
-            gram = _gram(result_features[layer], region, options.splits[0] if options.splits else 0)
-            distances[number] += ((gram - target) ** 2).mean() * area
-            energies[number] += (target**2).mean() * area
-    w = np.array(list(options.base.values())) / energies if options.base else np.ones(len(layers))
+            parts = [
+                _part(features[layer], region, split)
+                for features, split in zip(style_features, options.splits[1:] or blend, strict=True)
+            ]
+            part = _part(result_features[layer], region, options.splits[0] if options.splits else 0)
+            # All paintings together, each position with the weight of its painting.
+            position_weights = [
+                np.full(p.shape[1], b / p.shape[1]) for b, p in zip(blend, parts, strict=True)
+            ]
+            target = np.concatenate(parts, axis=1), np.concatenate(position_weights)
+            distances[number] += area * _distance(part, *target, relative=bool(options.base))
+    w = np.array(list(options.base.values()) or [1.0] * len(layers))
     return float(content_loss), float(w @ distances / w.sum())
+
+
+def _distance(result: Array, style: Array, position_weights: Array, *, relative: bool) -> float:
+    """How far features (C, M) are from those of the paintings, which have a weight each."""
+    if not relative:
+        gram, target = result @ result.T / result.shape[1], (style * position_weights) @ style.T
+        return float(((gram - target) ** 2).mean())
+    covariances = np.cov(result, bias=True), np.cov(style, bias=True, aweights=position_weights)
+    means = result.mean(1), style @ position_weights
+    return sum(
+        float(np.sum((found - target) ** 2) / np.sum(target**2)) / 2
+        for found, target in (covariances, means)
+    )
 
 
 def _scaled(style: Image.Image, result: Image.Image, scale: float) -> Array:
@@ -154,10 +169,10 @@ def _features(
     return features
 
 
-def _gram(features: Array, region: int | None, split: float) -> Array:
-    """The Gram matrix of everything, or of the part left (0) or right (1) of a split."""
+def _part(features: Array, region: int | None, split: float) -> Array:
+    """All features, or those left (0) or right (1) of a split, as a matrix (C, M)."""
     if region is not None:
         column = split * features.shape[2]
         assert column == round(column), "a position would belong to both regions"
         features = np.split(features, [round(column)], axis=2)[region]
-    return np.array(np.einsum("chw,dhw->cd", features, features) / features[0].size)
+    return features.reshape(len(features), -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -71,3 +72,13 @@ def uniform(seed: int, *shape: int) -> Tensor:
 def normal(seed: int, *shape: int) -> Tensor:
     """Return random numbers with mean 0 and deviation 1, in float64."""
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def finite_differences(loss: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return the gradient, estimated by central differences."""
+    gradient = torch.zeros_like(x)
+    for index in np.ndindex(*x.shape):
+        step = torch.zeros_like(x)
+        step[index] = 1e-6
+        gradient[index] = (loss(x + step) - loss(x - step)) / 2e-6
+    return gradient

@@ -48,6 +48,10 @@ def gram(F: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array(np.einsum("im,jm->ij", F, F) / F.shape[1])
 
 
+def relative_error(found: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    return float(np.sum((found - target) ** 2) / np.sum(target**2))
+
+
 def test_the_rate_rises_from_0_over_a_fixed_value_at_one_half_to_a_finite_one() -> None:
     rates = [rate(step / 100) for step in range(101)]
     assert rates[0] == 0
@@ -63,14 +67,19 @@ def test_the_objective_is_the_content_power_times_the_sum_of_relative_losses(
     P, F = (features(tiny_network, image, "conv4_2") for image in (content, at))
     power = np.mean(P**2)
     relative_content = np.mean((F - P) ** 2) / power
-    relative_style = 0.0
+    grams, covariances = 0.0, 0.0
     for layer, base in STYLE_LAYERS.items():
-        A, G = (gram(features(tiny_network, image, layer)) for image in (style, at))
+        F_style, F_at = (features(tiny_network, image, layer) for image in (style, at))
         share = base / sum(STYLE_LAYERS.values())
-        relative_style += share * float(np.mean((G - A) ** 2) / np.mean(A**2))
-    total = objective(tiny_network, strength=0.7, content_weight=3).at(at).total
-    expected = power * (3 * relative_content + rate(0.7) * relative_style)
-    assert float(total) == pytest.approx(expected, rel=1e-9)
+        grams += share * relative_error(gram(F_at), gram(F_style))
+        covariance = relative_error(np.cov(F_at, bias=True), np.cov(F_style, bias=True))
+        mean = relative_error(F_at.mean(1), F_style.mean(1))
+        covariances += share * (covariance + mean) / 2
+    for statistics, relative_style in (("gram", grams), ("covariance", covariances)):
+        found = objective(tiny_network, strength=0.7, content_weight=3, style_statistics=statistics)
+        total = found.at(at).total
+        expected = power * (3 * relative_content + rate(0.7) * relative_style)
+        assert float(total) == pytest.approx(expected, rel=1e-9)
 
 
 def test_several_content_layers_count_equally_relative_to_their_power(
@@ -98,7 +107,9 @@ def test_the_weight_does_not_depend_on_how_strongly_a_layer_responds() -> None:
 
 def test_layers_other_than_the_recipes_count_equally(tiny_network: VGG19) -> None:
     layers: list[Layer] = ["conv1_2", "conv3_1"]
-    weights = objective(tiny_network, style_layers=layers).balance.style_layers
+    weights = objective(
+        tiny_network, style_layers=layers, style_statistics="gram"
+    ).balance.style_layers
     energies = [np.mean(gram(features(tiny_network, PICTURES[1], layer)) ** 2) for layer in layers]
     counts = [weights[layer] * energy for layer, energy in zip(layers, energies, strict=True)]
     assert counts[0] == pytest.approx(counts[1])
@@ -110,7 +121,10 @@ def test_given_layer_weights_are_used_as_they_are_and_the_style_weight_is_derive
 ) -> None:
     content, style, _ = PICTURES
     found = objective(
-        tiny_network, style_layers=["conv1_1", "conv2_1"], style_layer_weights=[1, 3]
+        tiny_network,
+        style_layers=["conv1_1", "conv2_1"],
+        style_layer_weights=[1, 3],
+        style_statistics="gram",
     ).balance
     assert found.style_layers == {"conv1_1": 0.25, "conv2_1": 0.75}
     energy = sum(
@@ -123,7 +137,11 @@ def test_given_layer_weights_are_used_as_they_are_and_the_style_weight_is_derive
 
 def test_two_styles_count_by_the_energy_of_their_blend(tiny_network: VGG19) -> None:
     found = objective(
-        tiny_network, PICTURES[1:], style_layers=["conv2_1"], style_blend=[1, 3]
+        tiny_network,
+        PICTURES[1:],
+        style_layers=["conv2_1"],
+        style_blend=[1, 3],
+        style_statistics="gram",
     ).balance
     first, second = (gram(features(tiny_network, image, "conv2_1")) for image in PICTURES[1:])
     power = np.mean(features(tiny_network, PICTURES[0], "conv4_2") ** 2)
@@ -168,7 +186,9 @@ def test_the_weights_are_the_same_in_every_number_format(tiny_network: VGG19) ->
 
 
 def test_every_scale_has_the_weights_of_its_own_pictures(tiny_network: VGG19) -> None:
-    steps = run(tiny_network, pyramid="32:2", steps=1, style_layers="conv2_1")
+    steps = run(
+        tiny_network, pyramid="32:2", steps=1, style_layers="conv2_1", style_statistics="gram"
+    )
     for step in (steps[0], steps[-1]):
         sizes = (step.width, step.height), (step.width, step.width * 7 // 8)
         content, style = (

@@ -54,7 +54,7 @@ def test_the_last_picture_is_that_of_300_steps_of_the_usual_loop_in_float64(
     optimizer = make_optimizer(CLASSIC.optimizer, CLASSIC.learning_rate, identity, 0)
     descent = Descent(content, optimizer)
     (phase,) = schedule(CLASSIC).phases
-    for _ in descent.follow(objective.with_content_factor(phase.content_factor), phase.steps):
+    for _ in descent.follow(objective, phase.steps):
         pass
     expected = loop_image(tmp_path, tiny_weights, torch.float64, steps=300)
     torch.testing.assert_close(descent.image, expected, atol=1e-6, rtol=0)

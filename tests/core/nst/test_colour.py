@@ -12,8 +12,8 @@ from torch import Tensor
 
 from core.nst import VGG19, Pictures
 from core.nst.colour import luminance, match_colours, match_luminance, with_luminance
-from core.nst.losses import gram
 from core.nst.network.pixels import to_picture, to_tensor
+from core.nst.style import statistics
 from tests.conftest import photo
 from tests.core.nst.examples import CONTENT, CPU, STYLE, resized, run, scale_of, small_params
 
@@ -109,7 +109,9 @@ def test_the_losses_of_color_content_are_those_of_the_luminance_that_is_shown(
     assert float(last.loss.content) == pytest.approx(float(((F - P) ** 2).mean()), rel=1e-3)
     layers = small_params().style_layers
     G, A = (tiny_network.features(each, layers) for each in (shown, target))
-    distances = [float(((gram(G[n]) - gram(A[n])) ** 2).mean()) for n in layers]
+    distances = [
+        float(((statistics(G[n]).gram - statistics(A[n]).gram) ** 2).mean()) for n in layers
+    ]
     assert float(last.loss.style) == pytest.approx(np.mean(distances), rel=1e-3)
 
 

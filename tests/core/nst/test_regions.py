@@ -113,7 +113,9 @@ def test_one_region_over_everything_equals_no_mask(tiny_network: VGG19) -> None:
 
 def test_a_region_counts_by_its_part_of_the_content(tiny_network: VGG19) -> None:
     # The styles are black, so every target is the same and a region's loss is that of its crop.
-    params = StyleParams.model_validate({"style_layers": ["conv1_1"], "padding": "replicate"})
+    params = StyleParams.model_validate(
+        {"style_layers": ["conv1_1"], "style_weight": 20, "padding": "replicate"}
+    )
     network = tiny_network.using(padding=params.padding)
     quarter = flat((64, 48), "blue")
     quarter.paste("red", (0, 0, 16, 48))

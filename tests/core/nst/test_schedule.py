@@ -1,4 +1,4 @@
-"""The schedule: sizes, steps, content factors and progress."""
+"""The schedule: sizes, steps, number formats and progress."""
 
 from __future__ import annotations
 
@@ -52,12 +52,8 @@ def test_sizes_increase_to_the_size_of_the_result(size: int, smallest: int, rati
         assert size / smallest < ratio**0.5 + 0.01
 
 
-def coarse(size: int, steps: int) -> Phase:
-    return Phase(size, steps, content_factor=1.6, adaptive=True, int8=True)
-
-
-def returning(size: int, steps: int) -> Phase:
-    return Phase(size, steps, content_factor=2, int8=True)
+def rough(size: int, steps: int) -> Phase:
+    return Phase(size, steps, int8=True)
 
 
 def plan(size: int, steps: int, pyramid: str = "64:2", **options: Any) -> Schedule:
@@ -67,23 +63,23 @@ def plan(size: int, steps: int, pyramid: str = "64:2", **options: Any) -> Schedu
 @pytest.mark.parametrize(
     ("size", "steps", "expected"),
     [
-        (128, 30, [coarse(64, 30), returning(128, 15), Phase(128, 15)]),
-        (128, 41, [coarse(64, 40), returning(128, 20), Phase(128, 21)]),
+        (128, 16, [rough(64, 16), rough(128, 8), Phase(128, 8)]),
+        (128, 41, [rough(64, 20), rough(128, 20), Phase(128, 21)]),
         (
             256,
             500,
-            [coarse(64, 40), coarse(128, 40), returning(256, 250), Phase(256, 250)],
+            [rough(64, 20), rough(128, 20), rough(256, 250), Phase(256, 250)],
         ),
-        (128, 1, [coarse(64, 1), Phase(128, 1)]),
+        (128, 1, [rough(64, 1), Phase(128, 1)]),
     ],
 )
-def test_smaller_sizes_take_at_most_40_steps_and_the_last_has_two_phases(
+def test_smaller_sizes_take_at_most_20_steps_and_the_last_has_two_phases(
     size: int, steps: int, expected: list[Phase]
 ) -> None:
     assert list(plan(size, steps).phases) == expected
 
 
-def test_a_single_size_has_one_phase_with_the_weights_of_the_request() -> None:
+def test_a_single_size_has_one_exact_phase() -> None:
     assert plan(512, 30, "off").phases == (Phase(512, 30),)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from torch import Tensor
 
 from core.errors import InvalidRequest
 from core.nst import VGG19
-from core.nst.losses import gram
 from core.nst.network.pixels import to_tensor
 from core.nst.network.precision import BFLOAT16
 from core.nst.objective import Objective
+from core.nst.style import FeatureStatistics, statistics
 from core.nst.targets import Masks, TargetPictures
 from core.params import StyleParams
 from tests.core.nst.examples import CPU, STYLE, flat, guides_of, halves, uniform
@@ -31,8 +32,9 @@ def test_the_targets_of_several_styles_are_their_weighted_mean(tiny_network: VGG
     first, second = (tiny_network.features(image(seed), ["conv3_1"]) for seed in (1, 2))
     pictures = TargetPictures(image(0), [image(1), image(2)], params, None)
     targets, _ = pictures.exact(tiny_network)
-    expected = 0.25 * gram(first["conv3_1"]) + 0.75 * gram(second["conv3_1"])
-    torch.testing.assert_close(targets.A["conv3_1", ()], expected)
+    # As of one picture with the first style on a quarter of its area.
+    side_by_side = torch.cat([first["conv3_1"], *3 * [second["conv3_1"]]], dim=3)
+    torch.testing.assert_close(targets.A["conv3_1", ()], statistics(side_by_side))
 
 
 def test_the_targets_are_computed_in_float32_by_every_network(tiny_network: VGG19) -> None:
@@ -41,7 +43,9 @@ def test_the_targets_are_computed_in_float32_by_every_network(tiny_network: VGG1
         pictures.exact(network)[0] for network in (tiny_network, tiny_network.using(BFLOAT16))
     )
     for targets in (exact, rounded):
-        assert {A.dtype for A in (*targets.A.values(), *targets.P.values())} == {torch.float32}
+        assert {x.dtype for x in (*chain(*targets.A.values()), *targets.P.values())} == {
+            torch.float32
+        }
     torch.testing.assert_close(exact.A, rounded.A, rtol=0, atol=0)
 
 
@@ -85,7 +89,9 @@ def test_each_choice_of_style_layers_has_its_own_cached_targets(
     assert sizes[0] < sizes[1] < sizes[2]
 
 
-def targets_of_two_regions(network: VGG19, blend: str) -> tuple[dict[Any, Tensor], list[Tensor]]:
+def targets_of_two_regions(
+    network: VGG19, blend: str
+) -> tuple[dict[Any, FeatureStatistics], list[Tensor]]:
     """Return the targets where the first style is all red and the second all blue."""
     params = StyleParams.model_validate({"style_blend": blend, "style_layers": ["conv2_1"]})
     styles = [to_tensor(STYLE.rotate(turn), (48, 64), CPU) for turn in (0, 90)]
@@ -102,7 +108,7 @@ def test_a_region_takes_its_style_from_the_region_of_the_same_label(tiny_network
     A, styles = targets_of_two_regions(tiny_network, blend="1,9")
     for style, label in zip(styles, (RED, BLUE), strict=True):
         F = tiny_network.features(style, ["conv2_1"])["conv2_1"]
-        torch.testing.assert_close(A["conv2_1", label], gram(F))
+        torch.testing.assert_close(A["conv2_1", label], statistics(F))
 
 
 def test_a_region_whose_styles_have_no_weight_is_an_error_that_names_it(

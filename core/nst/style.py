@@ -1,0 +1,204 @@
+"""The style loss: statistics of features, their distance, and its gradient, as pure functions.
+
+Features ``F`` of one layer are a matrix of C filters by M positions. Two averages over the
+positions are compared with those of the style pictures:
+
+    G  = F F^T / M    the Gram matrix (paper, eq. 3, which has no 1/M)
+    mu = F 1 / M      the means, from which the covariance is G - mu mu^T
+
+There are two distances:
+
+- Of Gram matrices: mean((G - A)^2) (eq. 4: 1/(4 C^2 M^2) * sum).
+- Of covariances and means: half the squared relative error of each.
+
+Departure: the paper has the first. The Gram matrix is the covariance plus the outer product of
+the means, which is much larger, so its distance is mostly that of the means. Compared by
+themselves, and relative to the painting's own, both arrive sooner and leave more of the photograph
+(docs/quality.md). Means and covariances of VGG features as a style loss: Li, Wang, Liu and Hou,
+"Demystifying Neural Style Transfer", 2017 (arXiv 1701.01036), section 4.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.params import StyleStatistics, complete_table
+
+#: The least energy of a covariance, relative to that of the Gram matrix. A painting of one colour
+#: would otherwise have an infinite weight.
+_LEAST_COVARIANCE = 1e-3
+#: The least energy of a target. A layer where nothing is active would otherwise do the same.
+_LEAST_ENERGY = 1e-9
+
+
+class FeatureStatistics(NamedTuple):
+    """Averages over the positions of a layer or of a region, in float32 or float64."""
+
+    #: G, shape (C, C).
+    gram: Tensor
+    #: mu, shape (C,).
+    mean: Tensor
+
+    @property
+    def covariance(self) -> Tensor:
+        """G - mu mu^T, shape (C, C)."""
+        return self.gram - torch.outer(self.mean, self.mean)
+
+
+class ByStatistics(NamedTuple):
+    """The gradient of a distance by the statistics."""
+
+    #: Symmetric, shape (C, C).
+    by_gram: Tensor
+    #: Shape (C,); None for 0.
+    by_mean: Tensor | None
+
+
+def statistics(features: Tensor, guide: Tensor | None = None) -> FeatureStatistics:
+    """Return the statistics of a layer, or of one region of it.
+
+    With a guide T, positions count by it: G_ij = sum_k T_k F_ik F_jk / sum_k T_k. Gatys et al.
+    2017, "Controlling Perceptual Factors in Neural Style Transfer", eq. 4 and 5, where T is the
+    square of the guide, normalised to a sum of 1.
+
+    Args:
+        features: shape (1, C, H, W).
+        guide: T, how much each position belongs to the region, shape (H, W), 0 to 1.
+
+    Returns:
+        Without a guide, products are computed in the format of F and rounded to it once, since
+        devices accumulate in float32.
+    """
+    F = features.flatten(2).squeeze(0)  # (C, M)
+    if guide is None:
+        return FeatureStatistics(precise(F @ F.T) / F.shape[1], precise(F.mean(1)))
+    F = precise(F)
+    T = guide.reshape(1, -1).to(F.dtype)  # (1, M)
+    weighted = F * T / T.sum()
+    return FeatureStatistics(weighted @ F.T, weighted.sum(1))
+
+
+def gram_distance(S: FeatureStatistics, A: FeatureStatistics) -> Tensor:
+    """Return mean((G - A)^2) (eq. 4)."""
+    return torch.mean((S.gram - A.gram) ** 2)
+
+
+def gram_distance_gradient(w: float, S: FeatureStatistics, A: FeatureStatistics) -> ByStatistics:
+    """Return the gradient of w times :func:`gram_distance`: 2 w (G - A) / C^2."""
+    return ByStatistics((S.gram - A.gram).mul_(2 * w / S.gram.numel()), None)
+
+
+def covariance_distance(S: FeatureStatistics, A: FeatureStatistics) -> Tensor:
+    """Return 1/2 |C - C_A|^2 / |C_A|^2 + 1/2 |mu - mu_A|^2 / |mu_A|^2.
+
+    It is 1 where both statistics are 0, and 0 where they are those of the painting.
+    """
+    covariance_energy, mean_energy = _energies(A)
+    covariance = (S.covariance - A.covariance).square().sum() / covariance_energy
+    return (covariance + (S.mean - A.mean).square().sum() / mean_energy) / 2
+
+
+def covariance_distance_gradient(
+    w: float, S: FeatureStatistics, A: FeatureStatistics
+) -> ByStatistics:
+    """Return the gradient of w times :func:`covariance_distance`.
+
+    By C it is w (C - C_A) / |C_A|^2. Since C = G - mu mu^T, that is also the gradient by G, and
+    -2 times its product with mu is a part of the gradient by mu.
+    """
+    covariance_energy, mean_energy = _energies(A)
+    by_covariance = (S.covariance - A.covariance) * (w / covariance_energy)
+    by_mean = (S.mean - A.mean) * (w / mean_energy) - 2 * (by_covariance @ S.mean)
+    return ByStatistics(by_covariance, by_mean)
+
+
+def _energies(A: FeatureStatistics) -> tuple[Tensor, Tensor]:
+    """The squared norms of the covariance and of the means, with their least values."""
+    least = _LEAST_COVARIANCE * A.gram.square().sum()
+    covariance = torch.maximum(A.covariance.square().sum(), least)
+    mean = A.mean.square().sum()
+    return covariance.clamp_min(_LEAST_ENERGY), mean.clamp_min(_LEAST_ENERGY)
+
+
+@dataclass(frozen=True)
+class StyleDistance:
+    """How far statistics are from those of the painting."""
+
+    distance: Callable[[FeatureStatistics, FeatureStatistics], Tensor]
+    gradient: Callable[[float, FeatureStatistics, FeatureStatistics], ByStatistics]
+    #: Whether it is relative to the painting's own statistics.
+    relative: bool
+
+    def energy(self, A: FeatureStatistics) -> float:
+        """Return the distance that counts as 1: that of statistics which are all 0."""
+        if self.relative:
+            return 1.0
+        return max(float(A.gram.square().mean()), _LEAST_ENERGY)
+
+    def loss(self, terms: Iterable[tuple[float, FeatureStatistics, FeatureStatistics]]) -> Tensor:
+        """Return the sum over layers and regions of w times the distance (eq. 5).
+
+        Args:
+            terms: w, the statistics, and those of the painting.
+        """
+        return torch.stack([w * self.distance(S, A) for w, S, A in terms]).sum()
+
+
+STYLE_DISTANCES = complete_table(
+    StyleStatistics,
+    {
+        StyleStatistics.GRAM: StyleDistance(gram_distance, gram_distance_gradient, relative=False),
+        StyleStatistics.COVARIANCE: StyleDistance(
+            covariance_distance, covariance_distance_gradient, relative=True
+        ),
+    },
+)
+
+
+def add_statistics_gradient(
+    gradient: Tensor | None, features: Tensor, by: ByStatistics, guide: Tensor | None = None
+) -> Tensor:
+    """Add the gradient by F of a function of the statistics, by the chain rule (eq. 6).
+
+    With a gradient S by G and m by mu, it is (2 S F + m 1^T) / M; with a guide,
+    (2 S F + m 1^T) diag(T) / sum_k T_k.
+
+    Args:
+        gradient: by the features, of their shape; may be overwritten. None counts as 0.
+        features: F, shape (1, C, H, W).
+        by: S and m.
+        guide: T, shape (H, W), if the statistics are those of a region.
+
+    Returns:
+        Shape (1, C, H, W), in the format of the features.
+    """
+    # Positions come first, so that products have the memory layout of the features.
+    F = _positions(features)  # (M, C)
+    if guide is None:
+        S = (2 / len(F) * by.by_gram).to(F.dtype)  # (C, C)
+        rows = F @ S if gradient is None else _positions(gradient).addmm_(F, S)
+        if by.by_mean is not None:
+            rows.add_((by.by_mean / len(F)).to(F.dtype))
+    else:
+        T = guide.reshape(-1, 1).to(by.by_gram.dtype)  # (M, 1)
+        own = precise(F) @ (2 * by.by_gram)
+        if by.by_mean is not None:
+            own.add_(by.by_mean)
+        own = own.mul_(T / T.sum()).to(F.dtype)
+        rows = own if gradient is None else _positions(gradient).add_(own)
+    return rows.view(*features.shape[2:], -1).permute(2, 0, 1).unsqueeze(0)
+
+
+def precise(x: Tensor) -> Tensor:
+    """In float32 if x is bfloat16, whose sums would lose digits."""
+    return x.float() if x.dtype == torch.bfloat16 else x
+
+
+def _positions(x: Tensor) -> Tensor:
+    """(1, C, H, W) to (M, C), which for channels_last is the same memory."""
+    return x.squeeze(0).permute(1, 2, 0).flatten(0, 1)
