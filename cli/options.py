@@ -39,6 +39,12 @@ _PICTURES: dict[str, _Decorator] = {
         multiple=True,
         help="The regions of a STYLE. Repeat the option for each STYLE, in order.",
     ),
+    "detail_map": click.option(
+        "--detail-map",
+        type=_FILE,
+        help="Where the detail of CONTENT is kept: white keeps it, black paints freely, and "
+        "mid-grey (128) changes nothing.",
+    ),
 }
 
 _EXTENSIONS = ", ".join(f".{suffix}" for suffix in PictureFormat.suffixes())

@@ -128,6 +128,22 @@ def draw_masks(network: VGG19) -> Image.Image:
     return row([*small, result], ["content", "content_mask", "result"])
 
 
+def draw_detail_map(network: VGG19) -> Image.Image:
+    """Show a portrait, its detail map, and the results without and with the map."""
+    box = (80, 0, 380, 300)  # head and shoulders
+    content = read(SAMPLES / "photos" / "astronaut.jpg").crop(box)
+    style = read(SAMPLES / "styles" / "mosaic.jpg")
+    detail_map = Image.new("L", content.size, 128)
+    ImageDraw.Draw(detail_map).ellipse((70, 8, 225, 195), fill=255)
+    params = parse_params({"size": _SIZE, "preset": "fast"})
+    results = [
+        last_step(stylize(Pictures(content, [style], detail_map=each), params, network)).picture()
+        for each in (None, detail_map)
+    ]
+    small = [each.convert("RGB").resize(results[0].size) for each in (content, detail_map)]
+    return row([*small, *results], ["content", "detail_map", "without", "with"])
+
+
 def draw_init_image(network: VGG19) -> Image.Image:
     """Show an initial picture, and the results from the content and from that picture."""
     content, own = (read(SAMPLES / "photos" / f"{name}.jpg") for name in ("cat", "rocket"))
@@ -189,6 +205,7 @@ def draw_figure(network: VGG19, figure: Figure) -> Image.Image:
 SHEETS: dict[str, Callable[[VGG19], Image.Image]] = {
     **{figure.name: partial(draw_figure, figure=figure) for figure in FIGURES},
     "masks": draw_masks,
+    "detail_map": draw_detail_map,
     "init_image": draw_init_image,
     "size": draw_sizes,
     "before-after": draw_before_after,

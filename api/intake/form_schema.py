@@ -17,6 +17,9 @@ _FILE_DESCRIPTIONS = {
     "size of the content picture. PNG, lossless WebP, TIFF or GIF.",
     "style_mask": "The regions of the style pictures, one file for each style in the same order. "
     "A region of the content takes its style from the style regions of the same colour.",
+    "detail_map": "Where the detail of the content picture is kept, as a grey picture of its "
+    "proportions. White keeps faces and hands, black lets the painting in, and mid-grey (128) "
+    "changes nothing.",
 }
 
 _OPTIONS = {

@@ -96,11 +96,13 @@ class Inputs(_Frozen):
     init_image: Picture | None = None
     content_mask: Picture | None = None
     style_masks: tuple[Picture, ...] = ()
+    detail_map: Picture | None = None
 
     def pictures(self) -> tuple[Picture, ...]:
         """Return all of the pictures."""
-        single = [each for each in (self.init_image, self.content_mask) if each is not None]
-        return (self.content, *self.styles, *single, *self.style_masks)
+        single = (self.init_image, self.content_mask, self.detail_map)
+        given = [each for each in single if each is not None]
+        return (self.content, *self.styles, *given, *self.style_masks)
 
 
 class Job(_Frozen):

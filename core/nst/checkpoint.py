@@ -63,6 +63,7 @@ class Request:
         for picture in (
             *(pictures.content, *pictures.styles),
             *(pictures.init_image, pictures.content_mask, *pictures.style_masks),
+            pictures.detail_map,
         ):
             _update(digest, picture)
         return torch.tensor(list(digest.digest()), dtype=torch.uint8)

@@ -8,6 +8,7 @@ Departure: the paper sums squared differences and divides by constants. Here all
 as in the first author's later code, so that a weight means the same at every size:
 
     content = sum_l v_l * mean((F_l - P_l)^2)       paper, eq. 1: 1/2 * sum, at one layer
+              with a detail map, of mean(D_l (F_l - P_l)^2): see :mod:`core.nst.detail`
     tv      = mean(dx^2) + mean(dy^2)               not in the paper
 
 The gradients are written out, not left to autograd: see :mod:`core.nst.objective`.
@@ -21,14 +22,22 @@ from torch import Tensor
 from core.nst.style import precise
 
 
-def content_loss(F: Tensor, P: Tensor) -> Tensor:
-    """Return mean((F - P)^2) at one layer (eq. 1), for features of shape (1, C, H, W)."""
-    return torch.mean((precise(F) - precise(P)) ** 2)
+def content_loss(F: Tensor, P: Tensor, detail: Tensor | None = None) -> Tensor:
+    """Return mean(D (F - P)^2) at one layer (eq. 1, which has no D).
+
+    Args:
+        F: shape (1, C, H, W).
+        P: of the same shape.
+        detail: D, the factor at each position, shape (H, W). None counts as 1.
+    """
+    squares = (precise(F) - precise(P)) ** 2
+    return torch.mean(squares if detail is None else squares * detail)
 
 
-def content_gradient(F: Tensor, P: Tensor) -> Tensor:
-    """Return the gradient of :func:`content_loss` by F: 2 (F - P) / (C M), of F's shape (eq. 2)."""
-    return (precise(F) - precise(P)).mul_(2 / F.numel())
+def content_gradient(F: Tensor, P: Tensor, detail: Tensor | None = None) -> Tensor:
+    """Return the gradient of :func:`content_loss` by F (eq. 2): 2 D (F - P) / (C M), F's shape."""
+    gradient = (precise(F) - precise(P)).mul_(2 / F.numel())
+    return gradient if detail is None else gradient.mul_(detail)
 
 
 def tv_loss(image: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core.nst.balance import balance
+from core.nst.detail import content_factors
 from core.nst.losses import content_gradient, content_loss, tv_gradient, tv_loss
 from core.nst.network.int8 import with_int8_features
 from core.nst.network.vgg19 import VGG19
@@ -53,6 +54,7 @@ class Objective:
         styles: each of shape (1, 3, H', W'), of any size. Their statistics are blended.
         params: gives the layers and all weights.
         masks: the regions, if any.
+        detail: the grey levels of the detail map, shape (1, 1, H, W), if any.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Objective:
         styles: Sequence[Tensor],
         params: StyleParams,
         masks: Masks | None = None,
+        detail: Tensor | None = None,
     ) -> None:
         self._params = params
         self._style = STYLE_DISTANCES[params.style_statistics]
@@ -71,6 +74,12 @@ class Objective:
             self._exact, self._channel_rms = self._pictures.exact(network)
             self._targets = replace(self._exact, network=network)
             self._guides = guide_maps(masks.content, params.style_layers) if masks else None
+        #: D of the content loss by layer; empty without a detail map.
+        self._detail: dict[Layer, Tensor] = {}
+        if detail is not None:
+            self._detail = {
+                layer: content_factors(detail, layer) for layer in params.content_layers
+            }
         areas = {EVERYTHING: 1.0} if masks is None else masks.content.areas
         #: alpha, beta and gamma, and the weights of the layers.
         self.balance = balance(
@@ -145,7 +154,8 @@ class Objective:
     def _compare(self, layer: Layer, F: Tensor, compared: Compared) -> None:
         """Add what is compared of a layer's features F, shape (1, C, H, W)."""
         if layer in self._params.content_layers:
-            compared.content[layer] = content_loss(F, self._targets.P[layer])
+            P, D = self._targets.P[layer], self._detail.get(layer)
+            compared.content[layer] = content_loss(F, P, D)
         if layer in self._params.style_layers:
             compared.style.update(statistics_at(layer, F, self._guides))
 
@@ -167,7 +177,8 @@ class Objective:
         """Add the gradients of a layer's own terms (eq. 2 and 6) to the gradient at its F."""
         if layer in self._params.content_layers:
             weight = self.balance.content * self.balance.content_layers[layer]
-            own = weight * content_gradient(F, self._targets.P[layer])
+            P, D = self._targets.P[layer], self._detail.get(layer)
+            own = weight * content_gradient(F, P, D)
             gradient = own.to(F.dtype) if gradient is None else gradient.add_(own)
         for key, w in self._weights.items():
             if key[0] == layer:

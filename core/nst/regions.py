@@ -32,9 +32,7 @@ class Guides:
 
     def at(self, label: Label, layer: Layer) -> Tensor:
         """Return how much each position of a layer belongs to a region: (H', W'), 0 to 1."""
-        region = self.regions[label]
-        width, height = size_at(layer, (region.shape[3], region.shape[2]))
-        return nn.adaptive_avg_pool2d(region, (height, width))[0, 0]
+        return at_layer(self.regions[label], layer)
 
 
 class Mask:
@@ -66,6 +64,12 @@ class Mask:
         inside = (self._pixels == label).all(axis=2).astype(np.float32)  # (H, W)
         averaged = Image.fromarray(inside).resize(size, Image.Resampling.BOX)
         return torch.from_numpy(np.array(averaged))[None, None]  # (1, 1, H', W')
+
+
+def at_layer(pixels: Tensor, layer: Layer) -> Tensor:
+    """Average a map over the pixels of each position of a layer: (1, 1, H, W) to (H', W')."""
+    width, height = size_at(layer, (pixels.shape[3], pixels.shape[2]))
+    return nn.adaptive_avg_pool2d(pixels, (height, width))[0, 0]
 
 
 def read_masks(pictures: Pictures) -> tuple[Mask, ...]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.errors import InvalidRequest
 from core.nst.colour import ColorMode, color_mode
+from core.nst.detail import read_levels
 from core.nst.network.pixels import to_tensor
 from core.nst.network.vgg19 import VGG19
 from core.nst.objective import Objective
@@ -148,13 +149,14 @@ class Scales:
             colors.recolour(to_tensor(style, style_size, device), content)
             for style, style_size in zip(pictures.styles, style_sizes, strict=True)
         )
-        init = pictures.init_image
+        init, detail = pictures.init_image, pictures.detail_map
+        levels = None if detail is None else read_levels(detail, content_size, device)
         target = colors.to_painted(content).expand_as(content)
         return Scale(
             *content_size,
             params=params,
             colors=colors,
-            objective=Objective(self._network, target, styles, params, self._guides(sizes)),
+            objective=Objective(self._network, target, styles, params, self._guides(sizes), levels),
             content=content,
             styles=styles,
             init_image=None if init is None else to_tensor(init, content_size, device),

@@ -9,6 +9,7 @@ from PIL import Image
 
 from core.errors import InvalidPicture, InvalidRequest
 from core.params import Init
+from core.pictures.detail import check_proportions
 from core.pictures.masks import count_mask_errors
 
 
@@ -17,7 +18,8 @@ class Pictures:
     """The pictures of a job: upright, of their original sizes, of mode ``RGB`` unless stated.
 
     Raises:
-        InvalidRequest: the number of masks is wrong.
+        InvalidRequest: the number of masks is wrong, or the detail map has other proportions than
+            the content.
     """
 
     content: Image.Image
@@ -28,6 +30,9 @@ class Pictures:
     content_mask: Image.Image | None = None
     #: None, or one for each style, of the size of the style.
     style_masks: Sequence[Image.Image] = ()
+    #: Where the content's detail is kept, mode ``L``: white keeps it, black paints freely, and
+    #: mid-grey (128) changes nothing. It has the proportions of the content.
+    detail_map: Image.Image | None = None
     #: The alpha channel of the content, mode ``L``, for the result; None if it is opaque.
     alpha: Image.Image | None = None
 
@@ -35,6 +40,9 @@ class Pictures:
         content_masks = int(self.content_mask is not None)
         if errors := count_mask_errors(content_masks, len(self.style_masks), len(self.styles)):
             raise InvalidRequest(errors)
+        if self.detail_map is not None:
+            sizes = self.detail_map.size, self.content.size
+            check_proportions("detail_map", sizes[0], "content", sizes[1])
 
 
 def check_start(init: Init, given: bool) -> None:

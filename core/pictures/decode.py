@@ -19,6 +19,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from core.errors import InvalidPicture
 from core.params import MIN_SIDE
+from core.pictures.detail import NEUTRAL
 from core.pictures.icc import to_srgb
 from core.pictures.masks import Regions, regions_of
 
@@ -139,6 +140,24 @@ def decode_mask(data: bytes, *, max_pixels: int) -> DecodedMask:
         mask = opened.convert("RGB")
     mask.info.clear()
     return DecodedMask(mask, regions_of(mask))
+
+
+def decode_detail_map(data: bytes, *, max_pixels: int) -> Image.Image:
+    """Decode a detail map: its first frame, upright, in mode ``L``.
+
+    Levels are the stored values: no colour profile is applied. Colours count by their luma.
+    Transparent parts are mid-grey, at which the map changes nothing.
+
+    Raises:
+        InvalidPicture: as :func:`decode`.
+    """
+    with _open(data, _PICTURE_FORMATS, max_pixels) as opened:
+        colors, alpha = _split_alpha(opened)
+        grey = to_srgb(colors, None).convert("L")
+    if alpha is not None:
+        grey = Image.composite(grey, Image.new("L", grey.size, NEUTRAL), alpha)
+    grey.info.clear()
+    return grey
 
 
 def sniff_media_type(data: bytes) -> str:

@@ -18,7 +18,14 @@ from core.errors import FieldError, InvalidPicture, InvalidRequest
 from core.jobs.job import Inputs, Picture
 from core.params import Init, StyleParams
 from core.pictures.bundle import Pictures, check_start
-from core.pictures.decode import Decoded, decode, decode_mask, sniff_media_type
+from core.pictures.decode import (
+    Decoded,
+    decode,
+    decode_detail_map,
+    decode_mask,
+    sniff_media_type,
+)
+from core.pictures.detail import check_proportions
 from core.pictures.inspection import Inspect, Inspection
 from core.pictures.masks import Label, check_areas, check_labels, count_mask_errors
 
@@ -33,6 +40,7 @@ FILE_FIELDS = {
     "init_image": (0, 1),
     "content_mask": (0, 1),
     "style_mask": (0, MAX_STYLES),
+    "detail_map": (0, 1),
 }
 
 #: The most files of a job.
@@ -69,6 +77,7 @@ class Uploads:
     init_image: Upload | None = None
     content_mask: Upload | None = None
     style_masks: tuple[Upload, ...] = ()
+    detail_map: Upload | None = None
 
     @classmethod
     def of(cls, files: Mapping[str, Sequence[Upload]]) -> Uploads:
@@ -90,6 +99,7 @@ class Uploads:
             init_image=next(iter(by_field["init_image"]), None),
             content_mask=next(iter(by_field["content_mask"]), None),
             style_masks=by_field["style_mask"],
+            detail_map=next(iter(by_field["detail_map"]), None),
         )
 
     @classmethod
@@ -111,13 +121,15 @@ class Uploads:
                 "init_image": read("init_image", inputs.init_image),
                 "content_mask": read("content_mask", inputs.content_mask),
                 "style_mask": read("style_mask", *inputs.style_masks),
+                "detail_map": read("detail_map", inputs.detail_map),
             }
         )
 
     def files(self) -> tuple[Upload, ...]:
         """Return all files."""
-        single = [each for each in (self.init_image, self.content_mask) if each is not None]
-        return (self.content, *self.styles, *single, *self.style_masks)
+        single = (self.init_image, self.content_mask, self.detail_map)
+        given = [each for each in single if each is not None]
+        return (self.content, *self.styles, *given, *self.style_masks)
 
     @property
     def inputs(self) -> Inputs:
@@ -128,6 +140,7 @@ class Uploads:
             init_image=self.init_image and self.init_image.picture,
             content_mask=self.content_mask and self.content_mask.picture,
             style_masks=tuple(each.picture for each in self.style_masks),
+            detail_map=self.detail_map and self.detail_map.picture,
         )
 
     def check(self, params: StyleParams, inspect: Inspect) -> int:
@@ -151,6 +164,9 @@ class Uploads:
         check_start(params.init, self.init_image is not None)
         if self.init_image is not None:
             _inspect(self.init_image, inspect)
+        if self.detail_map is not None:
+            size = _inspect(self.detail_map, inspect).size
+            check_proportions(self.detail_map.name, size, self.content.name, sizes[0])
         if self.content_mask is not None:
             masks = (self.content_mask, *self.style_masks)
             pictures = (self.content, *self.styles)
@@ -174,13 +190,14 @@ class Uploads:
             InvalidPicture: a file cannot be read.
         """
         content = _decode(self.content, max_pixels)
-        init, mask = self.init_image, self.content_mask
+        init, mask, detail = self.init_image, self.content_mask, self.detail_map
         return Pictures(
             content=content.picture,
             styles=tuple(_decode(each, max_pixels).picture for each in self.styles),
             init_image=None if init is None else _decode(init, max_pixels).picture,
             content_mask=None if mask is None else _decode_mask(mask, max_pixels),
             style_masks=tuple(_decode_mask(each, max_pixels) for each in self.style_masks),
+            detail_map=None if detail is None else _decode_detail_map(detail, max_pixels),
             alpha=content.alpha,
         )
 
@@ -212,6 +229,10 @@ def _decode(upload: Upload, max_pixels: int) -> Decoded:
 
 def _decode_mask(upload: Upload, max_pixels: int) -> Image.Image:
     return _named(upload, lambda: decode_mask(upload.data, max_pixels=max_pixels)).picture
+
+
+def _decode_detail_map(upload: Upload, max_pixels: int) -> Image.Image:
+    return _named(upload, lambda: decode_detail_map(upload.data, max_pixels=max_pixels))
 
 
 def _inspect(upload: Upload, inspect: Inspect, *, mask: bool = False) -> Inspection:

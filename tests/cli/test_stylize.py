@@ -99,6 +99,18 @@ def test_masks_that_do_not_fit_are_refused_as_by_the_server(
     assert "mask.png: is 60x60 pixels upright" in done.stderr
 
 
+def test_a_detail_map_changes_the_picture(content: Path, style: Path, tmp_path: Path) -> None:
+    Image.new("L", (40, 30), 255).save(tmp_path / "map.png")
+    arguments = ("stylize", content, style, "--size", 64, "--steps", 3)
+    plain, kept = tmp_path / "plain.png", tmp_path / "kept.png"
+    assert easel(*arguments, "-o", plain).returncode == 0
+    assert easel(*arguments, "-o", kept, "--detail-map", tmp_path / "map.png").returncode == 0
+    assert plain.read_bytes() != kept.read_bytes()
+    done = easel(*arguments, "-o", kept, "--detail-map", style)
+    assert done.returncode == 1
+    assert "style.png: is 60x80 pixels upright, which is not in proportion" in done.stderr
+
+
 def test_a_file_that_is_not_a_picture_is_reported_by_name(style: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.png"
     text.write_text("hello")

@@ -64,8 +64,12 @@ def test_a_repeated_request_returns_the_same_job(client: httpx.Client, services:
         (files(CONTENT, OTHER), {"size": 64}),
         (files(CONTENT, STYLE, STYLE), {"size": 64}),
         ([*files(), ("init_image", ("start.png", STYLE))], {"size": 64}),
+        ([*files(), ("detail_map", ("map.png", CONTENT))], {"size": 64}),
     ],
-    ids=["a parameter", "the content", "the style", "one more style", "a picture to start from"],
+    ids=[
+        *("a parameter", "the content", "the style", "one more style"),
+        *("a picture to start from", "a detail map"),
+    ],
 )
 def test_a_different_request_with_the_same_key_is_refused_and_not_stored(
     client: httpx.Client, services: Services, sent: Files | None, fields: dict[str, Any]

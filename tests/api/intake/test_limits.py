@@ -69,7 +69,7 @@ def test_a_picture_with_too_many_pixels_is_rejected(services: Services) -> None:
 
 def test_a_form_with_more_files_than_a_job_can_use_is_refused(client: httpx.Client) -> None:
     for count, status, message in (
-        (MAX_FILES, 422, "expected 1 to 5 files, got 12"),
+        (MAX_FILES, 422, "expected 1 to 5 files, got 13"),
         (MAX_FILES + 1, 400, f"Maximum number of files is {MAX_FILES}"),
     ):
         body = form(("content", CONTENT), *[("style", STYLE)] * (count - 1))

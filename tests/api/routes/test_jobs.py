@@ -18,6 +18,7 @@ from tests.conftest import photo, png, some_progress
 
 CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
 
+DETAIL_MAP = png(Image.new("L", (32, 24), 200))
 CONTENT_MASK, STYLE_MASK = png(Image.new("L", (64, 48), 7)), png(Image.new("L", (48, 64), 7))
 
 Files = list[tuple[str, tuple[str, bytes]]]
@@ -68,16 +69,18 @@ def test_uploads_are_stored_unchanged(client: httpx.Client, services: Services) 
     assert kept == [CONTENT, STYLE, CONTENT]
 
 
-def test_the_initial_image_and_the_masks_are_stored(
+def test_the_initial_image_the_masks_and_the_detail_map_are_stored(
     client: httpx.Client, services: Services
 ) -> None:
     uploads = [*files(CONTENT, STYLE, STYLE), *masks(2), ("init_image", ("start.png", STYLE))]
+    uploads.append(("detail_map", ("map.png", DETAIL_MAP)))
     job = services.store.get(post(client, uploads).json()["id"])
     assert job.inputs.init_image is not None
     assert job.inputs.content_mask is not None
-    named = [job.inputs.init_image, job.inputs.content_mask, *job.inputs.style_masks]
-    assert [services.blobs.get(each.sha256) for each in named] == [
-        STYLE, CONTENT_MASK, STYLE_MASK, STYLE_MASK,
+    assert job.inputs.detail_map is not None
+    single = [job.inputs.init_image, job.inputs.content_mask, job.inputs.detail_map]
+    assert [services.blobs.get(each.sha256) for each in (*single, *job.inputs.style_masks)] == [
+        STYLE, CONTENT_MASK, DETAIL_MAP, STYLE_MASK, STYLE_MASK,
     ]  # fmt: skip
 
 
@@ -229,6 +232,7 @@ def test_an_invalid_parameter_is_rejected_by_name(
         ([*files(), *masks(0)], "style_mask", "got 0 for 1"),
         ([*files(), *masks(1)[1:]], "content_mask", "is missing"),
         ([*files(STYLE), *masks(1)], "content_mask", "64x48 pixels upright"),
+        ([*files(STYLE), ("detail_map", ("x", DETAIL_MAP))], "detail_map", "in proportion to"),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else "",
 )
@@ -249,7 +253,7 @@ def test_a_picture_with_too_many_pixels_is_rejected(
 def test_text_instead_of_a_file_is_rejected_with_the_remedy(
     client: httpx.Client, services: Services
 ) -> None:
-    for field in ("content", "init_image", "content_mask", "style_mask"):
+    for field in ("content", "init_image", "content_mask", "style_mask", "detail_map"):
         uploads = [each for each in [*files(), *masks(1)] if each[0] != field]
         answer = client.post("/jobs", files=uploads, data={field: "photo.jpg"})
         assert_rejected(answer, services, field, "put an @")
@@ -273,7 +277,7 @@ def test_six_styles_are_rejected(client: httpx.Client, services: Services) -> No
 
 
 def test_a_form_with_too_many_files_is_rejected_while_it_is_parsed(client: httpx.Client) -> None:
-    assert_problem(post(client, files(CONTENT, *[STYLE] * 13)), 400)
+    assert_problem(post(client, files(CONTENT, *[STYLE] * 14)), 400)
 
 
 def test_a_body_that_is_not_a_form_is_rejected(client: httpx.Client) -> None:
@@ -289,12 +293,12 @@ def test_a_malformed_form_is_rejected(client: httpx.Client) -> None:
 
 
 def test_a_body_over_the_limit_is_rejected(client: httpx.Client) -> None:
-    problem = assert_problem(post(client, files(b"x" * 2_800_000)), 413, "request_too_large")
-    assert "at most 2665536 bytes" in problem["detail"]
+    problem = assert_problem(post(client, files(b"x" * 3_000_000)), 413, "request_too_large")
+    assert "at most 2865536 bytes" in problem["detail"]
 
 
 def test_a_chunked_body_over_the_limit_is_rejected(client: httpx.Client) -> None:
-    request = client.build_request("POST", "/jobs", files=files(b"x" * 2_800_000))
+    request = client.build_request("POST", "/jobs", files=files(b"x" * 3_000_000))
     body = request.read()
     chunks = (body[start : start + 10_000] for start in range(0, len(body), 10_000))
     headers = {"content-type": request.headers["content-type"]}

@@ -12,7 +12,16 @@ from core.blobs.blobs import Blobs
 from core.errors import StaleAttempt
 from core.jobs.job import Metrics, Picture, new_job_id
 from tests.api.problems import assert_problem
-from tests.api.routes.test_jobs import CONTENT, STYLE, claim, files, finish, post
+from tests.api.routes.test_jobs import (
+    CONTENT,
+    DETAIL_MAP,
+    STYLE,
+    claim,
+    files,
+    finish,
+    masks,
+    post,
+)
 from tests.conftest import photo, png, some_progress
 
 OTHER = png(photo(40, 40, seed=7))
@@ -37,6 +46,14 @@ def test_a_deleted_job_leaves_no_keys_and_no_blobs(
     assert_problem(client.delete(f"/jobs/{job.id}"), 404, "job_not_found")
     left = {key for key in redis.keys("*") if key not in before}
     assert not [key for key in left if job.id in key or "owned" in key or "held" in key]
+
+
+def test_a_deleted_job_leaves_none_of_its_uploads(client: httpx.Client, services: Services) -> None:
+    more = [("init_image", ("a.png", OTHER)), ("detail_map", ("b.png", DETAIL_MAP))]
+    job = post(client, [*files(), *masks(1), *more]).json()
+    assert {OTHER, DETAIL_MAP} < stored(services)
+    client.delete(f"/jobs/{job['id']}")
+    assert stored(services) == set()
 
 
 def test_deleting_a_queued_job_removes_it_from_the_queue(

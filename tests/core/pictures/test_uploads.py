@@ -65,13 +65,14 @@ MASKS: dict[str, Image.Image] = {"content_mask": mask(64, 48), "style_mask": mas
         {},
         {"init_image": photo(33, 77)},
         MASKS,
+        {"detail_map": photo(32, 24)},
         {
             "style": [STYLE, SECOND],
             "content_mask": mask(64, 48),
             "style_mask": [mask(48, 64, "#ff0000"), mask(30, 20, "#0000ff")],
         },
     ],
-    ids=["content and style", "init image", "masks", "one region per style"],
+    ids=["content and style", "init image", "masks", "detail map", "one region per style"],
 )
 def test_matching_files_are_accepted(files: dict[str, Image.Image]) -> None:
     check(uploads(**files))
@@ -110,6 +111,9 @@ def test_matching_files_are_accepted(files: dict[str, Image.Image]) -> None:
         ),
         ({"init_image": b""}, "init_image", r"is not a picture that can be read \(0 bytes\)"),
         ({"init_image": Image.new("1", (400, 251))}, "init_image", "at most 100000"),
+        ({"detail_map": photo(48, 64)}, "detail_map", "48x64 .* the content of 64x48"),
+        ({"detail_map": [STYLE] * 2}, "detail_map", "expected at most 1 file, got 2"),
+        ({"detail_map": b"hello"}, "detail_map", "is not a picture"),
         ({"style": [STYLE, photo(640, 20)]}, "style", "use a size of at least 512"),
         ({"content": photo(640, 20)}, "content", "use a size of at least 512"),
     ],
@@ -148,6 +152,7 @@ def test_load_decodes_every_file() -> None:
         init_image=photo(33, 77),
         content_mask=mask(64, 48),
         style_mask=masks,
+        detail_map=photo(32, 24),
     ).load(max_pixels=100_000)
     white = np.asarray(CONTENT) * (128 / 255) + 255 * (127 / 255)
     assert np.abs(np.asarray(loaded.content) - white).max() <= 0.51
@@ -155,17 +160,21 @@ def test_load_decodes_every_file() -> None:
     assert loaded.alpha.getextrema() == (128, 128)
     assert loaded.init_image is not None
     assert loaded.content_mask is not None
+    assert loaded.detail_map is not None
     pairs = [
         *zip(loaded.styles, styles, strict=True),
         *zip(loaded.style_masks, masks, strict=True),
         (loaded.init_image, photo(33, 77)),
         (loaded.content_mask, mask(64, 48)),
+        (loaded.detail_map, photo(32, 24).convert("L")),
     ]
     for picture, expected in pairs:
         assert np.array_equal(np.asarray(picture), np.asarray(expected))
 
 
-@pytest.mark.parametrize("files", [{}, {"init_image": SECOND}, {"init_image": SECOND, **MASKS}])
+@pytest.mark.parametrize(
+    "files", [{}, {"init_image": SECOND}, {"detail_map": CONTENT}, {"init_image": SECOND, **MASKS}]
+)
 def test_the_files_of_a_job_record_can_be_fetched(files: dict[str, Image.Image]) -> None:
     sent = uploads(**files)
     stored = {upload.picture.sha256: upload.data for upload in sent.files()}
