@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -314,6 +315,47 @@ def test_several_paintings_are_blended_and_regions_painted(page: Page, service: 
     job = start(page, steps=3)
     heading(page, "Finished")
     assert service.http.get(f"/jobs/{job}").json()["params"]["style_blend"] == [1.0, 3.0]
+
+
+def test_painted_detail_is_sent_saved_and_reused(
+    page: Page, service: Service, data_dir: Path, tmp_path: Path
+) -> None:
+    choose_samples(page)
+    page.get_by_role("button", name="Paint detail").click()
+    painter = page.locator(".painter")
+    expect(painter).to_contain_text("Nothing is painted yet")
+    for brush, down in (("Keep detail", 0.25), ("Paint freely", 0.75)):
+        page.get_by_role("radio", name=brush).check()
+        box = painter.locator("canvas").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] * down)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 3 / 4, box["y"] + box["height"] * down, steps=5)
+        page.mouse.up()
+    expect(painter).to_contain_text("White keeps the detail")
+    shot(page, "19-detail")
+    check_accessible(page)
+    page.get_by_role("button", name="Use detail map").click()
+    page.get_by_role("button", name="Copy as code").click()
+    expect(page.locator("dialog pre")).to_contain_text("-F detail_map=@cat-detail.png")
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Save painted maps").click()
+    assert downloading.value.suggested_filename == "cat-detail.png"
+    downloading.value.save_as(tmp_path / "map.png")
+    page.get_by_role("button", name="Close").click()
+    with Image.open(CAT) as cat, Image.open(tmp_path / "map.png") as saved:
+        assert saved.size == cat.size
+        grey = saved.convert("L")
+        column = [
+            grey.getpixel((saved.width // 2, int(saved.height * y))) for y in (0.25, 0.5, 0.75)
+        ]
+        assert column == [255, 128, 0]
+    start(page, steps=3)
+    heading(page, "Finished")
+    digest = hashlib.sha256((tmp_path / "map.png").read_bytes()).hexdigest()
+    assert list(data_dir.rglob(f"*{digest}*")), "the server did not receive the map"
+    page.get_by_role("button", name="Reuse settings").click()
+    expect(page.get_by_role("button", name="Edit detail")).to_be_visible()
 
 
 def test_everything_can_be_done_with_the_keyboard_alone(page: Page) -> None:

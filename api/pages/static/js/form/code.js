@@ -3,6 +3,7 @@
 import { address } from "../lib/api.js";
 import { h, newId, toast } from "../lib/dom.js";
 import { currentKey } from "../lib/key.js";
+import { save } from "../lib/save.js";
 
 const shell = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 const literal = JSON.stringify;
@@ -55,8 +56,13 @@ const LANGUAGES = {
   },
 };
 
-/** Open a dialog with the code in each language. */
-export function showCode(texts, files) {
+/**
+ * Open a dialog with the code in each language.
+ *
+ * `files` are the names of the pictures, and `painted` the files that were painted on the page. Both are by field.
+ */
+export function showCode(texts, pictures, painted) {
+  const files = [...pictures, ...painted.map(([field, file]) => [field, file.name])];
   const [title, name] = [newId("code"), newId("language")];
   const code = h("pre", { tabIndex: 0, "aria-label": "Code" }, h("code", {}));
   const show = (language) => { code.firstChild.textContent = LANGUAGES[language](texts, files, address("jobs"), Boolean(currentKey())); };
@@ -75,7 +81,10 @@ export function showCode(texts, files) {
   const dialog = h("dialog", { class: "dialog code", "aria-labelledby": title, on: { close: () => dialog.remove() } },
     h("h2", { id: title }, "Code for these settings"),
     h("fieldset", { class: "choice" }, h("legend", { class: "visually-hidden" }, "Language"), h("div", { class: "segments" }, radios)), code,
-    h("div", { class: "actions" }, h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Close"), copy));
+    h("div", { class: "actions" }, painted.length > 0 && saveButton(painted), h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Close"), copy));
   document.body.append(dialog);
   dialog.showModal();
 }
+
+/** A button that saves the painted files, which the code reads. */
+const saveButton = (painted) => h("button", { type: "button", class: "button", on: { click: () => painted.forEach(([, file]) => save(file, file.name)) } }, "Save painted maps");

@@ -1,11 +1,12 @@
 // The job being composed: its pictures, and the settings that differ from the preset.
 
 import { server } from "../lib/server.js";
-import { maskFiles, regionProblem } from "../pictures/regions.js";
+import { paintedFiles } from "../pictures/painted.js";
+import { regionProblem } from "../pictures/regions.js";
 import { asList, asText, check, loadFields } from "./schema.js";
 
 /** Fields with a control of their own, or that are not settings. The drawers have a control for every other field. */
-export const OWN_CONTROLS = ["preset", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "validate_only"];
+export const OWN_CONTROLS = ["preset", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "detail_map", "validate_only"];
 
 /** Fields of the drawer for experts: what the losses compare, and their weights. */
 export const EXPERT = ["style_weight", "content_weight", "tv_weight", "content_layers", "style_layers", "style_layer_weights"];
@@ -21,6 +22,7 @@ export class Draft extends EventTarget {
   content = null;
   styles = []; // {picture, weight}
   regions = null; // see regions.js
+  detail = null; // see detail.js
 
   #loading = null;
 
@@ -80,6 +82,7 @@ export class Draft extends EventTarget {
   setContent(picture) {
     this.content = picture;
     this.regions = null;
+    this.detail = null;
     this.changed("pictures");
   }
 
@@ -97,6 +100,11 @@ export class Draft extends EventTarget {
 
   setRegions(regions) {
     this.regions = regions;
+    this.changed("pictures");
+  }
+
+  setDetail(detail) {
+    this.detail = detail;
     this.changed("pictures");
   }
 
@@ -171,7 +179,7 @@ export class Draft extends EventTarget {
     if (this.content) uploads.push(["content", this.content.file]);
     for (const { picture } of this.styles) uploads.push(["style", picture.file]);
     for (const [name, file] of Object.entries(this.files)) if (file) uploads.push([name, file]);
-    if (this.regions) uploads.push(...await maskFiles(this.regions, this.content, this.styles));
+    uploads.push(...await paintedFiles(this));
     return uploads;
   }
 

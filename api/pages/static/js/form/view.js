@@ -5,7 +5,9 @@ import { announce, h, newId } from "../lib/dom.js";
 import { server } from "../lib/server.js";
 import { remember } from "../lib/storage.js";
 import { thumbnail } from "../pictures/files.js";
-import { isPainted } from "../pictures/regions.js";
+import { isPainted } from "../pictures/layers.js";
+import { paintedFiles } from "../pictures/painted.js";
+import { hasRegions } from "../pictures/regions.js";
 import { showCode } from "./code.js";
 import { EXPERT, OWN_CONTROLS } from "./draft.js";
 import { drawerField, showProblems, sliderField } from "./fields.js";
@@ -57,6 +59,9 @@ export class FormView {
     this.regions = h("div", { class: "regions-row", "data-field": "content_mask" },
       h("button", { type: "button", class: "button", on: { click: () => this.#paintRegions() } }, "Paint regions"),
       h("p", { class: "hint" }), h("p", { class: "problem", hidden: true }));
+    this.detail = h("div", { class: "regions-row", "data-field": "detail_map" },
+      h("button", { type: "button", class: "button", on: { click: () => this.#paintDetail() } }, "Paint detail"),
+      h("p", { class: "hint" }), h("p", { class: "problem", hidden: true }));
     this.drawers = Object.keys(DRAWERS).map((title) =>
       h("details", { class: "drawer" }, h("summary", {}, title, h("span", { class: "hint count" })), h("div", { class: "drawer-fields" })));
     this.reset = h("button", { type: "button", class: "quiet", hidden: true, on: { click: () => this.draft.reset() } }, "Reset to preset");
@@ -66,10 +71,10 @@ export class FormView {
     const sliders = Object.entries(SLIDERS).map(([name, slider]) => this.#keep(sliderField(name, slider, this.draft)));
     const panel = h("div", { class: "panel" }, this.#presets(), h("div", { class: "sliders" }, sliders));
     const go = h("div", { class: "go" }, this.summary, this.submit, this.upload,
-      h("button", { type: "button", class: "quiet", on: { click: () => showCode(this.draft.texts(), this.#fileNames()) } }, "Copy as code"));
+      h("button", { type: "button", class: "quiet", on: { click: () => this.#showCode() } }, "Copy as code"));
     return h("form", { class: "view create", novalidate: true, "aria-label": "Create a picture", on: { submit: (event) => this.#send(event) } },
       h("h1", { class: "headline" }, "Turn a photograph into a painting"),
-      h("div", { class: "stage" }, this.wells.element, this.regions), panel, h("div", { class: "drawers" }, this.drawers, this.reset), go);
+      h("div", { class: "stage" }, this.wells.element, this.regions, this.detail), panel, h("div", { class: "drawers" }, this.drawers, this.reset), go);
   }
 
   #keep({ field, refresh }) {
@@ -107,6 +112,7 @@ export class FormView {
     });
     this.reset.hidden = !Object.keys(this.draft.explicit).length && !Object.values(this.draft.files).some(Boolean);
     this.#showRegions();
+    this.#showDetail();
     this.#serverProblems = {};
     this.#showProblems();
   }
@@ -123,7 +129,21 @@ export class FormView {
   async #paintRegions() {
     const { paintRegions } = await import("../pictures/painter.js");
     const regions = await paintRegions(this.draft);
-    if (regions) this.draft.setRegions(isPainted(regions) ? regions : null);
+    if (regions) this.draft.setRegions(hasRegions(regions) ? regions : null);
+  }
+
+  #showDetail() {
+    const { content, detail } = this.draft;
+    const [button, hint] = this.detail.children;
+    button.disabled = !content?.width;
+    button.textContent = detail ? "Edit detail" : "Paint detail";
+    hint.textContent = detail ? "Detail is kept where the map is white." : "Optional: keep the features of faces and hands.";
+  }
+
+  async #paintDetail() {
+    const { paintDetail } = await import("../pictures/painter.js");
+    const detail = await paintDetail(this.draft);
+    if (detail) this.draft.setDetail(isPainted(detail) ? detail : null);
   }
 
   #report(field, text) {
@@ -158,6 +178,10 @@ export class FormView {
     const others = Object.entries(files).filter(([, file]) => file).map(([field, file]) => [field, file.name]);
     const named = styles.length ? styles.map(({ picture }) => ["style", picture.name]) : [["style", "painting.jpg"]];
     return [["content", content?.name ?? "photograph.jpg"], ...named, ...others];
+  }
+
+  async #showCode() {
+    showCode(this.draft.texts(), this.#fileNames(), await paintedFiles(this.draft));
   }
 
   async #send(event) {
@@ -209,11 +233,12 @@ export class FormView {
 
   /** Store the pictures, for the comparison and for reusing the settings after a reload. */
   async #remember(id) {
-    const { content, styles, regions } = this.draft;
+    const { content, styles, regions, detail } = this.draft;
     await remember(id, {
       content: content.file,
       styles: styles.map(({ picture, weight }) => ({ file: picture.file, weight })),
       regions,
+      detail,
       thumbnail: content.width ? await thumbnail(content.file) : null,
     });
   }

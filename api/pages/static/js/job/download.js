@@ -47,15 +47,3 @@ function tiff({ width, height, data }) {
   for (let channel = 0; channel < 4; channel += 1) file.setUint16(bitsAt + channel * 2, 8, true);
   return new Blob([file.buffer], { type: TYPES.tiff });
 }
-
-/** Save a blob as a file. */
-export function save(blob, name) {
-  const url = URL.createObjectURL(blob);
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}

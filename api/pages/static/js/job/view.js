@@ -4,14 +4,16 @@ import { showCode } from "../form/code.js";
 import { asText } from "../form/schema.js";
 import { call, getBlob, Problem } from "../lib/api.js";
 import { announce, h, newId, toast } from "../lib/dom.js";
+import { save } from "../lib/save.js";
 import { server } from "../lib/server.js";
 import { recall, remember } from "../lib/storage.js";
 import { duration, label, STATUS } from "../lib/words.js";
 import { readPicture, thumbnail } from "../pictures/files.js";
 import { removeJob } from "../pictures/gallery.js";
+import { paintedFiles } from "../pictures/painted.js";
 import { LossChart } from "./chart.js";
 import { comparison } from "./comparison.js";
-import { convert, FORMATS, save } from "./download.js";
+import { convert, FORMATS } from "./download.js";
 import { follow } from "./events.js";
 
 export class JobView {
@@ -245,17 +247,26 @@ export class JobView {
       this.draft.styles = [];
       for (const { file, weight } of this.stored.styles) this.draft.styles.push({ picture: await readPicture(file), weight });
       this.draft.setRegions(this.stored.regions ?? null);
+      this.draft.setDetail(this.stored.detail ?? null);
     } else {
       toast("Settings copied. The pictures are not stored in this browser: choose them again.");
     }
     location.hash = "#/";
   }
 
-  #code() {
+  async #code() {
     const { preset, ...params } = this.job.params;
     const texts = Object.fromEntries(Object.entries({ preset, ...params }).filter(([, value]) => value != null && asText(value) !== "").map(([name, value]) => [name, asText(value)]));
     const styles = this.stored?.styles?.map(({ file }) => ["style", file.name]) ?? [["style", "painting.jpg"]];
-    showCode(texts, [["content", this.stored?.content?.name ?? "photograph.jpg"], ...styles]);
+    showCode(texts, [["content", this.stored?.content?.name ?? "photograph.jpg"], ...styles], await this.#painted());
+  }
+
+  /** The files that were painted for this job, if this browser has stored its pictures. */
+  async #painted() {
+    const { content, styles, regions, detail } = this.stored ?? {};
+    if (!regions && !detail) return [];
+    const pictures = await Promise.all(styles.map(async ({ file }) => ({ picture: await readPicture(file) })));
+    return paintedFiles({ content: await readPicture(content), styles: pictures, regions, detail });
   }
 }
 

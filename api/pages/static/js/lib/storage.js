@@ -28,7 +28,7 @@ async function run(mode, work) {
   }
 }
 
-/** `{id, content, styles: [{file, weight}], regions, thumbnail}`, or undefined. */
+/** `{id, content, styles: [{file, weight}], regions, detail, thumbnail}`, or undefined. */
 export const recall = (id) => run("readonly", (jobs) => jobs.get(id));
 
 export const forget = (id) => run("readwrite", (jobs) => jobs.delete(id));

@@ -1,16 +1,48 @@
-// The editor that paints regions on the pictures, with a mouse, touch, a pen or the keyboard.
+// The editor that paints on the pictures, with a mouse, touch, a pen or the keyboard.
 
 import { announce, h, newId } from "../lib/dom.js";
-import { LABELS, newLayer, paintDisc, paintLine, pixels, regionProblem, isPainted } from "./regions.js";
+import { DETAIL } from "./detail.js";
+import { copyLayer, isPainted, newLayer, paintDisc, paintLine, pixels } from "./layers.js";
+import { hasRegions, REGIONS, regionProblem } from "./regions.js";
 
-/** The opacity of the background and of the regions. */
+/** The opacity of unpainted and of painted cells. */
 const OVERLAY_ALPHA = [0, 150];
 const MAX_UNDO = 30;
 
-/** Open the editor. Resolves with the regions, or with null if it was cancelled. */
-export function paintRegions(draft) {
-  return new Promise((resolve) => new Painter(draft, resolve));
+/** Paint regions. Resolves with the regions, or with null if the editor was cancelled. */
+export async function paintRegions({ content, styles, regions }) {
+  const collect = ([first, ...others]) => ({ content: first, styles: others });
+  const layers = await open({
+    title: "Regions",
+    hint: "Paint a region on the photograph. Then paint the same region on the painting, where its style is. Everything else is background.",
+    labels: REGIONS,
+    use: "Use regions",
+    sheets: [
+      sheet("Photograph", content, regions?.content),
+      ...styles.map(({ picture }, index) => sheet(styles.length > 1 ? `Painting ${index + 1}` : "Painting", picture, regions?.styles[index])),
+    ],
+    describe: (painted) => (hasRegions(collect(painted)) ? regionProblem(collect(painted)) || "The photograph and the paintings have the same regions." : "No regions yet."),
+  });
+  return layers && collect(layers);
 }
+
+/** Paint the detail map. Resolves with its layer, or with null if the editor was cancelled. */
+export async function paintDetail({ content, detail }) {
+  const layers = await open({
+    title: "Detail",
+    hint: "Paint where the photograph keeps its detail, such as faces and hands, or where the painting is free. Everything else stays as usual.",
+    labels: DETAIL,
+    use: "Use detail map",
+    sheets: [sheet("Photograph", content, detail)],
+    describe: ([layer]) => (isPainted(layer) ? "White keeps the detail, black is painted freely." : "Nothing is painted yet."),
+  });
+  return layers && layers[0];
+}
+
+const sheet = (name, picture, layer) => ({ name, picture, layer: copyLayer(layer) ?? newLayer(picture) });
+
+/** Open the editor for a task. Resolves with the layers of its sheets, or with null. */
+const open = (task) => new Promise((resolve) => new Painter(task, resolve));
 
 class Painter {
   #label = 1;
@@ -19,27 +51,17 @@ class Painter {
   #lastPoint = null;
   #cursor = null;
 
-  constructor(draft, resolve) {
+  constructor(task, resolve) {
+    this.task = task;
     this.resolve = resolve;
-    this.sheets = [
-      { name: "Photograph", picture: draft.content, layer: this.#copy(draft.regions?.content) ?? newLayer(draft.content) },
-      ...draft.styles.map(({ picture }, index) => ({
-        name: draft.styles.length > 1 ? `Painting ${index + 1}` : "Painting",
-        picture,
-        layer: this.#copy(draft.regions?.styles[index]) ?? newLayer(picture),
-      })),
-    ];
-    this.sheet = this.sheets[0];
+    this.sheet = task.sheets[0];
     this.#build();
     this.dialog.showModal();
     this.#show(this.sheet);
   }
 
-  #copy(layer) {
-    return layer && { ...layer, cells: layer.cells.slice() };
-  }
-
   #build() {
+    const { title: heading, hint, labels, sheets } = this.task;
     const title = newId("painter");
     this.canvas = h("canvas", { tabIndex: 0, role: "application", "aria-roledescription": "drawing area", on: {
       pointerdown: (event) => this.#startStroke(event), pointermove: (event) => this.#continueStroke(event),
@@ -48,9 +70,10 @@ class Painter {
     this.picture = h("img", { alt: "" });
     this.message = h("p", { class: "hint", role: "status" });
     this.dialog = h("dialog", { class: "dialog painter", "aria-labelledby": title, on: { close: () => this.#close() } },
-      h("div", {}, h("h2", { id: title }, "Regions"), h("p", { class: "hint" }, "Paint a region on the photograph. Then paint the same region on the painting, where its style is. Everything else is background.")),
-      h("div", { class: "painter-tools" }, this.#choice("Picture", this.sheets.map(({ name }, value) => ({ name, value })), 0, (index) => this.#show(this.sheets[index])),
-        this.#choice("Region", LABELS.map(({ name }, value) => ({ name: value ? name : "Erase", value, color: LABELS[value].color })), 1, (label) => { this.#label = label; }), this.#brush()),
+      h("div", {}, h("h2", { id: title }, heading), h("p", { class: "hint" }, hint)),
+      h("div", { class: "painter-tools" },
+        sheets.length > 1 && this.#choice("Picture", sheets.map(({ name }, value) => ({ name, value })), 0, (index) => this.#show(sheets[index])),
+        this.#choice("Brush paints", labels.map(({ name, color }, value) => ({ name: value ? name : "Erase", value, color })), 1, (label) => { this.#label = label; }), this.#brush()),
       h("div", { class: "sheet" }, this.picture, this.canvas), this.message, this.#actions());
     document.body.append(this.dialog);
   }
@@ -75,7 +98,7 @@ class Painter {
   #actions() {
     this.undo = h("button", { type: "button", class: "button", disabled: true, on: { click: () => this.#undo() } }, "Undo");
     const clear = h("button", { type: "button", class: "button", on: { click: () => this.#clear() } }, "Clear picture");
-    this.use = h("button", { type: "button", class: "button primary", on: { click: () => this.dialog.close("use") } }, "Use regions");
+    this.use = h("button", { type: "button", class: "button primary", on: { click: () => this.dialog.close("use") } }, this.task.use);
     const cancel = h("button", { type: "button", class: "button", on: { click: () => this.dialog.close("") } }, "Cancel");
     return h("div", { class: "actions" }, this.undo, clear, h("span", { class: "spread" }), cancel, this.use);
   }
@@ -93,7 +116,7 @@ class Painter {
 
   #draw() {
     const context = this.canvas.getContext("2d");
-    context.putImageData(pixels(this.sheet.layer, OVERLAY_ALPHA), 0, 0);
+    context.putImageData(pixels(this.sheet.layer, this.task.labels, OVERLAY_ALPHA), 0, 0);
     if (document.activeElement === this.canvas && this.canvas.matches(":focus-visible")) {
       context.beginPath();
       context.arc(this.#cursor.x, this.#cursor.y, this.#radius, 0, 2 * Math.PI);
@@ -105,13 +128,11 @@ class Painter {
       context.stroke();
     }
     this.undo.disabled = !this.#history.length;
-    const regions = this.#regions();
-    this.message.textContent = isPainted(regions) ? regionProblem(regions) || "The photograph and the paintings have the same regions." : "No regions yet.";
+    this.message.textContent = this.task.describe(this.#layers());
   }
 
-  #regions() {
-    const [content, ...styles] = this.sheets.map(({ layer }) => layer);
-    return { content, styles };
+  #layers() {
+    return this.task.sheets.map(({ layer }) => layer);
   }
 
   #saveUndo() {
@@ -176,6 +197,6 @@ class Painter {
   #close() {
     const applied = this.dialog.returnValue === "use";
     this.dialog.remove();
-    this.resolve(applied ? this.#regions() : null);
+    this.resolve(applied ? this.#layers() : null);
   }
 }

@@ -1,0 +1,13 @@
+// The detail map: where the photograph's detail is kept. It is one layer over the photograph.
+
+import { layerFile } from "./layers.js";
+
+/** The labels of the layer, in the grey levels of the map. Mid-grey changes nothing. */
+export const DETAIL = [
+  { name: "As usual", color: [128, 128, 128] },
+  { name: "Keep detail", color: [255, 255, 255] },
+  { name: "Paint freely", color: [0, 0, 0] },
+];
+
+/** Create the file of the map, `[field, File]`. */
+export const detailFile = async (layer, picture) => ["detail_map", await layerFile(layer, DETAIL, picture, { suffix: "detail", smooth: true })];
