@@ -88,17 +88,12 @@ class Pace:
 def progress_of(step: Step, fraction: float, eta_seconds: float | None) -> Progress:
     """Return the progress to write into the job's record. Waits for the device.
 
-    The total loss leaves out the content factors of the schedule. The optimiser weighs the
-    content more at small scales; its own total would drop abruptly at the last scale.
-
     Args:
         step: the last finished step.
         fraction: the fraction to report, 0 to 1.
         eta_seconds: the estimated seconds left, if known.
     """
-    content, style, tv = (
-        float(term) for term in (step.loss.content, step.loss.style, step.loss.tv)
-    )
+    total, content, style, tv = (float(term) for term in step.loss)
     return Progress(
         step=step.step,
         steps=step.steps,
@@ -107,9 +102,7 @@ def progress_of(step: Step, fraction: float, eta_seconds: float | None) -> Progr
         scales=step.scales,
         width=step.width,
         height=step.height,
-        loss=Loss(
-            total=step.balance.total(content, style, tv), content=content, style=style, tv=tv
-        ),
+        loss=Loss(total=total, content=content, style=style, tv=tv),
         eta_seconds=None if eta_seconds is None else round(eta_seconds, 1),
     )
 

@@ -92,8 +92,8 @@ def schedule(
     coarse = [
         Phase(size, min(params.steps, _COARSE_STEPS), int8=True) for size in smaller if usable(size)
     ]
-    rough = params.steps // 2 if coarse else 0
-    fine = [Phase(last, rough, int8=True), Phase(last, params.steps - rough)]
+    int8_steps = params.steps // 2 if coarse else 0
+    fine = [Phase(last, int8_steps, int8=True), Phase(last, params.steps - int8_steps)]
     phases = tuple(phase for phase in (*coarse, *fine) if phase.steps)
     return Schedule(phases, _INT8_COST if int8 else 1)
 

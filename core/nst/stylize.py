@@ -46,7 +46,7 @@ class Step:
     height: int
     #: For the last step in float32; before, in the number format of the network.
     loss: LossTerms
-    #: The weights of the losses, without the content factor of the phase.
+    #: The weights of the losses at this scale.
     balance: Balance
     #: As it is shown: shape (1, 3, height, width), RGB in [0, 1].
     image: Tensor

@@ -140,10 +140,8 @@ class TargetPictures:
         weights = self.params.blend_weights(len(self.styles))
         for style_statistics, weight in zip(styles, weights, strict=True):
             for key, own in style_statistics.items():
-                before = sums.get(key, FeatureStatistics(*(torch.zeros_like(each) for each in own)))
-                sums[key] = FeatureStatistics(
-                    *(a + weight * b for a, b in zip(before, own, strict=True))
-                )
+                weighted = FeatureStatistics(weight * own.gram, weight * own.mean)
+                sums[key] = _sum(sums[key], weighted) if key in sums else weighted
                 totals[key] = totals.get(key, 0) + weight
         for (_, label), total in totals.items():
             if not total:
@@ -151,7 +149,10 @@ class TargetPictures:
                 message = f"gives no weight to the style pictures that have the region {name}"
                 raise InvalidRequest([FieldError("style_blend", message)])
         # A style picture without a region has no part in the region's target.
-        return {key: FeatureStatistics(*(each / totals[key] for each in sums[key])) for key in sums}
+        return {
+            key: FeatureStatistics(S.gram / totals[key], S.mean / totals[key])
+            for key, S in sums.items()
+        }
 
 
 def guide_maps(guides: Guides, layers: Sequence[Layer]) -> GuideMaps:

@@ -52,6 +52,7 @@ _PRESETS: dict[Preset, dict[str, Any]] = {
         # face of the portrait is lost, at 5 few of the painting's larger shapes appear.
         # Departure: the paper has 1000 to 10000, for losses that are sums instead of means.
         "style_weight": 20.0,
+        "style_statistics": "gram",
         "pyramid": "off",
         "optimizer": "adam",
         "tv_weight": 0.0,
@@ -64,6 +65,7 @@ _PRESETS: dict[Preset, dict[str, Any]] = {
         # Lower, because the start is noise and the content has to appear first. Chosen by
         # eye, from 10 to 1000.
         "style_weight": 10.0,
+        "style_statistics": "gram",
         "pyramid": "off",
         "optimizer": "lbfgs",
         "init": "noise",

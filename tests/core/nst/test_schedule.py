@@ -52,7 +52,7 @@ def test_sizes_increase_to_the_size_of_the_result(size: int, smallest: int, rati
         assert size / smallest < ratio**0.5 + 0.01
 
 
-def rough(size: int, steps: int) -> Phase:
+def int8_phase(size: int, steps: int) -> Phase:
     return Phase(size, steps, int8=True)
 
 
@@ -63,14 +63,14 @@ def plan(size: int, steps: int, pyramid: str = "64:2", **options: Any) -> Schedu
 @pytest.mark.parametrize(
     ("size", "steps", "expected"),
     [
-        (128, 16, [rough(64, 16), rough(128, 8), Phase(128, 8)]),
-        (128, 41, [rough(64, 20), rough(128, 20), Phase(128, 21)]),
+        (128, 16, [int8_phase(64, 16), int8_phase(128, 8), Phase(128, 8)]),
+        (128, 41, [int8_phase(64, 20), int8_phase(128, 20), Phase(128, 21)]),
         (
             256,
             500,
-            [rough(64, 20), rough(128, 20), rough(256, 250), Phase(256, 250)],
+            [int8_phase(64, 20), int8_phase(128, 20), int8_phase(256, 250), Phase(256, 250)],
         ),
-        (128, 1, [rough(64, 1), Phase(128, 1)]),
+        (128, 1, [int8_phase(64, 1), Phase(128, 1)]),
     ],
 )
 def test_smaller_sizes_take_at_most_20_steps_and_the_last_has_two_phases(

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from core.nst.style import (
     STYLE_DISTANCES,
-    ByStatistics,
     FeatureStatistics,
+    StatisticsGradient,
     StyleDistance,
     add_statistics_gradient,
     statistics,
@@ -26,7 +26,8 @@ COVARIANCE = STYLE_DISTANCES[StyleStatistics.COVARIANCE]
 
 
 def features(channels: int = 5, height: int = 4, width: int = 7, seed: int = 0) -> Tensor:
-    return uniform(seed, 1, channels, height, width)
+    """Features with the energies of a usual picture."""
+    return 20 * uniform(seed, 1, channels, height, width)
 
 
 def matrix(F: Tensor) -> NDArray[np.float64]:
@@ -124,10 +125,12 @@ def test_the_distance_of_nothing_is_the_energy_of_the_target(style: StyleDistanc
     assert float(style.distance(nothing, A)) == pytest.approx(style.energy(A), rel=1e-12)
 
 
-def test_a_painting_of_one_colour_has_a_finite_distance() -> None:
-    A = statistics(torch.full((1, 3, 4, 5), 0.7))
-    S = statistics(features(3))
-    assert 0 < float(COVARIANCE.distance(S, A)) < 1e3
+@pytest.mark.parametrize("painting", [0.0, 0.7])
+def test_a_painting_of_one_colour_has_a_bounded_distance(painting: float) -> None:
+    A = statistics(torch.full((1, 3, 4, 5), painting))
+    # About the energies of a usual picture: a mean of 1, and a standard deviation of 4.
+    S = statistics(1 + 4 * torch.randn(1, 3, 200, 200, generator=torch.Generator().manual_seed(0)))
+    assert 1 < float(COVARIANCE.distance(S, A)) < 20
     assert COVARIANCE.gradient(1.0, S, A).by_gram.isfinite().all()
 
 
@@ -137,9 +140,9 @@ def test_a_painting_of_one_colour_has_a_finite_distance() -> None:
 def test_gradients_match_finite_differences(
     style: StyleDistance, layout: torch.memory_format, guided: bool
 ) -> None:
-    F = features(2, 3, 4, seed=1).contiguous(memory_format=layout)
-    A = statistics(features(2, 3, 4, seed=3))
-    guide = features(1, 3, 4, seed=4)[0, 0] if guided else None
+    F = (features(2, 3, 4, seed=1) / 10).contiguous(memory_format=layout)
+    A = statistics(features(2, 3, 4, seed=3) / 10)
+    guide = features(1, 3, 4, seed=4)[0, 0] / 20 if guided else None
     expected = finite_differences(lambda x: style.loss([(0.7, statistics(x, guide), A)]), F)
     by = style.gradient(0.7, statistics(F, guide), A)
     close = partial(torch.testing.assert_close, rtol=1e-6, atol=1e-8)
@@ -152,8 +155,8 @@ def test_the_gradient_is_added_to_an_earlier_gradient(
     layout: torch.memory_format, guided: bool
 ) -> None:
     F, before = (features(3, 4, 5, seed).contiguous(memory_format=layout) for seed in (1, 2))
-    guide = features(1, 4, 5, seed=3)[0, 0] if guided else None
-    by = ByStatistics(
+    guide = features(1, 4, 5, seed=3)[0, 0] / 20 if guided else None
+    by = StatisticsGradient(
         torch.tensor([[1.0, 2, 3], [2, 4, 5], [3, 5, 6]], dtype=torch.float64),
         torch.tensor([7.0, 8, 9], dtype=torch.float64),
     )
