@@ -17,6 +17,7 @@ import click
 
 from core.errors import FieldError, InvalidRequest
 from core.params import PictureFormat, StyleParams
+from core.params.presets import PRESETS
 
 _Function = Callable[..., None]
 _Decorator = Callable[[_Function], _Function]
@@ -106,6 +107,8 @@ def _parameter_option(name: str) -> _Decorator:
         default = ",".join(default)
     if default in (None, ""):
         default = "empty"
+    if any(name in preset for preset in PRESETS.values()):
+        default = "by preset"
     flag = f"--{name.replace('_', '-')}"
     help_text = f"{field.description} [default: {default}]"
     return click.option(flag, name, help=help_text, metavar="VALUE")

@@ -45,11 +45,13 @@ _OPTIONS = {
     },
 }
 
-#: Parameters whose default depends on the preset or the optimizer, and the strength, which takes
-#: the place of the preset's style weight. The schema gives them no default: generated clients send
-#: every default of a schema, and a value that is sent takes precedence over the preset.
+#: Parameters whose default depends on the preset, the optimizer or the style weight, and the
+#: strength, which takes the place of the preset's style weight. The schema gives them no default:
+#: generated clients send every default of a schema, and a value that is sent takes precedence over
+#: the preset.
 _RESOLVED = sorted(
-    {name for preset in PRESETS.values() for name in preset} | {"learning_rate", "strength"}
+    {name for preset in PRESETS.values() for name in preset}
+    | {"learning_rate", "strength", "style_statistics"}
 )
 
 

@@ -44,6 +44,14 @@ def _server(settings: Settings) -> dict[str, object]:
         "presets": {
             preset.value: StyleParams(preset=preset).model_dump(mode="json") for preset in Preset
         },
+        # What each preset compares with a strength, and with a style weight.
+        "style_statistics": {
+            preset.value: {
+                name: StyleParams.model_validate({"preset": preset, name: 1}).style_statistics
+                for name in ("strength", "style_weight")
+            }
+            for preset in Preset
+        },
         "learning_rates": {each.value: each.learning_rate for each in Optimizer},
         "not_displayable": [each.value for each in PictureFormat if not each.displayable],
     }

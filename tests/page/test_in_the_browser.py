@@ -254,7 +254,11 @@ def test_the_strength_and_the_style_weight_replace_each_other(page: Page, servic
     strength.fill("0.7")
     expect(weight).to_have_value("")
     page.get_by_label("Classic").check()
-    expect(strength).to_have_value("0.7")
+    expect(strength).to_have_value("")
+    expect(weight).to_have_value("20")
+    strength.fill("0.7")
+    strength.fill("")
+    expect_problem(page, "strength", "Expected a number from 0 to 1")
     page.get_by_role("button", name="Reset to preset").click()
     expect(weight).to_have_value("20")
     shot(page, "16-classic")
@@ -337,10 +341,10 @@ def test_painted_detail_is_sent_saved_and_reused(
     check_accessible(page)
     page.get_by_role("button", name="Use detail map").click()
     page.get_by_role("button", name="Copy as code").click()
-    expect(page.locator("dialog pre")).to_contain_text("-F detail_map=@cat-detail.png")
+    expect(page.locator("dialog pre")).to_contain_text("-F detail_map=@cat-detail_map.png")
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Save painted maps").click()
-    assert downloading.value.suggested_filename == "cat-detail.png"
+    assert downloading.value.suggested_filename == "cat-detail_map.png"
     downloading.value.save_as(tmp_path / "map.png")
     page.get_by_role("button", name="Close").click()
     with Image.open(CAT) as cat, Image.open(tmp_path / "map.png") as saved:
@@ -356,6 +360,32 @@ def test_painted_detail_is_sent_saved_and_reused(
     assert list(data_dir.rglob(f"*{digest}*")), "the server did not receive the map"
     page.get_by_role("button", name="Reuse settings").click()
     expect(page.get_by_role("button", name="Edit detail")).to_be_visible()
+
+
+def test_the_masks_of_pictures_with_the_same_name_have_different_names(page: Page) -> None:
+    for field, picture in (("content", CAT), ("style", WAVES), ("style", WAVES)):
+        drop(page, f'[data-field="{field}"]', ("picture.jpg", picture.read_bytes()))
+    expect(page.locator(".tile img")).to_have_count(3)
+    page.get_by_role("button", name="Paint regions").click()
+    for name in ("Photograph", "Painting 1"):
+        page.get_by_role("radio", name=name, exact=True).check()
+        page.locator(".painter canvas").click()
+    page.get_by_role("button", name="Use regions").click()
+    page.get_by_role("button", name="Copy as code").click()
+    code = page.locator("dialog pre").inner_text()
+    assert re.findall(r"_mask=@(\S+)", code) == [
+        "picture-content_mask.png",
+        "picture-style_mask-1.png",
+        "picture-style_mask-2.png",
+    ]
+    page.get_by_role("button", name="Close").click()
+    page.evaluate(
+        """() => {
+            OffscreenCanvas.prototype.convertToBlob = async () => { throw Error("no memory"); };
+        }"""
+    )
+    page.get_by_role("button", name="Copy as code").click()
+    expect(page.get_by_role("alert")).to_have_text("No memory.")
 
 
 def test_everything_can_be_done_with_the_keyboard_alone(page: Page) -> None:

@@ -10,7 +10,8 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
-from core.params import StyleParams
+from api.intake.form_schema import form_schema
+from core.params import Preset, StyleParams
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import STYLE, files, masks, post
 
@@ -125,6 +126,23 @@ def test_a_list_can_be_sent_with_commas_or_as_a_repeated_field(client: httpx.Cli
 def test_an_empty_style_weight_is_set_by_the_strength(client: httpx.Client) -> None:
     params = post(client, preset="classic", style_weight="").json()["params"]
     assert (params["strength"], params["style_weight"]) == (0.5, None)
+
+
+@pytest.mark.parametrize(
+    "fields", [*({"preset": preset.value} for preset in Preset), {"style_weight": "20"}]
+)
+def test_a_client_that_sends_every_default_of_the_schema_changes_nothing(
+    client: httpx.Client, fields: dict[str, Any]
+) -> None:
+    schema = form_schema()["content"]["multipart/form-data"]["schema"]
+    defaults = {
+        name: each["default"]
+        for name, each in schema["properties"].items()
+        if each.get("default") not in (None, [], False)
+    }
+    assert "size" in defaults
+    sent = post(client, **{**defaults, **fields}).json()["params"]
+    assert sent == post(client, **fields).json()["params"]
 
 
 @pytest.mark.parametrize(

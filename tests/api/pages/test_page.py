@@ -92,6 +92,10 @@ def test_the_page_contains_the_limits_of_the_server(
     assert server["max_size"] == settings.max_size
     assert server["max_picture_bytes"] == settings.max_picture_bytes
     assert server["presets"]["gatys2015"]["init"] == "noise"
+    assert server["style_statistics"]["balanced"] == {
+        "strength": "covariance",
+        "style_weight": "gram",
+    }
     assert server["not_displayable"] == ["tiff"]
 
 

@@ -9,7 +9,7 @@ import { asList, asText, check, loadFields } from "./schema.js";
 export const OWN_CONTROLS = ["preset", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "detail_map", "validate_only"];
 
 /** Fields of the drawer for experts: what the losses compare, and their weights. */
-export const EXPERT = ["style_weight", "content_weight", "tv_weight", "content_layers", "style_layers", "style_layer_weights"];
+export const EXPERT = ["style_weight", "style_statistics", "content_weight", "tv_weight", "content_layers", "style_layers", "style_layer_weights"];
 
 export const MAX_STYLES = 5;
 
@@ -53,6 +53,7 @@ export class Draft extends EventTarget {
   inherited(name) {
     if (name === "style_weight" && "strength" in this.explicit) return "";
     if (name === "strength" && asText(this.value("style_weight"))) return "";
+    if (name === "style_statistics") return server.style_statistics[this.preset][asText(this.value("style_weight")) ? "style_weight" : "strength"];
     return server.presets[this.preset]?.[name] ?? this.fields[name]?.default ?? "";
   }
 
@@ -63,13 +64,20 @@ export class Draft extends EventTarget {
       // Without its style weight, a preset has the usual strength.
       if (name === "style_weight" && !asText(value) && asText(this.inherited(name))) return this.set("strength", server.presets[this.preset].strength);
     }
-    if (asText(value) === asText(this.inherited(name))) delete this.explicit[name];
+    // A cleared strength is a mistake to report, not the lack of a strength beside a style weight.
+    const cleared = name === "strength" && !asText(value);
+    if (!cleared && asText(value) === asText(this.inherited(name))) delete this.explicit[name];
     else this.explicit[name] = value;
     return this.changed();
   }
 
+  /** Choose a preset. One with a style weight of its own replaces the strength or the style weight. */
   setPreset(preset) {
     this.preset = preset;
+    if (asText(server.presets[preset].style_weight)) {
+      delete this.explicit.strength;
+      delete this.explicit.style_weight;
+    }
     this.changed();
   }
 

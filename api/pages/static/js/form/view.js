@@ -181,7 +181,11 @@ export class FormView {
   }
 
   async #showCode() {
-    showCode(this.draft.texts(), this.#fileNames(), await paintedFiles(this.draft));
+    try {
+      showCode(this.draft.texts(), this.#fileNames(), await paintedFiles(this.draft));
+    } catch (error) {
+      this.#showError(error);
+    }
   }
 
   async #send(event) {

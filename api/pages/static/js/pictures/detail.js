@@ -10,4 +10,4 @@ export const DETAIL = [
 ];
 
 /** Create the file of the map, `[field, File]`. */
-export const detailFile = async (layer, picture) => ["detail_map", await layerFile(layer, DETAIL, picture, { suffix: "detail", smooth: true })];
+export const detailFile = async (layer, picture) => ["detail_map", await layerFile(layer, DETAIL, picture, { suffix: "detail_map", smooth: true })];

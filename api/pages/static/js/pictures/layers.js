@@ -42,7 +42,7 @@ export function pixels({ columns, rows, cells }, labels, [unpainted, painted] = 
   return image;
 }
 
-/** Create a PNG file of a layer, enlarged to the size of its picture; `smooth` gives it soft edges. */
+/** Create a PNG file of a layer, enlarged to the size of its picture. Its name ends with `suffix`; `smooth` gives it soft edges. */
 export async function layerFile(layer, labels, { width, height, name }, { suffix, smooth }) {
   const small = new OffscreenCanvas(layer.columns, layer.rows);
   small.getContext("2d").putImageData(pixels(layer, labels), 0, 0);

@@ -27,10 +27,10 @@ export function regionProblem({ content, styles }) {
   return "";
 }
 
-/** Create the mask files, `[field, File]`, for the photograph and each painting. */
+/** Create the mask files, `[field, File]`, for the photograph and each painting. Pictures of the same name have masks of different names. */
 export async function maskFiles({ content, styles }, picture, others) {
-  const file = (layer, of) => layerFile(layer, REGIONS, of, { suffix: "regions", smooth: false });
-  const files = [["content_mask", await file(content, picture)]];
-  for (const [index, layer] of styles.entries()) files.push(["style_mask", await file(layer, others[index].picture)]);
+  const file = (layer, of, suffix) => layerFile(layer, REGIONS, of, { suffix, smooth: false });
+  const files = [["content_mask", await file(content, picture, "content_mask")]];
+  for (const [index, layer] of styles.entries()) files.push(["style_mask", await file(layer, others[index].picture, `style_mask-${index + 1}`)]);
   return files;
 }
