@@ -37,7 +37,7 @@ _OTHERS = {
 }
 #: The rows of every table, as far as there are pictures.
 _OWN = ("fast", "balanced", "fine", "classic", LOOP)
-_DEFAULT = "balanced"
+_DEFAULT, _SLOWEST = "balanced", "fine"
 
 _NAMES = (*STYLE_EVAL, *SIMPLE, "cfsd", "edges")
 _TITLES = dict(zip(_NAMES, ("CF", "GE", "LP", "CF'", "GE'", "LP'", "CFSD", "edges"), strict=True))
@@ -88,10 +88,10 @@ def _own_table(records: Sequence[Record], size: int) -> str:
     chosen = [each for each in records if each.size == size and each.recipe in _OWN]
     text = f"## Easel's presets at {size} pixels\n\n"
     tables = []
-    for anchor in (_DEFAULT, LOOP):
+    for anchor in (_DEFAULT, _SLOWEST, LOOP):
         pairs = shared_pairs(chosen, [anchor])
         groups = rows(chosen, _OWN, pairs) if pairs else []
-        if len(groups) > 1 and (pairs, len(groups)) not in tables:
+        if groups and (pairs, len(groups)) not in tables:
             tables.append((pairs, len(groups)))
             text += f"{_named(pairs)}\n\n{_table(groups)}\n\n"
     return text if tables else ""
@@ -143,7 +143,8 @@ def _strength_table(records: Sequence[Record]) -> str:
         for values in [[*mean(group, _NAMES), *deviation(group, (_LOWEST,))]]
     ]
     table = "\n".join(lines)
-    return f"## The dial\n\n`balanced`, with different values of `strength`.\n\n{table}\n\n"
+    text = "`balanced`, with other values of `strength` than its 0.5."
+    return f"## The dial\n\n{text}\n\n{table}\n\n"
 
 
 def _size_table(records: Sequence[Record]) -> str:

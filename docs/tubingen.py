@@ -1,6 +1,6 @@
 """The usual comparison pictures: ``python -m docs.tubingen FOLDER``.
 
-They show Tübingen as the Starry Night and as The Scream, with every preset. The folder
+They show Tübingen as the Starry Night and as The Scream, with the presets. The folder
 must contain the three pictures, whose licences do not let Easel include them. One sheet
 for each size is written to ``docs/images/``.
 """
@@ -20,7 +20,8 @@ from docs.figures import GAP, IMAGES, row, stylize_files
 
 _CONTENT = "tubingen.jpg"
 _STYLES = ("starry_night_google.jpg", "the_scream.jpg")
-_SIZES = (256, 512)
+_SIZES = (256,)
+_PRESETS = (Preset.FAST, Preset.BALANCED, Preset.FINE)
 
 
 def column(rows: list[Image.Image]) -> Image.Image:
@@ -39,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help=f"contains {', '.join((_CONTENT, *_STYLES))}")
     parser.add_argument("--sizes", type=int, nargs="+", default=_SIZES)
-    parser.add_argument("--presets", type=Preset, nargs="+", default=list(Preset))
+    parser.add_argument("--presets", type=Preset, nargs="+", default=_PRESETS)
     arguments = parser.parse_args()
     network = load_network(Network.NORMALIZED, Settings().weights_dir, pick_device())
     for size in arguments.sizes:
