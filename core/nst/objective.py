@@ -26,8 +26,8 @@ from core.nst.targets import (
     EVERYTHING,
     Key,
     Masks,
-    StyleTargets,
     TargetPictures,
+    Targets,
     guide_maps,
     statistics_at,
 )
@@ -67,12 +67,11 @@ class Objective:
         detail: Tensor | None = None,
     ) -> None:
         self._params = params
-        self._style = STYLE_DISTANCES[params.style_statistics]
         self._pictures = TargetPictures(content, styles, params, masks)
         with torch.no_grad():
             # The targets are exact in every number format.
             self._exact, self._channel_rms = self._pictures.exact(network)
-            self._targets = replace(self._exact, network=network)
+            self._compare_with(replace(self._exact, network=network))
             self._guides = guide_maps(masks.content, params.style_layers) if masks else None
         #: D of the content loss by layer; empty without a detail map.
         self._detail: dict[Layer, Tensor] = {}
@@ -85,14 +84,14 @@ class Objective:
         self.balance = balance(
             params,
             {layer: _energy(P) for layer, P in self._exact.P.items()},
-            _style_energies(self._style, self._exact.A, areas),
+            _style_energies(self._distances, areas),
         )
         self._weights = _region_weights(self.balance.style_layers, areas)
 
     def in_float32(self) -> Objective:
         """Return the same objective, computed in float32."""
         exact = copy(self)
-        exact._targets = self._exact
+        exact._compare_with(self._exact)
         return exact
 
     def in_int8(self) -> Objective:
@@ -108,7 +107,7 @@ class Objective:
             network = network.with_convolutions(
                 with_int8_features(network.convolutions, self._channel_rms, self._layers)
             )
-            quantised._targets = self._pictures.computed_by(network)
+            quantised._compare_with(self._pictures.computed_by(network))
         return quantised
 
     def __call__(self, image: Tensor) -> LossTerms:
@@ -151,6 +150,11 @@ class Objective:
             # Sums depend on the memory layout, so it is always the same.
             return self._terms(compared, image), gradient.contiguous()
 
+    def _compare_with(self, targets: Targets) -> None:
+        make_distance = STYLE_DISTANCES[self._params.style_statistics]
+        self._targets = targets
+        self._distances = {key: make_distance(A) for key, A in targets.A.items()}
+
     def _compare(self, layer: Layer, F: Tensor, compared: Compared) -> None:
         """Add what is compared of a layer's features F, shape (1, C, H, W)."""
         if layer in self._params.content_layers:
@@ -164,9 +168,9 @@ class Objective:
         content = torch.stack(
             [v * compared.content[layer] for layer, v in weights.items()]
         ).sum()  # eq. 1
-        style = self._style.loss(  # eq. 5
-            (w, compared.style[key], self._targets.A[key]) for key, w in self._weights.items()
-        )
+        style = torch.stack(  # eq. 5
+            [w * self._distances[key](compared.style[key]) for key, w in self._weights.items()]
+        ).sum()
         tv = tv_loss(image)
         total = self.balance.total(content, style, tv)  # eq. 7
         return LossTerms(total, content, style, tv)
@@ -182,9 +186,7 @@ class Objective:
             gradient = own.to(F.dtype) if gradient is None else gradient.add_(own)
         for key, w in self._weights.items():
             if key[0] == layer:
-                by = self._style.gradient(
-                    self.balance.style * w, compared.style[key], self._targets.A[key]
-                )
+                by = self._distances[key].gradient(self.balance.style * w, compared.style[key])
                 guide = self._guides[key] if self._guides else None
                 gradient = add_statistics_gradient(gradient, F, by, guide)
         assert gradient is not None, f"{layer} is not compared"
@@ -201,13 +203,13 @@ def _energy(x: Tensor) -> float:
 
 
 def _style_energies(
-    style: StyleDistance, A: StyleTargets, areas: Mapping[Label, float]
+    distances: Mapping[Key, StyleDistance], areas: Mapping[Label, float]
 ) -> dict[Layer, float]:
     """The distance that counts as 1 at a layer, averaged over the regions by their area."""
     energies: dict[Layer, float] = {}
-    for (layer, label), target in A.items():
+    for (layer, label), distance in distances.items():
         if label in areas:
-            energies[layer] = energies.get(layer, 0.0) + areas[label] * style.energy(target)
+            energies[layer] = energies.get(layer, 0.0) + areas[label] * distance.energy()
     return energies
 
 

@@ -59,7 +59,7 @@ Weights = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], BeforeVal
 
 
 class StyleParams(BaseModel):
-    """The parameters of a job. The losses are defined in ``core.nst.losses``."""
+    """The parameters of a job. ``core.nst.losses`` and ``core.nst.style`` define the losses."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -12,17 +12,15 @@ from torch import Tensor
 
 from core.nst.style import (
     STYLE_DISTANCES,
+    CovarianceDistance,
     FeatureStatistics,
+    GramDistance,
     StatisticsGradient,
-    StyleDistance,
     add_statistics_gradient,
     statistics,
 )
 from core.params import StyleStatistics
 from tests.core.nst.examples import finite_differences, uniform
-
-GRAM = STYLE_DISTANCES[StyleStatistics.GRAM]
-COVARIANCE = STYLE_DISTANCES[StyleStatistics.COVARIANCE]
 
 
 def features(channels: int = 5, height: int = 4, width: int = 7, seed: int = 0) -> Tensor:
@@ -87,20 +85,13 @@ def test_a_constant_guide_equals_no_guide() -> None:
     torch.testing.assert_close(statistics(F, torch.full((4, 7), 0.3)), statistics(F))
 
 
-def test_the_gram_loss_is_the_weighted_sum_of_mean_squared_differences() -> None:
-    S, A = (
-        [statistics(features(channels, seed=seed + channels)) for channels in (3, 6)]
-        for seed in (1, 2)
-    )
-    expected = sum(
-        weight * np.square(s.gram.numpy() - a.gram.numpy()).sum() / s.gram.numel()
-        for weight, s, a in zip((0.3, 0.7), S, A, strict=True)
-    )
-    loss = GRAM.loss(zip((0.3, 0.7), S, A, strict=True))
-    assert float(loss) == pytest.approx(expected, rel=1e-12)
+def test_the_gram_distance_is_the_mean_of_squared_differences() -> None:
+    S, A = (statistics(features(seed=seed)) for seed in (1, 2))
+    expected = np.square(S.gram.numpy() - A.gram.numpy()).sum() / 5**2
+    assert float(GramDistance(A)(S)) == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_covariance_loss_is_half_the_squared_relative_errors_of_covariance_and_mean() -> None:
+def test_the_covariance_distance_is_half_of_both_squared_relative_errors() -> None:
     F, style = features(seed=1), features(seed=2)
     covariances = [np.cov(matrix(x), bias=True) for x in (F, style)]
     means = [matrix(x).mean(1) for x in (F, style)]
@@ -108,43 +99,43 @@ def test_the_covariance_loss_is_half_the_squared_relative_errors_of_covariance_a
         np.linalg.norm(found - target) ** 2 / np.linalg.norm(target) ** 2 / 2
         for found, target in (covariances, means)
     )
-    loss = COVARIANCE.loss([(0.7, statistics(F), statistics(style))])
-    assert float(loss) == pytest.approx(0.7 * expected, rel=1e-9)
+    distance = CovarianceDistance(statistics(style))(statistics(F))
+    assert float(distance) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("style", STYLE_DISTANCES.values(), ids=STYLE_DISTANCES)
-def test_every_distance_is_exactly_0_at_its_target(style: StyleDistance) -> None:
+@pytest.mark.parametrize("kind", StyleStatistics)
+def test_every_distance_is_exactly_0_at_its_target(kind: StyleStatistics) -> None:
     S = statistics(features())
-    assert float(style.loss([(1.0, S, S)])) == 0
+    assert float(STYLE_DISTANCES[kind](S)(S)) == 0
 
 
-@pytest.mark.parametrize("style", STYLE_DISTANCES.values(), ids=STYLE_DISTANCES)
-def test_the_distance_of_nothing_is_the_energy_of_the_target(style: StyleDistance) -> None:
-    A = statistics(features())
+@pytest.mark.parametrize("kind", StyleStatistics)
+def test_the_distance_of_nothing_is_the_energy_of_the_target(kind: StyleStatistics) -> None:
+    distance = STYLE_DISTANCES[kind](statistics(features()))
     nothing = statistics(torch.zeros_like(features()))
-    assert float(style.distance(nothing, A)) == pytest.approx(style.energy(A), rel=1e-12)
+    assert float(distance(nothing)) == pytest.approx(distance.energy(), rel=1e-12)
 
 
 @pytest.mark.parametrize("painting", [0.0, 0.7])
 def test_a_painting_of_one_colour_has_a_bounded_distance(painting: float) -> None:
-    A = statistics(torch.full((1, 3, 4, 5), painting))
+    distance = CovarianceDistance(statistics(torch.full((1, 3, 4, 5), painting)))
     # About the energies of a usual picture: a mean of 1, and a standard deviation of 4.
     S = statistics(1 + 4 * torch.randn(1, 3, 200, 200, generator=torch.Generator().manual_seed(0)))
-    assert 1 < float(COVARIANCE.distance(S, A)) < 20
-    assert COVARIANCE.gradient(1.0, S, A).by_gram.isfinite().all()
+    assert 1 < float(distance(S)) < 20
+    assert distance.gradient(1.0, S).by_gram.isfinite().all()
 
 
-@pytest.mark.parametrize("style", STYLE_DISTANCES.values(), ids=STYLE_DISTANCES)
+@pytest.mark.parametrize("kind", StyleStatistics)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("guided", [False, True])
 def test_gradients_match_finite_differences(
-    style: StyleDistance, layout: torch.memory_format, guided: bool
+    kind: StyleStatistics, layout: torch.memory_format, guided: bool
 ) -> None:
     F = (features(2, 3, 4, seed=1) / 10).contiguous(memory_format=layout)
-    A = statistics(features(2, 3, 4, seed=3) / 10)
+    distance = STYLE_DISTANCES[kind](statistics(features(2, 3, 4, seed=3) / 10))
     guide = features(1, 3, 4, seed=4)[0, 0] / 20 if guided else None
-    expected = finite_differences(lambda x: style.loss([(0.7, statistics(x, guide), A)]), F)
-    by = style.gradient(0.7, statistics(F, guide), A)
+    expected = finite_differences(lambda x: 0.7 * distance(statistics(x, guide)), F)
+    by = distance.gradient(0.7, statistics(F, guide))
     close = partial(torch.testing.assert_close, rtol=1e-6, atol=1e-8)
     close(add_statistics_gradient(None, F, by, guide), expected)
 
