@@ -2,69 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import platformdirs
-from pydantic import (
-    AliasChoices,
-    BeforeValidator,
-    Field,
-    IPvAnyNetwork,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from core.errors import InvalidSetting
 from core.jobs.job import RETENTION
 from core.params.validation import validation_message
 from core.settings import exposure
 from core.settings.limits import Limits
+from core.settings.values import Duration, Durations, Networks, Origins
 from core.upkeep.retention import TOMBSTONE
 from core.webhooks.retries import DELAYS
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _parse_duration(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    matched = re.fullmatch(r"(\d+)([smhd])", value)
-    if not matched:
-        raise ValueError(
-            f"{value!r} is not a duration; expected a number and s, m, h or d, such as 24h"
-        )
-    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
-
-
-def _split(value: object) -> object:
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
-def _parse_origins(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
-    for origin in origins:
-        if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
-            raise ValueError(
-                f"{origin!r} is not an origin; expected a scheme, a host and optionally a port, "
-                "such as https://example.com, separated by commas, or * for all origins"
-            )
-    return origins
-
-
-_Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
-# Comma-separated lists, which pydantic-settings would otherwise parse as JSON.
-_Durations = Annotated[tuple[_Duration, ...], NoDecode, BeforeValidator(_split)]
-_Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
-_Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_origins)]
-
 
 _PREFIX = "EASEL_"
 
@@ -136,17 +90,17 @@ class Settings(Limits):
     device: str = Field(
         "auto", description="The device of a worker: `auto`, `cpu`, `cuda` or `cuda:N`."
     )
-    cors_origins: _Origins = Field(
+    cors_origins: Origins = Field(
         (),
         description="Comma-separated web origins that may call the API from a browser, such as "
         "`https://example.com`, or `*` for all.",
     )
-    retention: _Duration = Field(
+    retention: Duration = Field(
         RETENTION,
         description="How long the pictures of a finished job are kept: a number and `s`, `m`, "
         "`h` or `d`. It applies to jobs that are submitted later.",
     )
-    record_retention: _Duration = Field(
+    record_retention: Duration = Field(
         TOMBSTONE,
         description="How long the record of a finished job is kept after its pictures. A busy "
         "service needs a shorter time: docs/scale.md has the memory that records "
@@ -207,7 +161,7 @@ class Settings(Limits):
         description="The secret that signs [webhooks](webhooks.md): `whsec_` and 24 to 64 bytes "
         "in base64. Several secrets, separated by spaces, allow rotation.",
     )
-    webhook_allowed_networks: _Networks = Field(
+    webhook_allowed_networks: Networks = Field(
         (),
         description="Comma-separated networks that webhooks may be sent to although they are not "
         "public, such as `127.0.0.0/8,10.1.2.0/24`.",
@@ -218,10 +172,10 @@ class Settings(Limits):
         description="The public URL of the API, such as `https://easel.example`. It is the base "
         "of the links in [webhooks](webhooks.md), which are relative without it.",
     )
-    webhook_timeout: _Duration = Field(
+    webhook_timeout: Duration = Field(
         timedelta(seconds=15), description="How long the receiver of a webhook may take to respond."
     )
-    webhook_retries: _Durations = Field(
+    webhook_retries: Durations = Field(
         DELAYS, description="The delays before each retry of a webhook."
     )
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")

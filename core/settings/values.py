@@ -1,0 +1,47 @@
+"""The types of settings that pydantic cannot read from text: durations and lists."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, IPvAnyNetwork
+from pydantic_settings import NoDecode
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _parse_duration(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    matched = re.fullmatch(r"(\d+)([smhd])", value)
+    if not matched:
+        raise ValueError(
+            f"{value!r} is not a duration; expected a number and s, m, h or d, such as 24h"
+        )
+    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
+
+
+def _split(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _parse_origins(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
+            raise ValueError(
+                f"{origin!r} is not an origin; expected a scheme, a host and optionally a port, "
+                "such as https://example.com, separated by commas, or * for all origins"
+            )
+    return origins
+
+
+Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
+# Comma-separated lists, which pydantic-settings would otherwise parse as JSON.
+Durations = Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_origins)]
