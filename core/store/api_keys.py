@@ -22,6 +22,7 @@ from core.errors import InvalidSetting, RedisUnavailable
 from core.jobs.job import ANONYMOUS
 from core.runtime.redis import connect, needs_redis
 from core.store.keys import API_KEYS
+from core.store.scripts import script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -75,6 +76,7 @@ class KeyStore:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._even_if_full = script(redis, "commands/even_if_full")
 
     @needs_redis
     def create(
@@ -136,7 +138,7 @@ class KeyStore:
     @needs_redis
     def _write(self, keys: list[ApiKey]) -> None:
         for key in keys:
-            self._redis.hset(API_KEYS, key.id, key.model_dump_json())
+            self._even_if_full(args=["HSET", API_KEYS, key.id, key.model_dump_json()])
 
 
 def any_key_made(redis_url: str) -> bool:

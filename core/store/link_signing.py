@@ -59,5 +59,8 @@ class LinkSigner:
 
     @needs_redis
     def _key(self) -> str:
-        self._redis.set(LINK_KEY, secrets.token_hex(32), nx=True)
-        return cast(str, self._redis.get(LINK_KEY))
+        key = self._redis.get(LINK_KEY)
+        if key is None:  # write only then: a full Redis refuses it
+            self._redis.set(LINK_KEY, secrets.token_hex(32), nx=True)
+            key = self._redis.get(LINK_KEY)
+        return cast(str, key)

@@ -4,6 +4,9 @@ A script names the files that it needs in lines such as ``--- @include "lib/even
 in upper case, such as ``JOBS_QUEUED`` or ``STATUS_RUNNING``, is one of ``CONSTANTS``: a script
 begins with generated definitions of those that it uses. So key names, statuses, events and
 fields are defined in Python only.
+
+A script that begins with ``#!lua flags=allow-oom`` also runs while Redis is full. All scripts
+do that finish, release or remove something; those that add a job, a hold or a preview do not.
 """
 
 from __future__ import annotations
@@ -74,6 +77,7 @@ CONSTANTS: dict[str, _Constant] = {
     "ATTEMPT_FIELDS": marked_fields(Mark.OF_ATTEMPT),
 }
 
+_FLAGS = re.compile(r"\A#!lua flags=.*\n")
 _INCLUDE = re.compile(r'^--- @include "([\w/]+)"\n', re.MULTILINE)
 _COMMENT_OR_STRING = re.compile(r"--.*|'[^'\n]*'")
 _CONSTANT = re.compile(r"\b[A-Z][A-Z_]+\b")
@@ -97,14 +101,19 @@ def script_text(name: str) -> str:
         KeyError: the script uses a constant that is not defined.
     """
     source = "\n".join(_with_includes(name, set()))
+    flags = _FLAGS.match(_read(name))
     names = set(_CONSTANT.findall(_COMMENT_OR_STRING.sub("", source))) - {"KEYS", "ARGV"}
     prelude = (f"local {each} = {_lua(CONSTANTS[each])}" for each in sorted(names))
-    return "\n".join((*prelude, source))
+    return (flags[0] if flags else "") + "\n".join((*prelude, source))
+
+
+def _read(name: str) -> str:
+    return files("core.store").joinpath("lua", f"{name}.lua").read_text()
 
 
 def _with_includes(name: str, included: set[str]) -> Iterator[str]:
     """Yield the text of a file after those of all files that it includes, each once."""
-    text = files("core.store").joinpath("lua", f"{name}.lua").read_text()
+    text = _FLAGS.sub("", _read(name))
     for other in _INCLUDE.findall(text):
         if other not in included:
             included.add(other)

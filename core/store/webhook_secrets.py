@@ -46,9 +46,12 @@ class WebhookSecrets:
         """Return the secrets of a caller, newest first; generate one if there is none."""
         if self._configured:
             return self._configured
-        generated = PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-        self._redis.hsetnx(WEBHOOK_SECRETS, caller, generated)
-        return (cast(str, self._redis.hget(WEBHOOK_SECRETS, caller)),)
+        secret = self._redis.hget(WEBHOOK_SECRETS, caller)
+        if secret is None:  # write only then: a full Redis refuses it
+            generated = PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+            self._redis.hsetnx(WEBHOOK_SECRETS, caller, generated)
+            secret = self._redis.hget(WEBHOOK_SECRETS, caller)
+        return (cast(str, secret),)
 
 
 def sign_webhook(keys: tuple[str, ...], message_id: str, sent_at: datetime, body: str) -> str:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from core.jobs.workers import WorkerInfo
 from core.runtime.redis import needs_redis
 from core.store.keys import WORKERS_INFO, WORKERS_SEEN
+from core.store.scripts import script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -30,21 +31,12 @@ class WorkerRegistry:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._announce = script(redis, "workers/announce")
 
     @needs_redis
     def announce(self, worker: WorkerInfo) -> None:
         """Record a heartbeat of a worker, and remove the workers without a recent one."""
-        now = self._now()
-        silent = cast(
-            list[str], self._redis.zrange(WORKERS_SEEN, "-inf", now - FORGET_SECONDS, byscore=True)
-        )
-        with self._redis.pipeline() as pipeline:
-            if silent:
-                pipeline.zrem(WORKERS_SEEN, *silent)
-                pipeline.hdel(WORKERS_INFO, *silent)
-            pipeline.zadd(WORKERS_SEEN, {worker.id: now})
-            pipeline.hset(WORKERS_INFO, worker.id, worker.model_dump_json())
-            pipeline.execute()
+        self._announce(args=[worker.id, worker.model_dump_json(), FORGET_SECONDS])
 
     @needs_redis
     def withdraw(self, worker: WorkerInfo) -> None:

@@ -22,6 +22,7 @@ from core.runtime.redis import needs_redis
 from core.store.holds import Holds
 from core.store.keys import CLEANING, JOB_PREFIX, SWEEPS, job_key
 from core.store.scripts import script
+from core.store.serialization import flatten
 from core.upkeep.retention import (
     DIGEST,
     GRACE,
@@ -77,13 +78,15 @@ class Cleaner:
         self._grace = grace.total_seconds()
         self._tombstone = tombstone
         self._delete = script(redis, "jobs/delete")
+        self._even_if_full = script(redis, "commands/even_if_full")
         self._newer_records = NewerRecordLog("cleaner")
         self._holds = Holds(redis)
 
     @needs_redis
     def sweep_if_due(self) -> Swept | None:
         """Sweep, unless some process has done so within ``PERIOD``."""
-        if not self._redis.set(CLEANING, 1, ex=PERIOD, nx=True):
+        seconds = int(PERIOD.total_seconds())
+        if not self._even_if_full(args=["SET", CLEANING, 1, "EX", seconds, "NX"]):
             return None
         swept = self.sweep()
         _logger.info("swept", extra=asdict(swept))
@@ -117,7 +120,7 @@ class Cleaner:
         strays = self._blobs.delete_strays(older_than=older_than)
         for job_id in records.forgotten:
             self._delete(keys=[job_key(job_id)], args=[job_id])
-        self._redis.hset(SWEEPS, mapping={"last": self._now(), "unknown": len(unknown)})
+        self._note(last=self._now(), unknown=len(unknown))
         if unknown:
             _logger.error(explain_unknown(len(unknown)), extra={"unknown": len(unknown)})
         return Swept(blobs, strays, len(records.forgotten), len(unknown))
@@ -126,8 +129,12 @@ class Cleaner:
         """Extend the history of sweeps, and return since when Redis has every record."""
         sweeps = cast(dict[str, str], self._redis.hgetall(SWEEPS))
         since = complete_since(sweeps, now)
-        self._redis.hset(SWEEPS, mapping={"since": since, "last": now})
+        self._note(since=since, last=now)
         return since
+
+    def _note(self, **fields: float) -> None:
+        """Write fields of the history of sweeps."""
+        self._even_if_full(args=["HSET", SWEEPS, *flatten(fields)])
 
     def _remove(self, digest: str, older_than: float, records: Survey) -> bool:
         self._redis.expire(CLEANING, PERIOD)

@@ -7,7 +7,9 @@ import shutil
 import pytest
 from redis import Redis
 
+from core.blobs.blobs import open_blobs
 from core.errors import JobNotFound
+from core.upkeep.cleaner import Cleaner
 from tests.faults.conftest import Row
 from tests.service.cluster import Cluster, Running
 
@@ -123,30 +125,37 @@ def test_a_redis_that_hangs_for_longer_than_a_lease_costs_no_attempt(
     cluster.assert_undisturbed(held, attempts=1)
 
 
-def test_a_full_redis_refuses_new_jobs_and_loses_none(
-    cluster: Cluster, held: Running, row: Row
-) -> None:
+def test_a_full_redis_refuses_new_jobs_and_loses_none(cluster: Cluster, row: Row) -> None:
     row(
         "R8",
         "Redis is full (`noeviction`) during a job",
-        "new jobs get a 503; the running job ends when memory is free again",
+        "new jobs get a 503; downloads and links work, and expired files are removed; "
+        "the running job ends when memory is free again",
         "from memory being free until the job has succeeded",
     )
-    cluster.redis.config_set("maxmemory", 1)
-    try:
-        refused = cluster.http.post(
-            "/jobs", files={"content": b"", "style": b""}, data={"size": 64}
-        )
-        assert refused.status_code == 422  # invalid requests are still reported as such
-        assert cluster.try_to_post().status_code == 503
-        cluster.open_gate()
-        cluster.log.wait("picture finished", after=held.mark, job_id=held.job_id)
-    finally:
-        cluster.redis.config_set("maxmemory", 0)
-    row.begin()
-    cluster.result(held.job_id)
-    row.recovered()
-    cluster.assert_undisturbed(held, attempts=1)
+    done = cluster.post()
+    cluster.result(done)
+    links = cluster.http.get(f"/jobs/{done}/links").json()
+    cleaner = Cleaner(cluster.redis, open_blobs(cluster.blobs_url))
+    with cluster.holding() as held:
+        cluster.redis.config_set("maxmemory", 1)
+        try:
+            empty = {"content": b"", "style": b""}
+            refused = cluster.http.post("/jobs", files=empty, data={"size": 64})
+            assert refused.status_code == 422  # invalid requests are still reported as such
+            assert cluster.try_to_post().status_code == 503
+            cluster.result(done)
+            assert cluster.http.get(links["result"]).status_code == 200
+            cleaner.sweep()
+            assert cluster.http.get("/readyz").json()["missing"] == []
+            cluster.open_gate()
+            cluster.log.wait("picture finished", after=held.mark, job_id=held.job_id)
+        finally:
+            cluster.redis.config_set("maxmemory", 0)
+        row.begin()
+        cluster.result(held.job_id)
+        row.recovered()
+        cluster.assert_undisturbed(held, attempts=1)
 
 
 def test_flushed_scripts_are_loaded_again(cluster: Cluster, held: Running, row: Row) -> None:

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --- @include "lib/holds"
 -- Begin to remove a blob: no job can hold it until it is removed.
 -- ARGV  1 milliseconds after which jobs can hold it in any case, 2 digest

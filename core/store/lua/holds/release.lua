@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --- @include "lib/holds"
 -- Release blobs that a job held, and begin to remove those that no other job holds.
 -- ARGV  1 milliseconds after which jobs can hold them in any case, 2 job id, 3 ... digests

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/schema"
 --- @include "lib/events"

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --- @include "lib/schema"
 --- @include "lib/removal"
 -- Remove a job in any status. Later writes of a worker that runs it are refused.

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --- @include "lib/removal"
 -- Remove a job that is still queued and was not returned to a repeated request.
 -- KEYS  1 job record

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Find the job of an idempotency key.
 -- KEYS  1 entry of the idempotency key
 -- ARGV  1 hash of the request; empty to ask only whether there is a job

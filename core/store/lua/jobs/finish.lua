@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/holds"
 --- @include "lib/events"

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/schema"
 -- Claim the deliveries that are due for a while, so that the next call returns others.

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --- @include "lib/time"
 -- Record the outcome of an attempt.
 -- KEYS  1 job record

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/schema"
 -- Start an attempt to deliver, and count it. An attempt that never ends counts too.
