@@ -40,7 +40,7 @@ def start_tracing(part: str) -> None:
     except ImportError as error:
         raise InvalidSetting(
             f"{_ENDPOINTS[0]} is set, but the OpenTelemetry packages are not installed; "
-            "install easel[tracing], or unset it"
+            "run pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http, or unset it"
         ) from error
     provider = TracerProvider(resource=Resource.create({"service.name": f"easel-{part}"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
