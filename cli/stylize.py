@@ -16,6 +16,7 @@ from core.pictures.bundle import Pictures
 from core.pictures.inspection import inspect
 from core.pictures.uploads import Upload, Uploads, start_from
 from core.runtime.malloc import keep_freed_memory
+from core.runtime.resources import threads
 from core.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encod
     from core.pictures.encode import encode
 
     keep_freed_memory()
+    nst.limit_threads(threads())
     fetch_with_progress(params.network, settings.weights_dir)
     device = nst.pick_device(settings.device)
     network = nst.load_network(params.network, settings.weights_dir, device)

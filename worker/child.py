@@ -9,18 +9,20 @@ import time
 
 from core.blobs.blobs import open_blobs
 from core.errors import ServiceUnavailable, WeightsUnavailable
+from core.jobs.job import Job
 from core.jobs.workers import WorkerInfo
-from core.nst import pick_device
+from core.nst import limit_threads, pick_device
 from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
 from core.runtime.malloc import keep_freed_memory
 from core.runtime.redis import connect
+from core.runtime.resources import threads
 from core.runtime.ticker import Ticker
 from core.settings.model import Settings
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from core.store.workers import HEARTBEAT_SECONDS, WorkerRegistry
-from worker.memory import DeviceMemory, resident_bytes
+from worker.memory import DeviceMemory, has_memory, resident_bytes
 from worker.networks import Networks
 from worker.prefetch import PictureLoader, Prefetcher
 from worker.progress import Rate
@@ -57,6 +59,7 @@ class WorkerProcess:
             self._prefetcher.load,
             RunLimits(settings.checkpoint_seconds, settings.stall_seconds),
             stopping=lambda: self._stopping,
+            has_memory=self._has_memory,
         )
         self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))
         self._step_rate = Rate(time.monotonic)
@@ -65,6 +68,7 @@ class WorkerProcess:
     def start(self) -> None:
         """Load the default network and start the heartbeat."""
         keep_freed_memory()
+        limit_threads(threads())
         try:
             self._networks.get(StyleParams().network)
         except WeightsUnavailable:
@@ -87,6 +91,10 @@ class WorkerProcess:
             self._registry.withdraw(self._info())
         except ServiceUnavailable:
             _logger.warning("worker not withdrawn; it is forgotten when its heartbeat expires")
+
+    def _has_memory(self, job: Job) -> bool:
+        memory = DeviceMemory.of(self._networks.device).total
+        return has_memory(job, self._networks.precision, memory)
 
     def _send_heartbeat(self) -> None:
         self._registry.announce(self._info())

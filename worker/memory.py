@@ -11,7 +11,11 @@ from pathlib import Path
 
 import torch
 
-_MEMINFO = Path("/proc/meminfo")
+from core.jobs.footprint import footprint
+from core.jobs.job import Job
+from core.params import Precision
+from core.runtime.resources import memory_available, memory_limit
+
 _STATM = Path("/proc/self/statm")
 _STATUS = Path("/proc/self/status")
 
@@ -21,7 +25,7 @@ _CLEAR_REFS = Path("/proc/self/clear_refs")
 
 @dataclass(frozen=True)
 class DeviceMemory:
-    """The memory of a GPU, or of the host for the CPU, in bytes."""
+    """The memory of a GPU, or for the CPU that of the cgroup or host, in bytes."""
 
     total: int
     available: int
@@ -32,11 +36,7 @@ class DeviceMemory:
         if device.type == "cuda":
             available, total = torch.cuda.mem_get_info(device)
             return cls(total, available)
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if _MEMINFO.exists():
-            # What Linux can provide without swapping: free pages and caches.
-            return cls(total, _read_kib(_MEMINFO, "MemAvailable:"))
-        return cls(total, total)  # other systems do not report it
+        return cls(memory_limit(), memory_available())
 
 
 class PeakMemory:
@@ -68,6 +68,17 @@ def resident_bytes() -> int | None:
     if not _STATM.exists():
         return None
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def has_memory(job: Job, precision: Precision, memory: int) -> bool:
+    """Return whether a job fits into the memory; True if its pixels are unknown.
+
+    Args:
+        job: the job.
+        precision: the precision that the worker uses for ``precision=auto``.
+        memory: the memory of the worker's device, in bytes.
+    """
+    return job.pixels is None or footprint(job.params, precision).needed(job.pixels) <= memory
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -62,6 +62,7 @@ class Runner:
         load: returns the decoded pictures of a job.
         limits: time limits of a run.
         stopping: returns whether the worker is shutting down.
+        has_memory: returns whether the worker has enough memory for a job.
         clock: returns monotonic seconds.
     """
 
@@ -75,6 +76,7 @@ class Runner:
         load: Callable[[Job], Pictures],
         limits: RunLimits,
         stopping: Callable[[], bool] = lambda: False,
+        has_memory: Callable[[Job], bool] = lambda _: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -85,6 +87,7 @@ class Runner:
         self._load = load
         self._limits = limits
         self._stopping = stopping
+        self._has_memory = has_memory
         self._clock = clock
         #: The current job.
         self.job_id: str | None = None
@@ -122,7 +125,13 @@ class Runner:
 
     def _claim(self, job_id: str) -> Job | None:
         try:
+            if not self._has_memory(self._store.get(job_id)):
+                # The reaper sends another message, which may reach a larger worker.
+                _logger.warning("job skipped: it needs more memory than this worker has")
+                return None
             job = self._store.claim(job_id)
+        except JobNotFound:
+            job = None
         except NewerRecord as newer:
             extra = {"schema": newer.schema, "known": SCHEMA_VERSION}
             _logger.warning("job skipped: its record has a newer schema", extra=extra)

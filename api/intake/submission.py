@@ -92,6 +92,7 @@ def _accept(
             job_id=job_id,
             key=key,
             request_id=request_id,
+            pixels=str(pixels),
             **webhook,
             **trace_fields(),
         )

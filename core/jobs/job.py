@@ -129,6 +129,9 @@ class Job(_Frozen):
     handed_back: int = 0
     params: Annotated[StyleParams, Mark.NOT_IN_EVENTS]
     inputs: Annotated[Inputs, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS]
+    #: The pixels of the largest picture at the requested size, which decide the memory of a run.
+    #: None if an earlier version of Easel created the job.
+    pixels: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None

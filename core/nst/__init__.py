@@ -4,10 +4,19 @@ Start with :func:`core.nst.stylize.stylize`, which reads like the paper. Picture
 go in, a record per step comes out. Nothing here knows about queues, files or settings.
 """
 
-from core.nst.network.devices import pick_device
+from core.nst.network.devices import limit_threads, pick_device
 from core.nst.network.vgg19 import VGG19
 from core.nst.stylize import Step, stylize
 from core.nst.weights.files import fetch_weights, load_network
 from core.pictures.bundle import Pictures
 
-__all__ = ["VGG19", "Pictures", "Step", "fetch_weights", "load_network", "pick_device", "stylize"]
+__all__ = [
+    "VGG19",
+    "Pictures",
+    "Step",
+    "fetch_weights",
+    "limit_threads",
+    "load_network",
+    "pick_device",
+    "stylize",
+]

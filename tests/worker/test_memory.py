@@ -10,17 +10,18 @@ import psutil
 import pytest
 import torch
 
+from core.runtime.resources import memory_available, memory_limit
 from worker.memory import DeviceMemory, resident_bytes
 
 CPU = torch.device("cpu")
 MIB = 2**20
 
 
-def test_the_memory_of_the_cpu_is_the_hosts() -> None:
+def test_the_memory_of_the_cpu_is_what_this_process_may_use() -> None:
     memory = DeviceMemory.of(CPU)
-    assert memory.total == pytest.approx(psutil.virtual_memory().total, rel=0.01)
+    assert memory.total == memory_limit()
     assert 0 < memory.available < memory.total
-    assert memory.available == pytest.approx(psutil.virtual_memory().available, rel=0.5)
+    assert memory.available == pytest.approx(memory_available(), rel=0.5)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -20,13 +21,14 @@ from core.errors import JobNotFound, LossNotFinite, RedisUnavailable, ServiceUna
 from core.jobs.job import Inputs, Job, Picture
 from core.jobs.status import JobStatus
 from core.nst import Pictures, load_network, stylize
-from core.params import Network, StyleParams
+from core.params import Network, Precision, StyleParams
 from core.pictures.decode import Decoded, decode
 from core.queue.app import JobQueue, Messages
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from tests.conftest import photo, stored
+from worker.memory import has_memory
 from worker.networks import Networks, calibration_pictures
 from worker.prefetch import PictureLoader
 from worker.runner import RunLimits, Runner, failure_of
@@ -46,6 +48,7 @@ class MakeRunner(Protocol):
         *,
         store: JobStore | None = None,
         blobs: Blobs | None = None,
+        has_memory: Callable[[Job], bool] = ...,
     ) -> Runner: ...
 
 
@@ -60,11 +63,12 @@ def make_runner(
         *,
         store: JobStore | None = None,
         blobs: Blobs | None = None,
+        has_memory: Callable[[Job], bool] = lambda _: True,
     ) -> Runner:
         blobs = blobs or default_blobs
         load = PictureLoader(blobs, MAX_PIXELS).load
         store = store or default_store
-        return Runner(store, queue, blobs, previews, networks, load, LIMITS, stopping)
+        return Runner(store, queue, blobs, previews, networks, load, LIMITS, stopping, has_memory)
 
     return make
 
@@ -131,6 +135,31 @@ def test_the_result_keeps_the_alpha_of_the_content(
     alpha = decoded_result(store, blobs, job).alpha
     assert alpha is not None
     assert (alpha.size, alpha.getextrema()) == ((64, 48), (90, 90))
+
+
+def test_a_job_that_needs_more_memory_than_the_worker_has_stays_queued(
+    make_runner: MakeRunner, store: JobStore, blobs: Blobs
+) -> None:
+    large, small = (store.create(PARAMS, inputs(blobs), pixels=str(n)) for n in (4096**2, 64**2))
+    in_2_gb = partial(has_memory, precision=Precision.FLOAT32, memory=2 * 10**9)
+    runner = make_runner(has_memory=in_2_gb)
+    for job in (large, small):
+        runner.run(job.id)
+    assert store.get(large.id).status is JobStatus.QUEUED
+    assert store.get(large.id).attempt == 0
+    assert store.get(small.id).status is JobStatus.SUCCEEDED
+
+
+def test_a_job_of_unknown_size_is_run(store: JobStore, blobs: Blobs) -> None:
+    assert has_memory(new_job(store, blobs), Precision.FLOAT32, memory=1)
+
+
+def test_a_deleted_job_is_not_run(runner: Runner, store: JobStore, blobs: Blobs) -> None:
+    job = new_job(store, blobs)
+    store.delete(job.id)
+    runner.run(job.id)
+    with pytest.raises(JobNotFound):
+        store.get(job.id)
 
 
 def test_a_job_that_is_not_queued_is_not_run(runner: Runner, store: JobStore, blobs: Blobs) -> None:

@@ -22,6 +22,15 @@ def pick_device(name: str = "auto") -> torch.device:
     return device
 
 
+def limit_threads(most: int) -> None:
+    """Compute with at most this many threads on the CPU; fewer if ``OMP_NUM_THREADS`` says so.
+
+    Torch starts a thread for each processor of the machine's that it sees. In a container with a
+    lower quota, they would wait for each other.
+    """
+    torch.set_num_threads(min(most, torch.get_num_threads()))
+
+
 def make_deterministic(device: torch.device) -> None:
     """Make CUDA compute in full precision and deterministically, for the whole process.
 

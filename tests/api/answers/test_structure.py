@@ -25,6 +25,7 @@ from tests.conftest import some_progress
 #: Fields of the job record that clients do not see under the same name.
 INTERNAL = {
     "schema_version", "owner", "caller", "request_id", "traceparent", "checkpoint", "inputs",
+    "pixels",
     "attempt", "handed_back",  # they make `metrics.attempts`
     "preview_version",  # a part of `progress`
     "result", "preview",  # served by routes of their own
@@ -72,6 +73,7 @@ FINISHED = QUEUED.model_copy(
         "result": PICTURE,
         "preview": PICTURE,
         "checkpoint": "b" * 64,
+        "pixels": 64 * 48,
         "request_id": "an id",
         "traceparent": "a trace",
         "owner": "somebody",

@@ -112,3 +112,10 @@ def test_a_job_too_large_for_every_worker_is_refused(
     assert stored(services) == 0
     fits = int(error["message"].rpartition(" ")[2])
     assert post(client, size=fits).status_code == 202
+
+
+def test_the_record_has_the_pixels_that_a_worker_checks(
+    client: httpx.Client, services: Services
+) -> None:
+    accepted = post(client, size=128)  # the pictures are 64 x 48
+    assert services.store.get(accepted.json()["id"]).pixels == 128 * 96

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.nst import pick_device
+from core.nst import limit_threads, pick_device
 from core.nst.network.devices import make_deterministic
 from tests.core.nst.examples import CPU
 
@@ -30,6 +30,18 @@ def test_an_unknown_device_is_an_error_that_lists_the_known_ones() -> None:
 def test_cuda_without_a_gpu_is_an_error_with_a_remedy() -> None:
     with pytest.raises(ValueError, match="finds no CUDA; use auto or cpu"):
         pick_device("cuda")
+
+
+def test_the_number_of_threads_is_lowered_but_never_raised() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        limit_threads(4)
+        assert torch.get_num_threads() == 3
+        limit_threads(2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_cuda_computes_float32_in_full_precision_and_deterministically() -> None:
