@@ -12,6 +12,7 @@ from core.pictures.sandbox import Bounds, Sandbox
 from core.queue.app import JobQueue, WebhookQueue, make_celery
 from core.runtime.logs import configure_logging
 from core.runtime.redis import connect
+from core.runtime.resources import memory_limit
 from core.runtime.ticker import Ticker
 from core.runtime.tracing import start_tracing
 from core.settings.model import Settings
@@ -39,7 +40,7 @@ _RESOLVER_THREADS = 4
 
 def build() -> FastAPI:
     """Return the application with its services, configured by environment variables."""
-    settings = Settings()
+    settings = Settings().within(memory_limit())
     configure_logging(settings.log_level, part="api")
     start_tracing("api")
     redis = connect(settings.redis_url, patience=2)

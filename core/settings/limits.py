@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from core.pictures.uploads import MAX_FILES
+
+_MIB = 2**20
+
+#: What an API process takes without uploads and decoders.
+_API_BYTES = 150 * _MIB
+
+#: A decoder gets no less than this, which is enough for a photograph of 12 million pixels.
+_MIN_DECODE_BYTES = 256 * _MIB
 
 
 class Limits(BaseSettings):
@@ -80,6 +90,27 @@ class Limits(BaseSettings):
         description="The most requests of a caller per minute, counted over all API processes; "
         "above it, requests get a 429 `too_many_requests`. An API key can have its own limit.",
     )
+
+    def within(self, memory: int) -> Self:
+        """Return these limits, lowered where decoders and uploads would not fit into the memory.
+
+        Decoders may take two thirds, and uploads the rest, twice: as received and as form fields.
+
+        Args:
+            memory: the memory that an API process may use, in bytes.
+        """
+        room = max(0, memory - _API_BYTES)
+        for_decoders = room * 2 // 3
+        decoders = max(1, min(self.decoders, for_decoders // _MIN_DECODE_BYTES))
+        decode = min(self.decode_memory_bytes, max(_MIN_DECODE_BYTES, for_decoders // decoders))
+        held = min(self.max_held_bytes, max(1, (room - decoders * decode) // 2))
+        return self.model_copy(
+            update={
+                "decoders": decoders,
+                "decode_memory_bytes": decode,
+                "max_held_bytes": held,
+            }
+        )
 
     @property
     def max_body_bytes(self) -> int:

@@ -86,3 +86,31 @@ def test_the_error_of_two_settings_does_not_contain_the_secret_of_another(
     with pytest.raises(InvalidSetting, match="both true") as raised:
         Settings(allow_anonymous=True, require_keys=True)
     assert "private" not in "".join(traceback.format_exception(raised.value))
+
+
+MIB = 2**20
+
+
+def taken(settings: Settings) -> int:
+    """The most memory of an API process, by docs/operations.md."""
+    decoding = settings.decoders * settings.decode_memory_bytes
+    return 150 * MIB + 2 * settings.max_held_bytes + decoding
+
+
+def test_limits_that_fit_the_memory_are_kept() -> None:
+    settings = Settings()
+    assert settings.within(8 * 2**30) == settings
+
+
+@pytest.mark.parametrize("memory", [700, 1024, 2048, 4096])
+def test_limits_are_lowered_to_the_memory(memory: int) -> None:
+    settings = Settings(decoders=4).within(memory * MIB)
+    assert 0.98 * memory * MIB < taken(settings) <= memory * MIB
+    assert settings.decode_memory_bytes >= 256 * MIB
+
+
+def test_the_smallest_api_still_decodes_a_photograph() -> None:
+    settings = Settings().within(100 * MIB)
+    assert settings.decoders == 1
+    assert settings.decode_memory_bytes == 256 * MIB
+    assert settings.max_held_bytes == 1
