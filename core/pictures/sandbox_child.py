@@ -13,7 +13,6 @@ file. An answer is a line with one of ``inspection``, ``refused`` (the reason),
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import resource
@@ -21,10 +20,8 @@ import sys
 from types import TracebackType
 from typing import BinaryIO
 
-from PIL import AvifImagePlugin, Image, ImageCms
-
 from core.errors import InvalidPicture
-from core.pictures.decode import INPUT_FORMATS
+from core.pictures.formats.table import import_decoders
 from core.pictures.inspection import inspect
 
 
@@ -36,7 +33,7 @@ def main(memory_bytes: int, cpu_seconds: int) -> None:
         cpu_seconds: the limit of processor time for each file.
     """
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    _import_lazy_modules()
+    import_decoders()
     _restrict(memory_bytes)
     sys.excepthook = _report_crash
     for line in requests:
@@ -55,16 +52,6 @@ def _answer(request: dict[str, int], file: BinaryIO) -> dict[str, object]:
     except MemoryError:
         return {"out_of_memory": True}
     return {"inspection": inspection.model_dump(mode="json")}
-
-
-def _import_lazy_modules() -> None:
-    """Import what Pillow and Python import on first use: later, no file can be opened."""
-    Image.preinit()
-    for each in INPUT_FORMATS:
-        importlib.import_module(f"PIL.{each.plugin}")
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the stack and arena of each thread count as memory
-    ImageCms.createProfile("sRGB")
-    str(MemoryError()).encode("idna")  # codecs are imported on first use
 
 
 def _restrict(memory_bytes: int) -> None:

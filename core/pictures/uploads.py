@@ -23,9 +23,9 @@ from core.pictures.decode import (
     decode,
     decode_detail_map,
     decode_mask,
-    sniff_media_type,
 )
 from core.pictures.detail import check_proportions
+from core.pictures.formats.table import sniff_media_type
 from core.pictures.inspection import Inspect, Inspection
 from core.pictures.masks import Label, check_areas, check_labels, count_mask_errors
 

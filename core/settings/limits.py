@@ -28,7 +28,6 @@ class Limits(BaseSettings):
     max_picture_pixels: int = Field(
         40_000_000,
         ge=1,
-        le=89_478_485,  # Pillow's MAX_IMAGE_PIXELS, above which it suspects a decompression bomb
         description="The most pixels of an uploaded picture. They are read from its header before "
         "it is decoded.",
     )

@@ -23,10 +23,12 @@ from tests.conftest import photo
 SAVED: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 90},
     "PNG": {},
-    "WEBP": {"quality": 90},
+    "WebP": {"quality": 90},
     "TIFF": {"compression": "tiff_lzw"},
     "GIF": {},
     "AVIF": {"quality": 80},
+    "HEIC": {"quality": 80},
+    "BMP": {},
 }
 
 
@@ -112,8 +114,14 @@ def gif_claiming(width: int, height: int) -> bytes:
     return data[:6] + struct.pack("<HH", width, height) + data[10:]
 
 
-def avif_claiming(width: int, height: int) -> bytes:
-    data = bytearray(photograph("AVIF"))
+def bmp_claiming(width: int, height: int) -> bytes:
+    data = photograph("BMP")
+    return data[:18] + struct.pack("<II", width, height) + data[26:]
+
+
+def box_claiming(picture_format: str, width: int, height: int) -> bytes:
+    """Return a small AVIF or HEIC whose boxes claim another size."""
+    data = bytearray(photograph(picture_format))
     place = data.index(b"ispe") + 8
     data[place : place + 8] = struct.pack(">II", width, height)
     return bytes(data)
@@ -156,7 +164,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "claims-0.png": lambda: png_claiming(0, 0),
     "claims-65535.jpg": lambda: jpeg_claiming(65_535, 65_535),
     "claims-65535.gif": lambda: gif_claiming(65_535, 65_535),
-    "claims-65535.avif": lambda: avif_claiming(65_535, 65_535),
+    "claims-65535.avif": lambda: box_claiming("AVIF", 65_535, 65_535),
     "no-palette.png": lambda: png_of(32, 32, color=3),
     "text-of-100-megabytes.png": lambda: text_bomb(b"zTXt", 100),
     "texts-of-128-megabytes.png": lambda: text_bomb(b"zTXt", 1, times=128),
@@ -174,7 +182,8 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "page.html": lambda: _SCRIPT,
     "page-as.jpg": lambda: b"\xff\xd8\xff\xe0" + _SCRIPT,
     "page-as.gif": lambda: b"GIF89a" + _SCRIPT,
-    "bitmap.bmp": lambda: saved(photo(32, 32), "BMP"),
+    "claims-65535.bmp": lambda: bmp_claiming(65_535, 65_535),
+    "claims-65535.heic": lambda: box_claiming("HEIC", 65_535, 65_535),
     "icon.ico": lambda: saved(photo(32, 32), "ICO"),
     "picture.ppm": lambda: saved(photo(32, 32), "PPM"),
     "photo.psd": lambda: b"8BPS\0\1" + bytes(60),

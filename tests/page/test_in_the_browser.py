@@ -21,6 +21,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import Service
+from tests.conftest import photo
 from tests.page.conftest import PATIENCE_MS, ROOT, png, shot
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -205,6 +206,16 @@ def test_an_unusable_picture_is_reported_beside_its_well(
     expect_problem(page, "content", message)
     drop(page, '[data-field="style"]', (name, data))
     expect_problem(page, "style", message)
+
+
+def test_a_heic_that_the_browser_cannot_display_is_painted(page: Page) -> None:
+    data = io.BytesIO()
+    photo(96, 64).save(data, "HEIC")
+    drop(page, '[data-field="content"]', ("IMG_0001.HEIC", data.getvalue()))
+    drop(page, '[data-field="style"]', ("style.png", png(64, 64)))
+    expect(page.get_by_text("This browser cannot display the picture")).to_be_visible()
+    start(page, steps=1)
+    heading(page, "Finished")
 
 
 def test_invalid_values_are_reported_before_anything_is_sent(page: Page) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from api.pages.assets import MEDIA_TYPES, PACKED, STATIC
+from core.pictures.formats.table import INPUT_FORMATS
 from core.settings.model import Settings
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -97,6 +98,14 @@ def test_the_page_contains_the_limits_of_the_server(
         "style_weight": "gram",
     }
     assert server["not_displayable"] == ["tiff"]
+
+
+def test_the_page_offers_every_accepted_format() -> None:
+    source = (STATIC / "js" / "pictures" / "files.js").read_text()
+    accepted = "".join(re.findall(r'"([^"]*)"', source.partition("ACCEPT")[2].partition(";")[0]))
+    assert {each.media_type for each in INPUT_FORMATS} <= set(accepted.split(","))
+    *others, last = (each.name for each in INPUT_FORMATS)
+    assert f'FORMATS = "{", ".join(others)} or {last}"' in source
 
 
 @pytest.mark.parametrize(

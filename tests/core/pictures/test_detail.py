@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from core.errors import InvalidPicture
-from core.pictures.decode import INPUT_FORMATS, decode_detail_map
+from core.pictures.decode import decode_detail_map
 from core.pictures.detail import check_proportions
+from core.pictures.formats.table import INPUT_FORMATS
 from tests.conftest import photo, png
 from tests.core.pictures.files import png16, rng_levels
 from tests.core.pictures.profiles import grey_profile
@@ -60,7 +61,7 @@ def test_a_map_is_turned_upright(orientation: int) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "RGB"])
 def test_every_accepted_format_can_be_a_map(picture_format: str, mode: str) -> None:
     white = Image.new("L", (40, 30), 255).convert(mode)
-    if picture_format in ("WEBP", "AVIF"):
+    if picture_format in ("WebP", "AVIF"):
         white = white.convert("RGB")
     assert (levels(saved(white, picture_format)) >= 253).all()
 

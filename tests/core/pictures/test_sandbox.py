@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
 from PIL import Image
 
 from core.errors import InvalidPicture, ServiceUnavailable
-from core.pictures.decode import INPUT_FORMATS
+from core.pictures.formats.table import INPUT_FORMATS
 from core.pictures.inspection import Inspection, inspect
 from core.pictures.sandbox import Bounds, Sandbox
 from tests.conftest import photo, png
 from tests.core.pictures.test_decode import saved
-from tests.corpus.make import many_scans
+from tests.corpus.make import DECODED, REFUSED, many_scans
 
 PHOTO = png(photo(64, 48))
 MAX_PIXELS = 40_000_000
@@ -71,20 +74,52 @@ def test_the_sandbox_raises_the_same_errors_as_this_process(sandbox: Sandbox) ->
         assert there.value.message == here.value.message
 
 
-def test_every_format_is_decoded_without_opening_files(sandbox: Sandbox) -> None:
-    for picture_format in (each.name for each in INPUT_FORMATS):
-        for mode in ("RGB", "L"):
-            assert inspected(sandbox, saved(photo(40, 30).convert(mode), picture_format)).size == (
-                40,
-                30,
-            )
+#: Inspects the files in a folder, and ends with the name of the first one that needs an import.
+_WITHOUT_IMPORTS = """
+import contextlib, sys, warnings
+from pathlib import Path
+from core.errors import InvalidPicture
+from core.pictures.formats.table import import_decoders
+from core.pictures.inspection import inspect
+
+import_decoders()
+warnings.simplefilter("ignore")
+files = {path.name: path.read_bytes() for path in Path(sys.argv[1]).iterdir()}
+
+def refuse(event, arguments):
+    if event in ("import", "open"):
+        sys.exit(f"{name}: {event} {arguments[0]}")
+
+sys.addaudithook(refuse)
+for name, data in files.items():
+    for mask in (False, True):
+        with contextlib.suppress(InvalidPicture):
+            inspect(data, mask, max_pixels=1_000_000)
+"""
+
+
+def test_every_format_is_decoded_without_imports_and_without_opening_files(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    small = photo(40, 30)
+    files = [saved(small.convert("L"), each.name) for each in INPUT_FORMATS]
+    files += [saved(small, each.name, exif=exif) for each in INPUT_FORMATS]
+    files += [saved(small, "MPO", save_all=True, append_images=[small])]
     for mode in ("RGBA", "LA", "P", "1", "CMYK", "I;16", "F"):
-        picture = Image.new("F", (40, 30), 3) if mode == "F" else photo(40, 30).convert("L")
-        picture = picture if mode == "F" else picture.convert(mode)
-        assert inspected(sandbox, saved(picture, "TIFF")).size == (40, 30), mode
+        picture = Image.new("F", (40, 30), 3) if mode == "F" else small.convert("L")
+        files += [saved(picture if mode == "F" else picture.convert(mode), "TIFF")]
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"):
-        data = saved(photo(40, 30), "TIFF", compression=compression)
-        assert inspected(sandbox, data).size == (40, 30)
+        files += [saved(small, "TIFF", compression=compression)]
+    for data in files:
+        assert inspected(sandbox, data).size in ((40, 30), (30, 40))
+    files += [make() for make in REFUSED.values()] + [make() for make in DECODED.values()]
+    for number, data in enumerate(files):
+        (tmp_path / str(number)).write_bytes(data)
+    command = [sys.executable, "-c", _WITHOUT_IMPORTS, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_file_that_needs_too_much_memory_is_refused_with_the_limit(single: Sandbox) -> None:

@@ -97,7 +97,7 @@ export class Wells {
     const { picture } = item;
     const shown = picture.url
       ? h("img", { src: picture.url, alt: `${TITLES[field]}: ${picture.name}` })
-      : h("p", { class: "no-preview" }, "The browser cannot display this format, but the server can read it.");
+      : h("p", { class: "no-preview" }, "This browser cannot display the picture, but the server can read its format.");
     const remove = h("button", { type: "button", class: "icon-button", "aria-label": `Remove ${picture.name}`, on: { click: () => this.#remove(field, item) } }, icon("close"));
     const caption = h("figcaption", {}, h("span", { class: "name" }, picture.name), picture.width ? h("span", { class: "hint" }, `${picture.width} × ${picture.height}`) : null, remove);
     return h("figure", { class: "tile" }, shown, caption, field === "style" && count > 1 && this.#weight(item));

@@ -3,9 +3,13 @@
 import { ASSETS, server } from "../lib/server.js";
 import { bytes } from "../lib/words.js";
 
-export const ACCEPT = "image/jpeg,image/png,image/webp,image/tiff,image/gif,image/avif,.jpg,.jpeg,.png,.webp,.tif,.tiff,.gif,.avif";
+export const ACCEPT = "image/jpeg,image/png,image/webp,image/avif,image/heic,image/heif,image/tiff,image/gif,image/bmp,"
+  + ".jpg,.jpeg,.jfif,.png,.webp,.avif,.heic,.heif,.hif,.tif,.tiff,.gif,.bmp";
 
-const FORMATS = "JPEG, PNG, WebP, TIFF, AVIF or GIF";
+const FORMATS = "JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP";
+
+/** Formats of which some browsers cannot display any file, or not every file that the server can read. */
+const NOT_EVERYWHERE = new Set(["jpeg", "avif", "heic", "tiff"]);
 
 export const SAMPLES = {
   content: [
@@ -36,8 +40,8 @@ export class BadPicture extends Error {}
 /**
  * Read and check a file. Throws BadPicture.
  *
- * `width` and `height` are those of the upright picture. They are 0 for a format that the browser
- * cannot display (TIFF), which only the server checks.
+ * `width` and `height` are those of the upright picture. They are 0 for a picture that the browser
+ * cannot display, such as a TIFF, which only the server checks.
  */
 export async function readPicture(file) {
   const name = `“${file.name}”`;
@@ -53,7 +57,7 @@ export async function readPicture(file) {
     [width, height] = [bitmap.width, bitmap.height];
     bitmap.close();
   } catch {
-    if (format !== "tiff") throw new BadPicture(`${name} is damaged and cannot be read. Choose another file.`);
+    if (!NOT_EVERYWHERE.has(format)) throw new BadPicture(`${name} is damaged and cannot be read. Choose another file.`);
   }
   checkSides(name, width, height);
   return { file, name: file.name, width, height, url: width ? URL.createObjectURL(file) : "" };
@@ -78,7 +82,9 @@ function formatOf(start) {
   if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "webp";
   if (text.startsWith("GIF8")) return "gif";
   if (/^(II\*\0|MM\0\*|II\+\0|MM\0\+)/.test(text)) return "tiff";
-  if (text.slice(4, 8) === "ftyp" && /^(avif|avis|mif1|msf1)/.test(text.slice(8))) return "avif";
+  if (text.startsWith("BM")) return "bmp";
+  if (/^....ftypavi[fs]/s.test(text)) return "avif";
+  if (/^....ftyp(he[iv][cxms]|mif1|msf1)/s.test(text)) return "heic";
   return "";
 }
 

@@ -1,0 +1,1 @@
+"""The accepted file formats, and what is particular to each of them."""
