@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-import uvicorn
-
+from api.connection import Config
 from api.main import build
 from api.server import Server
 from core.settings.model import Settings
@@ -15,11 +14,11 @@ from core.store.api_keys import any_key_made
 if __name__ == "__main__":
     settings = Settings()
     settings.check_exposure(partial(any_key_made, settings.redis_url))
-    config = uvicorn.Config(
+    config = Config(
         build(),
+        settings,
         host=settings.host,
         port=settings.port,
-        log_config=None,  # core.runtime.logs configures logging
         access_log=False,
         timeout_graceful_shutdown=5,
     )

@@ -59,9 +59,9 @@ RULES = _rows("""
     api.intake: core.errors, core.runtime, core.params, core.webhooks, core.jobs,
         core.pictures, core.settings, api.asgi, api.deps, api.callers, api.live, anyio,
         fastapi, pydantic, starlette
-    api.routes: core.errors, core.params, core.webhooks, core.jobs, core.pictures, core.store,
-        core.upkeep, api.answers, api.deps, api.callers, api.live, api.intake,
-        fastapi, pydantic
+    api.routes: core.errors, core.params, core.webhooks, core.jobs, core.pictures, core.blobs,
+        core.store, core.upkeep, api.answers, api.deps, api.callers, api.live, api.intake,
+        fastapi, pydantic, starlette
     api.pages: core.params, core.settings, fastapi, starlette
     api.openapi: api.examples, api.asgi, api.answers, api.routes, fastapi
     api.webhooks: core.errors, core.runtime, core.webhooks, core.jobs, core.store, core.queue,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from core.blobs.reader import BlobReader, StoredBlob
 from core.errors import BlobCorrupt, BlobNotFound, InvalidSetting, ServiceUnavailable
 
 
@@ -33,6 +34,9 @@ class BlobBackend(Protocol):
 
     def read(self, digest: str) -> bytes | None:
         """Return the bytes, or None if there is no such blob."""
+
+    def open(self, digest: str) -> StoredBlob | None:
+        """Open a blob to read it in pieces. Returns None if there is no such blob."""
 
     def remove(self, digest: str, older_than: float) -> bool:
         """Remove a blob if its age in seconds is at least ``older_than``; return whether it was."""
@@ -86,14 +90,29 @@ class Blobs:
         with self._outages("read"):
             data = self._backend.read(digest)
         if data is None:
-            raise BlobNotFound(f"no blob {digest} in {self._backend.name}")
-        actual = hashlib.sha256(data).hexdigest()
-        if actual != digest:
-            raise BlobCorrupt(
-                f"blob {digest} in {self._backend.name} is damaged: its {len(data)} bytes "
-                f"have the hash {actual}; store the original bytes again to repair it"
-            )
+            raise self._not_found(digest)
+        self._check_digest(digest, hashlib.sha256(data).hexdigest(), len(data))
         return data
+
+    def open(self, digest: str) -> BlobReader:
+        """Open a blob to read it in pieces. All of it is read once here, to check its digest.
+
+        Raises:
+            BlobNotFound: the blob was never stored, or was removed.
+            BlobCorrupt: the stored bytes do not have this digest.
+            ServiceUnavailable: the store is unavailable.
+        """
+        with self._outages("read"):
+            stored = self._backend.open(digest)
+        if stored is None:
+            raise self._not_found(digest)
+        reader = BlobReader(stored, self._outages)
+        try:
+            self._check_digest(digest, reader.digest(), reader.size)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
 
     def delete(self, digest: str, *, older_than: float = 0.0) -> bool:
         """Remove a blob, unless it was put less than ``older_than`` seconds ago.
@@ -125,6 +144,16 @@ class Blobs:
         """Raise ServiceUnavailable unless a blob could be stored now."""
         with self._outages("written"):
             self._backend.check()
+
+    def _not_found(self, digest: str) -> BlobNotFound:
+        return BlobNotFound(f"no blob {digest} in {self._backend.name}")
+
+    def _check_digest(self, digest: str, actual: str, size: int) -> None:
+        if actual != digest:
+            raise BlobCorrupt(
+                f"blob {digest} in {self._backend.name} is damaged: its {size} bytes "
+                f"have the hash {actual}; store the original bytes again to repair it"
+            )
 
     @contextmanager
     def _outages(self, operation: str) -> Iterator[None]:

@@ -55,6 +55,13 @@ class FileBackend:
         except FileNotFoundError:
             return None
 
+    def open(self, digest: str) -> _OpenFile | None:
+        """Open a blob. It can be read to its end even if it is removed meanwhile."""
+        try:
+            return _OpenFile(os.open(self._path(digest), os.O_RDONLY))
+        except FileNotFoundError:
+            return None
+
     def remove(self, digest: str, older_than: float) -> bool:
         """Remove a file of at least that age in seconds; return whether it was removed."""
         path = self._path(digest)
@@ -101,6 +108,20 @@ class FileBackend:
             yield
         finally:
             os.close(descriptor)
+
+
+class _OpenFile:
+    piece_bytes = 32 * 1024
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.size = os.fstat(descriptor).st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        return os.pread(self._descriptor, length, offset)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
 def _remove_if_older(path: Path, seconds: float) -> bool:

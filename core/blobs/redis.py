@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from core.runtime.redis import connect
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 _WRITTEN = "easel:blobs:written"  # sorted set: digest by the time it was last written
 _PROBE = "easel:blobs:probe"
@@ -40,6 +43,13 @@ class RedisBackend:
         """Return the bytes, or None if there is no such blob."""
         return cast("bytes | None", self._redis.get(_key(digest)))
 
+    def open(self, digest: str) -> _OpenKey | None:
+        """Open a blob; None if there is no such blob."""
+        key = _key(digest)
+        if not self._redis.exists(key):
+            return None
+        return _OpenKey(self._redis, key)
+
     def remove(self, digest: str, older_than: float) -> bool:
         """Remove a blob of at least that age in seconds; return whether it was removed."""
         return bool(self._remove(keys=[_key(digest), _WRITTEN], args=[digest, older_than]))
@@ -58,6 +68,21 @@ class RedisBackend:
     def check(self) -> None:
         """Raise RedisError unless a key could be written now. A full server refuses."""
         self._redis.set(_PROBE, b"?", ex=60)
+
+
+class _OpenKey:
+    piece_bytes = 32 * 1024
+
+    def __init__(self, redis: Redis, key: str) -> None:
+        self._redis = redis
+        self._key = key
+        self.size = redis.strlen(key)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return cast(bytes, self._redis.getrange(self._key, offset, offset + length - 1))
+
+    def close(self) -> None:
+        """Do nothing: the connections belong to the backend."""
 
 
 def _key(digest: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config
+    from obstore.store import S3Config, S3Store
 
 
 class S3Backend:
@@ -70,6 +71,13 @@ class S3Backend:
         except FileNotFoundError:
             return None
 
+    def open(self, digest: str) -> _OpenObject | None:
+        """Open a blob; None if there is no such blob."""
+        try:
+            return _OpenObject(self._store, digest)
+        except FileNotFoundError:
+            return None
+
     def remove(self, digest: str, older_than: float) -> bool:
         """Remove an object of at least that age in seconds; return whether it was removed."""
         age = self._age(digest)
@@ -99,3 +107,22 @@ class S3Backend:
         except FileNotFoundError:
             return None
         return (datetime.now(UTC) - written).total_seconds()
+
+
+class _OpenObject:
+    piece_bytes = 256 * 1024  # each is a request
+
+    def __init__(self, store: S3Store, digest: str) -> None:
+        import obstore
+
+        self._get_range = partial(obstore.get_range, store, digest)
+        self.size = obstore.head(store, digest)["size"]
+
+    def read(self, offset: int, length: int) -> bytes:
+        try:
+            return bytes(self._get_range(start=offset, length=length))
+        except FileNotFoundError:
+            return b""
+
+    def close(self) -> None:
+        """Do nothing: the connections belong to the store."""

@@ -55,6 +55,12 @@ class Limits(BaseSettings):
         description="The least rate of a request body after `EASEL_UPLOAD_SECONDS`, in bytes per "
         "second; slower ones are aborted with a 408 `upload_too_slow`.",
     )
+    download_seconds: int = Field(
+        60,
+        ge=1,
+        description="After how many seconds a connection is closed whose client reads nothing of "
+        "its response, or less than about 100 KB.",
+    )
     decoders: int = Field(
         2,
         ge=1,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from redis import Redis
 
 from api.app import create_app
+from api.connection import Config
 from api.deps import Services
 from api.server import Server
 from core.blobs.blobs import open_blobs
@@ -73,7 +73,7 @@ class serving:  # noqa: N801 - reads as a verb
     """The API in a thread, listening on a free port."""
 
     def __init__(self, services: Services) -> None:
-        config = uvicorn.Config(create_app(services), port=0, log_config=None)
+        config = Config(create_app(services), services.settings, port=0)
         self._server = Server(config)
         self._socket = config.bind_socket()
         self._socket.listen(100)  # requests before the server is up wait in the backlog

@@ -44,6 +44,45 @@ def test_reading_an_unknown_blob_raises_blob_not_found(blobs: Blobs) -> None:
         blobs.get(unknown)
 
 
+def test_a_large_blob_is_read_in_pieces(blobs: Blobs) -> None:
+    data = PICTURE * 120  # several pieces of every store, the last of them shorter
+    reader = blobs.open(blobs.put(data))
+    pieces = list(reader.pieces())
+    reader.close()
+    assert b"".join(pieces) == data
+    assert reader.size == len(data)
+    assert len(pieces) > 1
+    assert max(map(len, pieces)) <= 256 * 1024
+
+
+def test_opening_an_unknown_or_a_damaged_blob_raises_as_reading_does(
+    blobs: Blobs, backdoor: Backdoor
+) -> None:
+    with pytest.raises(BlobNotFound, match="0" * 64):
+        blobs.open("0" * 64)
+    digest = blobs.put(PICTURE)
+    backdoor.damage(digest)
+    with pytest.raises(BlobCorrupt, match=f"{digest}.*{len(PICTURE) - 1} bytes"):
+        blobs.open(digest)
+
+
+def test_a_blob_that_is_removed_during_a_read_is_never_read_short(
+    blobs: Blobs, backdoor: Backdoor
+) -> None:
+    data = PICTURE * 120
+    digest = blobs.put(data)
+    reader = blobs.open(digest)
+    pieces = reader.pieces()
+    first = next(pieces)
+    assert blobs.delete(digest)
+    if backdoor.url.startswith("file:"):
+        assert first + b"".join(pieces) == data
+    else:
+        with pytest.raises(BlobNotFound, match=f"{len(data)} bytes was removed"):
+            next(pieces)
+    reader.close()
+
+
 def test_deleting_a_blob_keeps_the_others(blobs: Blobs) -> None:
     deleted, other = blobs.put(b"deleted"), blobs.put(b"other")
     assert blobs.delete(deleted)

@@ -1,0 +1,94 @@
+"""Clients that do not read: they cost little memory, and are disconnected."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import psutil
+import pytest
+
+from api.deps import Services
+from tests.api.conftest import serving
+from tests.api.intake.test_admission import limited
+from tests.api.routes.test_jobs import claim, finish
+
+#: Above what the buffers of a connection on loopback hold.
+SIZE = 8 * 2**20
+CLIENTS = 8
+
+
+@pytest.fixture
+def closings() -> Iterator[threading.Semaphore]:
+    """A semaphore that is released whenever the API closes a stalled connection."""
+    closed = threading.Semaphore(0)
+
+    class Counter(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "does not read" in record.getMessage():
+                closed.release()
+
+    logger, counter = logging.getLogger("api.connection"), Counter()
+    level, logger.level = logger.level, logging.INFO
+    logger.addHandler(counter)
+    yield closed
+    logger.removeHandler(counter)
+    logger.setLevel(level)
+
+
+def request(client: httpx.Client, path: str) -> socket.socket:
+    """Send a request, and read only the start of its response."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(60)
+    connection.connect((client.base_url.host, client.base_url.port or 80))
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert connection.recv(15) == b"HTTP/1.1 200 OK"
+    return connection
+
+
+def rest(connection: socket.socket) -> int:
+    """Return the number of further bytes until the server disconnects."""
+    received = 0
+    try:
+        while piece := connection.recv(2**20):
+            received += len(piece)
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def test_stalled_downloads_cost_little_memory_and_are_cut(
+    services: Services, closings: threading.Semaphore
+) -> None:
+    with serving(limited(services, download_seconds=2)) as client, ExitStack() as connections:
+        job = claim(services, client)
+        data = os.urandom(SIZE)
+        finish(services, job, data)
+        link = client.get(f"/jobs/{job.id}/links").json()["result"]
+        assert client.get(link).content == data
+        before = psutil.Process().memory_info().rss
+        stalled = [connections.enter_context(request(client, link)) for _ in range(CLIENTS)]
+        assert psutil.Process().memory_info().rss - before < CLIENTS * SIZE / 4
+        assert client.get("/healthz").status_code == 200
+        for _ in stalled:
+            assert closings.acquire(timeout=60)
+        assert all(rest(connection) < SIZE for connection in stalled)
+        assert client.get(link).content == data
+
+
+def test_a_download_that_is_read_slowly_is_completed(services: Services) -> None:
+    with serving(limited(services, download_seconds=1)) as client:
+        job = claim(services, client)
+        finish(services, job, os.urandom(SIZE))
+        received, slowly = 0, threading.Event()
+        with client.stream("GET", f"/jobs/{job.id}/result") as answer:
+            for piece in answer.iter_raw(2**20):
+                received += len(piece)
+                slowly.wait(0.15)  # longer than the limit in all
+        assert received == SIZE
