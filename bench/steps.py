@@ -19,7 +19,7 @@ from torch import Tensor
 from core.nst import Pictures, load_network, pick_device, stylize
 from core.nst.network.convolution import PlainConvolution
 from core.nst.network.int8 import Int8BackwardConvolution, Int8Convolution
-from core.nst.network.precision import pick_format
+from core.nst.network.precision import INT8, INT8_AND_FLOAT32, pick_format
 from core.params import LAYERS, Padding, Precision, StyleParams
 from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
@@ -69,15 +69,16 @@ def convolution_seconds(width: int, height: int) -> Phases:
         if layer.endswith("_1") and layer != "conv1_1":
             height, width = height // 2, width // 2
         filters = min(512, 64 * 2 ** (int(layer[4]) - 1))
-        is_quantised = number_format.int8 and layer != LAYERS[0]
-        seconds = (_quantised_seconds if is_quantised else _plain_seconds)(
-            _random(device, number_format.dtype, *shape)
-            for shape in (
-                (filters, channels, 3, 3),
-                (1, channels, height, width),
-                (1, filters, height, width),
-            )
+        shapes = (
+            (filters, channels, 3, 3),
+            (1, channels, height, width),
+            (1, filters, height, width),
         )
+        seconds = _plain_seconds(_random(device, number_format.dtype, *shape) for shape in shapes)
+        if number_format.int8 and layer != LAYERS[0]:
+            quantised = _quantised_seconds(_random(device, INT8.dtype, *shape) for shape in shapes)
+            mixed = number_format is INT8_AND_FLOAT32
+            seconds = Phases(quantised.int8, seconds.plain if mixed else quantised.plain)
         int8, plain = int8 + seconds.int8, plain + seconds.plain
         channels = filters
     return Phases(int8, plain)

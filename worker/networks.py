@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from core.nst import VGG19, fetch_weights, load_network
-from core.nst.network.precision import FLOAT32, pick_format
+from core.nst.network.precision import pick_format
 from core.params import Network
 from core.params.choices import Precision
 from core.pictures.decode import decode
@@ -31,7 +31,7 @@ class Networks:
     @property
     def precision(self) -> Precision:
         """The precision of the features with ``precision=auto``; it decides a job's memory."""
-        float32 = pick_format(Precision.AUTO, self.device) is FLOAT32
+        float32 = pick_format(Precision.AUTO, self.device).dtype is torch.float32
         return Precision.FLOAT32 if float32 else Precision.BFLOAT16
 
     def get(self, network: Network) -> VGG19:

@@ -14,6 +14,7 @@ from core.nst.balance import balance
 from core.nst.detail import content_factors
 from core.nst.losses import content_gradient, content_loss, tv_gradient, tv_loss
 from core.nst.network.int8 import with_int8_features
+from core.nst.network.precision import INT8
 from core.nst.network.vgg19 import VGG19
 from core.nst.optimizers.point import LossTerms
 from core.nst.style import (
@@ -102,6 +103,7 @@ class Objective:
         network = self._targets.network
         if not network.number_format.int8:
             return self
+        network = network.using(INT8)
         quantised = copy(self)
         with torch.no_grad():
             network = network.with_convolutions(

@@ -21,9 +21,6 @@ _COARSE_STEPS = 20
 #: step with 8-bit features takes 0.010, 0.020, 0.060 and 0.218 s at 64, 128, 256 and 512.
 _OVERHEAD_PIXELS = 88**2
 
-#: The cost of a step with features in 8 bits, relative to one with features in bfloat16.
-_INT8_COST = 0.78
-
 
 @dataclass(frozen=True)
 class Phase:
@@ -78,7 +75,7 @@ class Schedule:
 
 
 def schedule(
-    params: StyleParams, usable: Callable[[int], bool] = lambda _: True, *, int8: bool = False
+    params: StyleParams, usable: Callable[[int], bool] = lambda _: True, *, int8_cost: float = 1
 ) -> Schedule:
     """Return the schedule of a request.
 
@@ -86,7 +83,7 @@ def schedule(
         params: gives the size, the steps and the pyramid.
         usable: whether the pictures can be used at a smaller size. Sizes for which they cannot
             are left out.
-        int8: whether the number format computes in 8 bits.
+        int8_cost: the cost of a step with features in 8 bits, relative to others.
     """
     *smaller, last = pyramid_sizes(params.size, params.pyramid)
     coarse = [
@@ -95,7 +92,7 @@ def schedule(
     int8_steps = params.steps // 2 if coarse else 0
     fine = [Phase(last, int8_steps, int8=True), Phase(last, params.steps - int8_steps)]
     phases = tuple(phase for phase in (*coarse, *fine) if phase.steps)
-    return Schedule(phases, _INT8_COST if int8 else 1)
+    return Schedule(phases, int8_cost)
 
 
 def pyramid_sizes(size: int, pyramid: str) -> tuple[int, ...]:

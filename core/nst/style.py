@@ -25,6 +25,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from core.nst.network.devices import multipliable
 from core.params import StyleStatistics, complete_table
 
 #: The least energies of a painting's means and covariance, per filter. The network's filters have
@@ -77,6 +78,7 @@ def statistics(features: Tensor, guide: Tensor | None = None) -> FeatureStatisti
     """
     F = features.flatten(2).squeeze(0)  # (C, M)
     if guide is None:
+        F = multipliable(F)
         return FeatureStatistics(precise(F @ F.T) / F.shape[1], precise(F.mean(1)))
     F = precise(F)
     T = guide.reshape(1, -1).to(F.dtype)  # (1, M)
@@ -191,10 +193,16 @@ def add_statistics_gradient(
     # Positions come first, so that products have the memory layout of the features.
     F = _positions(features)  # (M, C)
     if guide is None:
+        F = multipliable(F)
         S = (2 / len(F) * by.by_gram).to(F.dtype)  # (C, C)
-        rows = F @ S if gradient is None else _positions(gradient).addmm_(F, S)
+        if gradient is None:
+            rows = F @ S
+        elif gradient.dtype == F.dtype:
+            rows = _positions(gradient).addmm_(F, S)
+        else:
+            rows = _positions(gradient).add_(F @ S)
         if by.by_mean is not None:
-            rows.add_((by.by_mean / len(F)).to(F.dtype))
+            rows.add_((by.by_mean / len(F)).to(rows.dtype))
     else:
         T = guide.reshape(-1, 1).to(by.by_gram.dtype)  # (M, 1)
         own = precise(F) @ (2 * by.by_gram)
@@ -202,7 +210,7 @@ def add_statistics_gradient(
             own.add_(by.by_mean)
         own = own.mul_(T / T.sum()).to(F.dtype)
         rows = own if gradient is None else _positions(gradient).add_(own)
-    return rows.view(*features.shape[2:], -1).permute(2, 0, 1).unsqueeze(0)
+    return rows.to(features.dtype).view(*features.shape[2:], -1).permute(2, 0, 1).unsqueeze(0)
 
 
 def precise(x: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ def stylize(
     number_format = pick_format(params.precision, network.device)
     network = network.using(number_format, params.pooling, params.padding)
     scales = Scales(pictures, params, network)
-    plan = schedule(params, scales.usable, int8=number_format.int8)
+    plan = schedule(params, scales.usable, int8_cost=number_format.int8_cost)
     request = Request(pictures, params)
     saved = None if resume is None else request.unpack(resume, network.device)
     resume = None  # frees memory: the checkpoint is as large as the state

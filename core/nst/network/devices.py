@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
+from torch import Tensor
+
+#: Names of the units that compute bfloat16 on x86 processors.
+BFLOAT16_UNITS = {"avx512_bf16", "amx_bf16"}
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -41,3 +47,18 @@ def make_deterministic(device: torch.device) -> None:
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
         torch.backends.cudnn.deterministic = True
         torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+
+
+@cache
+def cpu_capabilities() -> frozenset[str]:
+    """Return what ``torch.cpu.get_capabilities`` reports, and ``onednn``."""
+    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    capabilities = {**torch.cpu.get_capabilities(), "onednn": onednn}
+    return frozenset(name for name, has in capabilities.items() if has)
+
+
+def multipliable(x: Tensor) -> Tensor:
+    """Return a matrix in a format whose products are fast: float32 where bfloat16 has no units."""
+    if x.dtype != torch.bfloat16 or x.is_cuda or BFLOAT16_UNITS & cpu_capabilities():
+        return x
+    return x.float()

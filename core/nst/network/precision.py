@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.nst.network.convolution import Convolution, PlainConvolution
+from core.nst.network.devices import BFLOAT16_UNITS, cpu_capabilities
 from core.nst.network.int8 import Int8BackwardConvolution
 from core.nst.network.packed_convolution import PackedConvolution
 from core.params import LAYERS, Layer, Padding, Pooling, Precision
@@ -25,15 +26,21 @@ class NumberFormat:
 
     #: Of features and gradients between the convolutions.
     dtype: torch.dtype
-    #: Whether convolutions compute in 8 bits; see ``core.nst.network.int8``.
+    #: Whether 8 bits are used at all; see ``core.nst.network.int8``. In bfloat16, all backward
+    #: passes use them, and features in the phases that allow it. In float32, a phase that allows
+    #: it computes as ``INT8`` does, and the others do not use them.
     int8: bool = False
+    #: The cost of a step that uses 8 bits for features, relative to other steps.
+    int8_cost: float = 1.0
     #: The relative difference seen between two evaluations of nearly the same picture.
     noise: float = 0.0
 
 
 FLOAT32 = NumberFormat(torch.float32)
 BFLOAT16 = NumberFormat(torch.bfloat16, noise=3e-4)
-INT8 = NumberFormat(torch.bfloat16, int8=True, noise=3e-3)
+INT8 = NumberFormat(torch.bfloat16, int8=True, int8_cost=0.78, noise=3e-3)
+#: For CPUs that are fast at 8 bits and slow at bfloat16.
+INT8_AND_FLOAT32 = NumberFormat(torch.float32, int8=True, int8_cost=0.55, noise=3e-3)
 
 
 def pick_format(precision: Precision, device: torch.device) -> NumberFormat:
@@ -48,36 +55,28 @@ def pick_format(precision: Precision, device: torch.device) -> NumberFormat:
             ampere = torch.cuda.get_device_capability(device) >= (8, 0)
             precision = Precision.BFLOAT16 if ampere else Precision.FLOAT32
         return FLOAT32 if precision is Precision.FLOAT32 else BFLOAT16
-    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    capabilities = {**torch.cpu.get_capabilities(), "onednn": onednn}
-    match on_cpu(precision, {name for name, has in capabilities.items() if has}):
-        case Precision.FLOAT32:
-            return FLOAT32
-        case Precision.BFLOAT16:
-            return BFLOAT16
-        case Precision.INT8:
-            return INT8
-        case Precision.AUTO:
-            raise AssertionError("on_cpu never returns auto")
+    return on_cpu(precision, cpu_capabilities())
 
 
-def on_cpu(precision: Precision, capabilities: Set[str]) -> Precision:
-    """Return the precision that a CPU computes in.
+def on_cpu(precision: Precision, capabilities: Set[str]) -> NumberFormat:
+    """Return the number format that a CPU computes in.
 
     Args:
         precision: the request. ``int8`` means ``auto`` on a CPU without units for exact sums of
             8-bit products: sums would saturate at 16 bits and be wrong.
-        capabilities: what ``torch.cpu.get_capabilities`` reports, and ``onednn``.
-
-    Returns:
-        Any precision but ``auto``.
+        capabilities: see :func:`cpu_capabilities`.
     """
     exact_sums = {"onednn", "avx512_vnni"} <= capabilities
-    if precision is Precision.AUTO or (precision is Precision.INT8 and not exact_sums):
-        if not {"avx512_bf16", "amx_bf16"} & capabilities:
-            return Precision.FLOAT32
-        return Precision.INT8 if exact_sums else Precision.BFLOAT16
-    return precision
+    has_bfloat16 = bool(BFLOAT16_UNITS & capabilities)
+    match precision:
+        case Precision.FLOAT32:
+            return FLOAT32
+        case Precision.BFLOAT16:
+            return BFLOAT16
+        case Precision.INT8 | Precision.AUTO if exact_sums:
+            return INT8 if has_bfloat16 else INT8_AND_FLOAT32
+        case Precision.INT8 | Precision.AUTO:
+            return BFLOAT16 if has_bfloat16 else FLOAT32
 
 
 def make_convolutions(
@@ -100,7 +99,7 @@ def make_convolutions(
 
 
 def _kind(layer: Layer, number_format: NumberFormat) -> type[PlainConvolution]:
-    if not number_format.int8:
+    if not number_format.int8 or number_format.dtype is not torch.bfloat16:
         return PlainConvolution
     # The first layer's backward pass gives the gradient that the optimiser sees, which is not
     # quantised once more.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import InvalidRequest
 from core.nst import VGG19, Pictures
-from core.nst.network.precision import FLOAT32, INT8, NumberFormat
+from core.nst.network.precision import FLOAT32, INT8, INT8_AND_FLOAT32, NumberFormat
 from core.nst.schedule import Phase
 from tests.conftest import photo, random_weights
 from tests.core.nst.examples import (
@@ -124,8 +124,8 @@ def test_every_scale_has_the_weights_of_the_request(tiny_network: VGG19) -> None
         assert float(step.loss.total) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("number_format", [FLOAT32, INT8])
-def test_features_are_in_8_bits_only_in_int8_phases_of_the_int8_format(
+@pytest.mark.parametrize("number_format", [FLOAT32, INT8, INT8_AND_FLOAT32])
+def test_features_are_in_8_bits_only_in_int8_phases_of_an_int8_format(
     tiny_network: VGG19, number_format: NumberFormat
 ) -> None:
     scale = scale_of(PICTURES, small_params(), tiny_network.using(number_format))

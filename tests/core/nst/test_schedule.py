@@ -112,6 +112,6 @@ def test_progress_weighs_a_step_by_the_size_of_the_picture(
 
 
 def test_steps_with_8_bit_features_weigh_less() -> None:
-    exact, int8 = plan(128, 10), plan(128, 10, int8=True)
+    exact, int8 = plan(128, 10), plan(128, 10, int8_cost=0.5)
     assert int8.fraction_until(2, 0) < exact.fraction_until(2, 0)
     assert int8.fraction_until(2, 5) == 1

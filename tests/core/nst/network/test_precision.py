@@ -8,8 +8,17 @@ import pytest
 import torch
 
 from core.nst import fetch_weights, load_network
+from core.nst.network.devices import BFLOAT16_UNITS, cpu_capabilities, multipliable
 from core.nst.network.pixels import to_tensor
-from core.nst.network.precision import BFLOAT16, FLOAT32, INT8, on_cpu, pick_format
+from core.nst.network.precision import (
+    BFLOAT16,
+    FLOAT32,
+    INT8,
+    INT8_AND_FLOAT32,
+    NumberFormat,
+    on_cpu,
+    pick_format,
+)
 from core.params import Layer, Network, Pooling, Precision
 from core.settings.model import Settings
 from tests.core.nst.examples import CPU
@@ -28,10 +37,11 @@ def test_a_gpu_computes_in_bfloat16_when_asked_for_8_bits() -> None:
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux lists the CPU's flags")
 def test_auto_is_the_fastest_format_that_this_cpu_has_units_for() -> None:
-    flags = Path("/proc/cpuinfo").read_text().split()
-    expected = FLOAT32
-    if "avx512_bf16" in flags or "amx_bf16" in flags:
-        expected = INT8 if "avx512_vnni" in flags else BFLOAT16
+    flags = set(Path("/proc/cpuinfo").read_text().split())
+    if "avx512_vnni" in flags:
+        expected = INT8 if BFLOAT16_UNITS & flags else INT8_AND_FLOAT32
+    else:
+        expected = BFLOAT16 if BFLOAT16_UNITS & flags else FLOAT32
     assert pick_format(Precision.AUTO, CPU) is expected
 
 
@@ -41,23 +51,24 @@ VNNI, BF16 = {"onednn", "avx2", "avx512_vnni"}, {"onednn", "avx2", "avx512_bf16"
 @pytest.mark.parametrize(
     ("precision", "capabilities", "expected"),
     [
-        ("auto", {"onednn", "avx2"}, "float32"),
-        ("auto", VNNI, "float32"),
-        ("auto", BF16, "bfloat16"),
-        ("auto", BF16 | VNNI, "int8"),
-        ("auto", {"amx_bf16", "avx512_vnni"}, "bfloat16"),
-        ("int8", VNNI, "int8"),
-        ("int8", BF16, "bfloat16"),
-        ("int8", {"onednn", "avx2"}, "float32"),
-        ("int8", {"avx512_vnni"}, "float32"),
-        ("bfloat16", {"avx2"}, "bfloat16"),
-        ("float32", BF16 | VNNI, "float32"),
+        ("auto", {"onednn", "avx2"}, FLOAT32),
+        ("auto", VNNI, INT8_AND_FLOAT32),
+        ("auto", BF16, BFLOAT16),
+        ("auto", BF16 | VNNI, INT8),
+        ("auto", {"amx_bf16", "avx512_vnni"}, BFLOAT16),
+        ("int8", VNNI, INT8_AND_FLOAT32),
+        ("int8", BF16 | VNNI, INT8),
+        ("int8", BF16, BFLOAT16),
+        ("int8", {"onednn", "avx2"}, FLOAT32),
+        ("int8", {"avx512_vnni"}, FLOAT32),
+        ("bfloat16", {"avx2"}, BFLOAT16),
+        ("float32", BF16 | VNNI, FLOAT32),
     ],
 )
 def test_a_cpu_uses_8_bits_only_if_it_sums_8_bit_products_exactly(
-    precision: str, capabilities: set[str], expected: str
+    precision: str, capabilities: set[str], expected: NumberFormat
 ) -> None:
-    assert on_cpu(Precision(precision), capabilities) is Precision(expected)
+    assert on_cpu(Precision(precision), capabilities) is expected
 
 
 def test_average_pooling_has_the_mean_activations_of_max_pooling() -> None:
@@ -75,3 +86,12 @@ def test_average_pooling_has_the_mean_activations_of_max_pooling() -> None:
     for layer in layers:
         ratio = float(features[layer].mean() / expected[layer].mean())
         assert 0.75 < ratio < 1.33, (layer, ratio)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_matrices_keep_their_values_in_the_format_of_fast_products(dtype: torch.dtype) -> None:
+    matrix = torch.rand(3, 4).to(dtype)
+    chosen = multipliable(matrix)
+    assert torch.equal(chosen.float(), matrix.float())
+    fast = dtype == torch.float32 or not BFLOAT16_UNITS.isdisjoint(cpu_capabilities())
+    assert chosen.dtype == (dtype if fast else torch.float32)
