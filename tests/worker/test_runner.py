@@ -353,7 +353,7 @@ def test_a_finished_job_leaves_only_its_uploads_result_and_preview(
 def test_the_runner_raises_when_redis_stays_unreachable(make_runner: MakeRunner) -> None:
     unreachable = JobStore(connect("redis://127.0.0.1:1/0", patience=1))
     with pytest.raises(RedisUnavailable):
-        make_runner(store=unreachable).run("some-id")
+        make_runner(store=unreachable).run("01920000-0000-7000-8000-000000000000")
 
 
 @pytest.mark.parametrize(
