@@ -33,7 +33,7 @@ _QUALITY = 85
 
 
 class PreviewSender:
-    """Sends a preview every second or two while a job runs.
+    """Sends a preview every second or two while a job runs, and when a scale is done.
 
     The picture is shrunk between two steps, on the device. A thread encodes and sends it, so
     that no step waits for Redis.
@@ -49,6 +49,8 @@ class PreviewSender:
         self._job = job
         self._clock = clock
         self._due_at = clock()
+        #: The scale of the last preview.
+        self._scale = 0
         self._version = job.preview_version
         self._shrunk: queue.SimpleQueue[Tensor | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._send_all, name="previews", daemon=True)
@@ -61,17 +63,19 @@ class PreviewSender:
         self._shrunk.put(None)
         self._thread.join(1.0)  # the store refuses what the thread sends later
 
-    def due(self) -> bool:
-        """Return whether the next preview should be sent now."""
-        return self._clock() >= self._due_at
+    def due(self, scale: int) -> bool:
+        """Return whether the next preview should be sent now, at a scale counted from 0."""
+        return self._clock() >= self._due_at or scale != self._scale
 
-    def send(self, image: Tensor) -> None:
+    def send(self, image: Tensor, scale: int) -> None:
         """Send a preview of the picture.
 
         Args:
             image: RGB in [0, 1], of shape (1, 3, height, width).
+            scale: its scale, counted from 0.
         """
         started = self._clock()
+        self._scale = scale
         self._shrunk.put(shrink(image))
         elapsed = self._clock() - started
         interval = max(INTERVAL_SECONDS, elapsed / _MAX_SHARE)

@@ -198,8 +198,8 @@ class Runner:
                     fraction = pace.fraction(step.fraction)
                     eta = pace.eta(step.scale, step.fraction)
                     lease.report(progress_of(step, fraction, eta))
-                if previews.due():
-                    previews.send(step.image)
+                if previews.due(step.scale):
+                    previews.send(step.image, step.scale)
                 if checkpoints.due() and (digest := checkpoints.save(step)):
                     lease.save(digest)
                     checkpoints.keep_only(*lease.checkpoints())

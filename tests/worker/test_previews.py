@@ -68,7 +68,7 @@ def test_each_preview_of_a_run_increments_the_version(store: JobStore, redis: Re
     job, previews = claimed(store), ObservedPreviews(redis)
     with PreviewSender(previews, job, time.monotonic) as sender:
         for grey in (0.1, 0.9):
-            sender.send(picture(64, 48, grey))
+            sender.send(picture(64, 48, grey), 0)
             previews.wait()
     assert store.get(job.id).preview_version == 2
     jpeg = undecoded(redis).get(f"easel:preview:{job.id}")
@@ -101,15 +101,25 @@ def test_a_preview_is_due_at_once_and_then_at_every_interval(
 ) -> None:
     sender = PreviewSender(previews, claimed(store), clock)
     for _ in range(3):
-        assert sender.due()
-        sender.send(picture(64, 48))
-        assert not sender.due()
+        assert sender.due(0)
+        sender.send(picture(64, 48), 0)
+        assert not sender.due(0)
         clock.now += INTERVAL_SECONDS
+
+
+def test_a_preview_is_due_as_soon_as_a_scale_is_done(
+    store: JobStore, previews: Previews, clock: Clock
+) -> None:
+    sender = PreviewSender(previews, claimed(store), clock)
+    sender.send(picture(64, 48), 0)
+    assert sender.due(1)
+    sender.send(picture(64, 48), 1)
+    assert not sender.due(1)
 
 
 def test_a_run_continues_while_previews_cannot_be_stored(store: JobStore) -> None:
     previews = ObservedPreviews(connect("redis://127.0.0.1:1/0", patience=0))
     with PreviewSender(previews, claimed(store), time.monotonic) as sender:
         for _ in range(2):
-            sender.send(picture(64, 48))
+            sender.send(picture(64, 48), 0)
             previews.wait()
