@@ -87,7 +87,7 @@ def takes_job(function: _Function) -> _Function:
     def run(output: Path, **values: Any) -> None:
         files = {field: _paths(values.pop(field)) for field in _PICTURES}
         texts = {name: values.pop(name) for name in _PARAMETERS}
-        parameters = {name: text for name, text in texts.items() if text is not None}
+        parameters = {name: text for name, text in texts.items() if text}
         parameters["format"] = _format_of(output)
         _check_writable(output)
         function(JobArguments(files, parameters, output), **values)

@@ -1,33 +1,59 @@
-"""The multipart form of a new job: read from the body, and parsed into a ``JobRequest``."""
+"""The form of a new job: the names of its fields, and its parsing into a ``JobRequest``."""
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fastapi import HTTPException, Request
-from starlette.datastructures import FormData, UploadFile
+from pydantic import TypeAdapter, ValidationError
 
-from api.intake.upload_limits import file_error
 from core.errors import FieldError, InvalidRequest
 from core.params import StyleParams, parse_params
-from core.pictures.uploads import FILE_FIELDS, MAX_FILES, Upload, Uploads, start_from
+from core.pictures.uploads import FILE_FIELDS, Upload, Uploads, start_from
 from core.settings.limits import Limits
 from core.webhooks.addresses import AddressGuard
 from core.webhooks.webhook import EVENTS_FIELD, URL_FIELD, Webhook, parse_webhook
 
-#: The parameters that are lists.
-_LISTS = frozenset(
-    name
-    for name, schema in StyleParams.model_json_schema()["properties"].items()
-    if schema.get("type") == "array"
+VALIDATE_FIELD = "validate_only"
+
+#: All fields of a request.
+FIELDS = (*FILE_FIELDS, *StyleParams.model_fields, URL_FIELD, EVENTS_FIELD, VALIDATE_FIELD)
+
+#: The fields that are lists of values.
+LIST_FIELDS = frozenset(
+    [
+        EVENTS_FIELD,
+        *(
+            name
+            for name, schema in StyleParams.model_json_schema()["properties"].items()
+            if schema.get("type") == "array"
+        ),
+    ]
 )
+
+#: Other names that can mean nothing else.
+_ALIASES = {
+    "content_image": "content",
+    "style_image": "style",
+    "style_images": "style",
+    "styles": "style",
+}
+
+#: What PHP, Rails and axios append to the name of a list: ``style[]`` and ``style[0]``.
+_INDEX = re.compile(r"\[\d*\]$")
+
+#: Accepts what clients send for a boolean: true, True, 1, yes, and a checkbox's "on".
+_BOOLEAN = TypeAdapter(bool)
 
 
 class Form(NamedTuple):
     """The contents of a form, not yet parsed."""
 
     files: dict[str, list[Upload]]
+    #: Every other field that is not blank. The items of lists are separated by commas.
     fields: dict[str, str]
     #: Errors that were found while reading.
     errors: list[FieldError]
@@ -44,63 +70,10 @@ class JobRequest:
     validate_only: bool = False
 
 
-async def read_form(request: Request, limits: Limits) -> Form:
-    """Read the form in the body of a request.
-
-    Raises:
-        HTTPException: 400 if the body is malformed, 415 if it is not a form.
-        InvalidRequest: the request has query parameters.
-    """
-    content_type = request.headers.get("content-type", "")
-    if not content_type.lower().startswith("multipart/form-data"):
-        raise HTTPException(
-            415, f"the body is {content_type or 'untyped'!r}; send multipart/form-data"
-        )
-    if request.query_params:
-        message = "is a query parameter, which has no effect; send it as a field of the form"
-        raise InvalidRequest([FieldError(name, message) for name in request.query_params])
-    async with request.form(
-        max_files=MAX_FILES,
-        max_fields=limits.max_fields,
-        max_part_size=limits.max_field_bytes,
-    ) as form:
-        files, file_errors = await _files(form, limits)
-        fields, field_errors = _fields(form)
-    return Form(files, fields, [*field_errors, *file_errors])
-
-
-async def _files(
-    form: FormData, limits: Limits
-) -> tuple[dict[str, list[Upload]], list[FieldError]]:
-    files: dict[str, list[Upload]] = {field: [] for field in FILE_FIELDS}
-    errors = []
-    for field, uploads in files.items():
-        for part in form.getlist(field):
-            data = b""  # a refused file is counted, so that it is not reported as missing too
-            if error := file_error(part, limits):
-                errors.append(FieldError(field, error))
-            elif isinstance(part, UploadFile):
-                data = await part.read()
-            uploads.append(Upload(field, data))
-    return files, errors
-
-
-def _fields(form: FormData) -> tuple[dict[str, str], list[FieldError]]:
-    fields: dict[str, str] = {}
-    errors: list[FieldError] = []
-    for name in form:
-        if name in FILE_FIELDS:
-            continue
-        values = [_text(value) for value in form.getlist(name)]
-        # Generated clients repeat the field of a list; people separate its items by commas.
-        fields[name] = ",".join(values) if name in _LISTS else values[-1]
-        if len(values) > 1 and name not in _LISTS:
-            errors.append(FieldError(name, f"was sent {len(values)} times; send it once"))
-    return fields, errors
-
-
-def _text(value: str | UploadFile) -> str:
-    return value if isinstance(value, str) else f"<file {value.filename!r}>"
+def field_name(sent: str) -> str:
+    """Return the name of the field that a client's spelling means, which may be unknown."""
+    name = _INDEX.sub("", sent)
+    return _ALIASES.get(name, name)
 
 
 def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
@@ -114,17 +87,19 @@ def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
     Raises:
         InvalidRequest: with every error of the form at once.
     """
-    errors, fields = list(form.errors), dict(form.fields)
+    errors = [*form.errors, *_unknown_fields(form.fields)]
+    fields = {name: text for name, text in form.fields.items() if name in FIELDS}
     uploads = params = None
+    validate_only = False
     try:
         uploads = Uploads.of(form.files)
     except InvalidRequest as invalid:
         errors += invalid.errors
-    validate_only = fields.pop("validate_only", "false")
-    if validate_only.lower() not in ("true", "false"):  # Python clients send True and False
-        errors.append(
-            FieldError("validate_only", f"{validate_only!r} is invalid; expected 'true' or 'false'")
-        )
+    try:
+        validate_only = _BOOLEAN.validate_python(fields.pop(VALIDATE_FIELD, "false"))
+    except ValidationError as error:
+        message = f"{error.errors()[0]['input']!r} is invalid; expected 'true' or 'false'"
+        errors.append(FieldError(VALIDATE_FIELD, message))
     webhook, webhook_errors = parse_webhook(
         fields.pop(URL_FIELD, None), fields.pop(EVENTS_FIELD, None), guard
     )
@@ -138,4 +113,16 @@ def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
         errors.append(FieldError("size", message))
     if errors or uploads is None or params is None:
         raise InvalidRequest(errors)
-    return JobRequest(params, uploads, webhook, validate_only.lower() == "true")
+    return JobRequest(params, uploads, webhook, validate_only)
+
+
+def _unknown_fields(names: Iterable[str]) -> list[FieldError]:
+    """Return an error for each name that is not a field, with the closest field."""
+    return [FieldError(name, _remedy(name)) for name in names if name not in FIELDS]
+
+
+def _remedy(name: str) -> str:
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), FIELDS, n=1)
+    if close:
+        return f"is not a field; did you mean {close[0]!r}?"
+    return f"is not a field; the fields are {', '.join(FIELDS)}"

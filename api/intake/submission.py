@@ -14,7 +14,8 @@ from api.asgi.headers import request_id_of
 from api.callers.authentication import Caller
 from api.deps import Services
 from api.intake.admission import Admitted, Estimate, admit, estimate
-from api.intake.form import JobRequest, parse_form, read_form
+from api.intake.body import read_form
+from api.intake.form import JobRequest, parse_form
 from api.live.hub import Hub
 from core.errors import IdempotencyKeyReused, RedisUnavailable, ServiceUnavailable, TooManyJobs
 from core.jobs.idempotency import IdempotencyKey

@@ -1,7 +1,7 @@
 """Limits on the files of a form: bytes, pixels, and how many are decoded at a time.
 
-``api.asgi.body_limit`` limits the body of a request as a whole, and the form parser in
-``api.intake.form`` the numbers of files and fields.
+``api.asgi.body_limit`` limits the body of a request as a whole, and
+``api.intake.multipart`` the numbers of files and fields.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 
 from anyio import CapacityLimiter, to_thread
-from starlette.datastructures import UploadFile
 
 from api.deps import Services
 from core.params import StyleParams
@@ -17,14 +16,12 @@ from core.pictures.uploads import Uploads
 from core.settings.limits import Limits
 
 
-def file_error(part: UploadFile | str, limits: Limits) -> str | None:
-    """Return why a part of a form is refused as a picture file, or None if it is accepted."""
-    if isinstance(part, str):
-        return "is text; expected a file (with curl, put an @ before its path)"
-    if not part.size:
+def file_error(size: int, limits: Limits) -> str | None:
+    """Return why a file of that many bytes is refused, or None if it is accepted."""
+    if not size:
         return "is an empty file"
-    if part.size > limits.max_picture_bytes:
-        return f"is a file of {part.size} bytes; at most {limits.max_picture_bytes} are allowed"
+    if size > limits.max_picture_bytes:
+        return f"is a file of {size} bytes; at most {limits.max_picture_bytes} are allowed"
     return None
 
 

@@ -146,6 +146,11 @@ class PictureFormat(StrEnum):
     WEBP = "webp"
     TIFF = "tiff"
 
+    @classmethod
+    def _missing_(cls, value: object) -> PictureFormat | None:
+        """Accept file name suffixes and media types, such as ``jpg`` and ``image/jpeg``."""
+        return cls.suffixes().get(str(value).lower().removeprefix("image/").lstrip("."))
+
     @property
     def media_type(self) -> str:
         """The media type, such as ``image/png``."""

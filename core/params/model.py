@@ -46,14 +46,7 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def _none_if_blank(value: object) -> object:
-    """Text fields have no other way to say None."""
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-StyleWeight = Annotated[
-    Annotated[float, Field(ge=0, le=1e9)] | None, BeforeValidator(_none_if_blank)
-]
+StyleWeight = Annotated[float, Field(ge=0, le=1e9)] | None
 Layers = Annotated[tuple[Layer, ...], BeforeValidator(_split), Field(min_length=1)]
 Weights = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], BeforeValidator(_split)]
 
@@ -91,8 +84,8 @@ class StyleParams(BaseModel):
     )
     style_weight: StyleWeight = Field(
         None,
-        description="Weight of the style loss (beta), which transfers the painting's style. Empty: "
-        "set by strength.",
+        description="Weight of the style loss (beta), which transfers the painting's style. By "
+        "default, strength or the preset sets it.",
     )
     tv_weight: float = Field(
         _BALANCED["tv_weight"],
@@ -166,7 +159,7 @@ class StyleParams(BaseModel):
             defaults.pop("style_weight", None)
         resolved = {**defaults, **fields}
         # A number belongs to the paper's loss.
-        if _none_if_blank(resolved.get("style_weight")) is not None:
+        if resolved.get("style_weight") is not None:
             resolved.setdefault("style_statistics", StyleStatistics.GRAM)
         optimizer = resolved.get("optimizer")
         if optimizer in list(Optimizer):

@@ -79,7 +79,7 @@ def test_a_form_with_more_files_than_a_job_can_use_is_refused(client: httpx.Clie
 
 def test_a_form_with_too_many_fields_is_refused(services: Services) -> None:
     with serving(limited(services, max_fields=3)) as client:
-        for count, status, message in ((3, 422, "is not a parameter"), (4, 400, "fields is 3")):
+        for count, status, message in ((3, 422, "is not a field"), (4, 400, "fields is 3")):
             fields = [(f"x{number}", b"1") for number in range(count)]
             body = form(("content", CONTENT), ("style", STYLE), *fields)
             problem = assert_problem(send(client, body, chunked=False), status)

@@ -202,7 +202,7 @@ def test_an_unknown_id_responds_404(client: httpx.Client, path: str, job_id: str
         ({"size": 1025}, "size", "at most 1024"),
         ({"steps": "many"}, "steps", "valid integer"),
         ({"style_weight": -1}, "style_weight", "greater than or equal to 0"),
-        ({"zeal": 11}, "zeal", "is not a parameter"),
+        ({"zeal": 11}, "zeal", "is not a field"),
         ({"size": [256, 256]}, "size", "was sent 2 times"),
     ],
 )

@@ -82,7 +82,6 @@ def test_an_explicit_parameter_overrides_its_preset() -> None:
         ({"preset": "classic"}, 20),
         ({"preset": "gatys2015"}, 10),
         ({"preset": "classic", "strength": "0.5"}, None),
-        ({"preset": "classic", "style_weight": ""}, None),
         ({"preset": "classic", "style_weight": None}, None),
         ({"preset": "classic", "strength": "0.5", "style_weight": "7"}, 7),
         ({"style_weight": "0"}, 0),

@@ -1,0 +1,118 @@
+"""Reading of multipart forms, as browsers and HTTP libraries send them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import HTTPException, Request
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from api.intake.form import LIST_FIELDS, Form, field_name
+from api.intake.upload_limits import file_error
+from core.errors import FieldError
+from core.pictures.uploads import FILE_FIELDS, MAX_FILES, Upload
+from core.settings.limits import Limits
+
+
+async def read_multipart(request: Request, limits: Limits) -> Form:
+    """Read the multipart form in the body of a request.
+
+    Empty fields, and empty files without a name, count as not given: browsers send them for
+    inputs that were left empty.
+
+    Raises:
+        HTTPException: 400 if the body is malformed, or has too many or too large parts.
+    """
+    async with _parsed(request, limits) as parts:
+        files, file_errors = await _files(parts, limits)
+        fields, field_errors = _fields(parts)
+    return Form(files, fields, [*field_errors, *file_errors])
+
+
+@asynccontextmanager
+async def _parsed(request: Request, limits: Limits) -> AsyncIterator[FormData]:
+    parser = _Parser(
+        request.headers,
+        request.stream(),
+        max_files=MAX_FILES,
+        max_fields=limits.max_fields,
+        max_part_size=limits.max_field_bytes,
+    )
+    try:
+        parts = await parser.parse()
+    except MultiPartException as error:
+        raise HTTPException(400, error.message) from None
+    try:
+        yield parts
+    finally:
+        await parts.close()
+
+
+class _Parser(MultiPartParser):
+    """Takes every part of a picture field as a file, whether or not it has a file name.
+
+    The base class takes parts without ``filename`` as text. Some clients send pictures thus,
+    or with ``filename*`` only. Tried with starlette 1.10.
+    """
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        _, options = parse_options_header(part.content_disposition)
+        name = field_name(options.get(b"name", b"").decode("latin-1"))
+        if name in FILE_FIELDS and b"filename" not in options:
+            part.content_disposition = (part.content_disposition or b"") + b'; filename=""'
+        super().on_headers_finished()
+
+
+async def _files(
+    parts: FormData, limits: Limits
+) -> tuple[dict[str, list[Upload]], list[FieldError]]:
+    files: dict[str, list[Upload]] = {field: [] for field in FILE_FIELDS}
+    errors = []
+    for sent, part in parts.multi_items():
+        field = field_name(sent)
+        if field not in FILE_FIELDS or not isinstance(part, UploadFile):
+            continue
+        if not part.size and not part.filename:
+            continue
+        data = b""  # a refused file is counted, so that it is not reported as missing too
+        error = file_error(part.size or 0, limits)
+        if error is None:
+            data = await part.read()
+            if not part.filename and _is_text(data):
+                error = "is text; expected a file (with curl, put an @ before its path)"
+        if error is not None:
+            errors.append(FieldError(field, error))
+        files[field].append(Upload(field, data))
+    return files, errors
+
+
+def _is_text(data: bytes) -> bool:
+    """Return whether the data is text, which no supported picture format is."""
+    try:
+        return "\0" not in data.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _fields(parts: FormData) -> tuple[dict[str, str], list[FieldError]]:
+    values: dict[str, list[str]] = {}
+    for sent, value in parts.multi_items():
+        text = value if isinstance(value, str) else f"<file {value.filename!r}>"
+        name = field_name(sent)
+        if name not in FILE_FIELDS and text.strip():
+            values.setdefault(name, []).append(text)
+    # Generated clients repeat the field of a list; people separate its items by commas.
+    fields = {
+        name: ",".join(texts) if name in LIST_FIELDS else texts[-1]
+        for name, texts in values.items()
+    }
+    errors = [
+        FieldError(name, f"was sent {len(texts)} times; send it once")
+        for name, texts in values.items()
+        if len(texts) > 1 and name not in LIST_FIELDS
+    ]
+    return fields, errors
