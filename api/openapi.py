@@ -148,7 +148,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
     schema["components"]["securitySchemes"] = _SECURITY
-    components["JobRequest"] = _extract_form(schema, "JobRequest")
+    _name_bodies(schema)
     for operations in schema["paths"].values():
         for operation in operations.values():
             _complete(operation)
@@ -158,12 +158,12 @@ def _document(app: FastAPI) -> dict[str, Any]:
     return schema
 
 
-def _extract_form(schema: dict[str, Any], name: str) -> dict[str, Any]:
-    """Move the schema of the form to a named component, and return it."""
-    form = schema["paths"]["/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]
-    form_schema: dict[str, Any] = form["schema"]
-    form["schema"] = {"$ref": f"#/components/schemas/{name}"}
-    return form_schema
+def _name_bodies(schema: dict[str, Any]) -> None:
+    """Move the schemas of the bodies of a new job to components, named by their titles."""
+    for body in schema["paths"]["/jobs"]["post"]["requestBody"]["content"].values():
+        title = body["schema"]["title"]
+        schema["components"]["schemas"][title] = body["schema"]
+        body["schema"] = {"$ref": f"#/components/schemas/{title}"}
 
 
 def _complete(operation: dict[str, Any]) -> None:

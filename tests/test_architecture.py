@@ -58,7 +58,7 @@ RULES = _rows("""
         fastapi, redis, starlette
     api.intake: core.errors, core.runtime, core.params, core.webhooks, core.jobs,
         core.pictures, core.settings, api.asgi, api.deps, api.callers, api.live, anyio,
-        fastapi, pydantic, python_multipart, starlette
+        fastapi, pydantic, pydantic_core, python_multipart, starlette
     api.routes: core.errors, core.params, core.webhooks, core.jobs, core.pictures, core.blobs,
         core.store, core.upkeep, api.answers, api.deps, api.callers, api.live, api.intake,
         fastapi, pydantic, starlette

@@ -68,9 +68,9 @@ _ERROR_DOCS = {
         "the body is too large; at most 272695296 bytes are allowed",
     ),
     415: _ErrorDoc(
-        "`unsupported_media_type`: the body is not a multipart form.",
+        "`unsupported_media_type`: the body is neither a multipart form nor JSON.",
         "unsupported_media_type",
-        "the body is 'application/json'; send multipart/form-data",
+        "the body is 'text/plain'; send multipart/form-data or application/json",
     ),
     422: _ErrorDoc(
         "`invalid_request` or `invalid_picture`: `errors` names every invalid field and what was "

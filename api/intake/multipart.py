@@ -99,13 +99,28 @@ def _is_text(data: bytes) -> bool:
 
 
 def _fields(parts: FormData) -> tuple[dict[str, str], list[FieldError]]:
+    texts = [
+        (field_name(sent), value if isinstance(value, str) else f"<file {value.filename!r}>")
+        for sent, value in parts.multi_items()
+    ]
+    return join_fields([(name, text) for name, text in texts if name not in FILE_FIELDS])
+
+
+def join_fields(items: list[tuple[str, str]]) -> tuple[dict[str, str], list[FieldError]]:
+    """Join the values of each field, and drop those that are blank.
+
+    Generated clients repeat the field of a list; people separate its items by commas.
+
+    Args:
+        items: names and values, in the order in which they were sent.
+
+    Returns:
+        The fields, and an error for each field that is sent more than once and is not a list.
+    """
     values: dict[str, list[str]] = {}
-    for sent, value in parts.multi_items():
-        text = value if isinstance(value, str) else f"<file {value.filename!r}>"
-        name = field_name(sent)
-        if name not in FILE_FIELDS and text.strip():
+    for name, text in items:
+        if text.strip():
             values.setdefault(name, []).append(text)
-    # Generated clients repeat the field of a list; people separate its items by commas.
     fields = {
         name: ",".join(texts) if name in LIST_FIELDS else texts[-1]
         for name, texts in values.items()

@@ -17,7 +17,7 @@ from api.callers.authentication import CallerDep
 from api.callers.visibility import JobDep
 from api.deps import ServicesDep
 from api.intake.admission import Estimate, KeyDep
-from api.intake.form_schema import form_schema
+from api.intake.body_schema import body_schema
 from api.intake.submission import submit
 from api.live.hub import Hub, HubDep, SnapshotDep, hub_of
 from api.live.polls import MAX_WAIT, job_response, preferred_wait, wait_until
@@ -41,7 +41,7 @@ _logger = logging.getLogger(__name__)
         },
         **error_responses(400, 408, 413, 415, 422, 429, 503),
     },
-    openapi_extra={"requestBody": form_schema()},
+    openapi_extra={"requestBody": body_schema()},
 )
 async def create_job(
     caller: CallerDep,
@@ -56,7 +56,8 @@ async def create_job(
 ) -> Response:
     """Create a job from a content picture, one to five style pictures, and parameters.
 
-    All input is validated first. If anything is invalid, nothing is stored.
+    The body is a form, or the same fields as JSON. All input is validated first. If anything is
+    invalid, nothing is stored.
     """
     answer = await submit(request, caller, key, services, hub)
     if isinstance(answer, Estimate):

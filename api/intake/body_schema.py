@@ -1,4 +1,4 @@
-"""The OpenAPI schema of the form of a new job: its files, parameters and options."""
+"""The OpenAPI schemas of the body of a new job: its files, parameters and options."""
 
 from __future__ import annotations
 
@@ -55,21 +55,37 @@ _RESOLVED = sorted(
 )
 
 
-def form_schema() -> dict[str, Any]:
-    """Return the OpenAPI request body of a new job."""
+#: A file in a form, and a picture in JSON, with what its description adds.
+_BINARY = {"type": "string", "format": "binary"}
+_BASE64 = {"type": "string", "format": "byte"}
+_ENCODED = " As a data URL (`data:image/jpeg;base64,...`) or as base64."
+
+
+def body_schema() -> dict[str, Any]:
+    """Return the OpenAPI request body of a new job, as a form and as JSON."""
+    content = {
+        "multipart/form-data": {"schema": _schema("JobRequest", _BINARY, "")},
+        "application/json": {"schema": _schema("JobRequestJson", _BASE64, _ENCODED)},
+    }
+    return {"required": True, "content": content}
+
+
+def _schema(title: str, file: dict[str, Any], remark: str) -> dict[str, Any]:
     schema = StyleParams.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     for name in _RESOLVED:
         del schema["properties"][name]["default"]
-    schema["title"] = "JobRequest"
-    files = {field: _file_schema(field) for field in FILE_FIELDS}
+    files = {field: _file_schema(field, file, remark) for field in FILE_FIELDS}
+    schema["title"] = title
     schema["properties"] = {**files, **schema["properties"], **_OPTIONS}
     schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
-    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    return schema
 
 
-def _file_schema(field: str) -> dict[str, Any]:
+def _file_schema(field: str, file: dict[str, Any], remark: str) -> dict[str, Any]:
     fewest, most = FILE_FIELDS[field]
-    file = {"type": "string", "format": "binary"}
     several = {"type": "array", "items": file, "minItems": fewest, "maxItems": most}
-    return {**(file if most == 1 else several), "description": _FILE_DESCRIPTIONS[field]}
+    return {
+        **(file if most == 1 else several),
+        "description": _FILE_DESCRIPTIONS[field] + remark,
+    }
