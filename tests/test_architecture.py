@@ -30,8 +30,8 @@ RULES = _rows("""
     core.params: core.errors, pydantic, pydantic_core
     core.webhooks: core.errors, pydantic
     core.jobs: core.errors, core.params, core.webhooks, pydantic, uuid_utils
-    core.pictures: core.errors, core.params, core.jobs, PIL, numpy, pillow_heif, pydantic,
-        tifffile
+    core.pictures: core.errors, core.params, core.jobs, PIL, landlockpy, numpy,
+        pillow_heif, pydantic, seccompy, tifffile
     core.blobs: core.errors, core.runtime, obstore, redis
     core.store: core.errors, core.runtime, core.params, core.webhooks, core.jobs, core.blobs,
         pydantic, redis, standardwebhooks

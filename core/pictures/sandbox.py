@@ -1,6 +1,7 @@
 """The sandbox: inspection of untrusted files in child processes, which may crash or be killed.
 
-``core.pictures.sandbox_child`` is the program of the child processes, and restricts them.
+``core.pictures.sandbox_child`` is the program of the child processes, and
+``core.pictures.restrictions`` what it may do.
 A process is reused for the next file, killed when it takes too long, and replaced when
 it ends.
 """
@@ -22,10 +23,19 @@ from pydantic import BaseModel, ConfigDict
 
 from core.errors import InvalidPicture, ServiceUnavailable
 from core.pictures.inspection import Inspection
+from core.pictures.restrictions import Restrictions
 
 _logger = logging.getLogger(__name__)
 
+#: The environment is empty, so the folder of our packages is an argument.
+_PROGRAM = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from core.pictures import sandbox_child; "
+    "sandbox_child.main(int(sys.argv[2]), int(sys.argv[3]))"
+)
 _ROOT = Path(__file__).parent.parent.parent
+
+#: The most seconds that the start of a process may take.
+_START_SECONDS = 60.0
 
 #: An answer is a short line. Anything longer means that the process was taken over.
 _MAX_ANSWER_BYTES = 64 * 1024
@@ -41,6 +51,8 @@ class _Answer(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    #: Only before the first file.
+    restrictions: Restrictions | None = None
     inspection: Inspection | None = None
     #: Why the file is refused.
     refused: str | None = None
@@ -76,8 +88,18 @@ class Sandbox:
         self._closed = False
 
     def start(self) -> None:
-        """Start all processes. Without this, the first files wait until processes have started."""
+        """Start all processes. Without this, the first files wait until processes have started.
+
+        Raises:
+            ServiceUnavailable: a process does not start.
+        """
         self._idle.extend(_Process(self._bounds) for _ in range(self.processes))
+        restrictions = self._idle[0].await_start()
+        fields = restrictions.model_dump()
+        if restrictions.weakness:
+            _logger.warning(restrictions.weakness, extra=fields)
+        else:
+            _logger.info("decoders are restricted", extra=fields)
 
     def stop(self) -> None:
         """End the idle processes now, and each busy one after its file."""
@@ -117,41 +139,68 @@ class Sandbox:
 class _Process:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
+        self._restrictions: Restrictions | None = None
         self.files = 0
         #: Whether it can inspect further files.
         self.reusable = True
         arguments = (str(bounds.memory_bytes), str(bounds.seconds))
         self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "core.pictures.sandbox_child", *arguments],
+            [sys.executable, "-I", "-c", _PROGRAM, str(_ROOT), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={"PYTHONPATH": str(_ROOT)},  # no secrets of the deployment
+            env={},  # no secrets of the deployment
         )
 
+    def await_start(self) -> Restrictions:
+        """Wait until the process is restricted and waits for files.
+
+        Raises:
+            ServiceUnavailable: the process ended, or needed more than a minute.
+        """
+        if self._restrictions is None:
+            answer = self._exchange(b"", _START_SECONDS)
+            if answer.restrictions is None:
+                self._popen.kill()
+                raise ServiceUnavailable(
+                    f"the decoder of pictures does not start: {answer.crash}, exit status "
+                    f"{self._popen.wait()}; the server needs to be repaired"
+                )
+            self._restrictions = answer.restrictions
+        return self._restrictions
+
     def inspect(self, data: bytes, mask: bool, max_pixels: int) -> Inspection:
+        self.await_start()
         self.files += 1
         request = {"size": len(data), "mask": mask, "max_pixels": max_pixels}
+        line = json.dumps(request).encode() + b"\n"
+        return self._result(self._exchange(line, self._bounds.clock_seconds, data), data)
+
+    def _exchange(self, request: bytes, seconds: float, data: bytes = b"") -> _Answer:
+        """Send a request, and return the answer."""
         timed_out = threading.Event()
 
         def kill() -> None:
             timed_out.set()
             self._popen.kill()
 
-        timer = threading.Timer(self._bounds.clock_seconds, kill)
+        timer = threading.Timer(seconds, kill)
         timer.start()
         try:
-            answer = self._request(json.dumps(request).encode() + b"\n", data)
+            line = self._send(request, data)
         finally:
             timer.cancel()
         if timed_out.is_set():
             raise ServiceUnavailable(
                 "the server is too busy to decode the pictures; try again shortly"
             )
-        return self._parse(answer, data)
+        try:
+            return _Answer.model_validate_json(line)
+        except ValueError:
+            return _Answer(crash=_NO_ANSWER)
 
-    def _request(self, request: bytes, data: bytes) -> bytes:
+    def _send(self, request: bytes, data: bytes) -> bytes:
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         try:
@@ -162,11 +211,7 @@ class _Process:
             return b""  # the process has ended; its exit status is examined below
         return self._popen.stdout.readline(_MAX_ANSWER_BYTES)
 
-    def _parse(self, line: bytes, data: bytes) -> Inspection:
-        try:
-            answer = _Answer.model_validate_json(line)
-        except ValueError:
-            answer = _Answer(crash=_NO_ANSWER)
+    def _result(self, answer: _Answer, data: bytes) -> Inspection:
         if answer.inspection is not None:
             return answer.inspection
         if answer.refused is not None:

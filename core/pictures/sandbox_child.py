@@ -1,14 +1,14 @@
-"""``python -m core.pictures.sandbox_child``: the process that inspects untrusted files.
+"""The program of the processes that inspect untrusted files.
 
 It reads requests from standard input and writes answers to standard output, and can do
-nothing else: after its start it can open neither files nor sockets, and the kernel
-limits its memory and processor time. A file that crashes the decoder ends this process
-only. ``core.pictures.sandbox`` is the other side. Requests and answers are JSON, so that a
-process that was taken over cannot make the API run code.
+nothing else: ``core.pictures.restrictions`` enforces that. A file that crashes the decoder
+ends this process only. ``core.pictures.sandbox`` is the other side. Requests and answers are
+JSON, so that a process that was taken over cannot make the API run code.
 
 A request is a line, ``{"size": bytes, "mask": bool, "max_pixels": n}``, followed by the
 file. An answer is a line with one of ``inspection``, ``refused`` (the reason),
-``out_of_memory``, and ``crash`` (an unexpected error, after which the process ends).
+``out_of_memory``, and ``crash`` (an unexpected error, after which the process ends). The
+first line is not an answer: its ``restrictions`` are what the kernel enforces from now on.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import BinaryIO
 from core.errors import InvalidPicture
 from core.pictures.formats.table import import_decoders
 from core.pictures.inspection import inspect
+from core.pictures.restrictions import restrict
 
 
 def main(memory_bytes: int, cpu_seconds: int) -> None:
@@ -32,15 +33,18 @@ def main(memory_bytes: int, cpu_seconds: int) -> None:
         memory_bytes: the limit of the address space.
         cpu_seconds: the limit of processor time for each file.
     """
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    import_decoders()
-    _restrict(memory_bytes)
     sys.excepthook = _report_crash
+    requests = sys.stdin.buffer
+    import_decoders()
+    _write({"restrictions": restrict(memory_bytes).model_dump()})
     for line in requests:
         _allow_seconds(cpu_seconds)
-        answer = _answer(json.loads(line), requests)
-        answers.write(json.dumps(answer).encode() + b"\n")
-        answers.flush()
+        _write(_answer(json.loads(line), requests))
+
+
+def _write(answer: dict[str, object]) -> None:
+    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _answer(request: dict[str, int], file: BinaryIO) -> dict[str, object]:
@@ -54,15 +58,6 @@ def _answer(request: dict[str, int], file: BinaryIO) -> dict[str, object]:
     return {"inspection": inspection.model_dump(mode="json")}
 
 
-def _restrict(memory_bytes: int) -> None:
-    """Set the resource limits of this process, which it cannot raise again."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    # Three are open already, so no file, socket or library can be opened any more.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
-
-
 def _allow_seconds(seconds: int) -> None:
     """Limit the processor time from now on. The kernel counts it from the process start."""
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -71,9 +66,4 @@ def _allow_seconds(seconds: int) -> None:
 
 
 def _report_crash(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
-    sys.stdout.buffer.write(json.dumps({"crash": f"{kind.__name__}: {error}"}).encode() + b"\n")
-    sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    _write({"crash": f"{kind.__name__}: {error}"})

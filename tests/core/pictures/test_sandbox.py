@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def pids() -> set[int]:
     return {
         child.pid
         for child in psutil.Process().children()
-        if child.is_running() and "core.pictures.sandbox_child" in child.cmdline()
+        if child.is_running() and any("sandbox_child" in each for each in child.cmdline())
     }
 
 
@@ -170,13 +171,34 @@ def test_threads_can_share_a_sandbox(sandbox: Sandbox) -> None:
     assert widths == [40 + n for n in range(40)]
 
 
-def test_a_child_process_has_no_secrets_and_cannot_open_files(
+def test_processes_that_do_not_start_are_an_error_with_the_reason() -> None:
+    broken = Sandbox(1, Bounds(memory_bytes=2**70, seconds=1, clock_seconds=240))
+    with pytest.raises(ServiceUnavailable, match="does not start: OverflowError: "):
+        broken.start()
+    broken.stop()
+
+
+def test_the_start_logs_what_the_kernel_enforces(
+    caplog: pytest.LogCaptureFixture, existing: set[int]
+) -> None:
+    caplog.set_level("INFO", "core.pictures.sandbox")
+    sandbox = Sandbox(1, Bounds(memory_bytes=2**28, seconds=1, clock_seconds=240))
+    sandbox.start()
+    sandbox.stop()
+    (record,) = caplog.records
+    assert record.message == "decoders are restricted"
+    assert vars(record)["seccomp"] is True
+
+
+def test_a_child_process_has_no_environment_and_few_resources(
     existing: set[int], single: Sandbox
 ) -> None:
     inspected(single, PHOTO)
     (pid,) = pids() - existing
     process = psutil.Process(pid)
-    assert set(process.environ()) <= {"PYTHONPATH", "LC_CTYPE"}
+    assert process.environ() == {}
+    status = Path(f"/proc/{pid}/status").read_text()
+    assert re.search(r"NoNewPrivs:\t1\nSeccomp:\t2\n", status)
     assert process.rlimit(psutil.RLIMIT_NOFILE) == (3, 3)
     assert process.rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
     assert process.rlimit(psutil.RLIMIT_AS) == (2**28, 2**28)
