@@ -8,14 +8,19 @@ from functools import partial
 from api.connection import Config
 from api.main import build
 from api.server import Server
+from core.runtime.startup import exit_if_settings_are_invalid
 from core.settings.model import Settings
 from core.store.api_keys import any_key_made
 
-if __name__ == "__main__":
-    settings = Settings()
-    settings.check_exposure(partial(any_key_made, settings.redis_url))
+
+def main() -> None:
+    """Run the API until it is stopped."""
+    with exit_if_settings_are_invalid():
+        settings = Settings()
+        settings.check_exposure(partial(any_key_made, settings.redis_url))
+        application = build()
     config = Config(
-        build(),
+        application,
         settings,
         host=settings.host,
         port=settings.port,
@@ -25,3 +30,7 @@ if __name__ == "__main__":
     server = Server(config)
     server.run()
     sys.exit(0 if server.started else 3)  # the exit status of uvicorn.run
+
+
+if __name__ == "__main__":
+    main()

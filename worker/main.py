@@ -8,9 +8,11 @@ from celery.signals import setup_logging
 
 from core.queue.app import make_celery
 from core.runtime.logs import configure_logging
+from core.runtime.startup import exit_if_settings_are_invalid
 from core.settings.model import Settings
 
-_settings = Settings()
+with exit_if_settings_are_invalid():
+    _settings = Settings()
 
 configure_logging(_settings.log_level, part="worker")
 

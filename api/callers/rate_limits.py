@@ -11,9 +11,14 @@ from fastapi import Request
 
 from api.deps import services_of
 from core.errors import RedisUnavailable, TooManyRequests
+from core.runtime.redis import connect_async
 
 if TYPE_CHECKING:
     from limits.aio.storage import RedisStorage
+    from redis.asyncio import Redis
+
+#: Connections for counting; each caller uses one at a time.
+_CONNECTIONS = 8
 
 
 async def count_request(request: Request, caller: str, limit: int | None = None) -> None:
@@ -49,16 +54,14 @@ class RateLimiter:
     """
 
     def __init__(self, redis_url: str) -> None:
-        self._redis_url = redis_url
+        self._redis = connect_async(redis_url, connections=_CONNECTIONS, decode=False)
         self._storage: RedisStorage | None = None
         self._pending: dict[_Budget, list[asyncio.Future[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close the connections to Redis."""
-        if self._storage is not None:
-            await self._storage.bridge.get_connection().aclose()  # type: ignore[attr-defined]
-            self._storage = None
+        await self._redis.aclose()
 
     async def count(self, caller: str, limit: int) -> None:
         """Count one request.
@@ -121,7 +124,7 @@ class RateLimiter:
         from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
         if self._storage is None:
-            self._storage = _open(self._redis_url)
+            self._storage = _open(self._redis)
         limiter = SlidingWindowCounterRateLimiter(self._storage)
         item = RateLimitItemPerMinute(budget.limit)
         if await limiter.hit(item, budget.caller, cost=requests):
@@ -133,22 +136,14 @@ class RateLimiter:
         return allowed, next_slot_at
 
 
-def _open(redis_url: str) -> RedisStorage:
-    """Connect to Redis. The imports are deferred so that importing the API stays fast."""
+def _open(redis: Redis) -> RedisStorage:
+    """Return the storage of the counts. The import is deferred, so importing the API is fast."""
     from limits.aio.storage import RedisStorage
-    from redis.asyncio.retry import Retry
-    from redis.backoff import ConstantBackoff
 
+    pool = redis.connection_pool
     return RedisStorage(
-        _limits_url(redis_url),
+        "async+redis://",  # ignored: the pool knows the server
         implementation="redispy",
         key_prefix="easel:rate",
-        socket_timeout=5,
-        socket_connect_timeout=2,
-        retry=Retry(ConstantBackoff(0.05), retries=1),  # type: ignore[arg-type]
+        connection_pool=pool,  # type: ignore[arg-type]
     )
-
-
-def _limits_url(redis_url: str) -> str:
-    """Return the URL in the form that ``limits`` expects, which must begin with ``redis``."""
-    return f"async+redis+{redis_url}" if redis_url.startswith("unix:") else f"async+{redis_url}"

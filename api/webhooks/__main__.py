@@ -17,6 +17,7 @@ from celery.signals import setup_logging
 from api.webhooks.sender import Sender
 from core.queue.app import WEBHOOK_QUEUES, WEBHOOK_TASK, make_celery
 from core.runtime.logs import configure_logging
+from core.runtime.startup import exit_if_settings_are_invalid
 from core.runtime.tracing import start_tracing
 from core.settings.model import Settings
 from core.store.outbox import ClaimedDelivery
@@ -56,7 +57,8 @@ def main() -> None:
     """Run the sender. If the arguments contain the process id of a parent, exit with it."""
     for parent in sys.argv[1:]:
         _exit_with(int(parent))
-    settings = Settings()
+    with exit_if_settings_are_invalid():
+        settings = Settings()
     configure_logging(settings.log_level, part="webhooks")
     start_tracing("webhooks")
     setup_logging.connect(_keep_logging)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import ServiceUnavailable
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION, versioned
-from core.runtime.redis import needs_redis
+from core.runtime.redis import needs_redis, socket_options
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -71,11 +71,6 @@ _OPTIONS: dict[str, Any] = {
     "broker_transport_options": {
         "priority_steps": [_FIRST, _USUAL],
         "sep": _PRIORITY_SEPARATOR,
-        # Without these, a half-open connection would hang for ever.
-        "socket_timeout": 10,
-        "socket_connect_timeout": 5,
-        "socket_keepalive": True,
-        "health_check_interval": 25,
     },
     # Each process sets up structured logging itself (core.runtime.logs).
     "worker_hijack_root_logger": False,
@@ -110,6 +105,7 @@ def make_celery(
     celery.conf.broker_transport = "core.queue.transport:Transport"
     celery.conf.broker_transport_options = {
         **celery.conf.broker_transport_options,
+        **socket_options(redis_url),
         "visibility_timeout": redelivery_seconds,
         # Look for such messages every five seconds; the default is every hundred.
         "unacked_restore_interval": 5,

@@ -1,12 +1,16 @@
-"""kombu's Redis transport, made robust against unreadable and newer messages.
+"""kombu's Redis transport with TLS, made robust against unreadable and newer messages.
+
+kombu uses TLS only for a transport with the name `rediss`, not for a subclass, and it reads
+fewer forms of URL than redis-py. So this transport has redis-py read the URL, and connects as
+every other part of Easel does.
 
 kombu takes a message off its list before it decodes it, and an error then ends the whole
 worker, which has to start again and load its network. So this transport drops unreadable
 messages, and moves messages with a newer schema version to the queues of that version.
 
 This is the only module that uses private interfaces of kombu: ``Channel._brpop_read``,
-``Channel._put`` and ``Transport._deliver``. Tried with kombu 5.7.0, Celery 5.7.0 and redis-py
-8.1.0. ``core.queue.app`` tells Celery to use it.
+``Channel._connparams``, ``Channel._put`` and ``Transport._deliver``. Tried with kombu 5.7.0,
+Celery 5.7.0 and redis-py 8.1.0. ``core.queue.app`` tells Celery to use it.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import re
 from typing import Any
 
 from kombu.transport import redis
+from redis.connection import Connection, UnixDomainSocketConnection, parse_url
 
 from core.jobs.schema_version import SCHEMA_VERSION, newer_schema, versioned
 
@@ -25,7 +30,23 @@ _logger = logging.getLogger(__name__)
 _DROPPED = "unreadable message dropped from the queue"
 
 
+#: What a connection to a Unix socket does not accept.
+_TCP_OPTIONS = ("host", "port", "socket_keepalive", "socket_keepalive_options")
+
+
 class _Channel(redis.Channel):
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """Return the parameters of the connection pool: kombu's, for the server in the URL."""
+        url = self.connection.client.hostname
+        server: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+        # kombu derives a class from this one.
+        self.connection_class = server.pop("connection_class", Connection)
+        parameters = {**super()._connparams(asynchronous), **server}  # type: ignore[no-untyped-call]
+        if issubclass(self.connection_class, UnixDomainSocketConnection):
+            for name in _TCP_OPTIONS:
+                parameters.pop(name, None)
+        return parameters
+
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
@@ -35,9 +56,11 @@ class _Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """A Redis transport that unreadable and newer messages do not stop."""
+    """A Redis transport that uses TLS, and that unreadable and newer messages do not stop."""
 
     Channel = _Channel
+    #: Has kombu hand over the URL as it is.
+    can_parse_url = True
 
     def _deliver(self, message: Any, queue: str) -> None:
         properties = message.get("properties") if isinstance(message, dict) else None

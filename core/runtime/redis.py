@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from core.errors import NewerRecord, RedisUnavailable
 
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+
+def socket_options(url: str) -> dict[str, Any]:
+    """Return the options of a connection that never hangs, for redis-py and for kombu.
+
+    Args:
+        url: the URL of the server.
+    """
+    options = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_interval": 25}
+    # redis-py refuses the option for a Unix socket.
+    return options if url.startswith("unix:") else {**options, "socket_keepalive": True}
 
 
 def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
@@ -37,10 +48,7 @@ def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
     return Redis.from_url(
         url,
         decode_responses=decode,
-        socket_timeout=10,
-        socket_connect_timeout=5,
-        socket_keepalive=True,
-        health_check_interval=25,
+        **socket_options(url),
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=patience),
         # A full server may soon have room, and a replica may soon become the primary.
         retry_on_error=[OutOfMemoryError, ReadOnlyError],
@@ -64,10 +72,7 @@ def connect_async(url: str, *, connections: int, decode: bool = True) -> AsyncRe
         max_connections=connections,
         timeout=10,
         decode_responses=decode,
-        socket_timeout=10,
-        socket_connect_timeout=5,
-        socket_keepalive=True,
-        health_check_interval=25,
+        **socket_options(url),
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
     )
     return Redis.from_pool(pool)

@@ -16,7 +16,7 @@ from core.jobs.job import RETENTION
 from core.params.validation import validation_message
 from core.settings import exposure
 from core.settings.limits import Limits
-from core.settings.values import Duration, Durations, Networks, Origins
+from core.settings.values import BlobsUrl, Duration, Durations, Networks, Origins, RedisUrl
 from core.upkeep.retention import TOMBSTONE
 from core.webhooks.retries import DELAYS
 
@@ -46,11 +46,10 @@ class Settings(Limits):
         env_prefix=_PREFIX, frozen=True, validate_by_name=True, validate_by_alias=True
     )
 
-    redis_url: str = Field(
+    redis_url: RedisUrl = Field(
         "redis://127.0.0.1:6379/0",
-        description="The Redis or Valkey server that stores the jobs. It must not evict keys "
-        "(`maxmemory-policy noeviction`) and should persist them (`appendonly yes`). "
-        "If it is not set, `easel serve` starts its own server.",
+        description="The Redis or Valkey server that stores the jobs, as described in "
+        "[Redis](#redis). If it is not set, `easel serve` starts its own server.",
     )
     data_dir: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("easel"),
@@ -60,7 +59,7 @@ class Settings(Limits):
         default_factory=lambda: platformdirs.user_cache_path("easel"),
         description="Directory for the downloaded weights of the networks.",
     )
-    blobs: str = Field(
+    blobs: BlobsUrl = Field(
         "",
         description="Where pictures are stored: `file:///path`, `redis://host:port/db`, or "
         "`s3://bucket/prefix`. `redis://` alone means `EASEL_REDIS_URL`.",

@@ -1,4 +1,4 @@
-"""The types of settings that pydantic cannot read from text: durations and lists."""
+"""The types of settings that pydantic cannot read from text: durations, lists and URLs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, IPvAnyNetwork
+from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork
 from pydantic_settings import NoDecode
+
+from core.settings.redis_url import is_redis_url, read_redis_url
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -40,8 +42,15 @@ def _parse_origins(value: object) -> object:
     return origins
 
 
+def _read_blobs(value: str) -> str:
+    names_this_redis = value in ("redis:", "redis://")
+    return value if names_this_redis or not is_redis_url(value) else read_redis_url(value)
+
+
 Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
 # Comma-separated lists, which pydantic-settings would otherwise parse as JSON.
 Durations = Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_origins)]
+RedisUrl = Annotated[str, AfterValidator(read_redis_url)]
+BlobsUrl = Annotated[str, AfterValidator(_read_blobs)]

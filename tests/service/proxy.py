@@ -26,6 +26,8 @@ class Wire:
         self.mend()
         self._listener = socket.create_server(("127.0.0.1", port or 0))
         self.port: int = self._listener.getsockname()[1]
+        #: The first byte of each connection.
+        self.first_bytes: list[bytes] = []
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._run(self._accept)
@@ -73,6 +75,9 @@ class Wire:
                 self._run(self._forward, far, near, False)
 
     def _forward(self, source: socket.socket, sink: socket.socket, to_target: bool) -> None:
+        if to_target:
+            with suppress(OSError):
+                self.first_bytes.append(source.recv(1, socket.MSG_PEEK))
         with suppress(OSError):
             while data := source.recv(65536):
                 if to_target:
