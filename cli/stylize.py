@@ -35,7 +35,9 @@ def stylize(job: JobArguments) -> None:
             for field, paths in job.files.items()
         }
     )
-    uploads.check(params, partial(inspect, max_pixels=settings.max_picture_pixels))
+    checked = uploads.check(params, partial(inspect, max_pixels=settings.max_picture_pixels))
+    for warning in checked.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     file = _paint(uploads.load(settings.max_picture_pixels), params, settings)
     job.output.write_bytes(file.data)
     click.echo(job.output)

@@ -47,6 +47,8 @@ def submit(job: JobArguments, server: str, api_key: str | None, patience: float)
     except KeyboardInterrupt:
         # The server may have accepted the job. The same key finds that job, or makes one.
         raise _cancel(client, client.submit(job.files, job.parameters, key)) from None
+    for warning in document.get("warnings", ()):
+        click.echo(f"Warning: {warning}", err=True)
     try:
         document = _watch(client, document)
         if document["status"] != "succeeded":

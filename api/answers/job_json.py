@@ -8,6 +8,7 @@ that both have the same fields.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ class Snapshot:
 def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
     """Return a snapshot of a job that is available as a model."""
     fields = ((name, getattr(job, name)) for name in Job.model_fields)
-    record = {name: _stored(value) for name, value in fields if value not in (None, {})}
+    record = {name: _stored(value) for name, value in fields if value not in (None, {}, ())}
     return Snapshot(record, position)
 
 
@@ -88,6 +89,8 @@ def _stored(value: Any) -> str:
         return f"{value.timestamp():.6f}"
     if isinstance(value, Mapping):
         return _DELIVERIES.dump_json(dict(value)).decode()
+    if isinstance(value, tuple):
+        return json.dumps(value)
     return str(value)
 
 
@@ -113,6 +116,7 @@ def job_document(
         f'"queue_position":{"null" if position is None else position},'
         f'"estimated_start_at":{_quoted(starts_at)},'
         f'"params":{record["params"]},"progress":{_progress(record)},'
+        f'"warnings":{record.get("warnings", "[]")},'
         f'"error":{record.get("error", "null")},"webhook":{_webhook(record)},'
         f'"created_at":{_time(record, "created_at")},'
         f'"started_at":{_time(record, "started_at")},'

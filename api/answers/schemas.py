@@ -97,6 +97,10 @@ class JobView(BaseModel):
     )
     params: StyleParams
     progress: ProgressView | None
+    warnings: tuple[str, ...] = Field(
+        description="Sentences about the request that you should know, such as a picture whose "
+        "file is cut off."
+    )
     error: Failure | None
     webhook: WebhookView | None = Field(description="The webhook of the job, if it has one.")
     created_at: datetime

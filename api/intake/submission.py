@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from api.live.hub import Hub
 from core.errors import IdempotencyKeyReused, RedisUnavailable, ServiceUnavailable, TooManyJobs
 from core.jobs.idempotency import IdempotencyKey
 from core.jobs.job import Job, new_job_id
+from core.pictures.uploads import Checked
 from core.runtime.tracing import trace_fields
 
 _logger = logging.getLogger(__name__)
@@ -46,19 +48,19 @@ async def submit(
     admitted = await run_in_threadpool(admit, caller, key, services)
     form = await read_form(request, services.settings)
     job_request = await run_in_threadpool(parse_form, form, services.settings, services.guard)
-    pixels = await request.app.state.inspector.check(job_request.uploads, job_request.params)
+    checked = await request.app.state.inspector.check(job_request.uploads, job_request.params)
     if job_request.validate_only:
         forecast = await hub.reader.forecast()
         return await run_in_threadpool(
-            estimate, job_request.params, pixels, admitted.admission, forecast, services
+            estimate, job_request.params, checked.pixels, admitted.admission, forecast, services
         )
     return await run_in_threadpool(
-        _accept, job_request, pixels, admitted, services, request_id_of(request)
+        _accept, job_request, checked, admitted, services, request_id_of(request)
     )
 
 
 def _accept(
-    request: JobRequest, pixels: int, admitted: Admitted, services: Services, request_id: str
+    request: JobRequest, checked: Checked, admitted: Admitted, services: Services, request_id: str
 ) -> Accepted:
     """Create the job of a checked request, unless its key has one already.
 
@@ -74,12 +76,13 @@ def _accept(
     """
     inputs = request.uploads.inputs
     webhook = {"webhook": request.webhook.model_dump_json()} if request.webhook else {}
+    warnings = {"warnings": json.dumps(checked.warnings)} if checked.warnings else {}
     key = admitted.key and admitted.key.for_request(request.params, inputs, **webhook)
     if key is not None and admitted.known:
         earlier = services.store.find_replay(key)
         if earlier is not None:
             return Accepted(earlier, replayed=True)
-    admitted.admission.check_memory(request.params, pixels)
+    admitted.admission.check_memory(request.params, checked.pixels)
     job_id = new_job_id()
     digests = [picture.sha256 for picture in inputs.pictures()]
     # The order matters: each step relies on the one before it.
@@ -93,7 +96,8 @@ def _accept(
             job_id=job_id,
             key=key,
             request_id=request_id,
-            pixels=str(pixels),
+            pixels=str(checked.pixels),
+            **warnings,
             **webhook,
             **trace_fields(),
         )

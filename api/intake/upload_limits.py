@@ -12,7 +12,7 @@ from anyio import CapacityLimiter, to_thread
 
 from api.deps import Services
 from core.params import StyleParams
-from core.pictures.uploads import Uploads
+from core.pictures.uploads import Checked, Uploads
 from core.settings.limits import Limits
 
 
@@ -41,11 +41,8 @@ class PictureInspector:
             services.sandbox.inspect, max_pixels=services.settings.max_picture_pixels
         )
 
-    async def check(self, uploads: Uploads, params: StyleParams) -> int:
+    async def check(self, uploads: Uploads, params: StyleParams) -> Checked:
         """Check the pictures as :meth:`Uploads.check` does.
-
-        Returns:
-            The pixels of the largest picture at the requested size.
 
         Raises:
             InvalidRequest: a picture cannot be decoded, is too large, or does not fit the

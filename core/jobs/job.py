@@ -132,6 +132,8 @@ class Job(_Frozen):
     #: The pixels of the largest picture at the requested size, which decide the memory of a run.
     #: None if an earlier version of Easel created the job.
     pixels: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
+    #: Sentences about the request that the caller should know, such as a cut-off picture.
+    warnings: tuple[str, ...] = ()
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -7,7 +7,6 @@ This module needs only Pillow, so that the API process does not import NumPy.
 
 from __future__ import annotations
 
-import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -54,6 +53,8 @@ class Decoded:
     picture: Image.Image
     #: Mode ``L``, 255 where the picture is opaque; None if it is opaque everywhere.
     alpha: Image.Image | None
+    #: Sentences about what is missing or was changed, without the name of the file.
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,14 @@ def decode(data: bytes, *, max_pixels: int) -> Decoded:
         InvalidPicture: the file is not in an accepted format, is truncated or damaged, or the
             picture is too large or too small.
     """
-    with _open(data, INPUT_FORMATS, max_pixels) as opened:
+    with _open(data, INPUT_FORMATS, max_pixels) as (opened, notes):
         colors, alpha = _split_alpha(opened)
         rgb = to_srgb(colors, opened.info.get("icc_profile"))
     if alpha is not None:
         # The colours of transparent pixels are arbitrary.
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
     rgb.info.clear()
-    return Decoded(rgb, alpha)
+    return Decoded(rgb, alpha, notes)
 
 
 def decode_mask(data: bytes, *, max_pixels: int) -> DecodedMask:
@@ -94,7 +95,7 @@ def decode_mask(data: bytes, *, max_pixels: int) -> DecodedMask:
     Raises:
         InvalidPicture: as :func:`decode`, or the mask has too many colours.
     """
-    with _open(data, _MASK_FORMATS, max_pixels) as opened:
+    with _open(data, _MASK_FORMATS, max_pixels) as (opened, _):
         if opened.mode in _DEEP_GREY:
             raise InvalidPicture(
                 f"has grey levels of more than 8 bits (mode {opened.mode}), which are not "
@@ -115,7 +116,7 @@ def decode_detail_map(data: bytes, *, max_pixels: int) -> Image.Image:
     Raises:
         InvalidPicture: as :func:`decode`.
     """
-    with _open(data, INPUT_FORMATS, max_pixels) as opened:
+    with _open(data, INPUT_FORMATS, max_pixels) as (opened, _):
         colors, alpha = _split_alpha(opened)
         grey = to_srgb(colors, None).convert("L")
     if alpha is not None:
@@ -125,29 +126,56 @@ def decode_detail_map(data: bytes, *, max_pixels: int) -> Image.Image:
 
 
 @contextmanager
-def _open(data: bytes, accepted: tuple[InputFormat, ...], max_pixels: int) -> Iterator[Image.Image]:
-    """Load the stored picture and turn it upright. Raise InvalidPicture for decoder errors."""
+def _open(
+    data: bytes, accepted: tuple[InputFormat, ...], max_pixels: int
+) -> Iterator[tuple[Image.Image, tuple[str, ...]]]:
+    """Yield the stored picture, upright, and warnings about it.
+
+    Errors of the decoder, also within the block, become InvalidPicture.
+    """
     file_format = format_of(data)
     if file_format is None or file_format not in accepted:
         raise InvalidPicture(refusal(data, accepted))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with file_format.open(io.BytesIO(data)) as opened:
-                _check_size(opened.size, max_pixels)
-                opened.load()
-                if opened.mode in ("P", "PA") and opened.palette is None:
+            picture, notes = _load(data, file_format, max_pixels)
+            with picture:
+                if picture.mode in ("P", "PA") and picture.palette is None:
                     raise InvalidPicture("is damaged: it has palette colours, but no palette")
                 # ImageOps.exif_transpose fails if the EXIF data cannot be written again.
-                orientation = opened.getexif().get(ExifTags.Base.Orientation, 1)
+                orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
                 transposition = _TRANSPOSITIONS.get(orientation)
-                yield opened if transposition is None else opened.transpose(transposition)
+                upright = picture if transposition is None else picture.transpose(transposition)
+                yield upright, notes
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InvalidPicture(
             f"decompresses to more than the {max_pixels} pixels allowed; send a smaller picture"
         ) from None
     except _DAMAGED as error:
         raise InvalidPicture(f"is damaged and cannot be read: {error}") from error
+
+
+def _load(
+    data: bytes, file_format: InputFormat, max_pixels: int
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Decode a file, completed if it is cut off, and return warnings about what is missing."""
+    try:
+        return _decoded(data, file_format, max_pixels), ()
+    except OSError as error:
+        # Pillow has no class of its own for the error of a cut-off file.
+        completed = file_format.complete(data) if "truncated" in str(error) else None
+        if completed is None:
+            raise
+    whole, note = completed
+    return _decoded(whole, file_format, max_pixels), (note,)
+
+
+def _decoded(data: bytes, file_format: InputFormat, max_pixels: int) -> Image.Image:
+    opened = file_format.open(data)
+    _check_size(opened.size, max_pixels)
+    opened.load()
+    return opened
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

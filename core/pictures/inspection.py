@@ -11,7 +11,7 @@ from core.pictures.masks import Regions
 
 
 class Inspection(BaseModel):
-    """The size of a readable picture, and the regions of a mask."""
+    """The size of a readable picture, the regions of a mask, and warnings."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,6 +20,8 @@ class Inspection(BaseModel):
     height: int
     #: The regions of a mask; None if the file was not inspected as a mask.
     regions: Regions | None = None
+    #: As in ``core.pictures.decode.Decoded``.
+    warnings: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -41,5 +43,6 @@ def inspect(data: bytes, mask: bool, *, max_pixels: int) -> Inspection:
         decoded = decode_mask(data, max_pixels=max_pixels)
         width, height = decoded.picture.size
         return Inspection(width=width, height=height, regions=decoded.regions)
-    width, height = decode(data, max_pixels=max_pixels).picture.size
-    return Inspection(width=width, height=height)
+    picture = decode(data, max_pixels=max_pixels)
+    width, height = picture.picture.size
+    return Inspection(width=width, height=height, warnings=picture.warnings)

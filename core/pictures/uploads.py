@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from PIL import Image
 
@@ -66,6 +66,15 @@ class Upload:
             media_type=sniff_media_type(self.data),
             size_bytes=len(self.data),
         )
+
+
+class Checked(NamedTuple):
+    """What is known of uploads that were checked."""
+
+    #: The pixels of the largest picture at the requested size.
+    pixels: int
+    #: Sentences about pictures that were read with losses, each with the name of the file.
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -143,29 +152,33 @@ class Uploads:
             detail_map=self.detail_map and self.detail_map.picture,
         )
 
-    def check(self, params: StyleParams, inspect: Inspect) -> int:
+    def check(self, params: StyleParams, inspect: Inspect) -> Checked:
         """Check that every file can be read, and that the files match each other.
 
         Args:
             params: the parameters of the job.
             inspect: inspects a file, in this process or in the sandbox.
 
-        Returns:
-            The pixels of the largest picture at the requested size.
-
         Raises:
             InvalidRequest: a file cannot be read, or conflicts with other files or parameters.
         """
-        sizes = [_inspect(each, inspect).size for each in (self.content, *self.styles)]
+        warnings: list[str] = []
+
+        def size_of(upload: Upload) -> tuple[int, int]:
+            inspection = _inspect(upload, inspect)
+            warnings.extend(f"{upload.name}: {each}" for each in inspection.warnings)
+            return inspection.size
+
+        sizes = [size_of(each) for each in (self.content, *self.styles)]
         scaled = [params.scaled_size(sizes[0], self.content.name)]
         for style, size in zip(self.styles, sizes[1:], strict=True):
             scaled.append(params.style_size(size, style.name))
         params.blend_weights(len(self.styles))
         check_start(params.init, self.init_image is not None)
         if self.init_image is not None:
-            _inspect(self.init_image, inspect)
+            size_of(self.init_image)
         if self.detail_map is not None:
-            size = _inspect(self.detail_map, inspect).size
+            size = size_of(self.detail_map)
             check_proportions(self.detail_map.name, size, self.content.name, sizes[0])
         if self.content_mask is not None:
             masks = (self.content_mask, *self.style_masks)
@@ -178,7 +191,7 @@ class Uploads:
             check_labels(self.content_mask.name, labels[0], frozenset().union(*labels[1:]))
             for mask, areas, size in zip(masks, regions, scaled, strict=True):
                 check_areas(mask.name, areas, size, params.style_layers)
-        return max(width * height for width, height in scaled)
+        return Checked(max(width * height for width, height in scaled), tuple(warnings))
 
     def load(self, max_pixels: int) -> Pictures:
         """Decode all files.

@@ -40,6 +40,16 @@ def test_the_picture_is_saved_and_its_path_printed(
         assert picture.size == (64, 48)
 
 
+def test_a_warning_about_a_picture_is_printed(content: Path, style: Path, tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    photo(60, 80).save(whole, "JPEG")
+    (tmp_path / "cut.jpg").write_bytes(whole.getvalue()[:-2])
+    arguments = ("-o", tmp_path / "out.png", "--size", 64, "--steps", 1)
+    done = easel("stylize", content, tmp_path / "cut.jpg", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^Warning: .*cut\.jpg: the file is cut off; ", done.stderr, re.MULTILINE)
+
+
 def test_the_same_command_gives_the_same_bytes(content: Path, style: Path, tmp_path: Path) -> None:
     outputs = [tmp_path / "one.png", tmp_path / "two.png"]
     for output in outputs:

@@ -22,6 +22,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
+from core.pictures.formats.jpeg import complete
+
 
 @dataclass(frozen=True)
 class InputFormat:
@@ -31,11 +33,15 @@ class InputFormat:
     media_type: str
     #: Matches the beginning of a file.
     signature: re.Pattern[bytes]
-    #: Pillow's class for files of this format. It is called directly: ``Image.open`` imports
-    #: plugins on first use, and reads a JPEG with a second picture as another format.
-    open: Callable[[io.BytesIO], Image.Image]
+    #: Opens a file without decoding it. It calls Pillow's class for the format directly:
+    #: ``Image.open`` imports plugins on first use, and reads a JPEG with a second picture as
+    #: another format.
+    open: Callable[[bytes], Image.Image]
     #: Whether masks may have the format. Lossy compression blurs the borders between regions.
-    for_masks: bool
+    for_masks: bool = True
+    #: Completes a cut-off file, and says what is missing; None if the format cannot be completed,
+    #: or if too much is missing.
+    complete: Callable[[bytes], tuple[bytes, str] | None] = lambda _: None
 
 
 def _starts(pattern: bytes) -> re.Pattern[bytes]:
@@ -47,19 +53,26 @@ def _branded(brands: bytes) -> re.Pattern[bytes]:
     return _starts(rb"....ftyp(?:....){0,15}?(?:" + brands + rb")")
 
 
+def _by(decoder: Callable[[io.BytesIO], Image.Image]) -> Callable[[bytes], Image.Image]:
+    return lambda data: decoder(io.BytesIO(data))
+
+
+_HEIC = rb"he[iv][cxms]|mif1|msf1"
+_TIFF = rb"II[*+]\0|MM\0[*+]|MM[*]\0|II\0[*]"
+
 #: All accepted formats. The first whose signature matches counts. The sandbox and the API derive
 #: theirs from this table.
 INPUT_FORMATS = (
-    InputFormat("JPEG", "image/jpeg", _starts(rb"\xff\xd8\xff"), JpegImageFile, False),
-    InputFormat("PNG", "image/png", _starts(rb"\x89PNG\r\n\x1a\n"), PngImageFile, True),
-    InputFormat("WebP", "image/webp", _starts(rb"RIFF....WEBP"), WebPImageFile, True),
-    InputFormat("AVIF", "image/avif", _branded(rb"avi[fs]"), AvifImageFile, False),
-    InputFormat("HEIC", "image/heic", _branded(rb"he[iv][cxms]|mif1|msf1"), HeifImageFile, False),
     InputFormat(
-        "TIFF", "image/tiff", _starts(rb"II[*+]\0|MM\0[*+]|MM[*]\0|II\0[*]"), TiffImageFile, True
+        "JPEG", "image/jpeg", _starts(rb"\xff\xd8\xff"), _by(JpegImageFile), False, complete
     ),
-    InputFormat("GIF", "image/gif", _starts(rb"GIF8[79]a"), GifImageFile, True),
-    InputFormat("BMP", "image/bmp", _starts(rb"BM"), BmpImageFile, True),
+    InputFormat("PNG", "image/png", _starts(rb"\x89PNG\r\n\x1a\n"), _by(PngImageFile)),
+    InputFormat("WebP", "image/webp", _starts(rb"RIFF....WEBP"), _by(WebPImageFile)),
+    InputFormat("AVIF", "image/avif", _branded(rb"avi[fs]"), _by(AvifImageFile), False),
+    InputFormat("HEIC", "image/heic", _branded(_HEIC), _by(HeifImageFile), False),
+    InputFormat("TIFF", "image/tiff", _starts(_TIFF), _by(TiffImageFile)),
+    InputFormat("GIF", "image/gif", _starts(rb"GIF8[79]a"), _by(GifImageFile)),
+    InputFormat("BMP", "image/bmp", _starts(rb"BM"), _by(BmpImageFile)),
 )
 
 #: Kinds of files that are not accepted, but that people send, by what they are called.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import httpx
@@ -82,6 +83,17 @@ def test_the_initial_image_the_masks_and_the_detail_map_are_stored(
     assert [services.blobs.get(each.sha256) for each in (*single, *job.inputs.style_masks)] == [
         STYLE, CONTENT_MASK, DETAIL_MAP, STYLE_MASK, STYLE_MASK,
     ]  # fmt: skip
+
+
+def test_a_job_warns_of_a_picture_that_is_cut_off(client: httpx.Client, services: Services) -> None:
+    buffer = io.BytesIO()
+    photo(64, 48).save(buffer, "JPEG")
+    job = post(client, files(CONTENT, buffer.getvalue()[:-2])).json()
+    expected = ["style: the file is cut off; less than 0.1% of the picture is missing"]
+    assert job["warnings"] == expected
+    assert client.get(job["links"]["self"]).json()["warnings"] == expected
+    assert services.store.get(job["id"]).warnings == tuple(expected)
+    assert post(client, files(CONTENT, STYLE)).json()["warnings"] == []
 
 
 def test_a_running_job_shows_its_progress(client: httpx.Client, services: Services) -> None:

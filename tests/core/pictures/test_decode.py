@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -331,6 +332,54 @@ def test_a_truncated_picture_is_refused(picture_format: str) -> None:
     data = saved(photo(64, 64), picture_format)
     with pytest.raises(InvalidPicture):
         decode(data[: len(data) * 2 // 3])
+
+
+def cut_off(data: bytes, kept: float) -> bytes:
+    """Return a JPEG without the end of its last scan; ``kept`` is the part that is kept."""
+    start = data.rindex(b"\xff\xda")
+    return data[: start + int((len(data) - start) * kept)]
+
+
+NOISE = Image.fromarray(np.random.default_rng(3).integers(0, 256, (320, 240, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_without_its_last_bytes_is_decoded_with_a_warning(
+    mode: str, options: dict[str, int]
+) -> None:
+    whole = saved(NOISE.convert(mode), "JPEG", quality=90, **options)
+    nearly = decode(cut_off(whole, 0.97))
+    matched = re.search(r"the last (.*)% of the picture is missing", " ".join(nearly.warnings))
+    assert matched is not None
+    assert 2.5 <= float(matched[1]) <= 3.6
+    kept = (np.asarray(nearly.picture) == np.asarray(decode(whole).picture)).all(axis=(1, 2))
+    assert kept[: 320 - 16 * 2].all()
+    with pytest.raises(InvalidPicture, match="truncated"):
+        decode(cut_off(whole, 0.93))
+
+
+def test_a_jpeg_without_its_end_marker_is_decoded_exactly() -> None:
+    whole = saved(photo(240, 320), "JPEG")
+    ended = decode(whole[:-2])
+    assert ended.warnings == ("the file is cut off; less than 0.1% of the picture is missing",)
+    assert np.array_equal(np.asarray(ended.picture), pixels(whole))
+    assert decode(whole).warnings == decode(whole + b"\0\0").warnings == ()
+
+
+def test_a_progressive_jpeg_needs_all_but_its_last_bits() -> None:
+    whole = saved(photo(240, 320), "JPEG", progressive=True)
+    exact = pixels(whole)
+    nearly = decode(cut_off(whole, 0.1))
+    assert nearly.warnings == (
+        "the file is cut off; the finest detail of the picture may be missing",
+    )
+    assert np.abs(np.asarray(nearly.picture) - exact).mean() < 6
+    starts = [found.start() for found in re.finditer(rb"\xff\xda", whole)]
+    assert len(starts) > 6, "the default script of libjpeg"
+    for start in starts[:5]:
+        with pytest.raises(InvalidPicture, match="truncated"):
+            decode(whole[: start + 20])
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # about files that Pillow decodes nevertheless

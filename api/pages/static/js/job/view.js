@@ -177,7 +177,7 @@ export class JobView {
   }
 
   async #finish(job) {
-    this.note.textContent = ENDINGS[job.status]?.(job) ?? "";
+    this.note.textContent = [ENDINGS[job.status]?.(job) ?? "", ...(job.warnings ?? []).map((warning) => `Note: ${warning}.`)].join(" ");
     this.#showDetails(job);
     this.#showLost("");
     if (job.status !== "succeeded") return;
