@@ -143,9 +143,7 @@ def _open(
             with picture:
                 if picture.mode in ("P", "PA") and picture.palette is None:
                     raise InvalidPicture("is damaged: it has palette colours, but no palette")
-                # ImageOps.exif_transpose fails if the EXIF data cannot be written again.
-                orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-                transposition = _TRANSPOSITIONS.get(orientation)
+                transposition = _TRANSPOSITIONS.get(_orientation(picture))
                 upright = picture if transposition is None else picture.transpose(transposition)
                 yield upright, notes
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -169,6 +167,14 @@ def _load(
             raise
     whole, note = completed
     return _decoded(whole, file_format, max_pixels), (note,)
+
+
+def _orientation(picture: Image.Image) -> object:
+    """Return the EXIF orientation. ``ImageOps.exif_transpose`` fails for damaged EXIF data."""
+    try:
+        return picture.getexif().get(ExifTags.Base.Orientation)
+    except _DAMAGED:
+        return None
 
 
 def _decoded(data: bytes, file_format: InputFormat, max_pixels: int) -> Image.Image:

@@ -17,12 +17,12 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
 from core.pictures.formats.jpeg import complete
+from core.pictures.formats.png import open_png
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ INPUT_FORMATS = (
     InputFormat(
         "JPEG", "image/jpeg", _starts(rb"\xff\xd8\xff"), _by(JpegImageFile), False, complete
     ),
-    InputFormat("PNG", "image/png", _starts(rb"\x89PNG\r\n\x1a\n"), _by(PngImageFile)),
+    InputFormat("PNG", "image/png", _starts(rb"\x89PNG\r\n\x1a\n"), open_png),
     InputFormat("WebP", "image/webp", _starts(rb"RIFF....WEBP"), _by(WebPImageFile)),
     InputFormat("AVIF", "image/avif", _branded(rb"avi[fs]"), _by(AvifImageFile), False),
     InputFormat("HEIC", "image/heic", _branded(_HEIC), _by(HeifImageFile), False),
