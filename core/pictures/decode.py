@@ -12,11 +12,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import ExifTags, Image
 
 from core.errors import InvalidPicture
 from core.params import MIN_SIDE
+from core.pictures import greys
 from core.pictures.detail import NEUTRAL
 from core.pictures.formats.table import INPUT_FORMATS, InputFormat, format_of, refusal
 from core.pictures.icc import to_srgb
@@ -40,9 +42,6 @@ _TRANSPOSITIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-#: Pillow's greyscale modes of more than 8 bits.
-_DEEP_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def decode_mask(data: bytes, *, max_pixels: int) -> DecodedMask:
         InvalidPicture: as :func:`decode`, or the mask has too many colours.
     """
     with _open(data, _MASK_FORMATS, max_pixels) as (opened, _):
-        if opened.mode in _DEEP_GREY:
+        if opened.mode in greys.DEEP_GREYS:
             raise InvalidPicture(
                 f"has grey levels of more than 8 bits (mode {opened.mode}), which are not "
                 "distinct in 8 bits; save the mask with 8 bits per channel"
@@ -169,7 +168,7 @@ def _load(
     return _decoded(whole, file_format, max_pixels), (note,)
 
 
-def _orientation(picture: Image.Image) -> object:
+def _orientation(picture: Image.Image) -> Any:
     """Return the EXIF orientation. ``ImageOps.exif_transpose`` fails for damaged EXIF data."""
     try:
         return picture.getexif().get(ExifTags.Base.Orientation)
@@ -198,8 +197,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 def _split_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Return the colours in 8 bits, and the alpha channel unless it is opaque everywhere."""
-    if picture.mode in _DEEP_GREY:
-        colors, alpha = _to_eight_bits(picture), _deep_alpha(picture)
+    if picture.mode in greys.DEEP_GREYS:
+        colors, alpha = greys.to_eight_bits(picture), greys.alpha_of(picture)
     elif picture.has_transparency_data:
         grey = picture.mode in ("1", "L", "LA", "La")
         layered = picture.convert("LA" if grey else "RGBA")
@@ -209,25 +208,3 @@ def _split_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]
     if alpha is not None and alpha.getextrema() == (255, 255):
         alpha = None
     return colors, alpha
-
-
-def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale deep grey levels to 0 to 255. Pillow's own conversion clips instead."""
-    white = 65535.0
-    if picture.mode in ("I", "F"):
-        # These modes do not define white. Take the smallest usual value that no level exceeds.
-        brightest = picture.getextrema()[1]
-        assert isinstance(brightest, (int, float))  # one channel
-        whites = (1.0, 255.0, 65535.0) if picture.mode == "F" else (255.0, 65535.0)
-        white = next((each for each in whites if brightest <= each), 2.0**32 - 1)
-    return picture.convert("F").point(lambda value: value * (255 / white) + 0.5).convert("L")
-
-
-def _deep_alpha(picture: Image.Image) -> Image.Image | None:
-    """Return the alpha of 16-bit grey: a PNG can declare one grey level transparent."""
-    level = picture.info.get("transparency")
-    if not isinstance(level, int):
-        return None
-    opacity = [255] * 65536
-    opacity[level] = 0
-    return picture.convert("I").point(opacity, "L")

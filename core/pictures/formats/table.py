@@ -17,12 +17,12 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
 from core.pictures.formats.jpeg import complete
 from core.pictures.formats.png import open_png
+from core.pictures.formats.tiff import open_tiff
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ INPUT_FORMATS = (
     InputFormat("WebP", "image/webp", _starts(rb"RIFF....WEBP"), _by(WebPImageFile)),
     InputFormat("AVIF", "image/avif", _branded(rb"avi[fs]"), _by(AvifImageFile), False),
     InputFormat("HEIC", "image/heic", _branded(_HEIC), _by(HeifImageFile), False),
-    InputFormat("TIFF", "image/tiff", _starts(_TIFF), _by(TiffImageFile)),
+    InputFormat("TIFF", "image/tiff", _starts(_TIFF), open_tiff),
     InputFormat("GIF", "image/gif", _starts(rb"GIF8[79]a"), _by(GifImageFile)),
     InputFormat("BMP", "image/bmp", _starts(rb"BM"), _by(BmpImageFile)),
 )
@@ -86,7 +86,7 @@ _OTHERS = (
     ("a PDF document", _starts(rb"%PDF-")),
     ("a PostScript document", _starts(rb"%!PS")),
     ("a Photoshop document", _starts(rb"8BPS")),
-    ("an icon", _starts(rb"\0\0[\x01\x02]\0")),
+    ("an icon", _starts(rb"\0\0[\x01\x02]\0[\x01-\x40]\0")),
     ("a PNM picture", _starts(rb"P[1-7]\s")),
     ("a ZIP archive", _starts(rb"PK\x03\x04")),
 )
