@@ -14,7 +14,7 @@ _FILE_DESCRIPTIONS = {
     "style": f"One to {MAX_STYLES} paintings.",
     "init_image": "The picture to start from. It is resized to the size of the result.",
     "content_mask": "The regions of the content picture; each colour is a label. Must have the "
-    "size of the content picture. PNG, lossless WebP, TIFF, GIF or BMP.",
+    "proportions of the content picture. PNG, lossless WebP, TIFF, GIF or BMP.",
     "style_mask": "The regions of the style pictures, one file for each style in the same order. "
     "A region of the content takes its style from the style regions of the same colour.",
     "detail_map": "Where the detail of the content picture is kept, as a grey picture of its "

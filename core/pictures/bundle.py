@@ -26,9 +26,9 @@ class Pictures:
     styles: Sequence[Image.Image]
     #: The image to start from, of any size.
     init_image: Image.Image | None = None
-    #: Its colours are the labels of regions. It has the size of the content.
+    #: Its colours are the labels of regions. It has the proportions of the content.
     content_mask: Image.Image | None = None
-    #: None, or one for each style, of the size of the style.
+    #: None, or one for each style, in the proportions of the style.
     style_masks: Sequence[Image.Image] = ()
     #: Where the content's detail is kept, mode ``L``: white keeps it, black paints freely, and
     #: mid-grey (128) changes nothing. It has the proportions of the content.

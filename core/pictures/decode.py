@@ -70,7 +70,8 @@ def decode(data: bytes, *, max_pixels: int) -> Decoded:
 
     Args:
         data: the file.
-        max_pixels: the most pixels allowed. Larger pictures are not decoded.
+        max_pixels: the most pixels to decode. A larger JPEG is decoded at a half, a quarter or an
+            eighth of its scale. Larger pictures in other formats are refused.
 
     Raises:
         InvalidPicture: the file is not in an accepted format, is truncated or damaged, or the
@@ -81,8 +82,10 @@ def decode(data: bytes, *, max_pixels: int) -> Decoded:
         rgb = to_srgb(colors, opened.info.get("icc_profile"))
     if alpha is not None:
         # The colours of transparent pixels are arbitrary.
-        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
-    rgb.info.clear()
+        white = Image.new("RGB", rgb.size, "white")
+        white.paste(rgb, mask=alpha)
+        rgb = white
+    rgb.info = {}
     return Decoded(rgb, alpha, notes)
 
 
@@ -177,7 +180,7 @@ def _orientation(picture: Image.Image) -> Any:
 
 
 def _decoded(data: bytes, file_format: InputFormat, max_pixels: int) -> Image.Image:
-    opened = file_format.open(data)
+    opened = file_format.open(data, max_pixels)
     _check_size(opened.size, max_pixels)
     opened.load()
     return opened
@@ -187,7 +190,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
         raise InvalidPicture(
-            f"has {width}x{height} pixels; at most {max_pixels} pixels are allowed"
+            f"has {width}x{height} pixels; at most {max_pixels} pixels are allowed; reduce it, or "
+            "send a JPEG, which may be larger"
         )
     if min(size) < MIN_SIDE:
         raise InvalidPicture(
@@ -201,7 +205,8 @@ def _split_alpha(picture: Image.Image) -> tuple[Image.Image, Image.Image | None]
         colors, alpha = greys.to_eight_bits(picture), greys.alpha_of(picture)
     elif picture.has_transparency_data:
         grey = picture.mode in ("1", "L", "LA", "La")
-        layered = picture.convert("LA" if grey else "RGBA")
+        mode = "LA" if grey else "RGBA"
+        layered = picture if picture.mode == mode else picture.convert(mode)
         colors, alpha = layered.convert("L" if grey else "RGB"), layered.getchannel("A")
     else:
         return picture, None

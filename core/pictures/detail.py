@@ -11,10 +11,16 @@ from core.errors import InvalidPicture
 NEUTRAL = 128
 
 
+def in_proportion(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Return whether two pictures have the same proportions, to a pixel of the smaller one."""
+    difference = abs(size[0] * other[1] - size[1] * other[0])
+    return difference <= max(*size, *other)
+
+
 def check_proportions(
     field: str, size: tuple[int, int], content: str, content_size: tuple[int, int]
 ) -> None:
-    """Check that a detail map has the proportions of the content, to a pixel of the map.
+    """Check that a detail map has the proportions of the content.
 
     Args:
         field: the form field or the path of the map, for the error.
@@ -25,9 +31,8 @@ def check_proportions(
     Raises:
         InvalidPicture: the map has other proportions.
     """
-    (width, height), (content_width, content_height) = size, content_size
-    difference = abs(width * content_height - height * content_width)
-    if difference > max(content_size):
+    if not in_proportion(size, content_size):
+        (width, height), (content_width, content_height) = size, content_size
         raise InvalidPicture(
             f"is {width}x{height} pixels upright, which is not in proportion to the {content} of "
             f"{content_width}x{content_height}; draw the map on the picture itself, at any scale",

@@ -24,7 +24,7 @@ from core.pictures.decode import (
     decode_detail_map,
     decode_mask,
 )
-from core.pictures.detail import check_proportions
+from core.pictures.detail import check_proportions, in_proportion
 from core.pictures.formats.table import sniff_media_type
 from core.pictures.inspection import Inspect, Inspection
 from core.pictures.masks import Label, check_areas, check_labels, count_mask_errors
@@ -263,12 +263,12 @@ def _named(upload: Upload, read: Callable[[], _Result]) -> _Result:
 def _check_mask(
     upload: Upload, picture: Upload, size: tuple[int, int], inspect: Inspect
 ) -> dict[Label, float]:
-    """Return the regions of a mask, which must have the size of its picture."""
+    """Return the regions of a mask, which must have the proportions of its picture."""
     mask = _inspect(upload, inspect, mask=True)
-    if mask.size != size:
+    if not in_proportion(mask.size, size):
         raise InvalidPicture(
             f"is {mask.width}x{mask.height} pixels upright, and the {picture.name} that it "
-            f"belongs to is {size[0]}x{size[1]}; draw the mask on the picture itself",
+            f"belongs to is {size[0]}x{size[1]}; draw the mask on the picture itself, at any scale",
             upload.name,
         )
     assert mask.regions is not None

@@ -23,13 +23,14 @@ class Limits(BaseSettings):
 
     max_size: int = Field(2048, ge=64, description="The largest `size` of a job, in pixels.")
     max_picture_bytes: int = Field(
-        20 * 2**20, ge=1, description="The largest uploaded file, in bytes."
+        50 * 2**20, ge=1, description="The largest uploaded file, in bytes."
     )
     max_picture_pixels: int = Field(
-        40_000_000,
+        65_000_000,
         ge=1,
-        description="The most pixels of an uploaded picture. They are read from its header before "
-        "it is decoded.",
+        description="The most pixels to which an uploaded picture is decoded. A larger JPEG is "
+        "decoded at a half, a quarter or an eighth of its scale. In other formats, the header of a "
+        "larger picture is enough to refuse it.",
     )
     max_fields: int = Field(64, ge=1, description="The most form fields that are not files.")
     max_field_bytes: int = Field(

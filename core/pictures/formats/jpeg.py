@@ -1,4 +1,4 @@
-"""JPEG files that were cut off."""
+"""JPEG: files that were cut off, and pictures that are decoded at a reduced scale."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 #: The greatest part of a picture that may be missing at its end.
 MOST_LOST = 0.05
+
+#: libjpeg decodes at full scale, or at a half, a quarter or an eighth of it.
+_SCALES = (1, 2, 4, 8)
 
 _END = b"\xff\xd9"
 
@@ -35,6 +38,21 @@ class _Scan:
     lower_bits: int
     #: Whether the data of the scan end before the file does.
     complete: bool
+
+
+def open_jpeg(data: bytes, max_pixels: int) -> Image.Image:
+    """Open a file. A picture of more pixels than allowed is decoded at a reduced scale.
+
+    At a scale of 1/n, libjpeg computes only the lowest 8/n x 8/n coefficients of each block, which
+    is the mean of n x n pixels. This takes less memory and time than decoding all pixels.
+    """
+    opened = JpegImageFile(io.BytesIO(data))
+    width, height = opened.size
+    smaller = (each for each in _SCALES if -(-width // each) * -(-height // each) <= max_pixels)
+    scale = next(smaller, _SCALES[-1])
+    if scale > 1:
+        opened.draft(None, (width // scale, height // scale))
+    return opened
 
 
 def complete(data: bytes) -> tuple[bytes, str] | None:

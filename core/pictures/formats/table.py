@@ -16,11 +16,10 @@ from PIL import AvifImagePlugin, Image, ImageCms
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from pillow_heif import HeifImageFile
 
-from core.pictures.formats.jpeg import complete
+from core.pictures.formats.jpeg import complete, open_jpeg
 from core.pictures.formats.png import open_png
 from core.pictures.formats.tiff import open_tiff
 
@@ -33,10 +32,10 @@ class InputFormat:
     media_type: str
     #: Matches the beginning of a file.
     signature: re.Pattern[bytes]
-    #: Opens a file without decoding it. It calls Pillow's class for the format directly:
-    #: ``Image.open`` imports plugins on first use, and reads a JPEG with a second picture as
-    #: another format.
-    open: Callable[[bytes], Image.Image]
+    #: Opens a file without decoding it, given the most pixels to decode. It calls Pillow's class
+    #: for the format directly: ``Image.open`` imports plugins on first use, and reads a JPEG with a
+    #: second picture as another format.
+    open: Callable[[bytes, int], Image.Image]
     #: Whether masks may have the format. Lossy compression blurs the borders between regions.
     for_masks: bool = True
     #: Completes a cut-off file, and says what is missing; None if the format cannot be completed,
@@ -53,8 +52,8 @@ def _branded(brands: bytes) -> re.Pattern[bytes]:
     return _starts(rb"....ftyp(?:....){0,15}?(?:" + brands + rb")")
 
 
-def _by(decoder: Callable[[io.BytesIO], Image.Image]) -> Callable[[bytes], Image.Image]:
-    return lambda data: decoder(io.BytesIO(data))
+def _by(decoder: Callable[[io.BytesIO], Image.Image]) -> Callable[[bytes, int], Image.Image]:
+    return lambda data, _: decoder(io.BytesIO(data))
 
 
 _HEIC = rb"he[iv][cxms]|mif1|msf1"
@@ -63,14 +62,12 @@ _TIFF = rb"II[*+]\0|MM\0[*+]|MM[*]\0|II\0[*]"
 #: All accepted formats. The first whose signature matches counts. The sandbox and the API derive
 #: theirs from this table.
 INPUT_FORMATS = (
-    InputFormat(
-        "JPEG", "image/jpeg", _starts(rb"\xff\xd8\xff"), _by(JpegImageFile), False, complete
-    ),
-    InputFormat("PNG", "image/png", _starts(rb"\x89PNG\r\n\x1a\n"), open_png),
+    InputFormat("JPEG", "image/jpeg", _starts(rb"\xff\xd8\xff"), open_jpeg, False, complete),
+    InputFormat("PNG", "image/png", _starts(rb"\x89PNG\r\n\x1a\n"), lambda data, _: open_png(data)),
     InputFormat("WebP", "image/webp", _starts(rb"RIFF....WEBP"), _by(WebPImageFile)),
     InputFormat("AVIF", "image/avif", _branded(rb"avi[fs]"), _by(AvifImageFile), False),
     InputFormat("HEIC", "image/heic", _branded(_HEIC), _by(HeifImageFile), False),
-    InputFormat("TIFF", "image/tiff", _starts(_TIFF), open_tiff),
+    InputFormat("TIFF", "image/tiff", _starts(_TIFF), lambda data, _: open_tiff(data)),
     InputFormat("GIF", "image/gif", _starts(rb"GIF8[79]a"), _by(GifImageFile)),
     InputFormat("BMP", "image/bmp", _starts(rb"BM"), _by(BmpImageFile)),
 )

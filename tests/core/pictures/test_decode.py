@@ -403,6 +403,30 @@ def test_too_many_pixels_are_refused_with_the_limit() -> None:
         decode(bomb)
 
 
+@pytest.mark.parametrize(
+    ("size", "decoded_size"),
+    [((999, 1001), (999, 1001)), ((1001, 1001), (501, 501)), ((2001, 2000), (501, 500)),
+     ((4100, 4100), (513, 513))],
+)  # fmt: skip
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_a_larger_jpeg_is_decoded_at_a_reduced_scale(
+    size: tuple[int, int], decoded_size: tuple[int, int], options: dict[str, Any]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = photo(160, 120).resize(size, Image.Resampling.BICUBIC)
+    read = decode(saved(whole, "JPEG", exif=exif, quality=95, **options)).picture
+    assert read.size == decoded_size[::-1]
+    expected = whole.transpose(Image.Transpose.ROTATE_270).resize(read.size, Image.Resampling.BOX)
+    assert np.abs(np.asarray(read).astype(int) - np.asarray(expected)).mean() < 3
+
+
+def test_a_jpeg_that_is_too_large_at_an_eighth_is_refused() -> None:
+    data = saved(Image.new("L", (2000, 2000)), "JPEG")
+    with pytest.raises(InvalidPicture, match="has 250x250 pixels; at most 62000"):
+        images.decode(data, max_pixels=62_000)
+
+
 def test_a_picture_with_a_short_side_is_refused() -> None:
     with pytest.raises(InvalidPicture, match="at least 16"):
         decode(png(photo(64, 15)))

@@ -59,14 +59,14 @@ export async function readPicture(file) {
   } catch {
     if (!NOT_EVERYWHERE.has(format)) throw new BadPicture(`${name} is damaged and cannot be read. Choose another file.`);
   }
-  checkSides(name, width, height);
+  checkSides(name, format, width, height);
   return { file, name: file.name, width, height, url: width ? URL.createObjectURL(file) : "" };
 }
 
-function checkSides(name, width, height) {
+function checkSides(name, format, width, height) {
   if (!width) return;
   const size = `${name} has ${width} × ${height} pixels`;
-  if (width * height > server.max_picture_pixels) {
+  if (format !== "jpeg" && width * height > server.max_picture_pixels) { // the server reads a larger JPEG at a reduced scale
     throw new BadPicture(`${size}; the limit is ${Math.floor(server.max_picture_pixels / 1e5) / 10} million. Choose a smaller picture.`);
   }
   if (Math.min(width, height) < server.min_side) {

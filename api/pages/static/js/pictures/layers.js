@@ -2,6 +2,9 @@
 
 const LONGER_SIDE = 384;
 
+/** The longer side of a file; browsers limit the size of a canvas. */
+const MAX_FILE_SIDE = 4096;
+
 /** Create an empty layer for a picture. */
 export function newLayer({ width, height }) {
   const scale = Math.min(1, LONGER_SIDE / Math.max(width, height));
@@ -42,14 +45,15 @@ export function pixels({ columns, rows, cells }, labels, [unpainted, painted] = 
   return image;
 }
 
-/** Create a PNG file of a layer, enlarged to the size of its picture. Its name ends with `suffix`; `smooth` gives it soft edges. */
+/** Create a PNG file of a layer, enlarged to the size of its picture, or less for a very large one. Its name ends with `suffix`; `smooth` gives it soft edges. */
 export async function layerFile(layer, labels, { width, height, name }, { suffix, smooth }) {
   const small = new OffscreenCanvas(layer.columns, layer.rows);
   small.getContext("2d").putImageData(pixels(layer, labels), 0, 0);
-  const large = new OffscreenCanvas(width, height);
+  const scale = Math.min(1, MAX_FILE_SIDE / Math.max(width, height));
+  const large = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
   const context = large.getContext("2d");
   context.imageSmoothingEnabled = smooth;
-  context.drawImage(small, 0, 0, width, height);
+  context.drawImage(small, 0, 0, large.width, large.height);
   const blob = await large.convertToBlob({ type: "image/png" });
   return new File([blob], `${name.replace(/\.[^.]*$/, "")}-${suffix}.png`, { type: "image/png" });
 }
