@@ -20,7 +20,7 @@ from core.errors import InvalidPicture
 from core.params import MIN_SIDE
 from core.pictures import greys
 from core.pictures.detail import NEUTRAL
-from core.pictures.formats.table import INPUT_FORMATS, InputFormat, format_of, refusal
+from core.pictures.formats.table import INPUT_FORMATS, InputFormat, format_of, hdr_warning, refusal
 from core.pictures.icc import to_srgb
 from core.pictures.masks import Regions, regions_of
 
@@ -147,7 +147,7 @@ def _open(
                     raise InvalidPicture("is damaged: it has palette colours, but no palette")
                 transposition = _TRANSPOSITIONS.get(_orientation(picture))
                 upright = picture if transposition is None else picture.transpose(transposition)
-                yield upright, notes
+                yield upright, (*notes, *hdr_warning(data))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InvalidPicture(
             f"decompresses to more than the {max_pixels} pixels allowed; send a smaller picture"

@@ -89,6 +89,14 @@ _OTHERS = (
 )
 
 
+#: The box of a colour space (ISO 14496-12, 12.1.5) with an HDR transfer function of ITU-T H.273.
+_HDR = re.compile(rb"colrnclx..\0([\x10\x12])", re.DOTALL)
+_TRANSFERS = {b"\x10": "PQ", b"\x12": "HLG"}
+
+#: Where the boxes before the pixels are, in bytes.
+_BOXES = 2**16
+
+
 def import_decoders() -> None:
     """Import what decoders otherwise import on first use, for a process that will open no files."""
     importlib.import_module("PIL.ImagePalette")
@@ -102,6 +110,16 @@ def import_decoders() -> None:
 def format_of(data: bytes) -> InputFormat | None:
     """Return the format of a file by its first bytes; None if it is not an accepted one."""
     return next((each for each in INPUT_FORMATS if each.signature.match(data)), None)
+
+
+def hdr_warning(data: bytes) -> tuple[str, ...]:
+    """Return a warning for an AVIF or HEIC that is HDR, which is read without tone mapping."""
+    found = _HDR.search(data, 0, _BOXES) if data[4:8] == b"ftyp" else None
+    if found is None:
+        return ()
+    return (
+        f"the picture is HDR ({_TRANSFERS[found[1]]}), and is not tone-mapped; it may look pale",
+    )
 
 
 def sniff_media_type(data: bytes) -> str:

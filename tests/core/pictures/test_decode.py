@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -395,6 +396,20 @@ def test_damaged_files_are_decoded_or_refused() -> None:
                 data[place] = rng.integers(0, 256)
             with contextlib.suppress(InvalidPicture):
                 decode(bytes(data))
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(1, ""), (16, "PQ"), (18, "HLG")])
+def test_a_heic_of_ten_bits_is_scaled_and_hdr_is_reported(transfer: int, name: str) -> None:
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16)
+    levels = np.broadcast_to(ramp[:, np.newaxis], (48, 64, 3)).copy()
+    buffer = io.BytesIO()
+    pillow_heif.from_bytes("RGB;16", (64, 48), levels.tobytes()).save(
+        buffer, quality=-1, chroma=444, transfer_characteristics=transfer
+    )
+    read = decode(buffer.getvalue())
+    assert np.abs(np.asarray(read.picture) - levels / 257).max() <= 2
+    expected = f"the picture is HDR ({name}), and is not tone-mapped; it may look pale"
+    assert read.warnings == ((expected,) if name else ())
 
 
 def test_too_many_pixels_are_refused_with_the_limit() -> None:
