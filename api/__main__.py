@@ -22,6 +22,7 @@ def main() -> None:
     config = Config(
         application,
         settings,
+        prefix=settings.root_path,
         host=settings.host,
         port=settings.port,
         access_log=False,

@@ -15,6 +15,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.asgi.path_prefix import PathPrefix
 from core.settings.limits import Limits
 
 _logger = logging.getLogger(__name__)
@@ -33,13 +34,21 @@ class Config(uvicorn.Config):
     Args:
         app: the ASGI application.
         limits: uses ``download_seconds``.
+        prefix: the path prefix under which a proxy serves the API.
         options: the other arguments of ``uvicorn.Config``.
     """
 
-    def __init__(self, app: Any, limits: Limits, **options: Any) -> None:
+    def __init__(self, app: Any, limits: Limits, prefix: str = "", **options: Any) -> None:
         # core.runtime.logs configures logging.
         super().__init__(app, http=Connection, log_config=None, **options)
         self.limits = limits
+        self._prefix = prefix
+
+    def load(self) -> None:
+        """Load the application behind uvicorn's middleware, which replaces the client's address."""
+        super().load()
+        # Outside of that middleware, to see the address of the proxy.
+        self.loaded_app = PathPrefix(self.loaded_app, self._prefix, self.forwarded_allow_ips)
 
 
 class Connection(HttpToolsProtocol):

@@ -138,8 +138,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         summary=app.summary,
         description=_DESCRIPTION,
         routes=app.routes,
-        tags=_TAGS,
-        servers=[{"url": "/", "description": "This server."}],
+        tags=_TAGS,  # FastAPI adds the path prefix of a proxy as a server
     )
     components = schema["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from httpx_sse import SSEError, connect_sse
@@ -34,6 +35,7 @@ class Client:
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         timeout = httpx.Timeout(_READ_TIMEOUT_SECONDS, connect=10)
         self._server = server.rstrip("/")
+        self._prefix = urlsplit(self._server).path
         self._http = httpx.Client(base_url=self._server, headers=headers, timeout=timeout)
         self._patience = patience
 
@@ -61,7 +63,7 @@ class Client:
 
     def follow(self, job: JobDocument) -> Iterator[JobDocument]:
         """Yield the job after every change, until it is done."""
-        url = job["links"].get("events", f"{job['links']['self']}/events")
+        url = self._link(job, "events")
         last_event_id, backoff = "", _Backoff(self._patience)
         while not job["done"]:
             try:
@@ -89,15 +91,23 @@ class Client:
 
     def get(self, job: JobDocument) -> JobDocument:
         """Return the current state of the job."""
-        return self._job(self._call("GET", job["links"]["self"]))
+        return self._job(self._call("GET", self._link(job, "self")))
 
     def result(self, job: JobDocument) -> bytes:
         """Return the file of the job's result."""
-        return self._call("GET", job["links"]["result"]).content
+        return self._call("GET", self._link(job, "result")).content
 
     def cancel(self, job: JobDocument) -> JobDocument:
         """Cancel the job and return its state."""
-        return self._job(self._call("POST", job["links"]["cancel"]))
+        return self._job(self._call("POST", self._link(job, "cancel")))
+
+    def _link(self, job: JobDocument, name: str) -> str:
+        """Return the path of a link below the server's address.
+
+        The links begin with the path of the address if the API knows it, else they do not.
+        """
+        links = job["links"]
+        return str(links.get(name, f"{links['self']}/{name}")).removeprefix(self._prefix)
 
     def _call(self, method: str, url: str, **options: Any) -> httpx.Response:
         backoff = _Backoff(self._patience)
@@ -151,6 +161,17 @@ def _refusal(response: httpx.Response) -> ServerRefused:
         invalid = [f"  {each['field']}: {each['message']}" for each in problem.get("errors") or ()]
         text = problem["title"] if invalid else problem["detail"]
     except (ValueError, KeyError, TypeError, AttributeError):
-        status = f"{response.status_code} {response.reason_phrase}"
-        return ServerRefused(f"the server responded with {status}")
+        return ServerRefused(_explain(response))
     return ServerRefused("\n".join([f"{text} ({problem.get('code')})", *invalid]))
+
+
+def _explain(response: httpx.Response) -> str:
+    """Return what an error page means that is not from Easel but from a proxy in front of it."""
+    status = f"{response.status_code} {response.reason_phrase}"
+    match response.status_code:
+        case 413:
+            return f"a proxy in front of the server refuses uploads of this size ({status})"
+        case 502 | 503 | 504:
+            return f"the server does not respond to the proxy in front of it ({status})"
+        case _:
+            return f"the server responded with {status}"

@@ -70,7 +70,7 @@ class Snapshot:
         return f'W/"{self.event}{position}{deliveries}"'
 
     def document(self, server: str = "") -> str:
-        """Return the Job as JSON. Its links are relative unless ``server`` is given."""
+        """Return the Job as JSON, with ``server`` before the paths of its links."""
         return job_document(self.record, self.position, self.starts_at, server)
 
 
@@ -106,7 +106,7 @@ def job_document(
         record: the fields of the job record.
         position: the number of jobs ahead of it; None unless it is queued.
         starts_at: the estimated start time.
-        server: the base URL of the links; they are relative if it is empty.
+        server: what precedes the paths of the links: a base URL, or a path prefix.
     """
     status = record["status"]
     url = f"{server}/jobs/{record['id']}"

@@ -67,7 +67,8 @@ async def _viewer(
     if signature is None:
         return await caller_of(request)
     await count_request(request, address_of(request))
-    await run_in_threadpool(services.store.links.check, request.url.path, expires, signature)
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    await run_in_threadpool(services.store.links.check, path, expires, signature)
     return None
 
 

@@ -78,7 +78,10 @@ def job_response(
     if conditional and etag_matches(request, snapshot.etag):
         return not_modified(headers)
     return Response(
-        snapshot.document(), status_code=status, headers=headers, media_type="application/json"
+        snapshot.document(request.scope.get("root_path", "")),
+        status_code=status,
+        headers=headers,
+        media_type="application/json",
     )
 
 
@@ -129,7 +132,7 @@ def _poll_target(scope: Scope) -> str | None:
     """Return the id of the job if the request is a plain poll, else None."""
     if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
         return None
-    path: str = scope["path"]
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
     job_id = path[len(_PREFIX) :]
     return job_id if path.startswith(_PREFIX) and is_job_id(job_id) else None
 

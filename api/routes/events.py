@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
@@ -75,6 +75,7 @@ _EVENT = {
 async def job_events(
     snapshot: VisibleSnapshotDep,
     hub: HubDep,
+    request: Request,
     last_event_id: Annotated[
         str | None,
         Header(
@@ -91,7 +92,7 @@ async def job_events(
     if snapshot.done and after and order_of(after) >= order_of(snapshot.event):
         return Response(status_code=204)  # stops an EventSource from reconnecting
     return StreamingResponse(
-        _stream(snapshot, hub, after or BEGINNING),
+        _stream(snapshot, hub, after or BEGINNING, request.scope.get("root_path", "")),
         headers=_HEADERS,
         media_type="text/event-stream",
     )
@@ -103,12 +104,12 @@ def _is_event_id(text: str) -> bool:
     return matched is not None and max(int(matched[1]), int(matched[2])) < 2**64
 
 
-async def _stream(snapshot: Snapshot, hub: Hub, after: str) -> AsyncIterator[bytes]:
+async def _stream(snapshot: Snapshot, hub: Hub, after: str, prefix: str) -> AsyncIterator[bytes]:
     yield _PING  # sends the headers at once
     with hub.broadcast.listen(snapshot.id, after) as listener:
         for event in await _missed_events(snapshot, hub, after):
             listener.add(event)
-        async for chunk in _events(_Client(snapshot, hub), listener):
+        async for chunk in _events(_Client(snapshot, hub, prefix), listener):
             yield chunk
 
 
@@ -131,9 +132,10 @@ async def _events(client: _Client, listener: Listener) -> AsyncIterator[bytes]:
 class _Client:
     """The state of one stream: what was sent last, and when."""
 
-    def __init__(self, snapshot: Snapshot, hub: Hub) -> None:
+    def __init__(self, snapshot: Snapshot, hub: Hub, prefix: str) -> None:
         self._snapshot = snapshot
         self._hub = hub
+        self._prefix = prefix
         self._position = snapshot.position
         self._sent_at = time.monotonic()
 
@@ -146,9 +148,8 @@ class _Client:
         """Serialise an event with the job at that moment."""
         self._position, self._sent_at = _position(event), time.monotonic()
         params = self._snapshot.record["params"]
-        return _serialised(
-            event, self._snapshot.id, params, self._hub.reader.start_of(self._position)
-        )
+        starts_at = self._hub.reader.start_of(self._position)
+        return _serialised(event, self._snapshot.id, params, starts_at, self._prefix)
 
     async def refresh(self) -> bytes | None:
         """Read the job after a time without events. Returns None if the job was deleted."""
@@ -162,7 +163,7 @@ class _Client:
             return self._ping()
         self._position, self._sent_at = current.position, time.monotonic()
         return format_sse_event(
-            data_str=current.document(), event=EventName.QUEUED, id=current.event
+            data_str=current.document(self._prefix), event=EventName.QUEUED, id=current.event
         )
 
     def _ping(self) -> bytes:
@@ -201,8 +202,10 @@ def _position(event: Event) -> int | None:
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
-def _serialised(event: Event, job_id: str, params: str, starts_at: datetime | None) -> bytes:
+def _serialised(
+    event: Event, job_id: str, params: str, starts_at: datetime | None, prefix: str
+) -> bytes:
     """Serialise an event with the job at that moment, once for all clients."""
     record = {"id": job_id, "params": params, **event.state}
-    document = job_document(record, _position(event), starts_at)
+    document = job_document(record, _position(event), starts_at, prefix)
     return format_sse_event(data_str=document, event=event.name, id=event.id)

@@ -66,7 +66,7 @@ async def create_job(
     seconds = preferred_wait(prefer)
     snapshot = await _accepted(job, hub, seconds or 0)
     response = job_response(snapshot, request, status=200 if seconds and snapshot.done else 202)
-    response.headers["Location"] = f"/jobs/{job.id}"
+    response.headers["Location"] = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
     if replayed:
         response.headers["Idempotent-Replayed"] = "true"
     if seconds is not None:

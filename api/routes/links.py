@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api.answers.error_docs import error_responses
@@ -32,6 +32,7 @@ class SignedLinks(BaseModel):
 def sign_links(
     job: JobDep,
     services: ServicesDep,
+    request: Request,
     response: Response,
     expires_in: Annotated[
         int, Query(ge=1, le=_DAY, description="The lifetime of the links, in seconds.")
@@ -43,10 +44,14 @@ def sign_links(
     created before the pictures exist.
     """
     response.headers["Cache-Control"] = "no-store"
-    sign = services.store.links.sign
+    prefix: str = request.scope.get("root_path", "")  # not signed: a proxy may remove it
+
+    def sign(name: str) -> str:
+        return prefix + services.store.links.sign(f"/jobs/{job.id}/{name}", expires_in)
+
     return SignedLinks(
-        result=sign(f"/jobs/{job.id}/result", expires_in),
-        preview=sign(f"/jobs/{job.id}/preview", expires_in),
-        events=sign(f"/jobs/{job.id}/events", expires_in),
+        result=sign("result"),
+        preview=sign("preview"),
+        events=sign("events"),
         expires_at=datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=expires_in),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -43,6 +43,7 @@ async def list_jobs(
     caller: CallerDep,
     services: ServicesDep,
     hub: HubDep,
+    request: Request,
     status: Annotated[
         list[JobStatus] | None,
         Query(description="Only jobs with this status. Repeat it for several statuses."),
@@ -67,8 +68,10 @@ async def list_jobs(
     )
     if any(position is not None for _, position in page.jobs):
         await hub.reader.forecast()
+    prefix = request.scope.get("root_path", "")
     items = ",".join(
-        _document(record, position, hub.reader.start_of(position)) for record, position in page.jobs
+        _document(record, position, hub.reader.start_of(position), prefix)
+        for record, position in page.jobs
     )
     next_cursor = json.dumps(page.jobs[-1][0]["id"] if page.more else None)
     return Response(
@@ -76,6 +79,8 @@ async def list_jobs(
     )
 
 
-def _document(record: Mapping[str, str], position: int | None, starts_at: datetime | None) -> str:
+def _document(
+    record: Mapping[str, str], position: int | None, starts_at: datetime | None, prefix: str
+) -> str:
     with detect_newer(record):
-        return job_document(record, position, starts_at)
+        return job_document(record, position, starts_at, prefix)

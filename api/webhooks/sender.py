@@ -45,7 +45,7 @@ class Sender:
             WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             httpx.create_ssl_context(),
             settings.webhook_timeout,
-            settings.public_url,
+            settings.public_url or settings.root_path,
         )
 
     def send(self, claimed: ClaimedDelivery) -> None:

@@ -171,6 +171,12 @@ class Settings(Limits):
         description="The public URL of the API, such as `https://easel.example`. It is the base "
         "of the links in [webhooks](webhooks.md), which are relative without it.",
     )
+    root_path: str = Field(
+        "",
+        pattern=r"^((/[A-Za-z0-9._~-]+)+)?$",
+        description="The path under which a proxy serves the API, such as `/easel`. The header "
+        "`X-Forwarded-Prefix` of a trusted proxy takes precedence: see [hosting](hosting.md).",
+    )
     webhook_timeout: Duration = Field(
         timedelta(seconds=15), description="How long the receiver of a webhook may take to respond."
     )

@@ -18,21 +18,30 @@ export async function paint(easel, { content, style, ...parameters }, onProgress
     body: form,
     headers: { "Idempotency-Key": crypto.randomUUID() },
   });
-  const job = await posted.json();
-  if (!posted.ok) throw new Error(job.detail); // a problem document; job.errors lists the invalid fields
+  const job = await read(posted);
 
   const ended = await follow(easel, job, onProgress);
   if (ended.status !== "succeeded") throw new Error(ended.error?.message ?? ended.status);
 
   // A signed link, because an <img> cannot send an API key.
-  const links = await (await fetch(easel + job.links.signed)).json();
-  return easel + links.result;
+  const links = await read(await fetch(at(easel, job.links.signed)));
+  return at(easel, links.result);
+}
+
+/** The URL of a link. Links begin with the path of Easel's URL, if it has one. */
+const at = (easel, link) => new URL(link, easel).href;
+
+/** Return the JSON of a response. An error is a problem document, or the page of a proxy. */
+async function read(response) {
+  const document = await response.json().catch(() => ({ detail: `${response.status} ${response.statusText}` }));
+  if (!response.ok) throw new Error(document.detail); // document.errors lists the invalid fields
+  return document;
 }
 
 /** Wait until the job is done. An EventSource reconnects by itself and misses no event. */
 function follow(easel, job, onProgress) {
   return new Promise((resolve, reject) => {
-    const events = new EventSource(easel + job.links.events);
+    const events = new EventSource(at(easel, job.links.events));
     events.addEventListener("progress", (event) => onProgress(JSON.parse(event.data).progress));
     events.addEventListener("error", () => {
       // After an error response an EventSource gives up, so read the job instead.
@@ -50,9 +59,10 @@ function follow(easel, job, onProgress) {
 /** Read the job, and follow it again if it is not done. */
 async function pollAgain(easel, job, onProgress) {
   await new Promise((resolve) => setTimeout(resolve, 2000));
-  const response = await fetch(easel + job.links.self);
-  const current = await response.json();
-  if (!response.ok && ![429, 503].includes(response.status)) throw new Error(current.detail);
-  if (response.ok && current.done) return current;
+  const response = await fetch(at(easel, job.links.self));
+  if (![429, 502, 503, 504].includes(response.status)) {
+    const current = await read(response);
+    if (current.done) return current;
+  }
   return follow(easel, job, onProgress);
 }

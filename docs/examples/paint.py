@@ -25,13 +25,14 @@ def paint(content: Path, style: Path, **params: str) -> bytes:
     headers = {"Authorization": f"Bearer {KEY}"} if KEY else {}
     with httpx.Client(base_url=EASEL, headers=headers, timeout=60) as easel:
         job = post(easel, content, style, params)
+        path = f"/jobs/{job['id']}"  # below EASEL, which may have a path of its own
         while not job["done"]:
-            response = with_retries(partial(easel.get, job["links"]["self"])).raise_for_status()
+            response = with_retries(partial(easel.get, path)).raise_for_status()
             time.sleep(int(response.headers.get("Retry-After", 0)))
             job = response.json()
         if job["status"] != "succeeded":
             raise SystemExit(f"job {job['status']}: {job['error']}")
-        return with_retries(partial(easel.get, job["links"]["result"])).raise_for_status().content
+        return with_retries(partial(easel.get, f"{path}/result")).raise_for_status().content
 
 
 def post(easel: httpx.Client, content: Path, style: Path, params: dict[str, str]) -> dict[str, Any]:
@@ -41,6 +42,8 @@ def post(easel: httpx.Client, content: Path, style: Path, params: dict[str, str]
     response = with_retries(partial(easel.post, "/jobs", files=files, data=params, headers=key))
     if response.status_code == 422:
         raise SystemExit(f"rejected: {response.json()['detail']}")
+    if response.status_code == 413:  # from Easel, or from a proxy in front of it
+        raise SystemExit("rejected: the pictures are too large")
     job: dict[str, Any] = response.raise_for_status().json()
     return job
 
@@ -53,9 +56,9 @@ def with_retries(call: Callable[[], httpx.Response]) -> httpx.Response:
         except httpx.TransportError:
             time.sleep(1)
             continue
-        if response.status_code not in (429, 503):
+        if response.status_code not in (429, 502, 503, 504):
             return response
-        time.sleep(int(response.headers["Retry-After"]))
+        time.sleep(int(response.headers.get("Retry-After", 2)))
     raise SystemExit(f"{EASEL} does not respond")
 
 

@@ -73,7 +73,9 @@ class serving:  # noqa: N801 - reads as a verb
     """The API in a thread, listening on a free port."""
 
     def __init__(self, services: Services) -> None:
-        config = Config(create_app(services), services.settings, port=0)
+        config = Config(
+            create_app(services), services.settings, services.settings.root_path, port=0
+        )
         self._server = Server(config)
         self._socket = config.bind_socket()
         self._socket.listen(100)  # requests before the server is up wait in the backlog

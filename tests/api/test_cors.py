@@ -29,7 +29,7 @@ def preflight(client: httpx.Client, origin: str, method: str = "POST") -> httpx.
     headers = {
         "Origin": origin,
         "Access-Control-Request-Method": method,
-        "Access-Control-Request-Headers": "idempotency-key, authorization",
+        "Access-Control-Request-Headers": "idempotency-key, authorization, traceparent, x-any",
     }
     return client.options("/jobs", headers=headers)
 
@@ -37,7 +37,10 @@ def preflight(client: httpx.Client, origin: str, method: str = "POST") -> httpx.
 def test_only_pages_of_the_configured_origins_may_use_the_api(page_client: httpx.Client) -> None:
     allowed = preflight(page_client, PAGE)
     assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, PAGE)
-    assert "idempotency-key" in allowed.headers["access-control-allow-headers"].lower()
+    assert (
+        "idempotency-key, authorization, traceparent, x-any"
+        in allowed.headers["access-control-allow-headers"].lower()
+    )
     assert (
         "access-control-allow-origin" not in preflight(page_client, "https://evil.example").headers
     )

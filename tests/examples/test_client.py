@@ -68,9 +68,9 @@ const headers = { authorization: `Bearer ${key}` };
   let job = await (await fetch(`${url}/jobs`, { method: "POST", body: form, headers })).json();
   // A long poll: asking again at once would soon exceed the requests of a minute.
   while (!job.done) {
-    job = await (await fetch(`${url}${job.links.self}?wait=10`, { headers })).json();
+    job = await (await fetch(new URL(`${job.links.self}?wait=10`, url), { headers })).json();
   }
-  const result = await fetch(url + job.links.result, { headers });
+  const result = await fetch(new URL(job.links.result, url), { headers });
   writeFileSync(painted, Buffer.from(await result.arrayBuffer()));
 })();
 """

@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.conftest import Service
 from tests.conftest import photo
 from tests.page.conftest import PATIENCE_MS, ROOT, png, shot
+from tests.service.path_proxy import PathProxy
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -304,6 +305,23 @@ def test_errors_of_the_server_are_shown_beside_their_fields(page: Page, errors: 
     page.get_by_role("button", name="Paint", exact=True).click()
     expect_problem(page, "pyramid", "expected a smallest scale of at least 32")
     assert all("422" in error for error in errors)
+    errors.clear()
+
+
+def test_the_page_works_under_a_path_and_explains_the_error_page_of_a_proxy(
+    page: Page, service: Service, errors: list[str]
+) -> None:
+    url = str(service.http.base_url)
+    with PathProxy(url, "/easel", strip=True, announce=True) as proxy:
+        page.goto(f"{proxy.url}/")
+        choose_samples(page)
+        start(page, steps=1)
+        heading(page, "Finished")
+    with PathProxy(url, "/easel", strip=True, error=413) as proxy:
+        page.goto(f"{proxy.url}/")
+        choose_samples(page)
+        page.get_by_role("button", name="Paint", exact=True).click()
+        expect(page.get_by_text("refuses uploads of this size (413)").first).to_be_visible()
     errors.clear()
 
 

@@ -5,12 +5,19 @@ import { askKey, currentKey } from "./key.js";
 /** An error response: `status`, `code`, and `errors` for the invalid fields. */
 export class Problem extends Error {
   constructor(status, document, retryAfter) {
-    super(document.detail ?? document.title ?? `The server responded with status ${status}.`);
+    super(document.detail ?? document.title ?? explain(status));
     this.status = status;
     this.code = document.code ?? "";
     this.errors = document.errors ?? [];
     this.retryAfter = retryAfter;
   }
+}
+
+/** Explain an error page that is not from Easel but from a proxy in front of it. */
+function explain(status) {
+  if (status === 413) return "A proxy in front of the server refuses uploads of this size (413). Use smaller pictures.";
+  if ([502, 503, 504].includes(status)) return `The server does not respond to the proxy in front of it (${status}). Try again.`;
+  return `The server responded with status ${status}.`;
 }
 
 /** The server could not be reached. */
@@ -20,13 +27,25 @@ class Unreachable extends Error {
   }
 }
 
-/** The URL of a path of the API, which is relative to the page and so keeps a proxy's prefix. */
-export const address = (path) => new URL(path.replace(/^\//, ""), document.baseURI.split("#")[0]).href;
+/** The URL of a path of the API below the page. A proxy's prefix may precede both. */
+export const address = (path) => {
+  const page = new URL(document.baseURI.split("#")[0]);
+  const prefix = page.pathname.replace(/[^/]*$/, "");
+  return new URL(path.startsWith(prefix) ? path : prefix + path.replace(/^\//, ""), page).href;
+};
 
 const authorised = (headers) => (currentKey() ? { ...headers, Authorization: `Bearer ${currentKey()}` } : headers);
 
+const parsed = (text) => {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
+};
+
 async function problemOf(response) {
-  const document = await response.json().catch(() => ({}));
+  const document = parsed(await response.text());
   return new Problem(response.status, document, Number(response.headers.get("Retry-After")) || null);
 }
 
@@ -56,8 +75,8 @@ export async function postForm(path, form, onProgress, headers = {}) {
   for (;;) {
     const used = currentKey();
     const request = await send(path, form, onProgress, authorised(headers));
-    const document = JSON.parse(request.responseText || "{}");
-    if (request.status < 300) return document;
+    const document = parsed(request.responseText);
+    if (request.status < 300 && document.id) return document;
     const problem = new Problem(request.status, document, Number(request.getResponseHeader("Retry-After")) || null);
     if (request.status !== 401 || !(await askKey(used))) throw problem;
   }
