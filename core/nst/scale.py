@@ -17,9 +17,9 @@ from core.nst.objective import Objective
 from core.nst.optimizers.point import LossTerms
 from core.nst.optimizers.preconditioner import Preconditioner, Smoothing, identity
 from core.nst.regions import check_regions, read_masks
-from core.nst.schedule import Phase
 from core.nst.targets import Masks
 from core.params import Init, StyleParams
+from core.params.schedule import Phase
 from core.pictures.bundle import Pictures, check_start
 
 

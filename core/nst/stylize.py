@@ -24,8 +24,8 @@ from core.nst.network.vgg19 import VGG19
 from core.nst.optimizers.optimizer import PixelOptimizer, make_optimizer
 from core.nst.optimizers.point import LossTerms, State
 from core.nst.scale import Scale, Scales
-from core.nst.schedule import Schedule, schedule
 from core.params import StyleParams
+from core.params.schedule import Schedule, schedule
 from core.pictures.bundle import Pictures
 
 

@@ -1,7 +1,7 @@
 """Convolutions in 8 bits, on CPUs whose VNNI units add up 8-bit products exactly.
 
 Departure: gradients are quantised to 8 bits, and in a phase with ``int8`` set (see
-:mod:`core.nst.schedule`) features are, too. The error of the gradients is negligible beside that
+:mod:`core.params.schedule`) features are, too. The error of the gradients is negligible beside that
 of bfloat16 features. Quantised features must be compared with targets that were computed by the
 same convolutions; otherwise the rounding of the weights would count as a difference
 (bench/attempts.md).

@@ -15,8 +15,8 @@ from core.nst.network.pixels import to_tensor
 from core.nst.objective import Objective
 from core.nst.optimizers.optimizer import make_optimizer
 from core.nst.optimizers.preconditioner import identity
-from core.nst.schedule import schedule
 from core.params import Preset, StyleParams
+from core.params.schedule import schedule
 from tests.core.nst.examples import CONTENT, CPU, FLOAT64, PICTURES, STYLE
 
 CLASSIC = StyleParams.model_validate({"preset": Preset.CLASSIC, "size": 64, "precision": "float32"})

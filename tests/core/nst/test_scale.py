@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.errors import InvalidRequest
 from core.nst import VGG19, Pictures
 from core.nst.network.precision import FLOAT32, INT8, INT8_AND_FLOAT32, NumberFormat
-from core.nst.schedule import Phase
+from core.params.schedule import Phase
 from tests.conftest import photo, random_weights
 from tests.core.nst.examples import (
     CONTENT,

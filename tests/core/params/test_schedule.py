@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.nst.schedule import Phase, Schedule, pyramid_sizes, schedule
 from core.params import StyleParams
+from core.params.schedule import Phase, Schedule, pyramid_sizes, schedule
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from core.params import StyleParams
+from core.params.model import StyleParams
 
 #: The most steps at a size that is not the last. More of them do less for the result than the
 #: same time spent at the next size (bench/attempts.md).
