@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 
 from api.callers.authentication import Caller, CallerDep
 from api.deps import Services
+from api.intake.form import JobRequest
 from core.jobs.admission import Admission
 from core.jobs.forecast import Forecast
 from core.jobs.idempotency import IdempotencyKey
+from core.jobs.work import work_of
 from core.params import StyleParams
 
 
@@ -83,17 +85,22 @@ class Estimate(BaseModel):
         description="The expected time until a worker starts it; null if it is not known."
     )
     run_seconds: float | None = Field(
-        description="The average run time of recent jobs of any size; null before the first."
+        description="The expected run time: the work of these parameters, at the measured pace of "
+        "the workers; null before the first job has ended."
     )
 
 
 def estimate(
-    params: StyleParams, pixels: int, admission: Admission, forecast: Forecast, services: Services
+    request: JobRequest,
+    pixels: int,
+    admission: Admission,
+    forecast: Forecast,
+    services: Services,
 ) -> Estimate:
     """Return the estimate for a valid request.
 
     Args:
-        params: the parameters of the job.
+        request: the request.
         pixels: the pixels of its largest picture at the requested size.
         admission: the limits for the job, with the live workers.
         forecast: when the workers become free.
@@ -102,7 +109,10 @@ def estimate(
     Raises:
         InvalidRequest: no worker has enough memory for the job.
     """
+    params = request.params
     admission.check_memory(params, pixels)
+    work = work_of(params, pixels, len(request.uploads.styles))
+    run_seconds = forecast.pace.seconds(work, params.precision)
     load = services.store.load(admission.caller, admission.max_jobs_per_caller)
     seconds = forecast.wait(load.queued)
     return Estimate(
@@ -110,5 +120,5 @@ def estimate(
         memory_bytes=admission.memory_needed(params, pixels),
         queue_position=load.queued,
         start_seconds=None if seconds is None else round(seconds, 1),
-        run_seconds=None if load.run_seconds is None else round(load.run_seconds, 1),
+        run_seconds=None if run_seconds is None else round(run_seconds, 1),
     )

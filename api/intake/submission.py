@@ -21,6 +21,7 @@ from api.live.hub import Hub
 from core.errors import IdempotencyKeyReused, RedisUnavailable, ServiceUnavailable, TooManyJobs
 from core.jobs.idempotency import IdempotencyKey
 from core.jobs.job import Job, new_job_id
+from core.jobs.work import work_of
 from core.pictures.uploads import Checked
 from core.runtime.tracing import trace_fields
 
@@ -52,7 +53,7 @@ async def submit(
     if job_request.validate_only:
         forecast = await hub.reader.forecast()
         return await run_in_threadpool(
-            estimate, job_request.params, checked.pixels, admitted.admission, forecast, services
+            estimate, job_request, checked.pixels, admitted.admission, forecast, services
         )
     return await run_in_threadpool(
         _accept, job_request, checked, admitted, services, request_id_of(request)
@@ -97,6 +98,7 @@ def _accept(
             key=key,
             request_id=request_id,
             pixels=str(checked.pixels),
+            work=str(work_of(request.params, checked.pixels, len(inputs.styles))),
             **warnings,
             **webhook,
             **trace_fields(),

@@ -12,6 +12,7 @@ from core.errors import NewerRecord, RedisUnavailable
 from core.jobs.forecast import Forecast, make_forecast
 from core.jobs.job import is_job_id
 from core.jobs.schema_version import NewerRecordLog, newer_schema
+from core.jobs.work import Speed
 from core.runtime.redis import redis_outages
 from core.store.jobs import not_found
 from core.store.scripts import script_text
@@ -131,12 +132,15 @@ class JobReader:
         """Return the forecast, after renewing it if it is too old."""
         now = datetime.now(UTC)
         if self._forecast is None or now - self._forecast.at > _MAX_AGE:
-            run_seconds, workers, running = await self._read_forecast(args=[FORGET_SECONDS])
+            reply = await self._read_forecast(args=[FORGET_SECONDS])
+            run_seconds, workers, running, queued, pace = reply
             self._forecast = make_forecast(
                 now,
                 workers,
                 None if run_seconds is None else float(run_seconds),
                 [(float(since), progress) for since, progress in running],
+                [float(work) if work else None for work in queued],
+                Speed({name: float(value) for name, value in pairs(pace).items()}),
             )
         return self._forecast
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from core.jobs.work import UNKNOWN_SPEED, Speed
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,12 @@ class Forecast:
     free_in: tuple[float, ...]
     #: The moving average of the run time; None before the first job has ended.
     run_seconds: float | None
+    #: The measured pace of the workers.
+    pace: Speed
+    #: The expected run time of each queued job, first in the queue first.
+    queued: tuple[float, ...] = ()
+    #: In how many seconds each of them starts, and then a job behind them.
+    starts: tuple[float, ...] = ()
 
     def start(self, position: int) -> datetime | None:
         """Return when the job at a position of the queue will start, rounded down to the second.
@@ -31,10 +40,28 @@ class Forecast:
 
     def wait(self, position: int) -> float | None:
         """Return the same as :meth:`start`, in seconds from ``at``."""
+        if position < len(self.starts):
+            return self.starts[position]
         if not self.free_in or (self.run_seconds is None and position):
             return None
-        rounds, worker = divmod(position, len(self.free_in))
-        return self.free_in[worker] + rounds * (self.run_seconds or 0.0)
+        more = [self.run_seconds or 0.0] * (position - len(self.queued))
+        return _starts(self.free_in, [*self.queued, *more])[-1]
+
+
+def _starts(free_in: Sequence[float], run_seconds: Iterable[float]) -> list[float]:
+    """Return when each job of a queue starts, and one behind it; each takes the next free worker.
+
+    Args:
+        free_in: in how many seconds each worker becomes free.
+        run_seconds: the run time of each job, first in the queue first.
+    """
+    busy = list(free_in)
+    heapq.heapify(busy)
+    starts = busy[:1]
+    for seconds in run_seconds:
+        heapq.heapreplace(busy, busy[0] + seconds)
+        starts.append(busy[0])
+    return starts
 
 
 def make_forecast(
@@ -42,6 +69,8 @@ def make_forecast(
     workers: int,
     run_seconds: float | None,
     running: Sequence[tuple[float, str | None]],
+    queued: Sequence[float | None] = (),
+    pace: Speed = UNKNOWN_SPEED,
 ) -> Forecast:
     """Return the forecast.
 
@@ -50,10 +79,17 @@ def make_forecast(
         workers: the number of live workers.
         run_seconds: the moving average of the run time.
         running: the seconds since the start of each running job, and its progress as JSON.
+        queued: the work of each queued job, first in the queue first; None if not known.
+        pace: the measured pace of the workers.
     """
     busy = sorted(_remaining(since, progress, run_seconds) for since, progress in running)
     idle = [0.0] * max(0, workers - len(busy))
-    return Forecast(at, tuple([*idle, *busy][:workers]), run_seconds)
+    free_in = tuple([*idle, *busy][:workers])
+    expected = [None if work is None else pace.seconds(round(work)) for work in queued]
+    seconds = tuple(run_seconds or 0.0 if each is None else each for each in expected)
+    if not free_in or (run_seconds is None and None in expected):
+        return Forecast(at, free_in, run_seconds, pace)
+    return Forecast(at, free_in, run_seconds, pace, seconds, tuple(_starts(free_in, seconds)))
 
 
 def _remaining(since: float, progress: str | None, run_seconds: float | None) -> float:

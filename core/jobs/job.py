@@ -134,6 +134,8 @@ class Job(_Frozen):
     pixels: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
     #: Sentences about the request that the caller should know, such as a cut-off picture.
     warnings: tuple[str, ...] = ()
+    #: The work of a run: see ``core.jobs.work``. None if an earlier version created the job.
+    work: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -43,6 +43,7 @@ WORKERS_INFO = "easel:workers:info"  # hash: WorkerInfo by worker id
 # Statistics.
 COUNTS = "easel:counts"  # hash: counters and histogram buckets
 RUN_SECONDS = "easel:run-seconds"  # string: moving average of the run time of a job
+PACE = "easel:pace"  # hash: moving averages of run time and work; see core.jobs.work
 
 # Upkeep. The versioned names exist once for each schema version, so that a process that
 # leaves newer records alone does not keep newer processes from handling them.

@@ -26,6 +26,7 @@ from tests.conftest import some_progress
 INTERNAL = {
     "schema_version", "owner", "caller", "request_id", "traceparent", "checkpoint", "inputs",
     "pixels",
+    "work",
     "attempt", "handed_back",  # they make `metrics.attempts`
     "preview_version",  # a part of `progress`
     "result", "preview",  # served by routes of their own
@@ -75,6 +76,7 @@ FINISHED = QUEUED.model_copy(
         "preview": PICTURE,
         "checkpoint": "b" * 64,
         "pixels": 64 * 48,
+        "work": 1_000_000,
         "request_id": "an id",
         "traceparent": "a trace",
         "owner": "somebody",

@@ -21,7 +21,7 @@ from core.queue.app import JobQueue, make_celery
 from core.runtime.redis import connect
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
-from tests.api.routes.test_jobs import CONTENT, STYLE, Files, claim, files
+from tests.api.routes.test_jobs import CONTENT, STYLE, Files, claim, files, finish
 from tests.conftest import photo, png, some_progress
 
 OTHER = png(photo(40, 40, seed=7))
@@ -203,6 +203,27 @@ def test_validate_only_estimates_the_start_from_running_jobs(
     shown = client.get(f"/jobs/{job_id}").json()
     assert shown["estimated_start_at"] is not None
     assert client.get("/jobs").json()["items"][0] == shown
+
+
+def test_validate_only_estimates_the_run_time_from_the_parameters_and_the_pace(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    job = claim(services, client)
+    redis.hincrbyfloat(f"easel:job:{job.id}", "started_at", -60)  # it took a minute
+    finish(services, job, STYLE)
+
+    def run_seconds(**fields: Any) -> float:
+        form = {"validate_only": "true", **fields}
+        end = time.monotonic() + 30  # a forecast is cached for a second
+        while True:
+            seconds = client.post("/jobs", files=files(), data=form).json()["run_seconds"]
+            if seconds is not None:
+                return float(seconds)
+            assert time.monotonic() < end
+
+    assert run_seconds() == pytest.approx(60, abs=2)
+    assert run_seconds(size=64, preset="fast") < 20
+    assert run_seconds(size=1024, preset="gatys2015") > 60 * 40
 
 
 def test_validate_only_refuses_an_invalid_request(client: httpx.Client) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.jobs.forecast import Forecast, make_forecast
+from core.jobs.work import Speed
 from tests.conftest import some_progress
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -42,3 +43,10 @@ def test_there_is_no_forecast_without_a_worker_or_a_finished_run() -> None:
     assert make_forecast(NOW, 0, 30, [(5, progress(20))]).start(0) is None
     first = make_forecast(NOW, 1, None, [(5, progress(20))])
     assert (first.start(0), first.start(1)) == (NOW + timedelta(seconds=20), None)
+
+
+def test_a_job_starts_after_the_work_of_those_before_it() -> None:
+    pace = Speed({"seconds:any": 10, "work:any": 1000})
+    forecast = make_forecast(NOW, 2, 30, [], [8000, 500, None], pace)
+    # The long job takes one worker, and the others follow each other on the second one.
+    assert [seconds(forecast, each) for each in range(5)] == [0, 0, 5, 35, 65]

@@ -7,6 +7,11 @@
 -- KEYS  1 job record
 -- ARGV  1 job id, 2 attempt, 3 the final status, 4 ... fields and values, alternating
 -- Returns the final status, or nil if the attempt no longer owns the job.
+local function average(field, value)
+  local mean = tonumber(redis.call('HGET', PACE, field) or value)
+  redis.call('HSET', PACE, field, string.format('%.6f', mean + (value - mean) / 10))
+end
+
 local record = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'cancel_requested_at')
 local status = record[3] and STATUS_CANCELED or ARGV[3]
 if record[1] == status and record[2] == ARGV[2] then
@@ -28,5 +33,13 @@ if status == STATUS_SUCCEEDED then
   local seconds = time - tonumber(redis.call('HGET', KEYS[1], 'started_at'))
   local mean = tonumber(redis.call('GET', RUN_SECONDS) or seconds)
   redis.call('SET', RUN_SECONDS, string.format('%.6f', mean + (seconds - mean) / 10))
+  local job = redis.call('HMGET', KEYS[1], 'work', 'params')
+  if job[1] and record[2] == '1' then  -- the work of a single attempt
+    local precision = cjson.decode(job[2]).precision
+    average('seconds:any', seconds)
+    average('work:any', job[1])
+    average('seconds:' .. precision, seconds)
+    average('work:' .. precision, job[1])
+  end
 end
 return status

@@ -1,0 +1,68 @@
+"""The work of a run, and the time that it takes at the measured pace of the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.params import Precision, StyleParams
+from core.params.schedule import schedule
+
+#: The cost of a step that does not depend on its pixels, and of a run that does not depend on its
+#: steps (loading the pictures, encoding the result), as numbers of pixels. Measured on two cores.
+_STEP_PIXELS = 88**2
+_RUN_PIXELS = 600_000
+
+#: The cost of computing the statistics of a style picture once, relative to a step.
+_STATISTICS = 0.4
+
+#: How much longer a step takes in a number format than in the one that is chosen by default, until
+#: a run in that format has been measured. On two cores with 8-bit units.
+_COSTS = {Precision.FLOAT32: 3.0, Precision.BFLOAT16: 1.5}
+
+#: The name of the pace over all number formats.
+ANY = "any"
+
+
+def work_of(params: StyleParams, pixels: int, styles: int) -> int:
+    """Return the work of a run, in pixels that pass through a step.
+
+    Args:
+        params: the parameters of the job.
+        pixels: the pixels of its largest picture, at the requested size.
+        styles: the number of style pictures.
+    """
+    plan = schedule(params)
+    filled = min(1.0, pixels / params.size**2)  # pictures are not square
+    steps = sum(phase.steps * (phase.size**2 * filled + _STEP_PIXELS) for phase in plan.phases)
+    areas = sum(size**2 * filled * params.style_scale**2 for size in plan.sizes)
+    return round(_RUN_PIXELS + steps + styles * areas * _STATISTICS)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The measured pace of the workers: moving averages over the runs that have ended.
+
+    Args:
+        averages: seconds and work, by ``seconds:NAME`` and ``work:NAME``, where the name is a
+            precision or :data:`ANY`.
+    """
+
+    averages: Mapping[str, float]
+
+    def seconds(self, work: int, precision: Precision = Precision.AUTO) -> float | None:
+        """Return the expected run time of some work; None before the first run has ended."""
+        own = self._of(precision)
+        if own is not None:
+            return work * own
+        other = self._of(ANY)
+        return None if other is None else work * other * _COSTS.get(precision, 1)
+
+    def _of(self, name: str) -> float | None:
+        """Return the seconds that a unit of work takes."""
+        work = self.averages.get(f"work:{name}")
+        return self.averages[f"seconds:{name}"] / work if work else None
+
+
+#: The pace before the first run has ended.
+UNKNOWN_SPEED = Speed({})

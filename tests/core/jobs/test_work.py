@@ -1,0 +1,50 @@
+"""The work of a run, and the run time that follows from the measured pace."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.jobs.work import UNKNOWN_SPEED, Speed, work_of
+from core.params import Precision, StyleParams, parse_params
+
+
+def work(styles: int = 1, **fields: object) -> int:
+    params = parse_params(fields)
+    return work_of(params, params.size**2, styles)
+
+
+def test_a_large_slow_recipe_is_far_more_work_than_a_small_quick_one() -> None:
+    paper, quick = work(size=2048, preset="gatys2015"), work(size=64, preset="fast")
+    assert paper > 1000 * quick
+    # 500 steps at one size: nearly all of the work is in the pixels.
+    assert paper == pytest.approx(500 * 2048**2, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ({"size": 256}, {"size": 512}),
+        ({"steps": 28}, {"steps": 29}),
+        ({"pyramid": "off"}, {"pyramid": "64:2"}),
+        ({"styles": 1}, {"styles": 2}),
+        ({"style_scale": 1}, {"style_scale": 2}),
+    ],
+)
+def test_each_of_these_makes_more_work(less: dict[str, int], more: dict[str, int]) -> None:
+    assert work(**less) < work(**more)
+
+
+def test_a_narrow_picture_is_less_work_than_a_square_one() -> None:
+    params = StyleParams(size=512, pyramid="off")
+    assert work_of(params, 512 * 128, 1) < 0.5 * work_of(params, 512 * 512, 1)
+
+
+def test_the_run_time_follows_the_pace_of_runs_in_the_same_number_format() -> None:
+    averages = {"seconds:any": 30.0, "work:any": 1e7, "seconds:float32": 8.0, "work:float32": 1e6}
+    pace = Speed(averages)
+    assert pace.seconds(2_000_000, Precision.FLOAT32) == pytest.approx(16)
+    assert pace.seconds(2_000_000, Precision.AUTO) == pytest.approx(6)
+    slower = pace.seconds(2_000_000, Precision.BFLOAT16)
+    assert slower is not None
+    assert slower > 6
+    assert UNKNOWN_SPEED.seconds(1, Precision.AUTO) is None
