@@ -30,6 +30,7 @@ EaselError
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
 ├── LossNotFinite
+├── TimeLimit
 ├── CheckpointMismatch
 ├── AddressRefused
 ├── NameNotResolved
@@ -220,6 +221,10 @@ class WeightsUnavailable(EaselError, code="weights_unavailable", retryable=True)
 
 class WeightsCorrupt(WeightsUnavailable, code="weights_corrupt"):
     """The network's weights in the cache differ from what was stored."""
+
+
+class TimeLimit(EaselError, code="time_limit"):
+    """The job did not end within its time."""
 
 
 class LossNotFinite(EaselError, code="loss_not_finite"):

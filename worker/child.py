@@ -25,8 +25,8 @@ from core.store.workers import HEARTBEAT_SECONDS, WorkerRegistry
 from worker.memory import DeviceMemory, has_memory, resident_bytes
 from worker.networks import Networks
 from worker.prefetch import PictureLoader, Prefetcher
-from worker.progress import Rate
-from worker.runner import RunLimits, Runner
+from worker.progress import Rate, RunLimits
+from worker.runner import Runner
 
 _logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class WorkerProcess:
             Previews(impatient),
             self._networks,
             self._prefetcher.load,
-            RunLimits(settings.checkpoint_seconds, settings.stall_seconds),
+            RunLimits(settings.checkpoint_seconds, settings.stall_seconds, settings.job_seconds),
             stopping=lambda: self._stopping,
             has_memory=self._has_memory,
         )

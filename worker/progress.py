@@ -1,10 +1,13 @@
-"""Progress of a run: when to report it, the fraction done, and the time left."""
+"""Progress of a run: when to report it, the fraction done, the time left, and the time limits."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from core.jobs.job import Loss, Progress
+from core.errors import TimeLimit
+from core.jobs.job import Job, Loss, Progress
 from core.nst import Step
 
 #: At most four reports a second, however fast the steps are.
@@ -125,3 +128,48 @@ class Rate:
         rate = (count - self._count) / (now - self._updated) if now > self._updated else 0.0
         self._count, self._updated = count, now
         return round(rate, 3)
+
+
+@dataclass(frozen=True)
+class RunLimits:
+    """Time limits of a run."""
+
+    #: The time between two checkpoints.
+    checkpoint_seconds: float
+    #: The longest that one step may take.
+    stall_seconds: float
+    #: The longest that a job may run, over all attempts.
+    job_seconds: float = 86_400
+
+
+class JobTime:
+    """The end of the time of a job, counted from its first start.
+
+    Args:
+        job: the job as it was claimed. Its own ``max_seconds`` may be shorter than the limit.
+        job_seconds: the limit of the deployment.
+        clock: returns monotonic seconds.
+    """
+
+    def __init__(self, job: Job, job_seconds: float, clock: Callable[[], float]) -> None:
+        self._seconds = min(job_seconds, job.max_seconds or job_seconds)
+        # An earlier attempt may have run on another machine. Its time is known only by the clock.
+        resumed = job.attempt > 1 and job.started_at is not None
+        earlier = time.time() - job.started_at.timestamp() if resumed and job.started_at else 0.0
+        self._clock = clock
+        self._end = clock() + self._seconds - max(0.0, earlier)
+
+    def ends_with(self, step: Step) -> bool:
+        """Return whether the time is over and the picture of the step is the result.
+
+        Raises:
+            TimeLimit: the time is over before the final scale, so no picture has the size.
+        """
+        if self._clock() < self._end:
+            return False
+        if step.scale + 1 < step.scales:
+            raise TimeLimit(
+                f"the job did not reach the requested size within {self._seconds:g} seconds; use a "
+                "smaller size, fewer steps, or more max_seconds"
+            )
+        return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 
 from core.blobs.blobs import Blobs
@@ -35,19 +34,9 @@ from worker.lease import Lease
 from worker.memory import PeakMemory, is_out_of_memory
 from worker.networks import Networks
 from worker.previews import PreviewSender, thumbnail
-from worker.progress import Pace, progress_of
+from worker.progress import JobTime, Pace, RunLimits, progress_of
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunLimits:
-    """Time limits of a run."""
-
-    #: The time between two checkpoints.
-    checkpoint_seconds: float
-    #: The longest that one step may take.
-    stall_seconds: float
 
 
 class Runner:
@@ -181,10 +170,11 @@ class Runner:
     def _paint(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         """Load the pictures, paint step by step, and store the result.
 
-        The run ends early if the job was cancelled or the worker is stopping.
+        The run ends early if the job was cancelled, the worker is stopping, or the time is over.
         """
         network = self._networks.get(job.params.network)
         pace = Pace(self._clock, job.progress.fraction if job.progress else 0.0)
+        job_time = JobTime(job, self._limits.job_seconds, self._clock)
         memory = PeakMemory(network.device)
         pictures = self._load(job)
         with PreviewSender(self._previews, job, self._clock) as previews:
@@ -194,6 +184,8 @@ class Runner:
                     return self._store.confirm_cancel(job)
                 if self._stopping():
                     return self._hand_back(job, step, lease, checkpoints)
+                if job_time.ends_with(step):
+                    break
                 if pace.due():
                     fraction = pace.fraction(step.fraction)
                     eta = pace.eta(step.scale, step.fraction)
@@ -209,7 +201,7 @@ class Runner:
             steps=step.steps,
             peak_memory_bytes=memory.peak(),
         )
-        progress = progress_of(step, 1.0, 0.0)
+        progress = progress_of(step, pace.fraction(step.fraction), 0.0)
         lease.report(progress)  # so that the lease writes no older progress from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         return self._store_result(job, file, thumbnail(step.image), progress, metrics)

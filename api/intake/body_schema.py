@@ -38,6 +38,13 @@ _OPTIONS = {
         + ".",
         "examples": ["job.succeeded,job.failed"],
     },
+    "max_seconds": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 999_999_999,
+        "description": "The most seconds that the job may run. If it is at its final size by then, "
+        "it ends with the picture so far; otherwise it fails with `time_limit`.",
+    },
     "validate_only": {
         "type": "boolean",
         "default": False,

@@ -18,9 +18,17 @@ from core.webhooks.addresses import AddressGuard
 from core.webhooks.webhook import EVENTS_FIELD, URL_FIELD, Webhook, parse_webhook
 
 VALIDATE_FIELD = "validate_only"
+SECONDS_FIELD = "max_seconds"
 
 #: All fields of a request.
-FIELDS = (*FILE_FIELDS, *StyleParams.model_fields, URL_FIELD, EVENTS_FIELD, VALIDATE_FIELD)
+FIELDS = (
+    *FILE_FIELDS,
+    *StyleParams.model_fields,
+    URL_FIELD,
+    EVENTS_FIELD,
+    SECONDS_FIELD,
+    VALIDATE_FIELD,
+)
 
 #: The fields that are lists of values.
 LIST_FIELDS = frozenset(
@@ -45,6 +53,8 @@ _ALIASES = {
 #: What PHP, Rails and axios append to the name of a list: ``style[]`` and ``style[0]``.
 _INDEX = re.compile(r"\[\d*\]$")
 
+_SECONDS = re.compile(r"[1-9][0-9]{0,8}")
+
 #: Accepts what clients send for a boolean: true, True, 1, yes, and a checkbox's "on".
 _BOOLEAN = TypeAdapter(bool)
 
@@ -66,6 +76,8 @@ class JobRequest:
     params: StyleParams
     uploads: Uploads
     webhook: Webhook | None = None
+    #: How many seconds the job may run; None without a limit of the caller.
+    max_seconds: int | None = None
     #: Whether to answer with an estimate instead of creating the job.
     validate_only: bool = False
 
@@ -100,6 +112,10 @@ def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
     except ValidationError as error:
         message = f"{error.errors()[0]['input']!r} is invalid; expected 'true' or 'false'"
         errors.append(FieldError(VALIDATE_FIELD, message))
+    max_seconds = fields.pop(SECONDS_FIELD, None)
+    if max_seconds is not None and not _SECONDS.fullmatch(max_seconds):
+        message = f"{max_seconds!r} is invalid; expected a whole number of seconds from 1"
+        errors.append(FieldError(SECONDS_FIELD, message))
     webhook, webhook_errors = parse_webhook(
         fields.pop(URL_FIELD, None), fields.pop(EVENTS_FIELD, None), guard
     )
@@ -113,7 +129,8 @@ def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
         errors.append(FieldError("size", message))
     if errors or uploads is None or params is None:
         raise InvalidRequest(errors)
-    return JobRequest(params, uploads, webhook, validate_only)
+    seconds = None if max_seconds is None else int(max_seconds)
+    return JobRequest(params, uploads, webhook, seconds, validate_only)
 
 
 def _unknown_fields(names: Iterable[str]) -> list[FieldError]:

@@ -76,9 +76,11 @@ def _accept(
         ServiceUnavailable: a store or the broker is unavailable; the job is not kept.
     """
     inputs = request.uploads.inputs
-    webhook = {"webhook": request.webhook.model_dump_json()} if request.webhook else {}
+    options = {"webhook": request.webhook.model_dump_json()} if request.webhook else {}
+    if request.max_seconds is not None:
+        options["max_seconds"] = str(request.max_seconds)
     warnings = {"warnings": json.dumps(checked.warnings)} if checked.warnings else {}
-    key = admitted.key and admitted.key.for_request(request.params, inputs, **webhook)
+    key = admitted.key and admitted.key.for_request(request.params, inputs, **options)
     if key is not None and admitted.known:
         earlier = services.store.find_replay(key)
         if earlier is not None:
@@ -100,7 +102,7 @@ def _accept(
             pixels=str(checked.pixels),
             work=str(work_of(request.params, checked.pixels, len(inputs.styles))),
             **warnings,
-            **webhook,
+            **options,
             **trace_fields(),
         )
     if job.id != job_id:  # a concurrent request with the same key was faster

@@ -136,6 +136,8 @@ class Job(_Frozen):
     warnings: tuple[str, ...] = ()
     #: The work of a run: see ``core.jobs.work``. None if an earlier version created the job.
     work: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
+    #: How many seconds it may run, if the caller limited it.
+    max_seconds: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -127,6 +127,13 @@ class Settings(Limits):
         ge=0,
         description="Seconds between two checkpoints of a running job; more if saving is slow.",
     )
+    job_seconds: int = Field(
+        86_400,
+        ge=1,
+        description="How many seconds a job may run. A job at its final size then ends with the "
+        "picture so far; another one fails with `time_limit`. Callers can ask for less with "
+        "`max_seconds`.",
+    )
     stall_seconds: float = Field(
         900,
         gt=0,

@@ -22,7 +22,8 @@ from tests.api.conftest import make_services, serving
 from tests.conftest import photo, random_weights
 from worker.networks import Networks
 from worker.prefetch import PictureLoader
-from worker.runner import RunLimits, Runner
+from worker.progress import RunLimits
+from worker.runner import Runner
 
 #: The parameters of the examples: a few steps with the tiny network.
 QUICK = {"size": "64", "steps": "3", "pyramid": "off", "network": Network.TORCHVISION.value}

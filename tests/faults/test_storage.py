@@ -51,7 +51,8 @@ from tests.service.storage import (
 )
 from worker.networks import Networks
 from worker.prefetch import PictureLoader
-from worker.runner import RunLimits, Runner
+from worker.progress import RunLimits
+from worker.runner import Runner
 
 CONTENT, STYLE = png(photo(80, 60, seed=1)), png(photo(70, 90, seed=2))
 

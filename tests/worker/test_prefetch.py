@@ -17,7 +17,8 @@ from core.store.previews import Previews
 from tests.conftest import photo, stored
 from worker.networks import Networks
 from worker.prefetch import PictureLoader, Prefetcher
-from worker.runner import RunLimits, Runner
+from worker.progress import RunLimits
+from worker.runner import Runner
 
 PARAMS = StyleParams(size=64, steps=2, pyramid="off", network=Network.TORCHVISION)
 MAX_PIXELS = 1_000_000

@@ -31,7 +31,8 @@ from tests.conftest import photo, stored
 from worker.memory import has_memory
 from worker.networks import Networks, calibration_pictures
 from worker.prefetch import PictureLoader
-from worker.runner import RunLimits, Runner, failure_of
+from worker.progress import RunLimits
+from worker.runner import Runner, failure_of
 
 CONTENT, STYLE = photo(80, 60, seed=1), photo(70, 90, seed=2)
 PARAMS = StyleParams(size=64, steps=4, pyramid="off", network=Network.TORCHVISION)
@@ -441,3 +442,37 @@ def test_a_newer_record_stays_as_it_is_and_is_announced_to_newer_workers(
     (message,) = redis.lrange("easel.jobs.2", 0, -1)
     headers = json.loads(message)["headers"]
     assert (headers["id"], headers["schema"]) == (job.id, "2")
+
+
+def timed_runner(make_runner: MakeRunner, step_seconds: float) -> Runner:
+    """Return a runner whose clock advances at every reading, and which has 10 seconds a job."""
+    runner = make_runner()
+    seconds = iter(np.arange(0, 1e6, step_seconds))
+    runner._clock = lambda: float(next(seconds))
+    runner._limits = RunLimits(checkpoint_seconds=1e9, stall_seconds=60, job_seconds=10)
+    return runner
+
+
+def test_a_job_at_its_final_size_ends_with_the_picture_so_far_when_its_time_is_over(
+    make_runner: MakeRunner, store: JobStore, blobs: Blobs
+) -> None:
+    job = new_job(store, blobs, PARAMS.model_copy(update={"steps": 400}))
+    timed_runner(make_runner, 1).run(job.id)
+    assert decoded_result(store, blobs, job).picture.size == (64, 48)
+    progress = store.get(job.id).progress
+    assert progress is not None
+    assert progress.step < progress.steps == 400
+    assert progress.fraction == pytest.approx(progress.step / 400, abs=0.001)
+
+
+def test_a_job_whose_time_is_over_before_its_final_size_fails(
+    make_runner: MakeRunner, store: JobStore, blobs: Blobs
+) -> None:
+    params = PARAMS.model_copy(update={"steps": 400, "size": 128, "pyramid": "64:2"})
+    job = store.create(params, inputs(blobs), max_seconds="3")
+    timed_runner(make_runner, 1).run(job.id)
+    ended = store.get(job.id)
+    assert (ended.status, ended.result) == (JobStatus.FAILED, None)
+    assert ended.error is not None
+    assert (ended.error.code, ended.error.retryable) == ("time_limit", False)
+    assert "within 3 seconds; use a smaller size" in ended.error.message

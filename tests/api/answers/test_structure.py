@@ -27,6 +27,7 @@ INTERNAL = {
     "schema_version", "owner", "caller", "request_id", "traceparent", "checkpoint", "inputs",
     "pixels",
     "work",
+    "max_seconds",
     "attempt", "handed_back",  # they make `metrics.attempts`
     "preview_version",  # a part of `progress`
     "result", "preview",  # served by routes of their own
@@ -42,7 +43,7 @@ DERIVED = {"done", "queue_position", "estimated_start_at", "expires_at", "links"
 NOT_FOR_CLIENTS = {
     errors.StaleAttempt, errors.WorkerLost, errors.BlobNotFound, errors.BlobCorrupt,
     errors.InvalidSetting, errors.WeightsUnavailable, errors.WeightsCorrupt,
-    errors.LossNotFinite, errors.CheckpointMismatch, errors.AddressRefused,
+    errors.LossNotFinite, errors.TimeLimit, errors.CheckpointMismatch, errors.AddressRefused,
     errors.NameNotResolved, errors.AddressInUse, errors.DataDirectoryInUse,
     errors.ServerRefused, errors.ServerUnreachable, errors.Interrupted,
 }  # fmt: skip
@@ -77,6 +78,7 @@ FINISHED = QUEUED.model_copy(
         "checkpoint": "b" * 64,
         "pixels": 64 * 48,
         "work": 1_000_000,
+        "max_seconds": 60,
         "request_id": "an id",
         "traceparent": "a trace",
         "owner": "somebody",

@@ -156,3 +156,14 @@ def test_the_content_type_of_a_form_is_case_insensitive(client: httpx.Client) ->
     )
     posted.headers["content-type"] = content_type
     assert client.send(posted).status_code == 202
+
+
+def test_a_job_keeps_the_time_that_its_caller_allows(
+    client: httpx.Client, services: Services
+) -> None:
+    job = services.store.get(post(client, max_seconds="90").json()["id"])
+    assert job.max_seconds == 90
+    for wrong in ("0", "-1", "1.5", "soon", "1e3"):
+        (error,) = assert_problem(post(client, max_seconds=wrong), 422)["errors"]
+        assert error["field"] == "max_seconds"
+        assert "a whole number of seconds from 1" in error["message"]

@@ -33,8 +33,9 @@ if status == STATUS_SUCCEEDED then
   local seconds = time - tonumber(redis.call('HGET', KEYS[1], 'started_at'))
   local mean = tonumber(redis.call('GET', RUN_SECONDS) or seconds)
   redis.call('SET', RUN_SECONDS, string.format('%.6f', mean + (seconds - mean) / 10))
-  local job = redis.call('HMGET', KEYS[1], 'work', 'params')
-  if job[1] and record[2] == '1' then  -- the work of a single attempt
+  local job = redis.call('HMGET', KEYS[1], 'work', 'params', 'progress')
+  -- Only the work of a single attempt that was not cut short by a time limit.
+  if job[1] and job[3] and record[2] == '1' and cjson.decode(job[3]).fraction == 1 then
     local precision = cjson.decode(job[2]).precision
     average('seconds:any', seconds)
     average('work:any', job[1])
