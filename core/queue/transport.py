@@ -1,8 +1,12 @@
-"""kombu's Redis transport with TLS, made robust against unreadable and newer messages.
+"""kombu's Redis transport with TLS, made robust against failover and unreadable messages.
 
 kombu uses TLS only for a transport with the name `rediss`, not for a subclass, and it reads
 fewer forms of URL than redis-py. So this transport has redis-py read the URL, and connects as
 every other part of Easel does.
+
+A server that becomes a replica keeps its connections and refuses to write. kombu does not take
+that for the loss of a connection, and Celery exits or waits for ever. So the connections of this
+transport do: a call is tried again with a new one, which leads to the new primary.
 
 kombu takes a message off its list before it decodes it, and an error then ends the whole
 worker, which has to start again and load its network. So this transport drops unreadable
@@ -21,7 +25,11 @@ import re
 from typing import Any
 
 from kombu.transport import redis
+from redis.backoff import ExponentialBackoff
 from redis.connection import Connection, UnixDomainSocketConnection, parse_url
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
+from redis.retry import Retry
 
 from core.jobs.schema_version import SCHEMA_VERSION, newer_schema, versioned
 
@@ -34,15 +42,39 @@ _DROPPED = "unreadable message dropped from the queue"
 _TCP_OPTIONS = ("host", "port", "socket_keepalive", "socket_keepalive_options")
 
 
+def _noticing_demotion(base: type[Any]) -> type[Any]:
+    """Return a class of connections that are lost when their server becomes a replica."""
+
+    class NoticingDemotion(base):  # type: ignore[misc]  # known at run time only
+        def read_response(self, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return super().read_response(*args, **kwargs)
+            except ResponseError as error:
+                if not _is_demotion(error):
+                    raise
+                self.disconnect()
+                raise ConnectionLost(f"the server became a replica: {error}") from error
+
+    return NoticingDemotion
+
+
+def _is_demotion(error: ResponseError) -> bool:
+    # UNBLOCKED ends a blocking command when the server becomes a replica.
+    return isinstance(error, ReadOnlyError | MasterDownError) or str(error).startswith("UNBLOCKED")
+
+
 class _Channel(redis.Channel):
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         """Return the parameters of the connection pool: kombu's, for the server in the URL."""
         url = self.connection.client.hostname
         server: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
-        # kombu derives a class from this one.
-        self.connection_class = server.pop("connection_class", Connection)
+        base = server.pop("connection_class", Connection)
+        self.connection_class = _noticing_demotion(base)  # kombu derives a class from it
         parameters = {**super()._connparams(asynchronous), **server}  # type: ignore[no-untyped-call]
-        if issubclass(self.connection_class, UnixDomainSocketConnection):
+        parameters["retry"] = Retry(
+            ExponentialBackoff(cap=0.5, base=0.05), retries=2, supported_errors=(ConnectionLost,)
+        )
+        if issubclass(base, UnixDomainSocketConnection):
             for name in _TCP_OPTIONS:
                 parameters.pop(name, None)
         return parameters
@@ -56,7 +88,7 @@ class _Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """A Redis transport that uses TLS, and that unreadable and newer messages do not stop."""
+    """A Redis transport that uses TLS, and that failover and unreadable messages do not stop."""
 
     Channel = _Channel
     #: Has kombu hand over the URL as it is.

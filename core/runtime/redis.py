@@ -42,7 +42,7 @@ def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
     """
     from redis import Redis
     from redis.backoff import ExponentialBackoff
-    from redis.exceptions import OutOfMemoryError, ReadOnlyError
+    from redis.exceptions import MasterDownError, OutOfMemoryError, ReadOnlyError
     from redis.retry import Retry
 
     return Redis.from_url(
@@ -50,8 +50,9 @@ def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
         decode_responses=decode,
         **socket_options(url),
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=patience),
-        # A full server may soon have room, and a replica may soon become the primary.
-        retry_on_error=[OutOfMemoryError, ReadOnlyError],
+        # A full server may soon have room. A server that became a replica keeps its connections;
+        # the URL leads to the new primary.
+        retry_on_error=[OutOfMemoryError, ReadOnlyError, MasterDownError],
     )
 
 
@@ -66,6 +67,7 @@ def connect_async(url: str, *, connections: int, decode: bool = True) -> AsyncRe
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import ExponentialBackoff
+    from redis.exceptions import MasterDownError, ReadOnlyError
 
     pool = BlockingConnectionPool.from_url(
         url,
@@ -74,6 +76,7 @@ def connect_async(url: str, *, connections: int, decode: bool = True) -> AsyncRe
         decode_responses=decode,
         **socket_options(url),
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
+        retry_on_error=[ReadOnlyError, MasterDownError],
     )
     return Redis.from_pool(pool)
 

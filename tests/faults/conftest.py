@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -96,40 +97,51 @@ def held(cluster: Cluster) -> Iterator[Running]:
         yield running
 
 
+@dataclass(frozen=True)
+class Proxied:
+    """A service whose API and worker each reach Redis through a proxy of their own."""
+
+    cluster: Cluster
+    api_wire: Wire
+    wire: Wire
+
+
 @pytest.fixture(scope="session")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Wire]]:
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
     cluster = Cluster(tmp_path_factory.mktemp("single"), **QUICK)
     cluster.start_valkey()
+    api_wire, wire = Wire(cluster.valkey_port), Wire(cluster.valkey_port)
+    cluster.environment["EASEL_REDIS_URL"] = f"redis://127.0.0.1:{api_wire.port}/0"
     cluster.start_api()
-    wire = Wire(cluster.valkey_port)
     cluster.for_workers["EASEL_REDIS_URL"] = f"redis://127.0.0.1:{wire.port}/0"
     # So that messages are delivered again during a job.
     cluster.for_workers["EASEL_REDELIVERY_SECONDS"] = "1"
-    yield cluster, wire
+    yield Proxied(cluster, api_wire, wire)
     cluster.stop()
+    api_wire.close()
     wire.close()
 
 
 @pytest.fixture
-def wire(proxied: tuple[Cluster, Wire]) -> Wire:
+def wire(proxied: Proxied) -> Wire:
     """The proxy between the only worker and Redis."""
-    proxied[1].mend()
-    return proxied[1]
+    proxied.wire.mend()
+    return proxied.wire
 
 
 @pytest.fixture
-def single(proxied: tuple[Cluster, Wire], wire: Wire) -> Cluster:
+def single(proxied: Proxied, wire: Wire) -> Cluster:
     """A service with one worker, which the tests share and restart."""
-    cluster, _ = proxied
+    cluster = proxied.cluster
     cluster.settle(workers=1)
     assert cluster.undisturbed
     return cluster
 
 
 @pytest.fixture
-def no_worker(proxied: tuple[Cluster, Wire], wire: Wire) -> Cluster:
+def no_worker(proxied: Proxied, wire: Wire) -> Cluster:
     """The same service for a test that starts its own worker."""
-    cluster, _ = proxied
+    cluster = proxied.cluster
     cluster.settle(workers=0)
     return cluster
 

@@ -18,7 +18,8 @@ class Wire:
     """
 
     def __init__(self, target_port: int, port: int | None = None) -> None:
-        self._target_port = target_port
+        #: The port that new connections lead to.
+        self.target_port = target_port
         #: While this is not set, the proxy forwards nothing, in either direction.
         self.open = threading.Event()
         self.swallowed = threading.Event()
@@ -66,7 +67,7 @@ class Wire:
                 near, _ = self._listener.accept()
                 self._sockets.append(near)
                 try:
-                    far = socket.create_connection(("127.0.0.1", self._target_port))
+                    far = socket.create_connection(("127.0.0.1", self.target_port))
                 except ConnectionRefusedError:
                     near.close()
                     continue
