@@ -11,7 +11,7 @@ from core.blobs.blobs import open_blobs
 from core.pictures.sandbox import Bounds, Sandbox
 from core.queue.app import JobQueue, WebhookQueue, make_celery
 from core.runtime.logs import configure_logging
-from core.runtime.redis import connect
+from core.runtime.redis import API_SECONDS, connect
 from core.runtime.resources import memory_limit
 from core.runtime.ticker import Ticker
 from core.runtime.tracing import start_tracing
@@ -43,7 +43,7 @@ def build() -> FastAPI:
     settings = Settings().within(memory_limit())
     configure_logging(settings.log_level, part="api")
     start_tracing("api")
-    redis = connect(settings.redis_url, patience=2)
+    redis = connect(settings.redis_url, patience=2, give_up_seconds=API_SECONDS)
     blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint)
     celery = make_celery(settings.redis_url)
     queue = JobQueue(celery)

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.concurrency import run_in_threadpool
 
 from api.callers.rate_limits import count_request
 from api.deps import Services, services_of
@@ -49,7 +48,7 @@ CallerDep = Annotated[Caller, Depends(caller_of)]
 async def _authenticate(request: Request, services: Services) -> Caller:
     keyring, api_keys = services.keyring, _api_keys(request)
     if keyring.stale:
-        await run_in_threadpool(keyring.refresh)
+        await keyring.refresh_once()
     if not api_keys:
         if services.settings.refuses_anonymous(
             any_key_made=keyring.any_made, reached_at=_reached_at(request)

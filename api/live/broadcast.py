@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 #: The block time of one XREAD; shorter than the timeout of the Redis client.
-_BLOCK_MS = 4000
+_BLOCK_MS = 2000
 
 #: The delay before Redis is tried again.
 _RETRY_SECONDS = 0.5

@@ -49,8 +49,9 @@ class Readiness(BaseModel):
 
 
 @router.get("/healthz", operation_id="get_health")
-def healthz() -> dict[str, str]:
+async def healthz() -> dict[str, str]:
     """Report that the API process is alive."""
+    # Not in the thread pool: calls to a Redis that hangs may fill it.
     return {"status": "ok"}
 
 

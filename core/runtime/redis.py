@@ -16,67 +16,97 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
 
+#: How long a server may take to reply, until a call is sent again.
+_REPLY_SECONDS = 10.0
+
+#: How long a server may take to reply to the API, until a request gets a 503.
+API_SECONDS = 4.0
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def socket_options(url: str) -> dict[str, Any]:
+def socket_options(url: str, seconds: float = _REPLY_SECONDS) -> dict[str, Any]:
     """Return the options of a connection that never hangs, for redis-py and for kombu.
 
     Args:
         url: the URL of the server.
+        seconds: how long the server may take to reply.
     """
-    options = {"socket_timeout": 10, "socket_connect_timeout": 5, "health_check_interval": 25}
+    options = {
+        "socket_timeout": seconds,
+        "socket_connect_timeout": seconds / 2,
+        "health_check_interval": 25,
+    }
     # redis-py refuses the option for a Unix socket.
     return options if url.startswith("unix:") else {**options, "socket_keepalive": True}
 
 
-def connect(url: str, *, patience: int, decode: bool = True) -> Redis:
+def connect(
+    url: str, *, patience: int, give_up_seconds: float | None = None, decode: bool = True
+) -> Redis:
     """Return a client that never hangs on a dead connection.
 
     Args:
         url: the URL of the server.
         patience: how often a call is retried while the server is unavailable or refuses to
             write. The retries are at most half a second apart.
+        give_up_seconds: how long the server may take to reply. A call without a reply is not
+            retried then, so it fails after this time. None: it is retried.
         decode: whether replies are text instead of bytes.
     """
-    from redis import Redis
+    from redis import Redis, exceptions
     from redis.backoff import ExponentialBackoff
-    from redis.exceptions import MasterDownError, OutOfMemoryError, ReadOnlyError
     from redis.retry import Retry
 
+    seconds = give_up_seconds or _REPLY_SECONDS
+    hanging = () if give_up_seconds else (exceptions.TimeoutError,)
     return Redis.from_url(
         url,
         decode_responses=decode,
-        **socket_options(url),
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=patience),
+        **socket_options(url, seconds),
+        retry=Retry(
+            ExponentialBackoff(cap=0.5, base=0.05),
+            retries=patience,
+            supported_errors=(exceptions.ConnectionError, *hanging),
+        ),
         # A full server may soon have room. A server that became a replica keeps its connections;
         # the URL leads to the new primary.
-        retry_on_error=[OutOfMemoryError, ReadOnlyError, MasterDownError],
+        retry_on_error=[
+            exceptions.OutOfMemoryError,
+            exceptions.ReadOnlyError,
+            exceptions.MasterDownError,
+        ],
     )
 
 
 def connect_async(url: str, *, connections: int, decode: bool = True) -> AsyncRedis:
-    """Return a client like :func:`connect` for an event loop, which tries a call three times.
+    """Return a client for an event loop, which gives up after ``API_SECONDS`` without a reply.
+
+    It tries a call three times while the server is unavailable.
 
     Args:
         url: the URL of the server.
         connections: the maximum number of connections; further calls wait for a free one.
         decode: whether replies are text instead of bytes.
     """
+    from redis import exceptions
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import ExponentialBackoff
-    from redis.exceptions import MasterDownError, ReadOnlyError
 
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
-        timeout=10,
+        timeout=API_SECONDS,
         decode_responses=decode,
-        **socket_options(url),
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
-        retry_on_error=[ReadOnlyError, MasterDownError],
+        **socket_options(url, API_SECONDS),
+        retry=Retry(
+            ExponentialBackoff(cap=0.5, base=0.05),
+            retries=2,
+            supported_errors=(exceptions.ConnectionError,),
+        ),
+        retry_on_error=[exceptions.ReadOnlyError, exceptions.MasterDownError],
     )
     return Redis.from_pool(pool)
 

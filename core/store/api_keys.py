@@ -6,11 +6,12 @@ that people choose.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from secrets import compare_digest
@@ -159,7 +160,8 @@ def any_key_made(redis_url: str) -> bool:
 class KeyRing:
     """The API keys cached in one process, so that a request needs no call to Redis.
 
-    Threads may share it.
+    They are read in a thread of their own. While Redis hangs, no other call keeps this one
+    waiting, and all requests share its failure.
 
     Args:
         keys: the store that holds the keys.
@@ -169,7 +171,8 @@ class KeyRing:
     def __init__(self, keys: KeyStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._keys = keys
         self._clock = clock
-        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "api keys")
+        self._refresh: asyncio.Future[None] | None = None
         self._read_at = float("-inf")
         self._by_id: dict[str, ApiKey] = {}
 
@@ -179,16 +182,22 @@ class KeyRing:
         return self._clock() - self._read_at >= FRESH_SECONDS
 
     def refresh(self) -> None:
-        """Read the keys, unless another thread has just read them.
+        """Read the keys.
 
         Raises:
             RedisUnavailable: the keys cannot be read, so no caller can be authenticated.
         """
-        with self._lock:
-            if self.stale:
-                began = self._clock()
-                self._by_id = {key.id: key for key in self._keys.all()}
-                self._read_at = began
+        began = self._clock()
+        self._by_id = {key.id: key for key in self._keys.all()}
+        self._read_at = began
+
+    async def refresh_once(self) -> None:
+        """Read the keys, or wait for a call that is reading them; see :meth:`refresh`."""
+        if self._refresh is None or self._refresh.done():
+            loop = asyncio.get_running_loop()
+            self._refresh = loop.run_in_executor(self._thread, self.refresh)
+        # Its client may disconnect, but others wait as well.
+        await asyncio.shield(self._refresh)
 
     @property
     def any_made(self) -> bool:

@@ -125,6 +125,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
 @pytest.fixture
 def wire(proxied: Proxied) -> Wire:
     """The proxy between the only worker and Redis."""
+    proxied.api_wire.mend()
     proxied.wire.mend()
     return proxied.wire
 
