@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,7 @@ class Settings(Limits):
     )
     retention: Duration = Field(
         RETENTION,
+        gt=timedelta(0),
         description="How long the pictures of a finished job are kept: a number and `s`, `m`, "
         "`h` or `d`. It applies to jobs that are submitted later.",
     )
@@ -107,14 +108,15 @@ class Settings(Limits):
     )
     lease_seconds: float = Field(
         8,
-        gt=0,
+        ge=1,
         description="How many seconds a worker keeps its job without renewing its lease; after "
-        "them, the job is requeued.",
+        "them, the job is requeued. A worker renews it four times a second.",
     )
     sweep_seconds: float = Field(
         2,
         gt=0,
-        description="Seconds between two sweeps for jobs of lost workers.",
+        description="Seconds between two sweeps for jobs of lost workers: at most a third of "
+        "`EASEL_LEASE_SECONDS`.",
     )
     max_attempts: int = Field(
         3,
@@ -185,7 +187,9 @@ class Settings(Limits):
         "`X-Forwarded-Prefix` of a trusted proxy takes precedence: see [hosting](hosting.md).",
     )
     webhook_timeout: Duration = Field(
-        timedelta(seconds=15), description="How long the receiver of a webhook may take to respond."
+        timedelta(seconds=15),
+        gt=timedelta(0),
+        description="How long the receiver of a webhook may take to respond.",
     )
     webhook_retries: Durations = Field(
         DELAYS, description="The delays before each retry of a webhook."
@@ -199,12 +203,20 @@ class Settings(Limits):
             raise InvalidSetting("; ".join(map(_setting_error, error.errors()))) from None
 
     @model_validator(mode="after")
-    def _check_keys(self) -> Settings:
-        if self.allow_anonymous and self.require_keys:
-            raise ValueError(
-                "EASEL_ALLOW_ANONYMOUS and EASEL_REQUIRE_KEYS are both true; expected at most one"
-            )
+    def _check_combinations(self) -> Settings:
+        if errors := list(self._contradictions()):
+            raise ValueError("; ".join(errors))
         return self
+
+    def _contradictions(self) -> Iterator[str]:
+        if self.allow_anonymous and self.require_keys:
+            yield "EASEL_ALLOW_ANONYMOUS and EASEL_REQUIRE_KEYS are both true; expected at most one"
+        if self.sweep_seconds > self.lease_seconds / 3:
+            yield (
+                f"EASEL_SWEEP_SECONDS is {self.sweep_seconds:g} and EASEL_LEASE_SECONDS is "
+                f"{self.lease_seconds:g}; expected at most a third of it: after a longer gap "
+                "between sweeps, leases are renewed, and no job of a lost worker would be requeued"
+            )
 
     @property
     def blobs_dir(self) -> Path:

@@ -66,6 +66,31 @@ def test_anonymous_access_cannot_be_both_allowed_and_refused() -> None:
         Settings(allow_anonymous=True, require_keys=True)
 
 
+def test_sweeps_so_far_apart_that_no_lease_would_expire_are_refused() -> None:
+    with pytest.raises(InvalidSetting, match=r"EASEL_SWEEP_SECONDS is 5 and EASEL_LEASE_SECONDS"):
+        Settings(sweep_seconds=5)
+    assert Settings(sweep_seconds=5, lease_seconds=15)
+
+
+def test_all_contradictions_are_named_at_once() -> None:
+    with pytest.raises(InvalidSetting) as raised:
+        Settings(allow_anonymous=True, require_keys=True, sweep_seconds=60, max_held_bytes=1)
+    for name in ("REQUIRE_KEYS", "SWEEP_SECONDS", "LEASE_SECONDS"):
+        assert f"EASEL_{name}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("RETENTION", "0s"), ("WEBHOOK_TIMEOUT", "0s"), ("LEASE_SECONDS", "0.2")],
+)
+def test_a_time_in_which_nothing_can_be_done_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(f"EASEL_{name}", text)
+    with pytest.raises(InvalidSetting, match=f"^EASEL_{name}: "):
+        Settings()
+
+
 def test_the_error_names_every_invalid_variable_with_its_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
