@@ -22,7 +22,7 @@ from core.settings.model import Settings
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from core.store.workers import HEARTBEAT_SECONDS, WorkerRegistry
-from worker.memory import DeviceMemory, has_memory, resident_bytes
+from worker.host.memory import DeviceMemory, has_memory, resident_bytes
 from worker.networks import Networks
 from worker.prefetch import PictureLoader, Prefetcher
 from worker.progress import Rate, RunLimits

@@ -11,14 +11,13 @@ from core.blobs.blobs import Blobs
 from core.errors import (
     BlobCorrupt,
     BlobNotFound,
-    EaselError,
     JobNotFound,
     NewerRecord,
     RedisUnavailable,
     ServiceUnavailable,
     StaleAttempt,
 )
-from core.jobs.job import Failure, Job, Metrics, Picture, Progress
+from core.jobs.job import Job, Metrics, Picture, Progress
 from core.jobs.schema_version import SCHEMA_VERSION
 from core.jobs.status import JobStatus
 from core.nst import Pictures, Step
@@ -30,8 +29,9 @@ from core.runtime.tracing import job_span
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from worker.checkpoints import Checkpoints
+from worker.failures import failure_of
+from worker.host.memory import PeakMemory
 from worker.lease import Lease
-from worker.memory import PeakMemory, is_out_of_memory
 from worker.networks import Networks
 from worker.previews import PreviewSender, thumbnail
 from worker.progress import JobTime, Pace, RunLimits, progress_of
@@ -263,23 +263,6 @@ class Runner:
             return bool(self._blobs.get(picture.sha256))
         except (BlobNotFound, BlobCorrupt):
             return False
-
-
-def failure_of(error: Exception) -> Failure:
-    """Return what the caller learns about an error. Internal details stay in the log."""
-    if isinstance(error, EaselError):
-        return Failure(code=error.code, message=str(error), retryable=error.retryable)
-    if is_out_of_memory(error):
-        return Failure(
-            code="out_of_memory",
-            message="the picture does not fit into the worker's memory; request a smaller size",
-            retryable=False,
-        )
-    return Failure(
-        code=EaselError.code,
-        message="an unexpected error, which the worker has logged with the job's id",
-        retryable=True,
-    )
 
 
 def _picture_of(file: Encoded) -> Picture:

@@ -28,11 +28,12 @@ from core.runtime.redis import connect
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from tests.conftest import photo, stored
-from worker.memory import has_memory
+from worker.failures import failure_of
+from worker.host.memory import has_memory
 from worker.networks import Networks, calibration_pictures
 from worker.prefetch import PictureLoader
 from worker.progress import RunLimits
-from worker.runner import Runner, failure_of
+from worker.runner import Runner
 
 CONTENT, STYLE = photo(80, 60, seed=1), photo(70, 90, seed=2)
 PARAMS = StyleParams(size=64, steps=4, pyramid="off", network=Network.TORCHVISION)

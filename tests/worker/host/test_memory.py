@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from core.runtime.resources import memory_available, memory_limit
-from worker.memory import DeviceMemory, resident_bytes
+from worker.host.memory import DeviceMemory, resident_bytes
 
 CPU = torch.device("cpu")
 MIB = 2**20
@@ -42,7 +42,7 @@ def test_the_peak_includes_memory_that_was_released_since() -> None:
     # In a process of its own: here, other tests may have left a higher peak.
     code = f"""
 import mmap, torch
-from worker.memory import PeakMemory
+from worker.host.memory import PeakMemory
 memory = PeakMemory(torch.device("cpu"))
 before = memory.peak()
 with mmap.mmap(-1, 1024 * {MIB}) as pages:
