@@ -22,9 +22,17 @@ from core.params import StyleParams
 from core.runtime.logs import configure_logging
 from core.runtime.redis import connect
 from core.settings.model import Settings
+from core.settings.values import parse_workers
 from core.store.api_keys import any_key_made
 
 _POLL_SECONDS = 0.25
+
+
+def _parse_workers(_: click.Context, __: click.Parameter, text: str | None) -> int | str | None:
+    try:
+        return None if text is None else parse_workers(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
@@ -34,9 +42,14 @@ _POLL_SECONDS = 0.25
     type=click.IntRange(1, 65535),
     help="The port to listen on. [default: EASEL_PORT, or 8000]",
 )
-def serve(host: str | None, port: int | None) -> None:
-    """Run the API, one worker and, unless EASEL_REDIS_URL is set, a Valkey server."""
-    options = {"host": host, "port": port}
+@click.option(
+    "--workers",
+    callback=_parse_workers,
+    help="How many jobs to run at a time: a number, or auto. [default: EASEL_WORKERS, or 1]",
+)
+def serve(host: str | None, port: int | None, workers: int | str | None) -> None:
+    """Run the API, a worker and, unless EASEL_REDIS_URL is set, a Valkey server."""
+    options = {"host": host, "port": port, "workers": workers}
     settings = Settings().model_copy(
         update={name: value for name, value in options.items() if value is not None}
     )
@@ -101,6 +114,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "EASEL_HOST": settings.host,
         "EASEL_PORT": str(settings.port),
         "EASEL_DATA_DIR": str(settings.data_dir),
+        "EASEL_WORKERS": str(settings.workers),
     }
 
 

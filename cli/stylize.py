@@ -16,7 +16,6 @@ from core.pictures.bundle import Pictures
 from core.pictures.inspection import inspect
 from core.pictures.uploads import Upload, Uploads, start_from
 from core.runtime.malloc import keep_freed_memory
-from core.runtime.resources import threads
 from core.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -47,9 +46,9 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encod
     # Imports torch, which the other commands do without.
     from core import nst
     from core.pictures.encode import encode
+    from worker.host.cores import SharedCores, open_slots
 
     keep_freed_memory()
-    nst.limit_threads(threads())
     fetch_with_progress(params.network, settings.weights_dir)
     device = nst.pick_device(settings.device)
     network = nst.load_network(params.network, settings.weights_dir, device)
@@ -59,7 +58,8 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encod
         TextColumn("loss {task.fields[loss]:.4g}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as bar, SharedCores(open_slots(settings)).job():
         task = bar.add_task("", total=params.steps, loss=float("nan"))
         for step in nst.stylize(pictures, params, network):
             bar.update(task, completed=step.step, total=step.steps, loss=float(step.loss.total))

@@ -1,5 +1,5 @@
-"""The worker: takes one job at a time from claim to final state.
+"""The worker: takes jobs from claim to final state.
 
-``celery -A worker.main worker`` starts two processes: a parent, which receives messages, and
-a spawned child, which holds the network and the device.
+``celery -A worker.main worker`` starts a parent process, which receives messages, and for each
+job at a time (``EASEL_WORKERS``) a spawned child, which holds the network and the device.
 """

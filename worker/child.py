@@ -11,17 +11,18 @@ from core.blobs.blobs import open_blobs
 from core.errors import ServiceUnavailable, WeightsUnavailable
 from core.jobs.job import Job
 from core.jobs.workers import WorkerInfo
-from core.nst import limit_threads, pick_device
+from core.nst import pick_device
 from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
 from core.runtime.malloc import keep_freed_memory
 from core.runtime.redis import connect
-from core.runtime.resources import threads
 from core.runtime.ticker import Ticker
 from core.settings.model import Settings
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from core.store.workers import HEARTBEAT_SECONDS, WorkerRegistry
+from worker.host.concurrency import number_of_workers
+from worker.host.cores import SharedCores, open_slots
 from worker.host.memory import DeviceMemory, has_memory, resident_bytes
 from worker.networks import Networks
 from worker.prefetch import PictureLoader, Prefetcher
@@ -49,7 +50,10 @@ class WorkerProcess:
         self._stopping = False
         blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=retries)
         loader = PictureLoader(blobs, settings.max_picture_pixels)
-        self._prefetcher = Prefetcher(Messages(impatient), JobStore(impatient), loader)
+        self._workers = number_of_workers(settings)
+        self._messages = Messages(impatient)
+        cores = SharedCores(open_slots(settings), self._count_waiting, self._workers)
+        self._prefetcher = Prefetcher(self._messages, JobStore(impatient), loader)
         self.runner = Runner(
             JobStore(patient, settings.lease_seconds),
             JobQueue(make_celery(settings.redis_url)),
@@ -60,6 +64,7 @@ class WorkerProcess:
             RunLimits(settings.checkpoint_seconds, settings.stall_seconds, settings.job_seconds),
             stopping=lambda: self._stopping,
             has_memory=self._has_memory,
+            share_cores=cores.job,
         )
         self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))
         self._step_rate = Rate(time.monotonic)
@@ -68,7 +73,6 @@ class WorkerProcess:
     def start(self) -> None:
         """Load the default network and start the heartbeat."""
         keep_freed_memory()
-        limit_threads(threads())
         try:
             self._networks.get(StyleParams().network)
         except WeightsUnavailable:
@@ -93,14 +97,22 @@ class WorkerProcess:
             _logger.warning("worker not withdrawn; it is forgotten when its heartbeat expires")
 
     def _has_memory(self, job: Job) -> bool:
-        memory = DeviceMemory.of(self._networks.device).total
-        return has_memory(job, self._networks.precision, memory)
+        return has_memory(job, self._networks.precision, self._memory().total)
+
+    def _memory(self) -> DeviceMemory:
+        return DeviceMemory.of(self._networks.device).share(self._workers)
+
+    def _count_waiting(self) -> int:
+        try:
+            return self._messages.count()
+        except ServiceUnavailable:
+            return 0  # nobody can take jobs now
 
     def _send_heartbeat(self) -> None:
         self._registry.announce(self._info())
 
     def _info(self) -> WorkerInfo:
-        memory = DeviceMemory.of(self._networks.device)
+        memory = self._memory()
         return WorkerInfo(
             id=f"{socket.gethostname()}:{os.getpid()}",
             device=str(self._networks.device),

@@ -10,6 +10,7 @@ from core.queue.app import make_celery
 from core.runtime.logs import configure_logging
 from core.runtime.startup import exit_if_settings_are_invalid
 from core.settings.model import Settings
+from worker.host.concurrency import number_of_workers
 
 with exit_if_settings_are_invalid():
     _settings = Settings()
@@ -22,8 +23,10 @@ def _keep_logging(**_: Any) -> None:
     """Keep our logging: Celery configures its own only if nothing receives this signal."""
 
 
+# Celery keeps a process for each job at a time.
 app = make_celery(
     _settings.redis_url,
     include=("worker.tasks",),
     redelivery_seconds=_settings.redelivery_seconds,
+    concurrency=number_of_workers(_settings),
 )

@@ -24,6 +24,7 @@ from core.runtime.redis import connect
 from core.runtime.ticker import Ticker
 from core.settings.model import Settings
 from core.upkeep.reaper import Reaper
+from worker.host.concurrency import number_of_workers
 from worker.lease import exit_now
 
 _logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ INTERRUPT = signal.SIGUSR2
 
 
 class WorkerParent:
-    """Runs the reaper and the watchdog, and passes a shutdown on to the child.
+    """Runs the reaper and the watchdog, and passes a shutdown on to the children.
 
     Args:
         settings: the settings of the deployment.
@@ -42,6 +43,7 @@ class WorkerParent:
     def __init__(self, settings: Settings) -> None:
         redis = connect(settings.redis_url, patience=0)
         self._messages = Messages(redis)
+        self._concurrency = number_of_workers(settings)
         self._watchdog = Watchdog(settings.idle_seconds, time.monotonic)
         reaper = Reaper(
             redis,
@@ -62,7 +64,7 @@ class WorkerParent:
         _logger.info("parent started")
 
     def stop(self) -> None:
-        """Stop the reaper and the watchdog, and interrupt the child's job."""
+        """Stop the reaper and the watchdog, and interrupt the children's jobs."""
         for ticker in self._tickers:
             ticker.stop()
         for child in active_children():
@@ -74,11 +76,14 @@ class WorkerParent:
         except ServiceUnavailable:
             waiting = 0  # no worker can take jobs now
         stuck = self._watchdog.is_stuck(
-            busy=bool(state.reserved_requests), received=state.all_total_count[0], waiting=waiting
+            # A worker that could take another message, but does not, is not busy.
+            busy=len(state.reserved_requests) >= self._concurrency,
+            received=state.all_total_count[0],
+            waiting=waiting,
         )
         if stuck:
             _logger.critical("jobs wait but none is received; exiting", extra={"waiting": waiting})
-            exit_now()  # the main thread may hang; the kernel ends the child
+            exit_now()  # the main thread may hang; the kernel ends the children
 
 
 class Watchdog:
@@ -101,7 +106,7 @@ class Watchdog:
         """Take note of the worker's state and return whether it is stuck.
 
         Args:
-            busy: whether the worker has a job now.
+            busy: whether the worker has as many jobs as it runs at a time.
             received: the number of messages it has received since it started.
             waiting: the number of messages that no worker has received yet.
         """

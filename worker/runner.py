@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import sha256
 
 from core.blobs.blobs import Blobs
@@ -21,6 +22,7 @@ from core.jobs.job import Job, Metrics, Picture, Progress
 from core.jobs.schema_version import SCHEMA_VERSION
 from core.jobs.status import JobStatus
 from core.nst import Pictures, Step
+from core.nst.network.devices import threads_on
 from core.pictures.encode import Encoded, encode
 from core.queue.app import JobQueue
 from core.runtime.logs import log_context
@@ -52,6 +54,7 @@ class Runner:
         limits: time limits of a run.
         stopping: returns whether the worker is shutting down.
         has_memory: returns whether the worker has enough memory for a job.
+        share_cores: is entered while a job runs, and decides with how many threads.
         clock: returns monotonic seconds.
     """
 
@@ -66,6 +69,7 @@ class Runner:
         limits: RunLimits,
         stopping: Callable[[], bool] = lambda: False,
         has_memory: Callable[[Job], bool] = lambda _: True,
+        share_cores: Callable[[], AbstractContextManager[None]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -77,6 +81,7 @@ class Runner:
         self._limits = limits
         self._stopping = stopping
         self._has_memory = has_memory
+        self._share_cores = share_cores
         self._clock = clock
         #: The current job.
         self.job_id: str | None = None
@@ -104,7 +109,7 @@ class Runner:
                     job_id=job.id,
                     request_id=job.request_id,
                 )
-                with log_context(request_id=job.request_id), span:
+                with log_context(request_id=job.request_id), span, self._share_cores():
                     self._attempt(job)
             except StaleAttempt:
                 _logger.warning("job abandoned: another attempt owns it")
@@ -200,6 +205,7 @@ class Runner:
             device=str(network.device),
             steps=step.steps,
             peak_memory_bytes=memory.peak(),
+            threads=threads_on(network.device),
         )
         progress = progress_of(step, pace.fraction(step.fraction), 0.0)
         lease.report(progress)  # so that the lease writes no older progress from now on

@@ -43,6 +43,9 @@ class MetricsView(BaseModel):
     peak_memory_bytes: int | None = Field(
         description="The peak memory of the device during the job; on the CPU, of the worker."
     )
+    threads: int | None = Field(
+        description="The number of threads that computed on the CPU; null on a GPU."
+    )
     attempts: int = Field(description="The number of attempts, including the last one.")
 
 

@@ -86,6 +86,8 @@ class Metrics(_Frozen):
     #: The number of steps at all scales, and the peak of the device's memory.
     steps: int | None = None
     peak_memory_bytes: int | None = None
+    #: The number of threads on the CPU.
+    threads: int | None = None
 
 
 class Inputs(_Frozen):

@@ -52,8 +52,6 @@ _OPTIONS: dict[str, Any] = {
     "task_acks_late": True,
     # Do not reserve a second message while a job runs.
     "worker_prefetch_multiplier": 1,
-    # One job at a time for each device.
-    "worker_concurrency": 1,
     # CUDA does not survive a fork.
     "worker_pool_start_method": "spawn",
     # A spawned child imports torch and loads the network before it is ready.
@@ -85,6 +83,7 @@ def make_celery(
     include: tuple[str, ...] = (),
     queues: tuple[str, ...] = JOB_QUEUES,
     redelivery_seconds: int = 600,
+    concurrency: int = 1,
 ) -> Celery:
     """Return the Celery application for a sender or, with its task modules, for a worker.
 
@@ -95,11 +94,13 @@ def make_celery(
         redelivery_seconds: how long until Redis delivers an unacknowledged message again, even
             while its job still runs; the second claim is then refused. An expired lease, and
             not this, is what recovers a lost job.
+        concurrency: how many tasks a worker runs at a time, each in a process of its own.
     """
     from celery import Celery  # deferred: the import takes a quarter of a second
 
     celery = Celery("easel", broker=redis_url, include=list(include))
     celery.conf.update(_OPTIONS)
+    celery.conf.worker_concurrency = concurrency
     celery.conf.task_default_queue = queues[0]
     celery.conf.task_queues = {name: {"exchange": name} for name in queues}
     celery.conf.broker_transport = "core.queue.transport:Transport"

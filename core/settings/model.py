@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,16 @@ from core.jobs.job import RETENTION
 from core.params.validation import validation_message
 from core.settings import exposure
 from core.settings.limits import Limits
-from core.settings.values import BlobsUrl, Duration, Durations, Networks, Origins, RedisUrl
+from core.settings.values import (
+    MAX_WORKERS,
+    BlobsUrl,
+    Duration,
+    Durations,
+    Networks,
+    Origins,
+    RedisUrl,
+    Workers,
+)
 from core.upkeep.retention import TOMBSTONE
 from core.webhooks.retries import DELAYS
 
@@ -88,6 +98,11 @@ class Settings(Limits):
     port: int = Field(8000, ge=1, le=65535, description="The port that the API listens on.")
     device: str = Field(
         "auto", description="The device of a worker: `auto`, `cpu`, `cuda` or `cuda:N`."
+    )
+    workers: Workers = Field(
+        1,
+        description="How many jobs `easel serve` or a worker runs at a time, each in a process of "
+        f"its own: 1 to {MAX_WORKERS}, or `auto`. See [cores and memory](#cores-and-memory).",
     )
     cors_origins: Origins = Field(
         (),
@@ -222,6 +237,20 @@ class Settings(Limits):
     def blobs_dir(self) -> Path:
         """The default directory of pictures."""
         return self.data_dir.absolute() / "blobs"
+
+    @property
+    def runtime_dir(self) -> Path:
+        """The directory of files that matter only while Easel runs; created if missing.
+
+        It belongs to the user: ``$XDG_RUNTIME_DIR/easel``, or else a folder in the folder of
+        temporary files.
+
+        Raises:
+            OSError: it cannot be created, or belongs to somebody else.
+        """
+        with warnings.catch_warnings():  # that it is the second
+            warnings.simplefilter("ignore")
+            return platformdirs.user_runtime_path("easel", ensure_exists=True)
 
     @property
     def blobs_url(self) -> str:

@@ -1,15 +1,18 @@
-"""The types of settings that pydantic cannot read from text: durations, lists and URLs."""
+"""The types of settings that pydantic cannot read from text: durations, lists, URLs, `auto`."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork
 from pydantic_settings import NoDecode
 
 from core.settings.redis_url import is_redis_url, read_redis_url
+
+#: More jobs at a time need more worker hosts.
+MAX_WORKERS = 64
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -47,10 +50,25 @@ def _read_blobs(value: str) -> str:
     return value if names_this_redis or not is_redis_url(value) else read_redis_url(value)
 
 
+def parse_workers(value: object) -> int | str:
+    """Return the number of workers that a value names, or ``auto``.
+
+    Raises:
+        ValueError: the value is neither.
+    """
+    text = str(value).strip()
+    if text == "auto":
+        return text
+    if text.isdecimal() and 1 <= int(text) <= MAX_WORKERS:
+        return int(text)
+    raise ValueError(f"{value!r} is not a number of workers; expected 1 to {MAX_WORKERS}, or auto")
+
+
 Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
 # Comma-separated lists, which pydantic-settings would otherwise parse as JSON.
 Durations = Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
+Workers = Annotated[int | Literal["auto"], BeforeValidator(parse_workers)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_origins)]
 RedisUrl = Annotated[str, AfterValidator(read_redis_url)]
 BlobsUrl = Annotated[str, AfterValidator(_read_blobs)]

@@ -1,9 +1,14 @@
-"""Ctrl-C in places where Python swallows it."""
+"""Ctrl-C in places where Python swallows it, and options that are refused."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import easel
 
 SWALLOWS_CTRL_C = """
 import signal, socket, sys
@@ -45,3 +50,10 @@ def test_a_swallowed_ctrl_c_is_resent_and_interrupts_a_socket_call() -> None:
 def test_any_other_exception_in_a_finaliser_is_reported_as_usual() -> None:
     code = SWALLOWS_CTRL_C.replace("signal.raise_signal(signal.SIGINT)", "raise ValueError('odd')")
     assert "ValueError: odd" in run("resend", "0.1", code=code).stderr
+
+
+@pytest.mark.parametrize("number", ["0", "65", "all"])
+def test_serve_refuses_other_numbers_of_workers(number: str) -> None:
+    result = CliRunner().invoke(easel, ["serve", "--workers", number])
+    assert result.exit_code == 2
+    assert f"'{number}' is not a number of workers; expected 1 to 64, or auto" in result.output

@@ -7,6 +7,7 @@ import select
 import signal
 
 from core.queue.app import MESSAGE_LISTS, make_celery
+from core.runtime.resources import memory_limit
 from tests.faults.conftest import Row
 from tests.service.cluster import LONG, Cluster
 from tests.service.gate import HANG
@@ -168,3 +169,27 @@ def test_readyz_lists_the_workers_and_what_is_missing(single: Cluster, row: Row)
     worker.send(signal.SIGTERM)
     assert worker.popen.wait(PATIENCE_SECONDS) == 0
     single.readiness(missing=["workers"])
+
+
+def test_a_worker_of_two_processes_runs_two_jobs_and_hands_both_back(single: Cluster) -> None:
+    worker = single.only(EASEL_WORKERS="2")
+    mark = single.log.mark()
+    single.shut_gate()
+    jobs = [single.post(**LONG), single.post(**LONG)]
+    for job_id in jobs:
+        single.log.wait("checkpoint saved", after=mark, job_id=job_id)
+    processes = single.readiness(missing=[])["workers"]
+    assert len({process["id"] for process in processes}) == 2
+    shares = sum(process["memory_total_bytes"] for process in processes)
+    assert shares <= memory_limit()
+
+    worker.send(signal.SIGTERM)
+    assert worker.popen.wait(PATIENCE_SECONDS) == 0
+
+    for job_id in jobs:
+        job = single.view(job_id)
+        assert (job["status"], job["metrics"]["attempts"]) == ("queued", 0)
+    single.settle(workers=1)
+    for job_id in jobs:
+        assert single.result(job_id) == single.undisturbed
+    single.assert_sound(jobs)

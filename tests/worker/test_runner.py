@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -25,10 +26,12 @@ from core.params import Network, Precision, StyleParams
 from core.pictures.decode import Decoded, decode
 from core.queue.app import JobQueue, Messages
 from core.runtime.redis import connect
+from core.runtime.slots import Slots
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from tests.conftest import photo, stored
 from worker.failures import failure_of
+from worker.host.cores import SharedCores
 from worker.host.memory import has_memory
 from worker.networks import Networks, calibration_pictures
 from worker.prefetch import PictureLoader
@@ -51,6 +54,7 @@ class MakeRunner(Protocol):
         store: JobStore | None = None,
         blobs: Blobs | None = None,
         has_memory: Callable[[Job], bool] = ...,
+        share_cores: Callable[[], AbstractContextManager[None]] = ...,
     ) -> Runner: ...
 
 
@@ -66,11 +70,14 @@ def make_runner(
         store: JobStore | None = None,
         blobs: Blobs | None = None,
         has_memory: Callable[[Job], bool] = lambda _: True,
+        share_cores: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Runner:
         blobs = blobs or default_blobs
         load = PictureLoader(blobs, MAX_PIXELS).load
         store = store or default_store
-        return Runner(store, queue, blobs, previews, networks, load, LIMITS, stopping, has_memory)
+        return Runner(
+            store, queue, blobs, previews, networks, load, LIMITS, stopping, has_memory, share_cores
+        )
 
     return make
 
@@ -150,6 +157,33 @@ def test_a_job_that_needs_more_memory_than_the_worker_has_stays_queued(
     assert store.get(large.id).status is JobStatus.QUEUED
     assert store.get(large.id).attempt == 0
     assert store.get(small.id).status is JobStatus.SUCCEEDED
+
+
+def test_a_job_runs_with_its_share_of_the_cores_and_its_record_says_so(
+    make_runner: MakeRunner, store: JobStore, blobs: Blobs, tmp_path: Path
+) -> None:
+    slots = Slots(tmp_path / "jobs")
+    running = []
+
+    @contextmanager
+    def one_thread() -> Iterator[None]:
+        with SharedCores(slots, lambda: 1000, workers=1000).job():
+            running.append(slots.count())
+            yield
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        job = new_job(store, blobs)
+        make_runner(share_cores=one_thread).run(job.id)
+        metrics = store.get(job.id).metrics
+    finally:
+        torch.set_num_threads(before)
+    assert metrics is not None
+    assert metrics.threads == 1
+    assert running == [1]
+    assert slots.count() == 0
+    slots.close()
 
 
 def test_a_job_of_unknown_size_is_run(store: JobStore, blobs: Blobs) -> None:

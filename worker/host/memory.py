@@ -13,6 +13,7 @@ import torch
 
 from core.jobs.footprint import footprint
 from core.jobs.job import Job
+from core.jobs.sharing import memory_share
 from core.params import Precision
 from core.runtime.resources import memory_available, memory_limit
 
@@ -37,6 +38,14 @@ class DeviceMemory:
             available, total = torch.cuda.mem_get_info(device)
             return cls(total, available)
         return cls(memory_limit(), memory_available())
+
+    def share(self, workers: int) -> DeviceMemory:
+        """Return the share of one of several workers, see :func:`core.jobs.sharing.memory_share`.
+
+        What is available now counts up to that share.
+        """
+        total = memory_share(self.total, workers)
+        return DeviceMemory(total, min(total, self.available))
 
 
 class PeakMemory:

@@ -10,6 +10,9 @@ from torch import Tensor
 #: Names of the units that compute bfloat16 on x86 processors.
 BFLOAT16_UNITS = {"avx512_bf16", "amx_bf16"}
 
+#: The number that torch itself has chosen: the processor's cores, or ``OMP_NUM_THREADS``.
+_MAX_THREADS = torch.get_num_threads()
+
 
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device of that name; ``auto`` is CUDA if available, else the CPU.
@@ -31,10 +34,15 @@ def pick_device(name: str = "auto") -> torch.device:
 def limit_threads(most: int) -> None:
     """Compute with at most this many threads on the CPU; fewer if ``OMP_NUM_THREADS`` says so.
 
-    Torch starts a thread for each processor of the machine's that it sees. In a container with a
-    lower quota, they would wait for each other.
+    Torch starts a thread for each processor that it sees. In a container with a lower quota, or
+    beside other jobs, they would wait for each other.
     """
-    torch.set_num_threads(min(most, torch.get_num_threads()))
+    torch.set_num_threads(min(most, _MAX_THREADS))
+
+
+def threads_on(device: torch.device) -> int | None:
+    """Return with how many threads this process computes; None on a GPU."""
+    return torch.get_num_threads() if device.type == "cpu" else None
 
 
 def make_deterministic(device: torch.device) -> None:

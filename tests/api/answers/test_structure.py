@@ -69,7 +69,9 @@ FINISHED = QUEUED.model_copy(
         "finished_at": CREATED + timedelta(seconds=3),
         "progress": some_progress(),
         "warnings": ("the content is cut off",),
-        "metrics": Metrics(optimize_seconds=1.5, device="cpu", steps=3, peak_memory_bytes=4),
+        "metrics": Metrics(
+            optimize_seconds=1.5, device="cpu", steps=3, peak_memory_bytes=4, threads=2
+        ),
         "error": Failure(code="loss_not_finite", message="it is infinite", retryable=False),
         "webhook": Webhook(url="https://example.com/hook"),
         "deliveries": {WebhookEvent.FAILED: Delivery(attempts=1, last_attempt_at=CREATED)},

@@ -139,3 +139,20 @@ def test_the_smallest_api_still_decodes_a_photograph() -> None:
     assert settings.decoders == 1
     assert settings.decode_memory_bytes == 256 * MIB
     assert settings.max_held_bytes == 1
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1", 1), ("64", 64), ("auto", "auto")])
+def test_workers_are_a_number_or_auto(
+    monkeypatch: pytest.MonkeyPatch, text: str, expected: int | str
+) -> None:
+    monkeypatch.setenv("EASEL_WORKERS", text)
+    assert Settings().workers == expected
+
+
+@pytest.mark.parametrize("text", ["0", "65", "-1", "1.5", "many", ""])
+def test_the_error_for_other_workers_says_what_was_expected(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("EASEL_WORKERS", text)
+    with pytest.raises(InvalidSetting, match=f"^EASEL_WORKERS: '{text}' is not.*1 to 64, or auto"):
+        Settings()

@@ -24,6 +24,13 @@ def test_the_memory_of_the_cpu_is_what_this_process_may_use() -> None:
     assert memory.available == pytest.approx(memory_available(), rel=0.5)
 
 
+def test_workers_share_the_memory_of_their_device() -> None:
+    share = DeviceMemory(total=8 * 2**30, available=7 * 2**30).share(4)
+    assert 4 * share.total <= 8 * 2**30 < 4 * share.total + 200 * MIB
+    assert share.available == share.total
+    assert DeviceMemory(total=8 * 2**30, available=MIB).share(4).available == MIB
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 def test_the_memory_of_a_gpu_is_its_own() -> None:
     memory = DeviceMemory.of(torch.device("cuda"))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.nst import limit_threads, pick_device
+from core.nst.network import devices
 from core.nst.network.devices import make_deterministic
 from tests.core.nst.examples import CPU
 
@@ -32,14 +33,13 @@ def test_cuda_without_a_gpu_is_an_error_with_a_remedy() -> None:
         pick_device("cuda")
 
 
-def test_the_number_of_threads_is_lowered_but_never_raised() -> None:
+def test_the_number_of_threads_is_at_most_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_MAX_THREADS", 3)
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(3)
-        limit_threads(4)
-        assert torch.get_num_threads() == 3
-        limit_threads(2)
-        assert torch.get_num_threads() == 2
+        for most, expected in ((2, 2), (4, 3), (1, 1), (3, 3)):
+            limit_threads(most)
+            assert torch.get_num_threads() == expected
     finally:
         torch.set_num_threads(before)
 

@@ -1,0 +1,56 @@
+"""How the jobs that run on a host at a time share its cores and its memory."""
+
+from __future__ import annotations
+
+import math
+
+from core.jobs.footprint import footprint
+from core.params import StyleParams
+
+#: The memory of a worker's parent process, which runs no jobs: 80 MiB measured, and a margin.
+_PARENT_BYTES = 100 * 2**20
+
+#: The longer side of the square job that each worker of ``auto`` has memory for.
+_ROOMY = 1024
+
+
+def workers_for(cores: float, memory: int) -> int:
+    """Return how many jobs to run at a time with ``EASEL_WORKERS=auto``.
+
+    One for each whole core: a long queue is worked off fastest with one thread a job. Fewer if
+    the memory does not suffice for as many jobs of 1024 x 1024 with default parameters.
+
+    Args:
+        cores: the cores of the host, as ``core.runtime.resources`` counts them.
+        memory: the memory of the host in bytes.
+    """
+    needed = footprint(StyleParams(), None).needed(_ROOMY**2)
+    return max(1, min(math.floor(cores), (memory - _PARENT_BYTES) // needed))
+
+
+def memory_share(memory: int, workers: int) -> int:
+    """Return the most memory that a job of one of several workers may need, in bytes.
+
+    The shares are equal and fixed. So the jobs that run at a time fit together, whichever they
+    are, and a job that is too large for a share is refused when it is posted.
+
+    Args:
+        memory: the memory of the host in bytes.
+        workers: the number of workers that share it.
+    """
+    return max(0, memory - _PARENT_BYTES) // workers
+
+
+def threads_for_job(cores: float, *, running: int, waiting: int, workers: int) -> int:
+    """Return with how many threads a job starts to compute.
+
+    The job gets an equal share of the cores among the jobs that will run beside it.
+
+    Args:
+        cores: the cores of the host.
+        running: the jobs that run on the host now, this one included, of all deployments.
+        waiting: the jobs that wait in the queue of this deployment.
+        workers: how many jobs this deployment runs on the host at most.
+    """
+    soon = max(running, min(running + waiting, workers), 1)
+    return max(1, math.floor(cores / soon))

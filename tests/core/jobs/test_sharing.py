@@ -1,0 +1,69 @@
+"""How the jobs on a host share its cores and its memory."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from core.jobs.footprint import footprint
+from core.jobs.sharing import memory_share, threads_for_job, workers_for
+from core.params import StyleParams
+
+GIB = 2**30
+
+PAGE = Path(__file__).parent.parent.parent.parent / "docs/operations.md"
+
+#: ``| 8 | 16 GiB | 5 |``: cores, memory, and what ``auto`` chooses.
+ROW = re.compile(r"^\| ([\d.]+) \| ([\d.]+) GiB \| (\d+) \|$", re.MULTILINE)
+
+
+def test_auto_chooses_what_the_documentation_says() -> None:
+    rows = ROW.findall(PAGE.read_text())
+    assert len(rows) >= 6
+    for cores, memory, workers in rows:
+        assert workers_for(float(cores), int(float(memory) * GIB)) == int(workers), (cores, memory)
+
+
+def test_each_worker_of_auto_has_memory_for_a_job_of_1024() -> None:
+    needed = footprint(StyleParams(size=1024), None).needed(1024 * 1024)
+    for cores, memory in product((1, 2, 8, 64), (4, 8, 16, 64, 512)):
+        workers = workers_for(cores, memory * GIB)
+        assert 1 <= workers <= cores
+        assert memory_share(memory * GIB, workers) >= needed
+
+
+@pytest.mark.parametrize(("cores", "memory"), [(0.5, 8), (64, 0.5)])
+def test_auto_is_one_worker_where_there_is_no_room_for_two(cores: float, memory: float) -> None:
+    assert workers_for(cores, int(memory * GIB)) == 1
+
+
+def test_the_shares_of_the_memory_and_the_parent_process_fit_together() -> None:
+    shares = [memory_share(8 * GIB, 3)] * 3
+    assert 8 * GIB - 200 * 2**20 < sum(shares) < 8 * GIB - 80 * 2**20
+    assert memory_share(1, 3) == 0
+
+
+@pytest.mark.parametrize(
+    ("running", "waiting", "workers", "threads"),
+    [
+        pytest.param(1, 0, 4, 8, id="alone"),
+        pytest.param(1, 9, 1, 8, id="the others wait until it has ended"),
+        pytest.param(1, 1, 4, 4, id="one more starts soon"),
+        pytest.param(1, 9, 4, 2, id="all workers have jobs soon"),
+        pytest.param(4, 9, 4, 2, id="all workers have jobs"),
+        pytest.param(3, 0, 4, 2, id="a third of the cores, rounded down"),
+        pytest.param(2, 0, 1, 4, id="beside a job of another deployment"),
+        pytest.param(20, 0, 4, 1, id="more jobs than cores"),
+    ],
+)
+def test_a_job_gets_its_share_of_eight_cores(
+    running: int, waiting: int, workers: int, threads: int
+) -> None:
+    assert threads_for_job(8, running=running, waiting=waiting, workers=workers) == threads
+
+
+def test_half_a_core_is_one_thread() -> None:
+    assert threads_for_job(0.5, running=1, waiting=0, workers=1) == 1
