@@ -1,4 +1,4 @@
-"""The networks that a process has loaded."""
+"""The network that a process has loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from core.pictures.decode import decode
 
 
 class Networks:
-    """Loads each network when it is first requested, fetching its weights if necessary.
+    """Loads a network when it is requested, fetching its weights if necessary.
+
+    Only the last one is kept: with its variants and its cache, a network takes up to 400 MiB,
+    which would come on top of the estimate of a job's memory.
 
     Args:
         directory: the cache of weights.
@@ -42,11 +45,12 @@ class Networks:
         """
         if network not in self._loaded:
             fetch_weights(network, self._directory, calibration_pictures)
+            self._loaded.clear()
             self._loaded[network] = load_network(network, self._directory, self.device)
         return self._loaded[network]
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of the networks loaded so far."""
+        """Return the name of the loaded network, if there is one."""
         return tuple(network.value for network in self._loaded)
 
 

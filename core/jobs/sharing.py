@@ -10,6 +10,9 @@ from core.params import StyleParams
 #: The memory of a worker's parent process, which runs no jobs: 80 MiB measured, and a margin.
 _PARENT_BYTES = 100 * 2**20
 
+#: Style targets that a process keeps between jobs, beyond the estimate of a job's memory.
+_CACHE_BYTES = 128 * 2**20
+
 #: The longer side of the square job that each worker of ``auto`` has memory for.
 _ROOMY = 1024
 
@@ -25,7 +28,7 @@ def workers_for(cores: float, memory: int) -> int:
         memory: the memory of the host in bytes.
     """
     needed = footprint(StyleParams(), None).needed(_ROOMY**2)
-    return max(1, min(math.floor(cores), (memory - _PARENT_BYTES) // needed))
+    return max(1, min(math.floor(cores), (memory - _PARENT_BYTES) // (needed + _CACHE_BYTES)))
 
 
 def memory_share(memory: int, workers: int) -> int:
@@ -38,7 +41,7 @@ def memory_share(memory: int, workers: int) -> int:
         memory: the memory of the host in bytes.
         workers: the number of workers that share it.
     """
-    return max(0, memory - _PARENT_BYTES) // workers
+    return max(0, (memory - _PARENT_BYTES) // workers - _CACHE_BYTES)
 
 
 def threads_for_job(cores: float, *, running: int, waiting: int, workers: int) -> int:

@@ -114,7 +114,7 @@ class TargetPictures:
             ]
 
         digest = fingerprint([style, *(guides.values() if guides else ())])
-        tensors = network.cache.get_or_compute((digest, *keys, *layers), compute)
+        tensors = network.cached((digest, *keys, *layers), compute)
         return (
             {key: FeatureStatistics(*tensors[2 * n : 2 * n + 2]) for n, key in enumerate(keys)},
             dict(zip(layers, tensors[2 * len(keys) :], strict=True)),

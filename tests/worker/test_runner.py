@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -18,10 +20,17 @@ from redis import Redis
 from safetensors.torch import save
 
 from core.blobs.blobs import Blobs
-from core.errors import JobNotFound, LossNotFinite, RedisUnavailable, ServiceUnavailable
+from core.errors import (
+    JobNotFound,
+    LossNotFinite,
+    RedisUnavailable,
+    ServiceUnavailable,
+    WeightsCorrupt,
+)
 from core.jobs.job import Inputs, Job, Picture
 from core.jobs.status import JobStatus
 from core.nst import Pictures, load_network, stylize
+from core.nst.weights.files import save_weights
 from core.params import Network, Precision, StyleParams
 from core.pictures.decode import Decoded, decode
 from core.queue.app import JobQueue, Messages
@@ -415,6 +424,17 @@ def test_a_network_is_loaded_once(networks: Networks) -> None:
     assert networks.names() == ()
     assert networks.get(Network.TORCHVISION) is networks.get(Network.TORCHVISION)
     assert networks.names() == ("vgg19-torchvision",)
+
+
+def test_only_the_last_network_is_kept(
+    networks: Networks, weights_dir: Path, tiny_weights: dict[str, torch.Tensor]
+) -> None:
+    first = weakref.ref(networks.get(Network.TORCHVISION))
+    save_weights(tiny_weights, weights_dir / Network.NORMALIZED.filename)
+    with pytest.raises(WeightsCorrupt):  # they are not the paper's
+        networks.get(Network.NORMALIZED)
+    gc.collect()
+    assert first() is None
 
 
 def test_the_calibration_pictures_are_packaged() -> None:

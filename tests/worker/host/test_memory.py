@@ -26,7 +26,7 @@ def test_the_memory_of_the_cpu_is_what_this_process_may_use() -> None:
 
 def test_workers_share_the_memory_of_their_device() -> None:
     share = DeviceMemory(total=8 * 2**30, available=7 * 2**30).share(4)
-    assert 4 * share.total <= 8 * 2**30 < 4 * share.total + 200 * MIB
+    assert 4 * share.total <= 8 * 2**30 < 4 * share.total + 640 * MIB
     assert share.available == share.total
     assert DeviceMemory(total=8 * 2**30, available=MIB).share(4).available == MIB
 

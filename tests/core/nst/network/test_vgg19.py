@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from functools import partial
+
 import pytest
 import torch
 import torchvision
@@ -13,6 +17,9 @@ from core.nst.weights.fetch import TORCHVISION_MEAN, convert_torchvision
 from core.params import LAYERS, Layer, Padding, Pooling
 from tests.core.nst.examples import FLOAT64
 from tests.core.nst.network.reference import add_own_gradients
+
+#: The number formats that one job computes in.
+FORMATS = (BFLOAT16, FLOAT64, FLOAT32)
 
 
 def test_every_layers_features_match_torchvisions_network() -> None:
@@ -74,6 +81,28 @@ def test_another_number_format_gives_the_same_features_up_to_rounding(
     rounded = tiny_network.using(BFLOAT16).features(image, ["conv5_1"])["conv5_1"]
     assert rounded.dtype == torch.bfloat16
     assert float((rounded.float() - exact).abs().mean()) < 0.03 * float(exact.abs().mean())
+
+
+def test_a_network_keeps_the_variants_of_one_job(tiny_network: VGG19) -> None:
+    made = [
+        weakref.ref(tiny_network.using(number_format, pooling))
+        for pooling in Pooling
+        for number_format in FORMATS
+    ]
+    gc.collect()
+    alive = [each() for each in made if each() is not None and each() is not tiny_network]
+    assert len(alive) == 3
+    assert alive == [tiny_network.using(each, list(Pooling)[-1]) for each in FORMATS]
+
+
+def test_variants_share_one_cache_but_no_tensors(tiny_network: VGG19) -> None:
+    other = tiny_network.using(pooling=Pooling.AVERAGE)
+    for network, number in ((tiny_network, 1), (other, 2)):
+        network.cached("key", partial(list, [torch.tensor(number)]))
+    for network, number in ((tiny_network, 1), (other, 2)):
+        (tensor,) = network.cached("key", list)
+        assert int(tensor) == number
+    assert other.cache is tiny_network.cache
 
 
 def test_each_variant_of_a_network_is_made_once(tiny_network: VGG19) -> None:
