@@ -15,6 +15,7 @@ from core.params import StyleParams, parse_params
 from core.pictures.bundle import Pictures
 from core.pictures.inspection import inspect
 from core.pictures.uploads import Upload, Uploads, start_from
+from core.runtime.cpu import OtherProcesses
 from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
 
@@ -49,6 +50,7 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encod
     from worker.host.cores import SharedCores, open_slots
 
     keep_freed_memory()
+    others = OtherProcesses()
     fetch_with_progress(params.network, settings.weights_dir)
     device = nst.pick_device(settings.device)
     network = nst.load_network(params.network, settings.weights_dir, device)
@@ -59,7 +61,10 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encod
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console) as bar, SharedCores(open_slots(settings)).job():
+    with (
+        Progress(*columns, console=console) as bar,
+        SharedCores(open_slots(settings), others=others.cores).job(),
+    ):
         task = bar.add_task("", total=params.steps, loss=float("nan"))
         for step in nst.stylize(pictures, params, network):
             bar.update(task, completed=step.step, total=step.steps, loss=float(step.loss.total))

@@ -14,6 +14,7 @@ from core.jobs.workers import WorkerInfo
 from core.nst import pick_device
 from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
+from core.runtime.cpu import OtherProcesses
 from core.runtime.malloc import keep_freed_memory
 from core.runtime.redis import connect
 from core.runtime.ticker import Ticker
@@ -52,7 +53,10 @@ class WorkerProcess:
         loader = PictureLoader(blobs, settings.max_picture_pixels)
         self._workers = number_of_workers(settings)
         self._messages = Messages(impatient)
-        cores = SharedCores(open_slots(settings), self._count_waiting, self._workers)
+        self._others = OtherProcesses()
+        cores = SharedCores(
+            open_slots(settings), self._count_waiting, self._workers, self._others.cores
+        )
         self._prefetcher = Prefetcher(self._messages, JobStore(impatient), loader)
         self.runner = Runner(
             JobStore(patient, settings.lease_seconds),
@@ -109,6 +113,7 @@ class WorkerProcess:
             return 0  # nobody can take jobs now
 
     def _send_heartbeat(self) -> None:
+        self._others.cores()  # so that the next job learns of the last seconds, not of hours
         self._registry.announce(self._info())
 
     def _info(self) -> WorkerInfo:

@@ -113,10 +113,13 @@ def install() -> None:
         Step=Step,
         stylize=sleep_through,
         pick_device=lambda _: Device(),
+        limit_threads=lambda _: None,
         fetch_weights=lambda *_: None,
         load_network=lambda *_: network,
     )
-    _module("core.nst.network.precision", FLOAT32="float32", pick_format=lambda *_: "float32")
+    exact = SimpleNamespace(dtype=known["float32"])
+    _module("core.nst.network.precision", pick_format=lambda *_: exact)
+    _module("core.nst.network.devices", threads_on=lambda _: 1)
     from worker import previews, runner
 
     picture = Image.open(_PICTURE).convert("RGB")

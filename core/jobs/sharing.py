@@ -16,6 +16,9 @@ _CACHE_BYTES = 128 * 2**20
 #: The longer side of the square job that each worker of ``auto`` has memory for.
 _ROOMY = 1024
 
+#: The part of a core that other programs may keep busy, and a job still has a thread for it.
+_SHARED = 0.35
+
 
 def workers_for(cores: float, memory: int) -> int:
     """Return how many jobs to run at a time with ``EASEL_WORKERS=auto``.
@@ -44,16 +47,22 @@ def memory_share(memory: int, workers: int) -> int:
     return max(0, (memory - _PARENT_BYTES) // workers - _CACHE_BYTES)
 
 
-def threads_for_job(cores: float, *, running: int, waiting: int, workers: int) -> int:
-    """Return with how many threads a job starts to compute.
+def threads_for_job(
+    cores: float, *, running: int, waiting: int, workers: int, others: float = 0
+) -> int:
+    """Return with how many threads a job computes.
 
-    The job gets an equal share of the cores among the jobs that will run beside it.
+    The job gets an equal share of the cores among the jobs that will run beside it. A job that is
+    alone leaves out the cores that other programs keep busy: threads wait for each other many
+    times a step, so one whose core is often taken slows the others down to its pace.
 
     Args:
         cores: the cores of the host.
         running: the jobs that run on the host now, this one included, of all deployments.
         waiting: the jobs that wait in the queue of this deployment.
         workers: how many jobs this deployment runs on the host at most.
+        others: the cores that other processes keep busy.
     """
     soon = max(running, min(running + waiting, workers), 1)
-    return max(1, math.floor(cores / soon))
+    free = cores - others + _SHARED if running <= 1 else cores
+    return max(1, math.floor(min(cores / soon, free)))

@@ -21,7 +21,7 @@ _REQUEST = "request"
 
 #: Part of the digest. Change it whenever the entries or their meaning change: workers of another
 #: version then refuse the checkpoint, and start the job over.
-_FORMAT = b"3"
+_FORMAT = b"4"
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,8 @@ def stylize(
         params: see :class:`core.params.StyleParams`.
         network: the network whose features are compared. The work happens on its device.
         resume: the checkpoint of a step of the same request. The run continues there, and gives
-            the same picture as an uninterrupted one, bit for bit on the same device.
+            the same picture as an uninterrupted one, bit for bit on the same device. Sums depend
+            on the number of threads, so PyTorch gets the number that the run began with.
 
     Yields:
         The start as step 0 (or the step resumed from), then one record after every update; on a
@@ -96,6 +97,9 @@ def stylize(
     saved = None if resume is None else request.unpack(resume, network.device)
     resume = None  # frees memory: the checkpoint is as large as the state
     begin = 0 if saved is None else int(saved["phase"])
+    if saved is not None:
+        torch.set_num_threads(int(saved["threads"]))
+    threads = torch.tensor(torch.get_num_threads())
     painted: tuple[Tensor, Scale] | None = None  # at the smaller scale
 
     for size, phases in plan.scales_from(begin):
@@ -108,7 +112,7 @@ def stylize(
             saved = None
         for number, phase in phases:
             for point in descent.follow(scale.objective_in(phase), phase.steps):
-                state = {"phase": torch.tensor(number), **descent.state()}
+                state = {"phase": torch.tensor(number), "threads": threads, **descent.state()}
                 if descent.step < phase.steps:  # the last point is the next phase's first
                     yield _record(plan, scale, request, point.loss, state)
         painted = descent.image, scale

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.jobs.sharing import threads_for_job
 from core.nst import limit_threads
+from core.runtime.openmp import considerate
 from core.runtime.resources import cores
 from core.runtime.slots import Slots
 from core.settings.model import Settings
@@ -23,14 +24,20 @@ class SharedCores:
         slots: counts the jobs on this host; None if they cannot be counted.
         waiting: returns the number of jobs that wait for a worker.
         workers: how many jobs this deployment runs on this host at most.
+        others: returns the cores that other processes keep busy.
     """
 
     def __init__(
-        self, slots: Slots | None, waiting: Callable[[], int] = lambda: 0, workers: int = 1
+        self,
+        slots: Slots | None,
+        waiting: Callable[[], int] = lambda: 0,
+        workers: int = 1,
+        others: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._slots = slots
         self._waiting = waiting
         self._workers = workers
+        self._others = others
 
     @contextmanager
     def job(self) -> Iterator[None]:
@@ -44,9 +51,11 @@ class SharedCores:
                     running=self.running(),
                     waiting=self._waiting(),
                     workers=self._workers,
+                    others=self._others(),
                 )
             )
-            yield
+            with considerate(self._others):
+                yield
         finally:
             if self._slots is not None:
                 self._slots.release()

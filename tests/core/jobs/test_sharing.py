@@ -66,5 +66,20 @@ def test_a_job_gets_its_share_of_eight_cores(
     assert threads_for_job(8, running=running, waiting=waiting, workers=workers) == threads
 
 
+@pytest.mark.parametrize(
+    ("others", "threads"),
+    [(0.0, 8), (0.3, 8), (1.0, 7), (7.0, 1), (9.0, 1)],
+)
+def test_a_job_alone_leaves_out_the_cores_that_other_programs_keep_busy(
+    others: float, threads: int
+) -> None:
+    alone = threads_for_job(8, running=1, waiting=0, workers=1, others=others)
+    assert alone == threads
+
+
+def test_a_job_beside_others_of_easel_has_its_share_of_the_cores_they_keep_busy() -> None:
+    assert threads_for_job(8, running=2, waiting=0, workers=2, others=8.0) == 4
+
+
 def test_half_a_core_is_one_thread() -> None:
     assert threads_for_job(0.5, running=1, waiting=0, workers=1) == 1

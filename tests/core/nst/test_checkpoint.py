@@ -103,3 +103,18 @@ def test_data_that_is_not_a_checkpoint_is_an_error(
 ) -> None:
     with pytest.raises(CheckpointMismatch, match=message):
         next(stylize(PICTURES, small_params(), tiny_network, resume=data))
+
+
+def test_a_resumed_run_has_the_number_of_threads_that_it_began_with(
+    tiny_network: VGG19,
+) -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        checkpoint = next(stylize(PICTURES, small_params(), tiny_network)).checkpoint()
+        torch.set_num_threads(1)
+        resumed = next(stylize(PICTURES, small_params(), tiny_network, resume=checkpoint))
+        assert torch.get_num_threads() == 3
+        assert resumed.checkpoint() == checkpoint
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,123 @@
+"""How the threads of OpenMP wait for each other: spinning, or asleep.
+
+PyTorch computes with a team of threads of OpenMP. Between two computations they spin, that is, they
+wait without giving up their core. That is fastest as long as nothing else needs the core. Beside
+other busy processes, threads spin while the one that they wait for waits for a core.
+
+The environment variables of OpenMP decide this once, at the start of a process. GNU's libgomp,
+which PyTorch brings on Linux, also goes by the number of threads: with more of them than cores, a
+thread spins for 100 rounds only, in place of 300,000 ("GOMP_SPINCOUNT" in its manual). So this
+module changes it in a running process, by threads that exist and do nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.runtime.ticker import Ticker
+
+_SECONDS = 0.25
+#: Cores that other processes keep busy: from this many on, threads do not spin. Below half of it
+#: they spin again.
+_CONTENDED = 0.2
+
+
+class Spinning:
+    """Whether the threads of OpenMP spin while they wait; at first they do.
+
+    Without libgomp, or before it is loaded, the switch has no effect.
+    """
+
+    def __init__(self) -> None:
+        self._on_again: threading.Event | None = None
+        self._holder: threading.Thread | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether waiting threads spin."""
+        return self._holder is None
+
+    def off(self) -> None:
+        """Let waiting threads sleep from now on."""
+        libgomp = _libgomp()
+        if self._holder is not None or libgomp is None:
+            return
+        holding, self._on_again = threading.Event(), threading.Event()
+        more_than_cores = (os.cpu_count() or 1) + 2  # the first belongs to no team
+        arguments = libgomp, more_than_cores, holding, self._on_again
+        self._holder = threading.Thread(target=_hold_idle_team, args=arguments, daemon=True)
+        self._holder.start()
+        holding.wait()
+
+    def on(self) -> None:
+        """Let waiting threads spin from now on."""
+        if self._holder is not None and self._on_again is not None:
+            self._on_again.set()
+            self._holder.join()
+            self._holder = None
+
+
+def spins(spinning: bool, others: float) -> bool:
+    """Return whether waiting threads should spin.
+
+    Args:
+        spinning: whether they spin now.
+        others: the cores that other processes keep busy.
+    """
+    return others < (_CONTENDED if spinning else _CONTENDED / 2)
+
+
+@contextmanager
+def considerate(others: Callable[[], float]) -> Iterator[None]:
+    """Let waiting threads spin only while no other process needs their cores.
+
+    Args:
+        others: returns the cores that other processes keep busy.
+    """
+    spinning = Spinning()
+
+    def adjust() -> None:
+        if spins(spinning.is_on, others()):
+            spinning.on()
+        else:
+            spinning.off()
+
+    ticker = Ticker("spinning", _SECONDS, adjust)
+    ticker.start()
+    try:
+        yield
+    finally:
+        ticker.stop()
+        ticker.join(2 * _SECONDS)
+        spinning.on()
+
+
+def _hold_idle_team(
+    libgomp: ctypes.CDLL, threads: int, holding: threading.Event, end: threading.Event
+) -> None:
+    """Start a second team, which ends with this thread."""
+    nothing = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)  # any function of C
+    libgomp.GOMP_parallel(nothing, None, threads, 0)
+    holding.set()
+    end.wait()
+
+
+def _libgomp() -> ctypes.CDLL | None:
+    """Return the libgomp that this process has loaded."""
+    maps = Path("/proc/self/maps")
+    loaded = re.search(r"/\S*/libgomp[^/\s]*$", maps.read_text(), re.M) if maps.exists() else None
+    if loaded is None:
+        return None
+    libgomp = ctypes.CDLL(loaded[0])
+    libgomp.GOMP_parallel.restype = None
+    libgomp.GOMP_parallel.argtypes = [
+        *(ctypes.c_void_p, ctypes.c_void_p),
+        *(ctypes.c_uint, ctypes.c_uint),
+    ]
+    return libgomp
