@@ -57,7 +57,7 @@ def _saved(pictures: Pictures, params: StyleParams, network: VGG19) -> bytes:
     request = Request(pictures, params)
     state = request.unpack(next(steps).checkpoint(), network.device)
     pair = {name: tensor for name, tensor in state.items() if name.startswith("lbfgs.0.")}
-    for number in range(1, LBFGS.HISTORY):
+    for number in range(1, LBFGS.history(params.size**2)):
         state |= {
             name.replace(".0.", f".{number}."): tensor.clone() for name, tensor in pair.items()
         }

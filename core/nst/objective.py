@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +14,7 @@ from core.nst.balance import balance
 from core.nst.detail import content_factors
 from core.nst.losses import content_gradient, content_loss, tv_gradient, tv_loss
 from core.nst.network.int8 import with_int8_features
+from core.nst.network.passes import Part, Pass
 from core.nst.network.precision import INT8
 from core.nst.network.vgg19 import VGG19
 from core.nst.optimizers.point import LossTerms
@@ -29,8 +30,9 @@ from core.nst.targets import (
     Masks,
     TargetPictures,
     Targets,
+    add_statistics,
     guide_maps,
-    statistics_at,
+    regions_at,
 )
 from core.params import Layer, StyleParams
 from core.pictures.masks import Label
@@ -114,11 +116,8 @@ class Objective:
 
     def __call__(self, image: Tensor) -> LossTerms:
         """Return the terms at an image of shape (1, 3, H, W), for autograd."""
-        compared = Compared()
-        for layer, F in self._targets.network.iterate(image, self._layers):
-            self._compare(layer, F, compared)
-            del F  # otherwise it would stay in memory until the next layer is there
-        return self._terms(compared, image)
+        one = Pass(self._targets.network, image, self._layers)
+        return self._terms(self._compared(one.forward(keep=False)), image)
 
     def at(self, image: Tensor) -> LossTerms:
         """Return the terms at an image, shape (1, 3, H, W) or grey (1, 1, H, W)."""
@@ -131,20 +130,10 @@ class Objective:
         Args:
             image: shape (1, 3, H, W), or grey (1, 1, H, W).
         """
-        network = self._targets.network
         with torch.no_grad():
-            activations: dict[Layer, Tensor] = {}
-            compared = Compared()
-            for layer, F in network.activations(image.expand(-1, 3, -1, -1), self._layers):
-                activations[layer] = F
-                if layer in self._layers:
-                    # Now, while the features are in the processor's cache.
-                    self._compare(layer, F, compared)
-            del F  # otherwise it would stay in memory as long as all the others
-            add_gradient = {
-                layer: partial(self._add_gradient, layer, compared) for layer in self._layers
-            }
-            gradient = network.backward(activations, add_gradient)
+            both = Pass(self._targets.network, image.expand(-1, 3, -1, -1), self._layers)
+            compared = self._compared(both.forward())
+            gradient = both.backward(partial(self._add_gradient, compared))
             if image.shape[1] == 1:
                 gradient = gradient.sum(1, keepdim=True)
             if self.balance.tv:
@@ -157,13 +146,26 @@ class Objective:
         self._targets = targets
         self._distances = {key: make_distance(A) for key, A in targets.A.items()}
 
-    def _compare(self, layer: Layer, F: Tensor, compared: Compared) -> None:
-        """Add what is compared of a layer's features F, shape (1, C, H, W)."""
+    def _compared(self, parts: Iterable[Part]) -> Compared:
+        """Compare each part while it is in the processor's cache."""
+        compared = Compared()
+        for part in parts:
+            self._compare(part, compared)
+        return compared
+
+    def _compare(self, part: Part, compared: Compared) -> None:
+        layer, rows, share, F = part
         if layer in self._params.content_layers:
-            P, D = self._targets.P[layer], self._detail.get(layer)
-            compared.content[layer] = content_loss(F, P, D)
+            P, D = self._content_at(layer, rows)
+            loss = share * content_loss(F, P, D)
+            compared.content[layer] = compared.content.get(layer, 0) + loss
         if layer in self._params.style_layers:
-            compared.style.update(statistics_at(layer, F, self._guides))
+            add_statistics(compared.style, part, self._guides)
+
+    def _content_at(self, layer: Layer, rows: slice) -> tuple[Tensor, Tensor | None]:
+        """Return P and D at some rows."""
+        D = self._detail.get(layer)
+        return self._targets.P[layer][:, :, rows], None if D is None else D[rows]
 
     def _terms(self, compared: Compared, image: Tensor) -> LossTerms:
         weights = self.balance.content_layers
@@ -177,22 +179,19 @@ class Objective:
         total = self.balance.total(content, style, tv)  # eq. 7
         return LossTerms(total, content, style, tv)
 
-    def _add_gradient(
-        self, layer: Layer, compared: Compared, F: Tensor, gradient: Tensor | None
-    ) -> Tensor:
+    def _add_gradient(self, compared: Compared, part: Part, gradient: Tensor | None) -> Tensor:
         """Add the gradients of a layer's own terms (eq. 2 and 6) to the gradient at its F."""
+        layer, rows, share, F = part
         if layer in self._params.content_layers:
-            weight = self.balance.content * self.balance.content_layers[layer]
-            P, D = self._targets.P[layer], self._detail.get(layer)
-            own = weight * content_gradient(F, P, D)
+            weight = self.balance.content * self.balance.content_layers[layer] * share
+            own = weight * content_gradient(F, *self._content_at(layer, rows))
             gradient = own.to(F.dtype) if gradient is None else gradient.add_(own)
-        for key, w in self._weights.items():
-            if key[0] == layer:
-                by = self._distances[key].gradient(self.balance.style * w, compared.style[key])
-                guide = self._guides[key] if self._guides else None
-                gradient = add_statistics_gradient(gradient, F, by, guide)
-        assert gradient is not None, f"{layer} is not compared"
-        return gradient
+        if layer in self._params.style_layers:
+            for key, T, part_of_region in regions_at(part, self._guides):
+                weight = self.balance.style * self._weights[key] * part_of_region
+                by = self._distances[key].gradient(weight, compared.style[key])
+                gradient = add_statistics_gradient(gradient, F, by, T)
+        return torch.zeros_like(F) if gradient is None else gradient
 
     @property
     def _layers(self) -> set[Layer]:

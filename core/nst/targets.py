@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
+from core.nst.network.passes import Part, Pass
 from core.nst.network.tensor_cache import fingerprint
 from core.nst.network.vgg19 import VGG19, deepest
 from core.nst.regions import Guides
@@ -22,8 +23,19 @@ Key = tuple[Layer, Label]
 EVERYTHING: Label = ()
 #: The statistics of every style layer and region.
 StyleTargets = dict[Key, FeatureStatistics]
-#: T of the guided statistics: how much each position of a layer belongs to a region, (H, W).
-GuideMaps = Mapping[Key, Tensor]
+
+
+@dataclass(frozen=True)
+class GuideMap:
+    """How much each position of a layer belongs to a region."""
+
+    #: T of the guided statistics, shape (H, W).
+    T: Tensor
+    #: The part of T's sum in each row, shape (H,), on the CPU.
+    rows: Tensor
+
+
+GuideMaps = Mapping[Key, GuideMap]
 #: The root mean square of every channel of a layer, shape (C,).
 ChannelRms = dict[Layer, Tensor]
 
@@ -69,29 +81,32 @@ class TargetPictures:
         What a style picture gives is cached on the network, because many jobs share a style.
         """
         network = network.exact
-        P, rms = {}, {}
-        for layer, F in network.iterate(self.content, self._layers_to_deepest()):
-            rms[layer] = _channel_rms(F)
-            if layer in self.params.content_layers:
-                P[layer] = F
+        P: dict[Layer, list[Tensor]] = {}
+        rms: ChannelRms = {}
+        for part in Pass(network, self.content, self._layers_to_deepest()).forward(keep=False):
+            _add_channel_rms(rms, part)
+            if part.layer in self.params.content_layers:
+                P.setdefault(part.layer, []).append(part.F)
         found = []
         for style, guides in zip(self.styles, self._style_guides(), strict=True):
             style_statistics, style_rms = self._cached(network, style, guides)
             found.append(style_statistics)
             for layer, largest in style_rms.items():
                 rms[layer] = torch.maximum(rms[layer], largest)
-        return Targets(network, P, self._blend(found)), rms
+        return Targets(network, _joined(P), self._blend(found)), rms
 
     def computed_by(self, network: VGG19) -> Targets:
         """Return the targets as a network of another number format computes them."""
-        P = network.features(self.content, self.params.content_layers)
+        P: dict[Layer, list[Tensor]] = {}
+        for part in Pass(network, self.content, self.params.content_layers).forward(keep=False):
+            P.setdefault(part.layer, []).append(part.F)
         found = []
         for style, guides in zip(self.styles, self._style_guides(), strict=True):
             style_statistics: StyleTargets = {}
-            for layer, F in network.iterate(style, self.params.style_layers):
-                style_statistics |= statistics_at(layer, F, guides)
+            for part in Pass(network, style, self.params.style_layers).forward(keep=False):
+                add_statistics(style_statistics, part, guides)
             found.append(style_statistics)
-        return Targets(network, P, self._blend(found))
+        return Targets(network, _joined(P), self._blend(found))
 
     def _cached(
         self, network: VGG19, style: Tensor, guides: GuideMaps | None
@@ -104,16 +119,17 @@ class TargetPictures:
         def compute() -> list[Tensor]:
             found: StyleTargets = {}
             rms: ChannelRms = {}
-            for layer, F in network.iterate(style, layers):
-                rms[layer] = _channel_rms(F)
-                if layer in style_layers:
-                    found |= statistics_at(layer, F, guides)
+            for part in Pass(network, style, layers).forward(keep=False):
+                _add_channel_rms(rms, part)
+                if part.layer in style_layers:
+                    add_statistics(found, part, guides)
             return [
                 *(each for key in keys for each in found[key]),
                 *(rms[layer] for layer in layers),
             ]
 
-        digest = fingerprint([style, *(guides.values() if guides else ())])
+        maps = [guide.T for guide in guides.values()] if guides else []
+        digest = fingerprint([style, *maps])
         tensors = network.cached((digest, *keys, *layers), compute)
         return (
             {key: FeatureStatistics(*tensors[2 * n : 2 * n + 2]) for n, key in enumerate(keys)},
@@ -157,20 +173,49 @@ class TargetPictures:
 
 def guide_maps(guides: Guides, layers: Sequence[Layer]) -> GuideMaps:
     """Return how much each position of each layer belongs to each region."""
-    return {(layer, label): guides.at(label, layer) for layer in layers for label in guides.regions}
+    maps = {}
+    for layer in layers:
+        for label in guides.regions:
+            T = guides.at(label, layer)
+            rows = T.sum(1, dtype=torch.float64).cpu()
+            maps[layer, label] = GuideMap(T, rows / rows.sum())
+    return maps
 
 
-def statistics_at(layer: Layer, F: Tensor, guides: GuideMaps | None) -> StyleTargets:
-    """Return the statistics of a style layer's features, shape (1, C, H, W), by region."""
+def regions_at(part: Part, guides: GuideMaps | None) -> Iterator[tuple[Key, Tensor | None, float]]:
+    """Yield the regions in a part of a style layer, T there, and how much of the region is there.
+
+    Without guides the whole picture is the only region, and T is None.
+    """
     if guides is None:
-        return {(layer, EVERYTHING): statistics(F)}
-    return {key: statistics(F, guide) for key, guide in guides.items() if key[0] == layer}
+        yield (part.layer, EVERYTHING), None, part.share
+        return
+    for key, guide in guides.items():
+        share = 1.0 if part.share == 1 else float(guide.rows[part.rows].sum())
+        if key[0] == part.layer and share:
+            yield key, guide.T[part.rows], share
 
 
-def _channel_rms(F: Tensor) -> Tensor:
+def add_statistics(found: StyleTargets, part: Part, guides: GuideMaps | None) -> None:
+    """Add the statistics of a part of a style layer to those of the parts before it."""
+    for key, T, share in regions_at(part, guides):
+        S = statistics(part.F, T)
+        weighted = FeatureStatistics(share * S.gram, share * S.mean)
+        found[key] = _sum(found[key], weighted) if key in found else weighted
+
+
+def _add_channel_rms(rms: ChannelRms, part: Part) -> None:
     # A norm, because squares would take as much memory as F.
-    norm: Tensor = torch.linalg.vector_norm(F, dim=(0, 2, 3))  # (C,)
-    return norm / math.sqrt(F[0, 0].numel())
+    norm = torch.linalg.vector_norm(part.F, dim=(0, 2, 3))  # (C,)
+    own = norm / math.sqrt(part.F[0, 0].numel() / part.share)
+    rms[part.layer] = torch.hypot(rms[part.layer], own) if part.layer in rms else own
+
+
+def _joined(parts: Mapping[Layer, Sequence[Tensor]]) -> dict[Layer, Tensor]:
+    return {
+        layer: torch.cat(list(each), 2) if len(each) > 1 else each[0]
+        for layer, each in parts.items()
+    }
 
 
 def _sum(S: FeatureStatistics, other: FeatureStatistics) -> FeatureStatistics:

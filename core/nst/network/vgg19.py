@@ -28,10 +28,6 @@ _CACHE_BYTES = 128 * 2**20
 #: A job computes in up to three number formats, with one pooling and one padding.
 _MAX_VARIANTS = 3
 
-#: Returns the gradient at a layer's features F, shape (1, C, H, W): the gradient that the deeper
-#: layers send (None at the deepest; may be overwritten) plus that of the layer's own loss terms.
-AddGradient = Callable[[Tensor, Tensor | None], Tensor]
-
 
 class VGG19:
     """A frozen feature extractor.
@@ -65,7 +61,7 @@ class VGG19:
         self._mean = mean
         self._mean_pixel = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self._pooling, self._padding = pooling, padding
-        self._pool = make_pool(pooling)
+        self.pool = make_pool(pooling)
         #: This network in other number formats, poolings and paddings, by these three, the last
         #: used at the end. Shared.
         self._variants = OrderedDict({(number_format, pooling, padding): self})
@@ -128,58 +124,18 @@ class VGG19:
     def iterate(self, image: Tensor, layers: Iterable[Layer]) -> Iterator[tuple[Layer, Tensor]]:
         """Yield the features one layer at a time, so that not all are in memory at once."""
         requested = set(layers)
-        for layer, F in self.activations(image, requested):
-            if layer in requested:
-                yield layer, F
-
-    def activations(self, image: Tensor, layers: Iterable[Layer]) -> Iterator[tuple[Layer, Tensor]]:
-        """Yield what every layer computes, up to the deepest of ``layers``, for :meth:`backward`.
-
-        Quantised convolutions yield uint8.
-        """
-        last = deepest(layers)
-        x = (image - self._mean_pixel).to(
-            self.number_format.dtype, memory_format=torch.channels_last
-        )
-        for layer in LAYERS:
+        x = self.normalized(image)
+        for layer in LAYERS[: LAYERS.index(deepest(requested)) + 1]:
             if _begins_block(layer):
-                x = self._pool.forward(x)  # (1, C, H // 2, W // 2)
+                x = self.pool.forward(x)  # (1, C, H // 2, W // 2)
             x = self.convolutions[layer].forward(x)  # (1, C, H', W')
-            yield layer, x
-            if layer == last:
-                return
+            if layer in requested:
+                yield layer, x
 
-    def backward(
-        self, activations: dict[Layer, Tensor], add_gradient: Mapping[Layer, AddGradient]
-    ) -> Tensor:
-        """Return the gradient with respect to the image, by the chain rule.
-
-        Autograd gives the same. Written out for this one network, nothing is computed or kept
-        that is not needed: gradients that meet at a layer are added in place, and an activation
-        is freed as soon as it has been used.
-
-        Args:
-            activations: from :meth:`activations`; emptied.
-            add_gradient: by layer, adds the gradient of the layer's own loss terms.
-
-        Returns:
-            Shape (1, 3, H, W), in float32 or float64.
-        """
-        g: Tensor | None = None
-        pool = None  # the pool between g and the features F
-        while activations:
-            layer, F = activations.popitem()  # the deepest
-            if layer in add_gradient:
-                if g is not None and pool is not None:
-                    g = pool.backward(g, F)
-                g, pool = add_gradient[layer](F, g), None
-            if g is not None:
-                g = self.convolutions[layer].backward(g, F, pool)
-                pool = self._pool if _begins_block(layer) else None
-            del F  # otherwise it would stay in memory until the next layer is done
-        if g is None:
-            raise ValueError("no layer has a gradient of its own; expected one at least")
-        return g.to(torch.promote_types(g.dtype, torch.float32))
+    def normalized(self, image: Tensor) -> Tensor:
+        """Return the input of the first convolution, in the network's number format."""
+        x = image - self._mean_pixel
+        return x.to(self.number_format.dtype, memory_format=torch.channels_last)
 
 
 def deepest(layers: Iterable[Layer]) -> Layer:

@@ -110,3 +110,36 @@ def test_only_the_int8_format_quantises_features(
     content, style, at = (image(32, 32, seed).float() for seed in range(3))
     objective = Objective(tiny_network.using(number_format), content, [style], StyleParams())
     assert torch.equal(objective.in_int8().at(at).total, objective.at(at).total)
+
+
+@pytest.mark.parametrize("strip", [1, 2**12])
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "regions"])
+@pytest.mark.parametrize("statistics", StyleStatistics)
+def test_a_large_picture_in_strips_has_the_loss_and_gradient_of_the_whole_picture(
+    tiny_network: VGG19,
+    monkeypatch: pytest.MonkeyPatch,
+    statistics: StyleStatistics,
+    masked: bool,
+    strip: int,
+) -> None:
+    content, style = image(70, 52, seed=0), image(48, 61, seed=1)
+    top = flat((30, 30), "red")
+    top.paste("blue", (0, 11, 30, 30))  # some strips have one region, and one strip has both
+    masks = Masks(guides_of(top, (52, 70)), (guides_of(top, (61, 48)),)) if masked else None
+    params = StyleParams.model_validate(
+        {"style_statistics": statistics, "content_layers": ["conv2_2", "conv4_2"]}
+    )
+    at, levels = image(70, 52, seed=2), 255 * image(70, 52, seed=3)[:, :1]
+
+    def evaluate() -> tuple[Tensor, ...]:
+        network = tiny_network.using(FLOAT64)
+        network.cache.clear()
+        objective = Objective(network, content, [style], params, masks, levels)
+        loss, gradient = objective.with_gradient(at)
+        return (*loss, *objective.at(at), gradient)
+
+    whole = evaluate()
+    monkeypatch.setattr("core.nst.network.passes._WHOLE", 0)
+    monkeypatch.setattr("core.nst.network.passes._STRIP", strip)
+    for in_strips, expected in zip(evaluate(), whole, strict=True):
+        torch.testing.assert_close(in_strips, expected, rtol=1e-10, atol=1e-12)

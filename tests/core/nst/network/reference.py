@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
-from core.nst.network.vgg19 import AddGradient
+from core.nst.network.passes import AddGradient, Part
 from core.params import Layer, Padding
 
 
@@ -23,10 +23,11 @@ def relative_error(tensor: Tensor, expected: Tensor) -> float:
     return float(torch.linalg.vector_norm(tensor.double() - expected) / expected.norm())
 
 
-def add_own_gradients(own: Mapping[Layer, Tensor]) -> dict[Layer, AddGradient]:
-    """Return functions for ``VGG19.backward`` that add a given gradient at each layer."""
+def add_own_gradients(own: Mapping[Layer, Tensor]) -> AddGradient:
+    """Return a function for ``Pass.backward`` that adds a given gradient at each layer."""
 
-    def adding(own_gradient: Tensor) -> AddGradient:
-        return lambda F, g: own_gradient.to(F, copy=True) if g is None else g.add_(own_gradient)
+    def add(part: Part, g: Tensor | None) -> Tensor:
+        gradient = own[part.layer][:, :, part.rows]
+        return gradient.to(part.F, copy=True) if g is None else g.add_(gradient)
 
-    return {layer: adding(gradient) for layer, gradient in own.items()}
+    return add

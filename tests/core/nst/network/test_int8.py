@@ -15,6 +15,7 @@ from core.nst.network.int8 import (
     quantise_weight,
     with_int8_features,
 )
+from core.nst.network.passes import Pass
 from core.nst.network.precision import FLOAT32, INT8
 from core.params import LAYERS, Layer, Padding, Pooling
 from tests.core.nst.examples import FLOAT64, normal
@@ -147,7 +148,8 @@ def test_only_features_that_are_not_compared_are_quantised(tiny_network: VGG19) 
     rms = channel_rms(tiny_network.features(image, LAYERS))
     compared: list[Layer] = ["conv2_1", "conv4_2"]
     network = quantise(tiny_network.using(INT8), rms, compared)
-    formats = {layer: F.dtype for layer, F in network.activations(image, compared)}
+    upto = LAYERS[: LAYERS.index("conv4_2") + 1]
+    formats = {layer: F.dtype for layer, F in network.features(image, upto).items()}
     # The first layer, whose input is the image, is never quantised.
     exact = {layer for layer, dtype in formats.items() if dtype is torch.bfloat16}
     assert exact == {"conv1_1", *compared}
@@ -164,10 +166,9 @@ def test_a_network_with_8_bit_gradients_points_the_same_way(
     for number_format in (FLOAT64, INT8):
         network = tiny_network.using(number_format, pooling, padding)
         with torch.no_grad():
-            activations = dict(network.activations(image, ["conv4_2"]))
-            layers: tuple[Layer, ...] = ("conv1_1", "conv4_2")
-            own = {layer: torch.ones_like(activations[layer]) for layer in layers}
-            gradients.append(network.backward(activations, add_own_gradients(own)))
+            both = Pass(network, image, ["conv1_1", "conv4_2"])
+            own = {part.layer: torch.ones_like(part.F) for part in both.forward()}
+            gradients.append(both.backward(add_own_gradients(own)))
     exact, quantised = (gradient.double().flatten() for gradient in gradients)
     assert float(torch.cosine_similarity(exact, quantised, dim=0)) > 0.99
 
@@ -185,11 +186,12 @@ def test_a_network_with_8_bit_features_is_near_the_exact_one(
         int8 = quantise(tiny_network.using(INT8, pooling, padding), channel_rms(features), compared)
         gradients = []
         for network in (exact, int8):
-            activations = dict(network.activations(image, compared))
-            for layer in compared:
-                assert relative_error(activations[layer], features[layer].double()) < 0.1
-            own = {layer: torch.ones_like(activations[layer]) for layer in compared}
-            gradients.append(network.backward(activations, add_own_gradients(own)).flatten())
+            both = Pass(network, image, compared)
+            own = {}
+            for part in both.forward():
+                assert relative_error(part.F, features[part.layer].double()) < 0.1
+                own[part.layer] = torch.ones_like(part.F)
+            gradients.append(both.backward(add_own_gradients(own)).flatten())
     assert float(torch.cosine_similarity(gradients[0], gradients[1], dim=0)) > 0.9
 
 

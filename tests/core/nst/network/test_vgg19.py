@@ -14,9 +14,8 @@ from torch import Tensor
 from core.nst import VGG19
 from core.nst.network.precision import BFLOAT16, FLOAT32
 from core.nst.weights.fetch import TORCHVISION_MEAN, convert_torchvision
-from core.params import LAYERS, Layer, Padding, Pooling
+from core.params import LAYERS, Padding, Pooling
 from tests.core.nst.examples import FLOAT64
-from tests.core.nst.network.reference import add_own_gradients
 
 #: The number formats that one job computes in.
 FORMATS = (BFLOAT16, FLOAT64, FLOAT32)
@@ -47,13 +46,6 @@ def test_only_the_requested_layers_are_returned(tiny_network: VGG19) -> None:
         "conv1_2": (1, 4, 32, 48),
         "conv3_1": (1, 12, 8, 12),
     }
-
-
-def test_layers_deeper_than_the_deepest_requested_one_are_not_computed(
-    tiny_network: VGG19,
-) -> None:
-    activations = tiny_network.activations(torch.rand(1, 3, 32, 48), ["conv1_1", "conv2_1"])
-    assert [layer for layer, _ in activations] == ["conv1_1", "conv1_2", "conv2_1"]
 
 
 def test_an_image_of_16_pixels_reaches_the_last_layer(tiny_network: VGG19) -> None:
@@ -120,33 +112,3 @@ def test_only_replicated_borders_give_a_flat_image_flat_features(
     F = tiny_network.using(padding=padding).features(image, ["conv1_2"])["conv1_2"]
     is_flat = float((F - F[:, :, 16:17, 16:17]).abs().max()) < 1e-5
     assert is_flat is (padding is Padding.REPLICATE)
-
-
-@pytest.mark.parametrize("pooling", Pooling)
-@pytest.mark.parametrize("padding", Padding)
-@pytest.mark.parametrize(("height", "width"), [(16, 16), (33, 47)])
-def test_the_backward_pass_matches_autograd(
-    tiny_network: VGG19, pooling: Pooling, padding: Padding, height: int, width: int
-) -> None:
-    network = tiny_network.using(FLOAT64, pooling, padding)
-    generator = torch.Generator().manual_seed(1)
-    image = torch.rand(1, 3, height, width, dtype=torch.float64, generator=generator)
-    image.requires_grad_()
-    layers: list[Layer] = ["conv1_1", "conv2_2", "conv4_2"]  # conv2_2 is followed by a pool
-    features = network.features(image, layers)
-    own = {
-        layer: torch.randn(F.shape, dtype=torch.float64, generator=generator)
-        for layer, F in features.items()
-    }
-    (expected,) = torch.autograd.grad(
-        list(features.values()), image, [own[layer] for layer in features]
-    )
-    with torch.no_grad():
-        activations = dict(network.activations(image, layers))
-    torch.testing.assert_close(network.backward(activations, add_own_gradients(own)), expected)
-
-
-def test_a_backward_pass_without_any_gradient_is_an_error(tiny_network: VGG19) -> None:
-    activations = dict(tiny_network.activations(torch.rand(1, 3, 16, 16), ["conv1_2"]))
-    with pytest.raises(ValueError, match="no layer has a gradient"):
-        tiny_network.backward(activations, {})

@@ -130,7 +130,11 @@ def test_the_loss_is_not_evaluated_again_where_no_step_reduced_it() -> None:
     assert evaluate.count > evaluations
 
 
-def test_only_the_last_ten_pairs_are_kept() -> None:
+@pytest.mark.parametrize(("large", "expected"), [(2**20, 10), (0, 4)])
+def test_only_the_last_ten_pairs_are_kept_and_fewer_of_a_large_image(
+    monkeypatch: pytest.MonkeyPatch, large: int, expected: int
+) -> None:
+    monkeypatch.setattr(LBFGS, "_LARGE", large)
     evaluate, optimizer = Evaluator(rosenbrock), LBFGS(0.5)
     point = evaluate(MINUS_ONES)
     counts = []
@@ -138,4 +142,4 @@ def test_only_the_last_ten_pairs_are_kept() -> None:
         point = optimizer.step(point, evaluate)
         counts.append(sum(name.endswith(".s") for name in optimizer.state()))
     assert counts[:3] == [1, 2, 3]
-    assert max(counts) == counts[-1] == 10
+    assert max(counts) == counts[-1] == expected
