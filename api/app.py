@@ -17,7 +17,7 @@ from api.asgi.headers import REQUEST_ID, CommonHeaders
 from api.asgi.methods import HeadAndOptions
 from api.callers.rate_limits import RateLimiter
 from api.deps import Services
-from api.intake.upload_limits import PictureInspector
+from api.intake.inspector import PictureInspector
 from api.live.hub import Hub
 from api.live.polls import PollMiddleware
 from api.metrics import PrometheusMetrics

@@ -60,8 +60,8 @@ RULES = _rows("""
         core.pictures, core.settings, api.asgi, api.deps, api.callers, api.live, anyio,
         fastapi, pydantic, pydantic_core, python_multipart, starlette
     api.routes: core.errors, core.params, core.webhooks, core.jobs, core.pictures, core.blobs,
-        core.store, core.upkeep, api.answers, api.deps, api.callers, api.live, api.intake,
-        fastapi, pydantic, starlette
+        core.store, core.upkeep, api.asgi, api.answers, api.deps, api.callers, api.live,
+        api.intake, fastapi, pydantic, starlette
     api.pages: core.params, core.settings, fastapi, starlette
     api.openapi: api.examples, api.asgi, api.answers, api.routes, fastapi
     api.webhooks: core.errors, core.runtime, core.webhooks, core.jobs, core.store, core.queue,

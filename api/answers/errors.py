@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api.answers.schemas import FieldProblem, Problem
 from api.asgi.methods import allowed_methods
@@ -46,6 +47,9 @@ _FRAMEWORK_CODES = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
 }
+
+#: The status in the metrics of a request whose client disconnected, as nginx has it.
+CLIENT_DISCONNECTED = 499
 
 #: Errors of a service that is busy but works as intended.
 _BUSY = (errors.QueueFull, errors.UploadsFull)
@@ -152,6 +156,11 @@ def _field_error(detail: Mapping[str, Any]) -> errors.FieldError:
     return errors.FieldError(name, str(detail["msg"]) if missing else validation_message(detail))
 
 
+def _on_disconnect(_: Request, __: Exception) -> Response:
+    _logger.info("client disconnected before its request was complete")
+    return Response(status_code=CLIENT_DISCONNECTED)  # nobody receives it
+
+
 def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
     _logger.error("unexpected error", exc_info=error)
     return easel_problem(request, errors.EaselError("an unexpected error occurred and was logged"))
@@ -162,4 +171,5 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.EaselError, _on_easel_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_unexpected)

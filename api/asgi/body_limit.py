@@ -1,20 +1,25 @@
 """Limits on request bodies: bytes per request, bytes in memory, and upload rate.
 
 These apply to the raw body of any request while it arrives. The limits on the files and
-fields inside a form are in ``api.intake.upload_limits``.
+fields inside a form are in ``api.intake.form`` and ``api.intake.multipart``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from functools import partial
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import UploadsFull
 from core.settings.limits import Limits
+
+#: A caller holds at most this part of the memory for uploads.
+_CALLERS = 2
 
 
 class BodyLimit:
@@ -26,14 +31,15 @@ class BodyLimit:
     Args:
         app: the wrapped application.
         limits: uses ``max_body_bytes`` (of one request), ``max_held_bytes`` (of all requests
-            at a time), ``upload_seconds`` (the time that any body may take) and
-            ``upload_rate`` (the bytes that must arrive in each further second).
+            at a time, half of it for one caller), ``upload_seconds`` (the time that any body
+            may take) and ``upload_rate`` (the bytes that must arrive in each further second).
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
         self._limits = limits
         self._held = 0
+        self._held_by_caller: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,24 +54,44 @@ class BodyLimit:
             message = await body.receive_in_time(receive)
             size = len(message.get("body", b""))
             body.count(message, size)
-            self._hold(body, size)
+            self._hold(body, size, scope["state"].get("caller", ""))
             return message
 
+        scope.setdefault("state", {})["release_body"] = partial(self._release, body)
         try:
             await self._app(scope, receive_limited, send)
         finally:
-            self._held -= body.held
+            self._release(body)
 
-    def _hold(self, body: _Body, size: int) -> None:
-        others = self._held - body.held
-        if size and others and self._held + size > self._limits.max_held_bytes:
-            raise UploadsFull(
-                f"{self._held} bytes of uploads are in progress; at most "
-                f"{self._limits.max_held_bytes} are allowed at a time",
-                retry_after=2,
-            )
-        self._held += size
+    def _hold(self, body: _Body, size: int, caller: str) -> None:
+        most = self._limits.max_held_bytes
+        for held, allowed, whose in (
+            (self._held, most, ""),
+            (self._held_by_caller[caller], most // _CALLERS, " of one caller"),
+        ):
+            others = held - body.held
+            if size and others and held + size > allowed:
+                raise UploadsFull(
+                    f"{held} bytes of uploads{whose} are in progress; at most {allowed} are "
+                    "allowed at a time",
+                    retry_after=2,
+                )
+        body.caller = caller
         body.held += size
+        self._held += size
+        self._held_by_caller[caller] += size
+
+    def _release(self, body: _Body) -> None:
+        self._held -= body.held
+        self._held_by_caller[body.caller] -= body.held
+        if not self._held_by_caller[body.caller]:
+            del self._held_by_caller[body.caller]
+        body.held = 0
+
+
+def release_body(request: Request) -> None:
+    """Count the body of a request no longer, because its memory is free."""
+    request.state.release_body()
 
 
 class _Body:
@@ -79,6 +105,7 @@ class _Body:
         self._started_at: float | None = None
         self._received = 0
         self.held = 0
+        self.caller = ""
         self.complete = False
 
     def check_declared(self) -> None:

@@ -38,6 +38,7 @@ async def caller_of(request: Request) -> Caller:
     """
     services = services_of(request)
     caller = await _authenticate(request, services)
+    request.state.caller = caller.counted_as  # api.asgi.body_limit
     await count_request(request, caller.counted_as, caller.requests_per_minute)
     return caller
 

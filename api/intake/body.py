@@ -10,9 +10,8 @@ from fastapi import HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic_core import from_json
 
-from api.intake.form import Form, field_name
+from api.intake.form import Form, field_name, file_error
 from api.intake.multipart import join_fields, read_multipart
-from api.intake.upload_limits import file_error
 from core.errors import FieldError, InvalidRequest
 from core.pictures.uploads import FILE_FIELDS, MAX_FILES, Upload
 from core.settings.limits import Limits

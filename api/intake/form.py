@@ -59,6 +59,15 @@ _SECONDS = re.compile(r"[1-9][0-9]{0,8}")
 _BOOLEAN = TypeAdapter(bool)
 
 
+def file_error(size: int, limits: Limits) -> str | None:
+    """Return why a file of that many bytes is refused, or None if it is accepted."""
+    if not size:
+        return "is an empty file"
+    if size > limits.max_picture_bytes:
+        return f"is a file of {size} bytes; at most {limits.max_picture_bytes} are allowed"
+    return None
+
+
 class Form(NamedTuple):
     """The contents of a form, not yet parsed."""
 

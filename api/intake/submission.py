@@ -17,6 +17,7 @@ from api.deps import Services
 from api.intake.admission import Admitted, Estimate, admit, estimate
 from api.intake.body import read_form
 from api.intake.form import JobRequest, parse_form
+from api.intake.inspector import PictureInspector, unless_disconnected
 from api.live.hub import Hub
 from core.errors import IdempotencyKeyReused, RedisUnavailable, ServiceUnavailable, TooManyJobs
 from core.jobs.idempotency import IdempotencyKey
@@ -45,11 +46,14 @@ async def submit(
 
     Raises:
         EaselError, HTTPException: the request is refused, and nothing is stored.
+        ClientDisconnect: the client disconnected before its pictures were checked.
     """
     admitted = await run_in_threadpool(admit, caller, key, services)
     form = await read_form(request, services.settings)
     job_request = await run_in_threadpool(parse_form, form, services.settings, services.guard)
-    checked = await request.app.state.inspector.check(job_request.uploads, job_request.params)
+    inspector: PictureInspector = request.app.state.inspector
+    checking = inspector.check(job_request.uploads, job_request.params, caller.counted_as)
+    checked = await unless_disconnected(request.receive, checking)
     if job_request.validate_only:
         forecast = await hub.reader.forecast()
         return await run_in_threadpool(

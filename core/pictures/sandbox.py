@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -72,6 +73,35 @@ class Bounds:
     clock_seconds: float
 
 
+class Cancellation:
+    """Ends the inspection of one file from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: _Process | None = None
+        self._canceled = False
+
+    def cancel(self) -> None:
+        """Kill the process that inspects the file. Has no effect after the inspection."""
+        with self._lock:
+            self._canceled = True
+            if self._process is not None:
+                self._process.cancel()
+
+    @contextmanager
+    def covers(self, process: _Process) -> Iterator[None]:
+        """Kill the process if the inspection is canceled during the block, or was before."""
+        with self._lock:
+            self._process = process
+            if self._canceled:
+                process.cancel()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._process = None
+
+
 class Sandbox:
     """A pool of processes that inspect files, one at a time each. It is thread-safe.
 
@@ -107,19 +137,23 @@ class Sandbox:
         while self._idle:
             self._idle.pop().end()
 
-    def inspect(self, data: bytes, mask: bool, *, max_pixels: int) -> Inspection:
+    def inspect(
+        self, data: bytes, mask: bool, *, max_pixels: int, cancellation: Cancellation | None = None
+    ) -> Inspection:
         """Inspect a file in a child process, as ``core.pictures.inspection.inspect`` does.
 
         Raises:
             InvalidPicture: the file cannot be read, or exceeds the limits.
-            ServiceUnavailable: the process did not answer within ``clock_seconds``.
+            ServiceUnavailable: the process did not answer within ``clock_seconds``, or the
+                inspection was canceled.
         """
         with self._free:
             process = self._idle.pop() if self._idle else _Process(self._bounds)
             reusable = False
             try:
-                inspection = process.inspect(data, mask, max_pixels)
-                reusable = True
+                with (cancellation or Cancellation()).covers(process):
+                    inspection = process.inspect(data, mask, max_pixels)
+                reusable = not process.canceled
             except InvalidPicture:
                 reusable = process.reusable
                 raise
@@ -143,6 +177,7 @@ class _Process:
         self.files = 0
         #: Whether it can inspect further files.
         self.reusable = True
+        self.canceled = False
         arguments = (str(bounds.memory_bytes), str(bounds.seconds))
         self._popen = subprocess.Popen(
             [sys.executable, "-I", "-c", _PROGRAM, str(_ROOT), *arguments],
@@ -152,6 +187,10 @@ class _Process:
             cwd="/",
             env={},  # no secrets of the deployment
         )
+
+    def cancel(self) -> None:
+        self.canceled = True
+        self._popen.kill()
 
     def await_start(self) -> Restrictions:
         """Wait until the process is restricted and waits for files.
@@ -191,6 +230,8 @@ class _Process:
             line = self._send(request, data)
         finally:
             timer.cancel()
+        if self.canceled:
+            raise ServiceUnavailable("the inspection of the picture was canceled")
         if timed_out.is_set():
             raise ServiceUnavailable(
                 "the server is too busy to decode the pictures; try again shortly"

@@ -7,7 +7,7 @@ same files and reject others with the same messages.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -139,6 +139,15 @@ class Uploads:
         single = (self.init_image, self.content_mask, self.detail_map)
         given = [each for each in single if each is not None]
         return (self.content, *self.styles, *given, *self.style_masks)
+
+    def to_inspect(self) -> Iterator[tuple[Upload, bool]]:
+        """Yield every file that :meth:`check` inspects, and whether it is a mask."""
+        for picture in (self.content, *self.styles, self.init_image, self.detail_map):
+            if picture is not None:
+                yield picture, False
+        for mask in (self.content_mask, *self.style_masks):
+            if mask is not None:
+                yield mask, True
 
     @property
     def inputs(self) -> Inputs:

@@ -42,8 +42,9 @@ class Limits(BaseSettings):
     max_held_bytes: int = Field(
         2**30,
         ge=1,
-        description="The most bytes of uploads that an API process holds at a time; above it, "
-        "requests get a 503 `uploads_full`. A single request is always accepted.",
+        description="The most bytes of uploads that an API process holds at a time, half of them "
+        "for one caller; above it, requests get a 503 `uploads_full`. A single request is always "
+        "accepted.",
     )
     upload_seconds: int = Field(
         30,
@@ -68,6 +69,13 @@ class Limits(BaseSettings):
         le=64,
         description="How many uploaded pictures an API process decodes at a time, each in a "
         "process of its own (about 50 MB when idle).",
+    )
+    decoder_wait_seconds: int = Field(
+        60,
+        ge=1,
+        description="How many seconds an uploaded picture waits for a decoder; after them, its "
+        "request gets a 503 `uploads_full`. Callers take turns, and one caller has at most all "
+        "decoders but one.",
     )
     decode_memory_bytes: int = Field(
         2 * 2**30,
