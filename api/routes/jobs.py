@@ -13,6 +13,7 @@ from api.answers.conditional import etag_matches
 from api.answers.error_docs import error_responses
 from api.answers.job_json import Snapshot, snapshot_of
 from api.answers.schemas import JobView
+from api.asgi.body_limit import release_body
 from api.callers.authentication import CallerDep
 from api.callers.visibility import JobDep
 from api.deps import ServicesDep
@@ -62,6 +63,7 @@ async def create_job(
     answer = await submit(request, caller, key, services, hub)
     if isinstance(answer, Estimate):
         return JSONResponse(answer.model_dump(mode="json"))
+    release_body(request)
     job, replayed = answer
     seconds = preferred_wait(prefer)
     snapshot = await _accepted(job, hub, seconds or 0)

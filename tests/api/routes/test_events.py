@@ -21,6 +21,7 @@ from core.jobs.job import Failure, Job, Metrics, Picture
 from core.queue.app import Messages
 from core.store.previews import Previews
 from tests.api.conftest import serving
+from tests.api.intake.test_admission import limited
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import claim, files, finish, post
 from tests.conftest import some_progress
@@ -298,6 +299,22 @@ def test_prefer_wait_responds_202_after_its_timeout(client: httpx.Client) -> Non
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
     assert answer.headers["preference-applied"] == "wait=1"
     assert "preference-applied" not in post_preferring(client, "return=minimal").headers
+
+
+def test_prefer_wait_does_not_occupy_the_memory_for_uploads(
+    services: Services, listened: threading.Semaphore
+) -> None:
+    body = sum(len(data) for _, (_, data) in files())
+    with (
+        serving(limited(services, max_held_bytes=2 * body + 4000)) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        posting = pool.submit(post_preferring, client, "wait=60")
+        assert listened.acquire(timeout=60)
+        (job_id,) = (job["id"] for job in client.get("/jobs").json()["items"])
+        assert post(client).status_code == 202
+        client.post(f"/jobs/{job_id}/cancel")
+        assert posting.result(60).json()["status"] == "canceled"
 
 
 def post_preferring(client: httpx.Client, prefer: str) -> httpx.Response:
