@@ -10,8 +10,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from api.intake.form import LIST_FIELDS, Form, field_name
-from api.intake.upload_limits import file_error
+from api.intake.form import LIST_FIELDS, Form, field_name, file_error
 from core.errors import FieldError
 from core.pictures.uploads import FILE_FIELDS, MAX_FILES, Upload
 from core.settings.limits import Limits
@@ -58,6 +57,10 @@ class _Parser(MultiPartParser):
     or with ``filename*`` only. Tried with starlette 1.10.
     """
 
+    #: Keep files in memory. The base class writes large ones to the folder for temporary files,
+    #: which may be smaller than an upload. ``api.asgi.body_limit`` bounds the memory.
+    spool_max_size = 0
+
     def on_headers_finished(self) -> None:
         part = self._current_part
         _, options = parse_options_header(part.content_disposition)
@@ -82,6 +85,7 @@ async def _files(
         error = file_error(part.size or 0, limits)
         if error is None:
             data = await part.read()
+            await part.close()  # frees its copy
             if not part.filename and _is_text(data):
                 error = "is text; expected a file (with curl, put an @ before its path)"
         if error is not None:

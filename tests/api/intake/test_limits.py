@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -92,6 +94,16 @@ def test_a_field_over_the_limit_is_refused(services: Services) -> None:
             body = form(("content", CONTENT), ("style", STYLE), ("size", b"x" * length))
             problem = assert_problem(send(client, body, chunked=False), status)
             assert message in problem["detail"]
+
+
+def test_a_large_upload_needs_no_folder_for_temporary_files(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    large = png(photo(900, 600))
+    assert len(large) > 2**20
+    with serving(limited(services, max_picture_bytes=2**22, max_picture_pixels=2**20)) as client:
+        assert post(client, files(large, large)).status_code == 202
 
 
 @pytest.fixture
