@@ -21,7 +21,7 @@ def main() -> None:
         application = build()
     config = Config(
         application,
-        settings,
+        application.state.services.settings,
         prefix=settings.root_path,
         host=settings.host,
         port=settings.port,

@@ -15,6 +15,7 @@ from api.answers.errors import install_error_handlers
 from api.asgi.body_limit import BodyLimit
 from api.asgi.headers import REQUEST_ID, CommonHeaders
 from api.asgi.methods import HeadAndOptions
+from api.asgi.open_requests import OpenRequests
 from api.callers.rate_limits import RateLimiter
 from api.deps import Services
 from api.intake.inspector import PictureInspector
@@ -81,6 +82,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.add_middleware(BodyLimit, limits=services.settings)
     app.add_middleware(HeadAndOptions, routes=app.router.routes)
     app.add_middleware(PollMiddleware)
+    app.add_middleware(OpenRequests, limits=services.settings)
     app.state.services = services
     app.state.hub = hub
     app.state.rate_limiter = rate_limiter

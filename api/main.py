@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.deps import Services
+from api.server import raise_file_limit
 from api.webhooks.dispatcher import Dispatcher
 from core.blobs.blobs import open_blobs
 from core.pictures.sandbox import Bounds, Sandbox
@@ -40,7 +41,7 @@ _RESOLVER_THREADS = 4
 
 def build() -> FastAPI:
     """Return the application with its services, configured by environment variables."""
-    settings = Settings().within(memory_limit())
+    settings = Settings().within(memory_limit()).within_files(raise_file_limit())
     configure_logging(settings.log_level, part="api")
     start_tracing("api")
     redis = connect(settings.redis_url, patience=2, give_up_seconds=API_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from typing import cast
@@ -13,6 +14,19 @@ from api.connection import Config, Connection
 
 #: The ticks of uvicorn's main loop, each a tenth of a second, between two checks.
 _CHECK_TICKS = 10
+
+#: More open files than this are of no use.
+_MOST_FILES = 65536
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files as far as this process may, and return it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= allowed:
+        return _MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 class Server(uvicorn.Server):

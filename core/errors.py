@@ -20,10 +20,12 @@ EaselError
 ├── ServiceUnavailable
 │   ├── QueueFull
 │   ├── UploadsFull
+│   ├── ConnectionsFull
 │   ├── RedisUnavailable
 │   └── NewerRecord
 ├── TooManyJobs
 ├── TooManyRequests
+│   └── TooManyConnections
 ├── KeyRequired
 │   └── InvalidKey
 ├── InvalidSetting
@@ -179,6 +181,10 @@ class UploadsFull(ServiceUnavailable, code="uploads_full"):
     """Too many uploads are in progress already. Try again shortly."""
 
 
+class ConnectionsFull(ServiceUnavailable, code="connections_full"):
+    """The server answers too many requests at a time already. Try again shortly."""
+
+
 class RedisUnavailable(ServiceUnavailable):
     """Redis, which stores the jobs, is unavailable. Try again shortly."""
 
@@ -201,6 +207,10 @@ class TooManyJobs(EaselError, code="too_many_jobs", retryable=True):
 
 class TooManyRequests(EaselError, code="too_many_requests", retryable=True):
     """The caller has sent too many requests."""
+
+
+class TooManyConnections(TooManyRequests, code="too_many_connections"):
+    """The caller has too many requests open at a time."""
 
 
 class KeyRequired(EaselError, code="key_required"):

@@ -53,7 +53,8 @@ RULES = _rows("""
     api.examples: core.params, api.answers
     api.deps: core.webhooks, core.pictures, core.blobs, core.store, core.queue, core.settings,
         fastapi
-    api.callers: core.errors, core.runtime, core.jobs, core.store, api.deps, fastapi, limits, redis
+    api.callers: core.errors, core.runtime, core.jobs, core.store, api.asgi, api.deps,
+        fastapi, limits, redis
     api.live: core.errors, core.runtime, core.jobs, core.store, api.answers, api.callers,
         fastapi, redis, starlette
     api.intake: core.errors, core.runtime, core.params, core.webhooks, core.jobs,

@@ -82,7 +82,7 @@ _ERROR_DOCS = {
     ),
     429: _ErrorDoc(
         "`too_many_requests`: you exceeded your requests per minute. `too_many_jobs`: too many of "
-        "your jobs are unfinished.",
+        "your jobs are unfinished. `too_many_connections`: too many of your requests are open.",
         "too_many_requests",
         "too many requests; the limit is 6000 requests a minute",
     ),
@@ -93,8 +93,9 @@ _ERROR_DOCS = {
     ),
     503: _ErrorDoc(
         "`service_unavailable`: a required component is unavailable. `queue_full`: too many jobs "
-        "are queued. `uploads_full`: too many uploads are in progress. `newer_record`: the job "
-        "needs a newer version, which is being rolled out. Retry after `Retry-After`.",
+        "are queued. `uploads_full`: too many uploads are in progress. `connections_full`: too "
+        "many requests are open. `newer_record`: the job needs a newer version, which is being "
+        "rolled out. Retry after `Retry-After`.",
         "service_unavailable",
         "Redis is unavailable: Error 111 connecting to 127.0.0.1:6379. Connection refused.",
     ),

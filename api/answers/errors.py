@@ -52,7 +52,7 @@ _FRAMEWORK_CODES = {
 CLIENT_DISCONNECTED = 499
 
 #: Errors of a service that is busy but works as intended.
-_BUSY = (errors.QueueFull, errors.UploadsFull)
+_BUSY = (errors.QueueFull, errors.UploadsFull, errors.ConnectionsFull)
 
 #: The default of ``Retry-After`` for a 503, in seconds.
 _RETRY_AFTER = "2"
@@ -115,6 +115,8 @@ def easel_problem(request: Request, error: errors.EaselError) -> JSONResponse:
     if isinstance(error, errors.InvalidRequest):
         fields = [FieldProblem(field=each.field, message=each.message) for each in error.errors]
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if isinstance(error, errors.ConnectionsFull | errors.TooManyConnections):
+        headers["Connection"] = "close"
     if isinstance(error, errors.KeyRequired):
         headers["WWW-Authenticate"] = _challenge(error)
     return problem_response(request, status, error.code, str(error), fields=fields, headers=headers)

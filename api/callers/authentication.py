@@ -9,9 +9,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.asgi.open_requests import count_open
 from api.callers.rate_limits import count_request
 from api.deps import Services, services_of
-from core.errors import InvalidKey, KeyRequired
+from core.errors import InvalidKey, KeyRequired, RedisUnavailable
 from core.jobs.job import ANONYMOUS
 
 
@@ -34,16 +35,29 @@ async def caller_of(request: Request) -> Caller:
     Raises:
         KeyRequired: the request has no API key, and the service requires one.
         InvalidKey: the API key is unknown or revoked.
-        TooManyRequests: the caller exceeded its requests per minute.
+        TooManyRequests: the caller exceeded its requests per minute, or its open requests.
+        ConnectionsFull: the process answers too many requests.
     """
     services = services_of(request)
     caller = await _authenticate(request, services)
     request.state.caller = caller.counted_as  # api.asgi.body_limit
+    count_open(request, caller.counted_as)
     await count_request(request, caller.counted_as, caller.requests_per_minute)
     return caller
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
+
+
+async def may_continue(request: Request) -> bool:
+    """Return whether the caller of an open request may still send one: its key may be revoked."""
+    try:
+        await _authenticate(request, services_of(request))
+    except RedisUnavailable:
+        return True
+    except KeyRequired:
+        return False
+    return True
 
 
 async def _authenticate(request: Request, services: Services) -> Caller:

@@ -7,6 +7,7 @@ from typing import Annotated, Protocol, TypeVar
 from fastapi import Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
+from api.asgi.open_requests import count_open
 from api.callers.authentication import Caller, CallerDep, address_of, caller_of
 from api.callers.rate_limits import count_request
 from api.deps import ServicesDep
@@ -66,6 +67,7 @@ async def _viewer(
     """
     if signature is None:
         return await caller_of(request)
+    count_open(request, address_of(request))
     await count_request(request, address_of(request))
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     await run_in_threadpool(services.store.links.check, path, expires, signature)

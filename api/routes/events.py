@@ -15,6 +15,8 @@ from fastapi.sse import format_sse_event
 
 from api.answers.error_docs import error_responses
 from api.answers.job_json import Snapshot, job_document
+from api.callers.authentication import Caller, may_continue
+from api.callers.visibility import ViewerDep
 from api.live.broadcast import Listener
 from api.live.hub import Hub, HubDep, VisibleSnapshotDep
 from core.errors import JobNotFound, ServiceUnavailable
@@ -34,6 +36,9 @@ _PING_SECONDS = 15
 
 #: The interval of reads of a queued job, whose position changes without an event.
 _POSITION_SECONDS = 2
+
+#: How long a checked API key counts as valid.
+_AUTHORIZED_SECONDS = 1
 
 #: Without an empty line after it, which some clients take for an event.
 _PING = b": ping\n"
@@ -73,9 +78,10 @@ _EVENT = {
     },
 )
 async def job_events(
+    request: Request,
+    viewer: ViewerDep,
     snapshot: VisibleSnapshotDep,
     hub: HubDep,
-    request: Request,
     last_event_id: Annotated[
         str | None,
         Header(
@@ -86,13 +92,13 @@ async def job_events(
     """Follow a job as a stream of events. The data of each event is the job at that moment.
 
     While the job is queued, every change of its queue position sends another `queued` event. The
-    stream ends after the last event.
+    stream ends after the last event, or when the API key of the request is revoked.
     """
     after = last_event_id if last_event_id and _is_event_id(last_event_id) else ""
     if snapshot.done and after and order_of(after) >= order_of(snapshot.event):
         return Response(status_code=204)  # stops an EventSource from reconnecting
     return StreamingResponse(
-        _stream(snapshot, hub, after or BEGINNING, request.scope.get("root_path", "")),
+        _stream(_Client(snapshot, hub, request, viewer), after or BEGINNING),
         headers=_HEADERS,
         media_type="text/event-stream",
     )
@@ -104,12 +110,15 @@ def _is_event_id(text: str) -> bool:
     return matched is not None and max(int(matched[1]), int(matched[2])) < 2**64
 
 
-async def _stream(snapshot: Snapshot, hub: Hub, after: str, prefix: str) -> AsyncIterator[bytes]:
+async def _stream(client: _Client, after: str) -> AsyncIterator[bytes]:
     yield _PING  # sends the headers at once
+    snapshot, hub = client.snapshot, client.hub
     with hub.broadcast.listen(snapshot.id, after) as listener:
         for event in await _missed_events(snapshot, hub, after):
             listener.add(event)
-        async for chunk in _events(_Client(snapshot, hub, prefix), listener):
+        async for chunk in _events(client, listener):
+            if not await client.authorized():
+                return
             yield chunk
 
 
@@ -130,14 +139,33 @@ async def _events(client: _Client, listener: Listener) -> AsyncIterator[bytes]:
 
 
 class _Client:
-    """The state of one stream: what was sent last, and when."""
+    """The state of one stream: what was sent last, and when.
 
-    def __init__(self, snapshot: Snapshot, hub: Hub, prefix: str) -> None:
-        self._snapshot = snapshot
-        self._hub = hub
-        self._prefix = prefix
+    Args:
+        snapshot: the job.
+        hub: the reader and the events.
+        request: the request of the client.
+        viewer: the caller; None if the request has a signed link.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, hub: Hub, request: Request, viewer: Caller | None
+    ) -> None:
+        self.snapshot = snapshot
+        self.hub = hub
+        self._request = request
+        self._viewer = viewer
+        self._prefix = request.scope.get("root_path", "")
         self._position = snapshot.position
-        self._sent_at = time.monotonic()
+        self._sent_at = self._authorized_at = time.monotonic()
+
+    async def authorized(self) -> bool:
+        """Return whether the client's key is valid, checked once a second."""
+        now = time.monotonic()
+        if self._viewer is None or now - self._authorized_at < _AUTHORIZED_SECONDS:
+            return True
+        self._authorized_at = now
+        return await may_continue(self._request)
 
     @property
     def timeout(self) -> float:
@@ -147,14 +175,14 @@ class _Client:
     def send(self, event: Event) -> bytes:
         """Serialise an event with the job at that moment."""
         self._position, self._sent_at = _position(event), time.monotonic()
-        params = self._snapshot.record["params"]
-        starts_at = self._hub.reader.start_of(self._position)
-        return _serialised(event, self._snapshot.id, params, starts_at, self._prefix)
+        params = self.snapshot.record["params"]
+        starts_at = self.hub.reader.start_of(self._position)
+        return _serialised(event, self.snapshot.id, params, starts_at, self._prefix)
 
     async def refresh(self) -> bytes | None:
         """Read the job after a time without events. Returns None if the job was deleted."""
         try:
-            current = await self._hub.reader.get(self._snapshot.id)
+            current = await self.hub.reader.get(self.snapshot.id)
         except JobNotFound:
             return None
         except ServiceUnavailable:

@@ -173,6 +173,8 @@ def main() -> None:
             "EASEL_PORT": str(port),
             "EASEL_LOG_LEVEL": "WARNING",
             "EASEL_MAX_REQUESTS_PER_MINUTE": str(10**9),
+            "EASEL_MAX_CONNECTIONS": "10000",
+            "EASEL_MAX_CONNECTIONS_PER_CALLER": "5000",
             "EASEL_MAX_QUEUE": str(10**6),
             "EASEL_MAX_JOBS_PER_CALLER": str(10**6),
             "OMP_NUM_THREADS": "1",

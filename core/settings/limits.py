@@ -14,6 +14,9 @@ _MIB = 2**20
 #: What an API process takes without uploads and decoders.
 _API_BYTES = 150 * _MIB
 
+#: The most files that an API process opens without connections.
+_OWN_FILES = 200
+
 #: A decoder gets no less than this, which is enough for a photograph of 12 million pixels.
 _MIN_DECODE_BYTES = 256 * _MIB
 
@@ -46,10 +49,31 @@ class Limits(BaseSettings):
         "for one caller; above it, requests get a 503 `uploads_full`. A single request is always "
         "accepted.",
     )
+    max_header_bytes: int = Field(
+        32 * 1024,
+        ge=1024,
+        description="The most bytes of a request's first line and headers; above it, requests get "
+        "a 431 `headers_too_large`.",
+    )
+    max_connections: int = Field(
+        2000,
+        ge=8,
+        description="The most requests that an API process answers at a time, such as event "
+        "streams; above it, requests get a 503 `connections_full`. It is lowered where the "
+        "process may not open twice as many files.",
+    )
+    max_connections_per_caller: int = Field(
+        500,
+        ge=1,
+        description="The most requests of a caller that an API process answers at a time, and at "
+        "most half of `EASEL_MAX_CONNECTIONS`; above it, requests get a 429 "
+        "`too_many_connections`.",
+    )
     upload_seconds: int = Field(
         30,
         ge=1,
-        description="How many seconds a request body may take regardless of its rate.",
+        description="How many seconds the head of a request may take, and its body regardless of "
+        "its rate.",
     )
     upload_rate: int = Field(
         10_000,
@@ -125,6 +149,15 @@ class Limits(BaseSettings):
                 "max_held_bytes": held,
             }
         )
+
+    def within_files(self, files: int) -> Self:
+        """Return these limits, with no more connections than a process can have.
+
+        Args:
+            files: the most files that the process may open. A download takes two of them.
+        """
+        connections = max(8, min(self.max_connections, (files - _OWN_FILES) // 2))
+        return self.model_copy(update={"max_connections": connections})
 
     @property
     def max_body_bytes(self) -> int:

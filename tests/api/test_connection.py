@@ -1,4 +1,4 @@
-"""Clients that do not read: they cost little memory, and are disconnected."""
+"""Clients that do not read, and requests whose head is too large or does not come."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import psutil
@@ -92,3 +92,40 @@ def test_a_download_that_is_read_slowly_is_completed(services: Services) -> None
                 received += len(piece)
                 slowly.wait(0.15)  # longer than the limit in all
         assert received == SIZE
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
+def test_a_head_that_is_too_large_is_refused(services: Services, end: bytes) -> None:
+    with (
+        serving(limited(services, max_header_bytes=8192)) as client,
+        connected(client) as connection,
+    ):
+        connection.sendall(b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 8192 + end)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        assert b'"code": "headers_too_large"' in answer
+        assert answer.count(b"HTTP/1.1") == 1
+        assert client.get("/healthz", headers={"X": "x" * 7000}).status_code == 200
+
+
+def test_an_endless_head_costs_no_memory(services: Services) -> None:
+    with serving(services) as client, connected(client) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 2**26:
+                sent += connection.send(b"X: " + b"x" * 8000 + b"\r\n")
+        assert sent < 2**24  # what the kernel holds
+
+
+@pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: "])
+def test_a_connection_without_a_request_is_closed(services: Services, head: bytes) -> None:
+    with serving(limited(services, upload_seconds=1)) as client, connected(client) as connection:
+        connection.sendall(head)
+        with suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+
+
+def connected(client: httpx.Client) -> socket.socket:
+    address = (client.base_url.host, client.base_url.port or 80)
+    return socket.create_connection(address, timeout=60)
