@@ -153,6 +153,18 @@ def test_a_key_is_kept_for_a_day_or_until_its_job_is_deleted(
     assert post(client, "a key").json()["id"] != first["id"]
 
 
+def test_deleting_an_old_job_keeps_the_key_of_a_newer_one(
+    client: httpx.Client, redis: Redis
+) -> None:
+    old = post(client, "a key").json()
+    (entry,) = redis.keys("easel:idempotency:*")
+    redis.delete(entry)  # as after its lifetime
+    newer = post(client, "a key").json()
+    assert newer["id"] != old["id"]
+    assert client.delete(f"/jobs/{old['id']}").status_code == 204
+    assert post(client, "a key").json()["id"] == newer["id"]
+
+
 def test_a_job_that_cannot_be_announced_does_not_use_up_its_key(services: Services) -> None:
     without_broker = replace(services, queue=JobQueue(make_celery("redis://127.0.0.1:1/0")))
     with serving(without_broker) as client:

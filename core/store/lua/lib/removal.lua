@@ -14,7 +14,8 @@ local function remove_job(key, id)
       redis.call('ZREM', HELD, digest .. ':' .. id)
     end
   end
-  if fields.idempotency then
+  -- The key may have expired, and belong to a newer job.
+  if fields.idempotency and redis.call('HGET', fields.idempotency, 'job') == id then
     redis.call('DEL', fields.idempotency)
   end
   if fields.status then
