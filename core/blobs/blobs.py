@@ -8,6 +8,8 @@ turns failures of the backend into ServiceUnavailable. The backends only move by
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,10 @@ from urllib.parse import unquote, urlsplit
 
 from core.blobs.reader import BlobReader, StoredBlob
 from core.errors import BlobCorrupt, BlobNotFound, InvalidSetting, ServiceUnavailable
+
+_logger = logging.getLogger(__name__)
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobBackend(Protocol):
@@ -42,7 +48,10 @@ class BlobBackend(Protocol):
         """Remove a blob if its age in seconds is at least ``older_than``; return whether it was."""
 
     def ages(self) -> Iterator[tuple[str, float]]:
-        """Yield the digest of every blob, and the seconds since it was last written."""
+        """Yield the name of every file, and the seconds since it was last written.
+
+        The name of a blob is its digest. Other programs may have stored other files.
+        """
 
     def remove_strays(self, older_than: float) -> int:
         """Remove partial writes of at least that age in seconds; return their number."""
@@ -124,9 +133,22 @@ class Blobs:
             return self._backend.remove(digest, older_than)
 
     def ages(self) -> Iterator[tuple[str, float]]:
-        """Yield the digest of every blob, and the seconds since it was last put."""
+        """Yield the digest of every blob, and the seconds since it was last put.
+
+        What has another name was stored by another program. It is logged and left alone.
+        """
+        strangers = []
         with self._outages("read"):
-            yield from self._backend.ages()
+            for name, age in self._backend.ages():
+                if _DIGEST.fullmatch(name):
+                    yield name, age
+                else:
+                    strangers.append(name)
+        if strangers:
+            _logger.warning(
+                "the blob store has files that are no blobs; they are left alone",
+                extra={"store": self._backend.name, "files": len(strangers), "some": strangers[:5]},
+            )
 
     def delete_strays(self, *, older_than: float) -> int:
         """Remove the partial writes of killed writers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -72,9 +73,9 @@ class FileBackend:
             return False
 
     def ages(self) -> Iterator[tuple[str, float]]:
-        """Yield the digest of every blob, and the seconds since it was last written."""
+        """Yield the name of every file, and the seconds since it was last written."""
         now = time.time()
-        for path in self._files():
+        for path in (*self._others(), *self._files()):
             with suppress(FileNotFoundError):  # it was removed in the meantime
                 if not path.name.startswith(_INCOMING):
                     yield path.name, now - path.stat().st_mtime
@@ -95,10 +96,20 @@ class FileBackend:
 
     def _files(self) -> Iterator[Path]:
         """Yield all files. Unlike a glob, this raises if the directory cannot be read."""
-        with suppress(FileNotFoundError):  # nothing has been written yet
-            for directory in os.listdir(self._root):
-                for name in os.listdir(self._root / directory):
-                    yield self._root / directory / name
+        for path in self._entries():
+            if _is_ours(path):
+                for name in os.listdir(path):
+                    yield path / name
+
+    def _others(self) -> Iterator[Path]:
+        """Yield what other programs put beside our directories, such as ``lost+found``."""
+        return (path for path in self._entries() if not _is_ours(path))
+
+    def _entries(self) -> list[Path]:
+        try:
+            return [self._root / name for name in os.listdir(self._root)]
+        except FileNotFoundError:
+            return []  # nothing has been written yet
 
     @contextmanager
     def _locked(self, operation: int) -> Iterator[None]:
@@ -122,6 +133,11 @@ class _OpenFile:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether an entry of the root is one of the directories that hold blobs."""
+    return re.fullmatch(r"[0-9a-f]{2}", path.name) is not None and path.is_dir()
 
 
 def _remove_if_older(path: Path, seconds: float) -> bool:

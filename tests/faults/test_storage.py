@@ -348,3 +348,23 @@ def test_the_api_sweeps_at_intervals(
     assert log.wait("swept")["records"] == 1
     api.kill()
     assert not redis.exists(f"easel:job:{job.id}")
+
+
+def test_s8_files_of_other_programs_do_not_stop_cleaning(
+    service: LocalService, settings: Settings, redis: Redis, row: Row
+) -> None:
+    row(
+        "S8",
+        "other programs leave files in the picture folder (`.DS_Store`, `lost+found`)",
+        "expired pictures are removed; the other files are logged and left alone",
+    )
+    expired = service.done(CONTENT, STYLE)
+    file, folder = settings.blobs_dir / ".DS_Store", settings.blobs_dir / "lost+found"
+    file.touch()
+    folder.mkdir(mode=0o000)
+    redis.hincrbyfloat(f"easel:job:{expired.id}", "finished_at", -RETENTION.total_seconds())
+    service.sweep()
+    assert list(service.services.blobs.ages()) == []
+    file.unlink()
+    folder.rmdir()  # which fails if it was removed or filled
+    service.assert_sound([], CONTENT, STYLE)

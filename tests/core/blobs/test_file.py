@@ -42,6 +42,26 @@ def test_a_partial_write_is_not_a_blob_and_is_removed_by_age(blobs: Blobs, tmp_p
     assert files_in(tmp_path) == [blob]
 
 
+def test_files_of_other_programs_are_logged_and_left_alone(
+    blobs: Blobs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    digest = blobs.put(b"picture")
+    root = next(tmp_path.rglob(digest)).parent.parent
+    others = [root / ".DS_Store", root / digest[:2] / ".DS_Store", root / ".incoming-other"]
+    for other in others:
+        other.write_bytes(b"x")
+        os.utime(other, (0, 0))
+    found = root / "lost+found"
+    found.mkdir(mode=0o000)
+    (root / "ff").touch()  # named like a directory of blobs
+    assert [each for each, _ in blobs.ages()] == [digest]
+    (record,) = caplog.records
+    assert "left alone" in record.message
+    assert vars(record)["files"] == 4
+    assert blobs.delete_strays(older_than=60) == 0
+    assert all(other.exists() for other in others)
+
+
 def test_a_removal_waits_for_a_concurrent_rename_before_it_checks_the_age(
     blobs: Blobs, tmp_path: Path
 ) -> None:
