@@ -48,6 +48,9 @@ class Background(Protocol):
 
     def stop(self) -> None: ...
 
+    def problem(self) -> str | None:
+        """Return a message for the operator if the task does not work."""
+
 
 def create_app(services: Services, background: Sequence[Background] = ()) -> FastAPI:
     """Return the ASGI application.
@@ -87,6 +90,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.state.hub = hub
     app.state.rate_limiter = rate_limiter
     app.state.metrics = metrics
+    app.state.background = background
     app.state.inspector = PictureInspector(services)
     install_error_handlers(app)
     for resource in (listing, jobs, events, result, preview, links, webhooks, presets, version):

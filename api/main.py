@@ -30,6 +30,9 @@ from core.webhooks.addresses import AddressGuard, TimedResolver
 #: How often each API process checks whether a cleanup is due. Only one of them runs it.
 _CLEANUP_CHECK_SECONDS = 60
 
+#: How long a cleanup may take. The first one of a large bucket takes long.
+_CLEANUP_PATIENCE_SECONDS = 3600
+
 #: The most seconds of wall-clock time that a second of processor time may take. If decoding
 #: takes longer, the machine is too busy.
 _CLOCK_FACTOR = 4
@@ -64,10 +67,12 @@ def build() -> FastAPI:
         ),
     )
     cleaner = Cleaner(redis, blobs, tombstone=settings.record_retention)
+    store = JobStore(redis, settings.lease_seconds, retention=settings.retention)
+    count_error = store.background_errors.add
     return create_app(
         Services(
             settings=settings,
-            store=JobStore(redis, settings.lease_seconds, retention=settings.retention),
+            store=store,
             blobs=blobs,
             queue=queue,
             workers=WorkerRegistry(redis),
@@ -82,8 +87,14 @@ def build() -> FastAPI:
         ),
         background=[
             sandbox,
-            Ticker("reaper", settings.sweep_seconds, reaper.sweep),
-            Ticker("cleaner", _CLEANUP_CHECK_SECONDS, cleaner.sweep_if_due),
-            Dispatcher(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery)),
+            Ticker("reaper", settings.sweep_seconds, reaper.sweep, count_error),
+            Ticker(
+                "cleaner",
+                _CLEANUP_CHECK_SECONDS,
+                cleaner.sweep_if_due,
+                count_error,
+                patience_seconds=_CLEANUP_PATIENCE_SECONDS,
+            ),
+            Dispatcher(Outbox(redis, settings.webhook_timeout), WebhookQueue(celery), count_error),
         ],
     )

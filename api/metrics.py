@@ -122,6 +122,20 @@ def _jobs(statistics: Statistics) -> Iterator[Metric]:
     )
     yield Gauge("easel_jobs_running", "Running jobs.", statistics.running)
     yield Gauge("easel_blobs_unknown", "Blobs without a job record.", statistics.unknown_blobs)
+    if statistics.cleaning_age is not None:
+        yield Gauge(
+            "easel_cleaning_age_seconds",
+            "Time since a cleaning was last completed.",
+            statistics.cleaning_age,
+        )
+    errors = Counter(
+        "easel_background_errors",
+        "Unexpected errors of background threads, which went on.",
+        labels=["thread"],
+    )
+    for thread, count in statistics.background_errors.items():
+        errors.add_metric([thread], count)
+    yield errors
     yield Counter("easel_jobs_accepted", "Accepted jobs.", statistics.accepted)
     yield Counter("easel_jobs_requeued", "Jobs requeued for another worker.", statistics.requeued)
     finished = Counter("easel_jobs_finished", "Finished jobs, by final status.", labels=["status"])

@@ -95,11 +95,31 @@ class Supervised:
                     "delay_seconds": delay,
                 },
             )
+            if not await self._restart(delay):
+                return
+        await self._end()
+
+    async def _restart(self, delay: float) -> bool:
+        """Start the program again, however often that fails.
+
+        Args:
+            delay: the seconds to wait before the first try.
+
+        Returns:
+            Whether it runs; False if the supervisor is stopped first.
+        """
+        while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
-                return
-            self._process = await self._spawn()
-        await self._end()
+                return False
+            try:
+                self._process = await self._spawn()
+                return True
+            except Exception:
+                # The system may be out of processes or memory, or the program be replaced.
+                delay = restart_delay(delay, 0)
+                extra = {"child": self._program.name, "delay_seconds": delay}
+                _logger.exception("child not started; trying again", extra=extra)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(

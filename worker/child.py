@@ -57,7 +57,8 @@ class WorkerProcess:
         cores = SharedCores(
             open_slots(settings), self._count_waiting, self._workers, self._others.cores
         )
-        self._prefetcher = Prefetcher(self._messages, JobStore(impatient), loader)
+        store = JobStore(impatient)
+        self._prefetcher = Prefetcher(self._messages, store, loader)
         self.runner = Runner(
             JobStore(patient, settings.lease_seconds),
             JobQueue(make_celery(settings.redis_url)),
@@ -72,7 +73,8 @@ class WorkerProcess:
         )
         self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))
         self._step_rate = Rate(time.monotonic)
-        self._heartbeat = Ticker("heartbeat", HEARTBEAT_SECONDS, self._send_heartbeat)
+        count_error = store.background_errors.add
+        self._heartbeat = Ticker("heartbeat", HEARTBEAT_SECONDS, self._send_heartbeat, count_error)
 
     def start(self) -> None:
         """Load the default network and start the heartbeat."""

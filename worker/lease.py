@@ -67,7 +67,7 @@ class Lease:
         self._recorded = {job.checkpoint}
         self._checkpoint_lock = threading.Lock()
         self._written: tuple[Progress | None, str | None] = (None, job.checkpoint)
-        self._ticker = Ticker("lease", RENEW_SECONDS, self._renew)
+        self._ticker = Ticker("lease", RENEW_SECONDS, self._renew, store.background_errors.add)
 
     def __enter__(self) -> Lease:
         self._ticker.start()

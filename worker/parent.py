@@ -23,6 +23,7 @@ from core.queue.app import JobQueue, Messages, make_celery
 from core.runtime.redis import connect
 from core.runtime.ticker import Ticker
 from core.settings.model import Settings
+from core.store.statistics import BackgroundErrors
 from core.upkeep.reaper import Reaper
 from worker.host.concurrency import number_of_workers
 from worker.lease import exit_now
@@ -52,9 +53,10 @@ class WorkerParent:
             every_seconds=settings.sweep_seconds,
             max_attempts=settings.max_attempts,
         )
+        count_error = BackgroundErrors(redis).add
         self._tickers = (
-            Ticker("reaper", settings.sweep_seconds, reaper.sweep),
-            Ticker("watchdog", settings.idle_seconds / 10, self._watch),
+            Ticker("reaper", settings.sweep_seconds, reaper.sweep, count_error),
+            Ticker("watchdog", settings.idle_seconds / 10, self._watch, count_error),
         )
 
     def start(self) -> None:

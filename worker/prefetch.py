@@ -58,7 +58,8 @@ class Prefetcher:
         #: By job id, the last two: once this worker has received the first message, the second
         #: job is prefetched, possibly before the first job has started.
         self._prefetched: dict[str, Future[Pictures]] = {}
-        self._ticker = Ticker("prefetch", _POLL_SECONDS, self.prefetch)
+        count_error = store.background_errors.add
+        self._ticker = Ticker("prefetch", _POLL_SECONDS, self.prefetch, count_error)
 
     def start(self) -> None:
         """Start the thread."""
@@ -89,7 +90,7 @@ class Prefetcher:
         except EaselError as error:
             future.set_exception(error)
         finally:
-            # Even when any other error ends this thread, no job may wait for the pictures.
+            # Even after any other error, no job may wait for the pictures.
             if not future.done():
                 future.set_exception(RuntimeError("the pictures were not prefetched"))
 

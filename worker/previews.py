@@ -91,6 +91,8 @@ class PreviewSender:
                 _logger.warning("preview not sent", extra={"reason": str(error)})
             except StaleAttempt:
                 return  # the lease reports it
+            except Exception:
+                _logger.exception("preview not sent")
 
 
 def shrink(image: Tensor) -> Tensor:

@@ -166,7 +166,7 @@ class Runner:
         except (StaleAttempt, RedisUnavailable):
             raise
         except Exception as error:
-            # The only broad except in Easel: whatever goes wrong, the job must end.
+            # Whatever goes wrong, the job must end.
             failure = failure_of(error)
             status = self._store.fail(job, failure)
             _logger.exception("job failed", extra={"code": failure.code})

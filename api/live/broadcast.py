@@ -41,6 +41,13 @@ _PAGE = 200
 _BATCH = 4
 
 
+def _log(error: Exception) -> None:
+    if isinstance(error, RedisUnavailable):
+        _logger.warning("event stream unavailable", extra={"reason": str(error)})
+    else:
+        _logger.error("event stream failed", exc_info=error)
+
+
 class Listener:
     """A queue of the events of one job that a client has not seen.
 
@@ -148,19 +155,19 @@ class Broadcast:
             self._task.cancel()
 
     async def _run(self) -> None:
-        """Follow the events, through outages of Redis, until there are no listeners."""
-        healthy = True
+        """Follow the events, through all errors, until there are no listeners."""
+        problem: type[Exception] | None = None
         while self._listeners:
             try:
                 await self._follow()
-            except RedisUnavailable as error:
+            except Exception as error:
                 self._following.clear()
-                if healthy:
-                    _logger.warning("event stream unavailable", extra={"reason": str(error)})
-                healthy = False
+                if type(error) is not problem:
+                    _log(error)
+                problem = type(error)
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
-                healthy = True
+                problem = None
 
     async def _follow(self) -> None:
         with redis_outages():

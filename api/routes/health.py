@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.deps import Services, ServicesDep
@@ -61,7 +61,7 @@ async def healthz() -> dict[str, str]:
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "A part is missing: see `missing`."}},
 )
-def readyz(services: ServicesDep, response: Response) -> Readiness:
+def readyz(request: Request, services: ServicesDep, response: Response) -> Readiness:
     """Report whether every part that a job needs is available; 503 if one is missing."""
     redis, workers = _check_redis(services)
     blobs = _check_blobs(services)
@@ -76,7 +76,7 @@ def readyz(services: ServicesDep, response: Response) -> Readiness:
         redis=redis,
         blobs=blobs,
         workers=[_worker_view(worker) for worker in workers],
-        warnings=_warnings(services) if redis == "ok" else [],
+        warnings=[*_warnings(services), *_background(request)] if redis == "ok" else [],
     )
 
 
@@ -93,6 +93,11 @@ def _warnings(services: Services) -> list[str]:
     except ServiceUnavailable:  # Redis became unavailable just now
         return []
     return [explain_unknown(unknown)] if unknown else []
+
+
+def _background(request: Request) -> list[str]:
+    """Return the problems of the background threads of this process."""
+    return [problem for task in request.app.state.background if (problem := task.problem())]
 
 
 def _check_blobs(services: Services) -> str:

@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from core.queue.app import WebhookQueue
@@ -27,13 +28,17 @@ class Dispatcher:
     Args:
         outbox: the pending deliveries.
         queue: the queue that the sender processes consume.
+        count_error: see :class:`Ticker`.
     """
 
-    def __init__(self, outbox: Outbox, queue: WebhookQueue) -> None:
+    def __init__(
+        self, outbox: Outbox, queue: WebhookQueue, count_error: Callable[[str], object]
+    ) -> None:
         self._outbox = outbox
         self._queue = queue
         self._sender: subprocess.Popen[bytes] | None = None
-        self._ticker = Ticker("webhook dispatcher", _INTERVAL_SECONDS, self._dispatch)
+        self._ticker = Ticker("webhook dispatcher", _INTERVAL_SECONDS, self._dispatch, count_error)
+        self.problem = self._ticker.problem
 
     def start(self) -> None:
         """Start to dispatch deliveries."""

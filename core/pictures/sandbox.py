@@ -137,6 +137,10 @@ class Sandbox:
         while self._idle:
             self._idle.pop().end()
 
+    def problem(self) -> str | None:
+        """Return None: a process that dies is replaced with the next file."""
+        return None
+
     def inspect(
         self, data: bytes, mask: bool, *, max_pixels: int, cancellation: Cancellation | None = None
     ) -> Inspection:

@@ -88,7 +88,7 @@ def considerate(others: Callable[[], float]) -> Iterator[None]:
         else:
             spinning.off()
 
-    ticker = Ticker("spinning", _SECONDS, adjust)
+    ticker = Ticker("spinning", _SECONDS, adjust, lambda _: None)  # errors are logged
     ticker.start()
     try:
         yield

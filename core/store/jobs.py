@@ -24,6 +24,7 @@ from core.store.link_signing import LinkSigner
 from core.store.listing import Listing
 from core.store.scripts import script
 from core.store.serialization import flatten, parse_job, read_job
+from core.store.statistics import BackgroundErrors
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -55,6 +56,7 @@ class JobStore(Leases):
         self.holds = Holds(redis)
         self.links = LinkSigner(redis)
         self.listing = Listing(redis)
+        self.background_errors = BackgroundErrors(redis)
 
     @needs_redis
     def load(self, caller: str, max_jobs: int = _UNLIMITED.max_jobs_per_caller) -> Load:

@@ -49,7 +49,7 @@ PACE = "easel:pace"  # hash: moving averages of run time and work; see core.jobs
 # leaves newer records alone does not keep newer processes from handling them.
 LEASES_CHECKED = versioned("easel:jobs:swept")  # string: time of the last check of the leases
 CLEANING = versioned("easel:sweeping")  # string: exists until the next cleaning is due
-SWEEPS = "easel:sweeps"  # hash: since, last, unknown; see core.upkeep.cleaner
+SWEEPS = "easel:sweeps"  # hash: since, last, completed, unknown; see core.upkeep.cleaner
 
 
 def job_key(job_id: str) -> str:

@@ -24,9 +24,11 @@ HISTOGRAM_BOUNDS = (
 )
 
 #: The fields of the hash ``COUNTS``. A status follows FINISHED_PREFIX; an event, a colon and an
-#: outcome follow WEBHOOK_PREFIX; `:le:` and a bound, or `:sum`, follow the name of a histogram.
+#: outcome follow WEBHOOK_PREFIX; the name of a thread follows BACKGROUND_PREFIX; `:le:` and a
+#: bound, or `:sum`, follow the name of a histogram.
 ACCEPTED, REQUEUED = "accepted", "requeued"
 FINISHED_PREFIX, WEBHOOK_PREFIX = "finished:", "webhook:"
+BACKGROUND_PREFIX = "background:"
 QUEUE_HISTOGRAM, RUN_HISTOGRAM = "queued", "run"
 
 
@@ -57,8 +59,28 @@ class Statistics:
     finished: Mapping[str, int]
     #: The number of webhook attempts by event and outcome.
     webhooks: Mapping[tuple[str, str], int]
+    #: The number of unexpected errors of background threads by the name of the thread.
+    background_errors: Mapping[str, int]
+    #: The seconds since a cleaning was last completed; None if none was.
+    cleaning_age: float | None
     queue_seconds: Histogram
     run_seconds: Histogram
+
+
+class BackgroundErrors:
+    """Counts the unexpected errors of background threads.
+
+    Args:
+        redis: a client with ``decode_responses=True``.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    @needs_redis
+    def add(self, thread: str) -> None:
+        """Count an error of the thread with this name."""
+        self._redis.hincrby(COUNTS, BACKGROUND_PREFIX + thread, 1)
 
 
 class StatisticsReader:
@@ -80,10 +102,11 @@ class StatisticsReader:
             pipeline.zcard(JOBS_RUNNING)
             pipeline.zrange(JOBS_QUEUED, 0, 0, withscores=True)
             pipeline.zcard(WEBHOOKS_DUE)
-            pipeline.hget(SWEEPS, "unknown")
+            pipeline.hmget(SWEEPS, "unknown", "completed")
             pipeline.hgetall(COUNTS)
-            time, queued, running, oldest, waiting, unknown, counts = pipeline.execute()
+            time, queued, running, oldest, waiting, sweeps, counts = pipeline.execute()
         now = time[0] + time[1] / 1e6
+        unknown, completed = sweeps
         counters = cast(dict[str, str], counts)
         return Statistics(
             queued=queued,
@@ -99,6 +122,12 @@ class StatisticsReader:
                 if status.done
             },
             webhooks=_webhooks(counters),
+            background_errors={
+                name.removeprefix(BACKGROUND_PREFIX): int(value)
+                for name, value in counters.items()
+                if name.startswith(BACKGROUND_PREFIX)
+            },
+            cleaning_age=None if completed is None else max(0.0, now - float(completed)),
             queue_seconds=_histogram(counters, QUEUE_HISTOGRAM),
             run_seconds=_histogram(counters, RUN_HISTOGRAM),
         )

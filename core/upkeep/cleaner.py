@@ -120,7 +120,8 @@ class Cleaner:
         strays = self._blobs.delete_strays(older_than=older_than)
         for job_id in records.forgotten:
             self._delete(keys=[job_key(job_id)], args=[job_id])
-        self._note(last=self._now(), unknown=len(unknown))
+        completed = self._now()
+        self._note(last=completed, completed=completed, unknown=len(unknown))
         if unknown:
             _logger.error(explain_unknown(len(unknown)), extra={"unknown": len(unknown)})
         return Swept(blobs, strays, len(records.forgotten), len(unknown))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 from redis import Redis
 
-from api.app import create_app
+from api.app import Background, create_app
 from api.connection import Config
 from api.deps import Services
 from api.server import Server
@@ -72,10 +72,9 @@ def client(services: Services) -> Iterator[httpx.Client]:
 class serving:  # noqa: N801 - reads as a verb
     """The API in a thread, listening on a free port."""
 
-    def __init__(self, services: Services) -> None:
-        config = Config(
-            create_app(services), services.settings, services.settings.root_path, port=0
-        )
+    def __init__(self, services: Services, background: Sequence[Background] = ()) -> None:
+        app = create_app(services, background)
+        config = Config(app, services.settings, services.settings.root_path, port=0)
         self._server = Server(config)
         self._socket = config.bind_socket()
         self._socket.listen(100)  # requests before the server is up wait in the backlog

@@ -20,8 +20,9 @@ from core.params import StyleParams
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
 from core.store.outbox import Outbox
-from core.store.statistics import HISTOGRAM_BOUNDS, StatisticsReader
+from core.store.statistics import HISTOGRAM_BOUNDS, BackgroundErrors, StatisticsReader
 from core.store.workers import WorkerRegistry
+from core.upkeep.cleaner import Cleaner
 from core.webhooks.retries import Attempt, Decision
 from core.webhooks.webhook import DeliveryState, Webhook
 from tests.api.conftest import serving
@@ -141,6 +142,18 @@ def test_workers_are_reported_with_their_speed_and_memory(
     assert value(samples, "easel_worker_resident_bytes", **of) == 7
     assert value(samples, "easel_worker_memory_bytes", **of) == 100
     assert value(samples, "easel_worker_memory_available_bytes", **of) == 60
+
+
+def test_errors_of_background_threads_and_the_last_cleaning_are_reported(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    for _ in range(2):
+        BackgroundErrors(redis).add("reaper")
+    assert ("easel_cleaning_age_seconds", frozenset()) not in scrape(client)
+    Cleaner(redis, services.blobs).sweep()
+    samples = scrape(client)
+    assert value(samples, "easel_background_errors_total", thread="reaper") == 2
+    assert 0 <= value(samples, "easel_cleaning_age_seconds") < 60
 
 
 def test_requests_are_counted_by_route_and_not_by_path(client: httpx.Client) -> None:

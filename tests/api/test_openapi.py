@@ -134,7 +134,7 @@ def test_schemathesis_finds_no_difference(services: Services, redis: Redis, tmp_
     no_limits = dict.fromkeys(
         ("max_queue", "max_jobs_per_caller", "max_requests_per_minute"), 10**6
     )
-    ticker = Ticker("end jobs", 0.05, lambda: end_all(services))
+    ticker = Ticker("end jobs", 0.05, lambda: end_all(services), str)
     ticker.start()
     hooks = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks"}
     with serving(limited(services, **no_limits)) as client:

@@ -12,6 +12,7 @@ from core.blobs.blobs import open_blobs
 from core.jobs.workers import WorkerInfo
 from core.queue.app import JobQueue, make_celery
 from core.runtime.redis import connect
+from core.runtime.ticker import Ticker
 from core.store.jobs import JobStore
 from core.store.workers import WorkerRegistry
 from tests.api.conftest import serving
@@ -84,6 +85,13 @@ def test_readyz_warns_of_blobs_without_a_record(
     redis.hset("easel:sweeps", "unknown", 3)
     (warning,) = client.get("/readyz").json()["warnings"]
     assert warning.startswith("3 blobs were written before this Redis knew of any")
+
+
+def test_readyz_warns_of_background_work_that_succeeds_no_more(services: Services) -> None:
+    ticker = Ticker("reaper", 60, lambda: 1 / 0, str, patience_seconds=0)
+    with serving(services, [ticker]) as client:
+        (warning,) = client.get("/readyz").json()["warnings"]
+    assert warning.startswith("the reaper of this process has not succeeded for")
 
 
 def test_readyz_reports_a_blob_store_that_cannot_be_written(services: Services) -> None:

@@ -104,7 +104,7 @@ def dispatcher(quick: Settings, redis: Redis) -> Iterator[Callable[[], Dispatche
 
     def start() -> Dispatcher:
         queue = WebhookQueue(make_celery(quick.redis_url))
-        started.append(Dispatcher(Outbox(redis, quick.webhook_timeout), queue))
+        started.append(Dispatcher(Outbox(redis, quick.webhook_timeout), queue, str))
         started[-1].start()
         return started[-1]
 
