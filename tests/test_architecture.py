@@ -36,8 +36,8 @@ RULES = _rows("""
     core.store: core.errors, core.runtime, core.params, core.webhooks, core.jobs, core.blobs,
         pydantic, redis, standardwebhooks
     core.queue: core.errors, core.runtime, core.jobs, core.store, celery, kombu, redis
-    core.upkeep: core.errors, core.runtime, core.jobs, core.blobs, core.store, core.queue,
-        redis
+    core.upkeep: core.errors, core.runtime, core.webhooks, core.jobs, core.blobs, core.store,
+        core.queue, redis
     core.settings: core.errors, core.params, core.webhooks, core.jobs, core.pictures,
         core.upkeep, platformdirs, pydantic, pydantic_settings
     core.nst.network: core.params, PIL, numpy, torch
@@ -268,6 +268,7 @@ def test_the_parent_process_of_the_worker_does_not_load_torch() -> None:
 #: Work that must go on, or end in an orderly way, whatever goes wrong.
 BROAD_EXCEPTS = [
     "api/live/broadcast.py",
+    "api/webhooks/client.py",
     "cli/supervisor.py",
     "core/runtime/ticker.py",
     "worker/previews.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -11,13 +12,15 @@ import httpcore
 
 from api.answers.job_json import snapshot_of
 from api.webhooks.pinning import Deadline, PinnedBackend
-from core.errors import AddressRefused, NameNotResolved
+from core.errors import AddressRefused, EaselError, NameNotResolved
 from core.jobs.job import Job
 from core.jobs.status import JobStatus
 from core.store.webhook_secrets import WebhookSecrets, sign_webhook
 from core.webhooks.addresses import AddressGuard
 from core.webhooks.retries import Attempt, parse_retry_after
 from core.webhooks.webhook import Target, WebhookEvent, delivery_id, parse_url
+
+_logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 5.0
 
@@ -94,6 +97,9 @@ class WebhookClient:
     def attempt(self, job: Job, event: WebhookEvent) -> Attempt:
         """Post an event to the receiver of a job, once.
 
+        An unexpected error is a failed attempt too. Otherwise the delivery would be due again
+        as soon as its claim expires, and not at its next retry.
+
         Raises:
             RedisUnavailable: the secrets cannot be read.
         """
@@ -111,6 +117,9 @@ class WebhookClient:
             return self._post(parse_url(job.webhook.url), headers, body.encode())
         except tuple(_ERROR_CODES) as error:
             return Attempt(error=_error_code(error))
+        except Exception:
+            _logger.exception("webhook attempt failed unexpectedly")
+            return Attempt(error=EaselError.code)
 
     def _post(
         self, target: Target, headers: dict[bytes | str, bytes | str], body: bytes

@@ -27,7 +27,9 @@ HELD = "easel:held"  # sorted set: `digest:job id`, all scores 0
 LEAVING_PREFIX = "easel:leaving:"  # followed by a digest; exists while the blob is being removed
 
 # Webhooks.
-WEBHOOKS_DUE = "easel:webhooks:due"  # sorted set: delivery id by the time of its next attempt
+WEBHOOKS_CALLERS = "easel:webhooks:callers"  # sorted set: caller by the time to look at it again
+# Followed by the caller; sorted set: delivery id by the time of its next attempt.
+WEBHOOKS_PENDING_PREFIX = "easel:webhooks:pending:"
 WEBHOOKS_ACTIVE_PREFIX = (
     "easel:webhooks:under-way:"  # followed by the caller; sorted set: delivery id by expiry time
 )

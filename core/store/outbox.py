@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 #: the announcement and the attempt, and more for the attempt, whose name may resolve slowly.
 _CLAIM_TIMEOUTS = 4
 
+#: The maximum of deliveries in one claim, and of those of one caller, so that a caller with
+#: thousands of deliveries does not delay the others.
 _MAX_CLAIMED = 100
+_MAX_CLAIMED_PER_CALLER = 25
+
+#: The maximum of callers that one claim looks at. The next claim looks at the others.
+_MAX_CALLERS = 1000
 
 #: The maximum of simultaneous attempts for one caller. A sender has four times as many threads,
 #: and the unresponsive receivers of one caller must not occupy all of them.
@@ -77,8 +83,9 @@ class Outbox:
 
     @needs_redis
     def claim(self) -> list[ClaimedDelivery]:
-        """Claim the deliveries that are due."""
-        claimed, newer = self._claim(args=[self._claim_seconds, _MAX_CLAIMED])
+        """Claim deliveries that are due. The callers take turns."""
+        limits = (_MAX_CLAIMED, _MAX_CLAIMED_PER_CALLER, _MAX_ACTIVE_PER_CALLER, _MAX_CALLERS)
+        claimed, newer = self._claim(args=[self._claim_seconds, *limits])
         self._newer_records.report(pairs(newer))
         return [ClaimedDelivery(delivery, stamp) for delivery, stamp in pairs(claimed).items()]
 

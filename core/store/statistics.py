@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, cast
 
 from core.jobs.status import JobStatus
 from core.runtime.redis import needs_redis
-from core.store.keys import COUNTS, JOBS_QUEUED, JOBS_RUNNING, SWEEPS, WEBHOOKS_DUE
+from core.store.keys import (
+    COUNTS,
+    JOBS_QUEUED,
+    JOBS_RUNNING,
+    SWEEPS,
+    WEBHOOKS_CALLERS,
+    WEBHOOKS_PENDING_PREFIX,
+)
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -96,15 +103,17 @@ class StatisticsReader:
     @needs_redis
     def read(self) -> Statistics:
         """Return the current statistics."""
+        callers = cast(list[str], self._redis.zrange(WEBHOOKS_CALLERS, 0, -1))
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             pipeline.zcard(JOBS_QUEUED)
             pipeline.zcard(JOBS_RUNNING)
             pipeline.zrange(JOBS_QUEUED, 0, 0, withscores=True)
-            pipeline.zcard(WEBHOOKS_DUE)
             pipeline.hmget(SWEEPS, "unknown", "completed")
             pipeline.hgetall(COUNTS)
-            time, queued, running, oldest, waiting, sweeps, counts = pipeline.execute()
+            for caller in callers:
+                pipeline.zcard(WEBHOOKS_PENDING_PREFIX + caller)
+            time, queued, running, oldest, sweeps, counts, *waiting = pipeline.execute()
         now = time[0] + time[1] / 1e6
         unknown, completed = sweeps
         counters = cast(dict[str, str], counts)
@@ -112,7 +121,7 @@ class StatisticsReader:
             queued=queued,
             running=running,
             oldest_seconds=max(0.0, now - oldest[0][1]) if oldest else 0.0,
-            webhooks_waiting=waiting,
+            webhooks_waiting=sum(waiting),
             unknown_blobs=int(unknown or 0),
             accepted=int(counters.get(ACCEPTED, 0)),
             requeued=int(counters.get(REQUEUED, 0)),

@@ -5,6 +5,7 @@ These functions are pure. ``core.upkeep.cleaner`` reads the records and removes 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from datetime import timedelta
 
 from core.jobs.job import RETENTION
 from core.jobs.schema_version import newer_schema
+from core.webhooks.webhook import DeliveryState
 
 #: How long the record of a finished job is kept after its files have expired.
 TOMBSTONE = timedelta(days=7)
@@ -25,6 +27,9 @@ UNKNOWN_GRACE = timedelta(days=7)
 #: A gap between two sweeps that is longer than this may mean that Redis lost its data. A
 #: running api sweeps every few minutes.
 MAX_GAP_SECONDS = 3600.0
+
+#: How long an overdue webhook keeps the record of its job. No dispatcher will send it then.
+_OVERDUE_SECONDS = 86_400.0
 
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
@@ -77,7 +82,7 @@ def survey(
             ended.add(job_id)
         if expires is None or now < expires:
             needed.update(*(DIGEST.findall(value) for value in record.values()))
-        elif now >= expires + tombstone.total_seconds():
+        elif now >= expires + tombstone.total_seconds() and not _delivers(record, now):
             forgotten.append(record["id"])
     return Survey(
         frozenset(needed),
@@ -86,6 +91,16 @@ def survey(
         tuple(forgotten),
         newer,
         working_since,
+    )
+
+
+def _delivers(record: Mapping[str, str], now: float) -> bool:
+    """Return whether a webhook of the job is still to be sent."""
+    deliveries = json.loads(record.get("deliveries", "{}")).values()
+    return any(
+        delivery["state"] == DeliveryState.PENDING
+        and now - delivery.get("next_attempt_at", 0) < _OVERDUE_SECONDS
+        for delivery in deliveries
     )
 
 

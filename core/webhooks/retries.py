@@ -75,7 +75,7 @@ def parse_retry_after(value: str, now: datetime | None = None) -> timedelta | No
         return timedelta(seconds=min(int(value[:12]), 10**9))
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for numbers of twenty digits
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(date - (now or datetime.now(UTC)), timedelta())

@@ -64,7 +64,7 @@ class Delivery(_Frozen):
     #: HTTP status of the last response; None if there was none.
     last_status: int | None = None
     #: Why the last attempt failed: `http_status`, `timeout`, `unreachable`,
-    #: `tls`, `address_refused`, `name_not_known`, `bad_answer`.
+    #: `tls`, `address_refused`, `name_not_known`, `bad_answer`, `internal_error`.
     last_error: str | None = None
     last_attempt_at: datetime | None = None
     next_attempt_at: datetime | None = None

@@ -289,3 +289,14 @@ def test_a_refused_connection_and_an_unknown_name_have_different_codes(
     assert deliver(client_of(redis), job, gone) == Attempt(error="unreachable")
     unknown = client_of(redis, resolver=away)
     assert deliver(unknown, job, "http://h.example/") == Attempt(error="name_not_known")
+
+
+def test_an_unexpected_error_is_a_failed_attempt_and_is_logged(
+    redis: Redis, job: Job, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(host: str) -> list[str]:
+        raise KeyError(host)
+
+    attempt = deliver(client_of(redis, resolver=broken), job, "http://h.example/")
+    assert attempt == Attempt(error="internal_error")
+    assert "webhook attempt failed unexpectedly" in caplog.messages

@@ -162,13 +162,14 @@ def test_deliveries_of_newer_jobs_are_not_claimed(
     patient, hasty = Outbox(redis, timedelta(seconds=15)), Outbox(redis, timedelta())
     (first, _) = hasty.claim()
     before = make_newer(redis, newer)
-    due = redis.zscore("easel:webhooks:due", first.id)
+    pending = f"easel:webhooks:pending:{newer.caller}"
+    due = redis.zscore(pending, first.id)
     with caplog.at_level(logging.WARNING):
         assert [claimed.id for claimed in patient.claim()] == [f"{older.id}-started"]
     with pytest.raises(NewerRecord):
         patient.start(first, max_attempts=3)
     assert record(redis, newer) == before
-    assert redis.zscore("easel:webhooks:due", first.id) == due
+    assert redis.zscore(pending, first.id) == due
     assert reports(caplog) == [("webhook dispatcher", NEWER)]
 
 

@@ -223,7 +223,7 @@ def test_a_delivery_of_a_removed_job_is_dropped(
 ) -> None:
     job = claimed(store)
     (claim,) = outbox.claim()
-    redis.delete(f"easel:job:{job.id}")
+    store.delete(job.id)
     assert outbox.start(claim, MAX_ATTEMPTS) is None
     assert StatisticsReader(redis).read().webhooks_waiting == 0
     assert not redis.exists(f"easel:job:{job.id}")
@@ -246,7 +246,7 @@ def test_the_active_attempts_of_a_caller_are_limited(
     callers = [each.job.caller for each in started if each]
     assert sorted(callers) == ["ann"] * 4 + ["bob"]
     assert StatisticsReader(redis).read().webhooks_waiting == 6
-    queued: Any = redis.zrange("easel:webhooks:due", 0, 0, withscores=True)
+    queued: Any = redis.zrange("easel:webhooks:pending:ann", 0, 0, withscores=True)
     ((postponed, due_at),) = queued
     first = next(each for each in started if each and each.job.caller == "ann")
     outbox.settle(first, *DELIVERED)
@@ -254,3 +254,49 @@ def test_the_active_attempts_of_a_caller_are_limited(
     assert again
     assert again.job.caller == "ann"
     assert again.attempts == 1
+
+
+def admission_of(caller: str) -> Admission:
+    return Admission(caller=caller, owner=caller, max_queue=10**4, max_jobs_per_caller=10**4)
+
+
+def post_and_cancel(store: JobStore, caller: str) -> Job:
+    webhook = HOOK.model_dump_json()
+    job = store.create(StyleParams(), INPUTS, admission_of(caller), webhook=webhook)
+    return store.cancel(job.id)
+
+
+def test_a_caller_with_many_dead_deliveries_does_not_delay_another(
+    store: JobStore, outbox: Outbox, redis: Redis
+) -> None:
+    for _ in range(300):
+        post_and_cancel(store, "ann")
+    job = post_and_cancel(store, "bob")
+    claims = outbox.claim()
+    assert f"{job.id}-canceled" in [claim.id for claim in claims]
+    for claim in claims:  # ann's receiver does not respond: four attempts stay active
+        outbox.start(claim, MAX_ATTEMPTS)
+    assert outbox.claim() == [], "deliveries were claimed that cannot be started"
+    other = post_and_cancel(store, "bob")
+    assert due(outbox) == [f"{other.id}-canceled"]
+    assert StatisticsReader(redis).read().webhooks_waiting == 302
+
+
+def test_callers_take_turns(store: JobStore, outbox: Outbox) -> None:
+    callers = [f"caller{number}" for number in range(6)]
+    for caller in callers:
+        for _ in range(30):
+            post_and_cancel(store, caller)
+    turns = [{store.get(name.rpartition("-")[0]).caller for name in due(outbox)} for _ in range(2)]
+    assert turns[0] | turns[1] == set(callers)
+    while due(outbox):
+        pass
+    assert outbox.claim() == []
+
+
+def test_a_caller_whose_deliveries_are_all_made_is_forgotten(
+    store: JobStore, outbox: Outbox, redis: Redis
+) -> None:
+    claimed(store)
+    outbox.settle(start(outbox), *DELIVERED)
+    assert redis.keys("easel:webhooks:*") == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from core.jobs.job import RETENTION
@@ -38,6 +40,24 @@ def test_files_expire_after_a_day_and_the_record_a_week_later(
     result = survey([job], NOW)
     assert set(result.needed) == needed
     assert result.forgotten == forgotten
+
+
+@pytest.mark.parametrize(
+    ("state", "due", "forgotten"),
+    [
+        ("pending", NOW + DAY, ()),
+        ("pending", NOW - 3600, ()),
+        ("pending", NOW - 2 * DAY, ("1",)),  # nothing will send it
+        ("delivered", None, ("1",)),
+    ],
+)
+def test_a_record_is_kept_until_its_webhooks_are_delivered(
+    state: str, due: float | None, forgotten: tuple[str, ...]
+) -> None:
+    delivery = {"state": state} if due is None else {"state": state, "next_attempt_at": due}
+    deliveries = json.dumps({"job.succeeded": delivery})
+    job = record(finished_at=NOW - DAY - WEEK, retention_seconds=DAY, deliveries=deliveries)
+    assert survey([job], NOW).forgotten == forgotten
 
 
 def test_each_job_keeps_its_own_retention_time() -> None:

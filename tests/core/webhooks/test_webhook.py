@@ -150,6 +150,8 @@ def test_an_attempt_decides_the_next_state_and_delay(
         ("Sun, 22 Nov 2026 12:01:00 GMT", 60),
         ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
         ("9" * 400, 10**9),
+        ("Fri, 31 Dec " + "9" * 20 + " 23:59:59 GMT", None),
+        ("Sun, 22 Nov 2026 12:01:00 +" + "9" * 20, None),
     ],
 )
 def test_retry_after_is_parsed_as_seconds_and_as_a_date(value: str, seconds: float | None) -> None:

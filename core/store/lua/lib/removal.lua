@@ -1,6 +1,7 @@
 --- @include "lib/indexes"
 --- @include "lib/holds"
 --- @include "lib/events"
+--- @include "lib/outbox"
 -- Removal of jobs.
 
 -- Remove a record and every entry that names its job. Returns the digests in all of its fields.
@@ -22,6 +23,9 @@ local function remove_job(key, id)
     redis.call('ZREM', owned_key(fields.status, fields.owner or ANONYMOUS), id)
   end
   redis.call('SREM', unfinished_key(fields.caller or ANONYMOUS), id)
+  for event in pairs(cjson.decode(fields.deliveries or '{}')) do
+    remove_delivery(fields.caller or ANONYMOUS, id .. '-' .. (WEBHOOK_WORDS[event] or event))
+  end
   redis.call('ZREM', JOBS_QUEUED, id)
   redis.call('ZREM', JOBS_RUNNING, id)
   redis.call('UNLINK', key, EVENTS_PREFIX .. id, PREVIEW_PREFIX .. id)

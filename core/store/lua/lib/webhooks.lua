@@ -1,4 +1,5 @@
 --- @include "lib/time"
+--- @include "lib/outbox"
 -- Webhook deliveries (core/store/outbox.py).
 
 -- Add a delivery to the outbox if the job has a webhook for its new status.
@@ -19,7 +20,8 @@ local function enqueue_delivery(key, id, status)
       local due = now()
       deliveries[event] = {state = DELIVERY_PENDING, attempts = 0, next_attempt_at = due}
       redis.call('HSET', key, 'deliveries', cjson.encode(deliveries))
-      redis.call('ZADD', WEBHOOKS_DUE, timestamp(due), id .. '-' .. STATUS_EVENTS[status])
+      local caller = redis.call('HGET', key, 'caller') or ANONYMOUS
+      schedule_delivery(caller, id .. '-' .. STATUS_EVENTS[status], timestamp(due))
     end
   end
 end

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
---- @include "lib/time"
+--- @include "lib/outbox"
 --- @include "lib/schema"
 -- Start an attempt to deliver, and count it. An attempt that never ends counts too.
 -- KEYS  1 job record
@@ -11,33 +11,34 @@ local refused = refuse_newer(KEYS[1])
 if refused then
   return refused
 end
-local score = redis.call('ZSCORE', WEBHOOKS_DUE, ARGV[1])
+local caller = redis.call('HGET', KEYS[1], 'caller') or ANONYMOUS
+local score = redis.call('ZSCORE', pending_key(caller), ARGV[1])
 if not score or tonumber(score) ~= tonumber(ARGV[3]) then
   return false  -- delivered, or claimed again in the meantime
 end
 local deliveries = cjson.decode(redis.call('HGET', KEYS[1], 'deliveries') or '{}')
 local delivery = deliveries[ARGV[2]]
 if not delivery or delivery.state ~= DELIVERY_PENDING then
-  redis.call('ZREM', WEBHOOKS_DUE, ARGV[1])  -- the job was removed
+  remove_delivery(caller, ARGV[1])
   return false
 end
 local time = now()
-local active = WEBHOOKS_ACTIVE_PREFIX .. (redis.call('HGET', KEYS[1], 'caller') or '')
+local active = WEBHOOKS_ACTIVE_PREFIX .. caller
 redis.call('ZREMRANGEBYSCORE', active, '-inf', time)  -- attempts whose sender died
 if redis.call('ZCARD', active) >= tonumber(ARGV[6]) then
-  redis.call('ZADD', WEBHOOKS_DUE, timestamp(time + ARGV[7]), ARGV[1])
+  schedule_delivery(caller, ARGV[1], timestamp(time + ARGV[7]))
   return false
 end
 local stamp = false
 if delivery.attempts >= tonumber(ARGV[5]) then  -- the result of the last attempt was lost
   delivery.state = DELIVERY_FAILED
   delivery.next_attempt_at = nil
-  redis.call('ZREM', WEBHOOKS_DUE, ARGV[1])
+  remove_delivery(caller, ARGV[1])
 else
   stamp = timestamp(time + ARGV[4])
   delivery.attempts = delivery.attempts + 1
   delivery.last_attempt_at = time
-  redis.call('ZADD', WEBHOOKS_DUE, stamp, ARGV[1])
+  schedule_delivery(caller, ARGV[1], stamp)
   redis.call('ZADD', active, stamp, ARGV[1])
   redis.call('EXPIRE', active, math.ceil(tonumber(ARGV[4])) + 1)
 end
