@@ -74,6 +74,7 @@ _HEADERS = {
     ("get_result", "304"): _PICTURE,
     ("sign_links", "200"): {"Cache-Control": _CACHE},
     ("get_webhook_secret", "200"): {"Cache-Control": _CACHE},
+    ("rotate_webhook_secret", "200"): {"Cache-Control": _CACHE},
     ("follow_job", "200"): {"Cache-Control": _CACHE},
     ("get_readiness", "503"): {"Retry-After": _RETRY_AFTER},
 }
@@ -112,12 +113,15 @@ _RESPONSES = {
     "sign_links": "The links.",
     "list_presets": "The presets, limits and parameters.",
     "get_version": "The version, networks and devices.",
+    "list_deliveries": "A page of the deliveries.",
+    "redeliver_webhook": "The delivery, which is pending again.",
+    "rotate_webhook_secret": "The new secret.",
     "get_webhook_secret": "The secret.",
     "get_health": "The API process is alive.",
     "get_readiness": "Every part is available.",
 }
 
-_DESCRIPTIONS = {"job_id": "The job's `id`."}
+_DESCRIPTIONS = {"job_id": "The job's `id`.", "delivery_id": "The `id` of the delivery."}
 
 
 def describe(app: FastAPI) -> None:

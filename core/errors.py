@@ -5,6 +5,7 @@ EaselError
 │   └── InvalidPicture
 ├── IdempotencyKeyReused
 ├── JobNotFound
+│   └── DeliveryNotFound
 ├── JobNotFinished
 │   └── NoPreviewYet
 ├── JobFailed
@@ -13,6 +14,7 @@ EaselError
 │   └── ResultDamaged
 ├── LinkInvalid
 │   └── LinkExpired
+├── SecretConfigured
 ├── StaleAttempt
 ├── WorkerLost
 ├── BlobNotFound
@@ -121,6 +123,10 @@ class JobNotFound(EaselError, code="job_not_found"):
     """There is no such job. It may have expired, or the id may be mistyped."""
 
 
+class DeliveryNotFound(JobNotFound, code="delivery_not_found"):
+    """There is no such delivery. Its job may have expired, or the id may be mistyped."""
+
+
 class JobNotFinished(EaselError, code="job_not_finished"):
     """The job has no result yet. Poll the job until `done` is true."""
 
@@ -151,6 +157,10 @@ class LinkInvalid(EaselError, code="link_invalid"):
 
 class LinkExpired(LinkInvalid, code="link_expired"):
     """The link has expired. Request a new one."""
+
+
+class SecretConfigured(EaselError, code="secret_configured"):
+    """The operator of this server has set the webhook secret. Only the operator can rotate it."""
 
 
 class StaleAttempt(EaselError, code="stale_attempt"):

@@ -40,7 +40,8 @@ _ERROR_DOCS = {
         "the link expired at 2026-11-22 12:49:08Z; ask for a new one",
     ),
     404: _ErrorDoc(
-        "`job_not_found`: there is no such job, or it belongs to someone else.",
+        "`job_not_found`: there is no such job, or it belongs to someone else. "
+        "`delivery_not_found`: the job has no such delivery.",
         "job_not_found",
         f"there is no job '{_JOB_ID}'; it may have expired",
     ),
@@ -52,7 +53,7 @@ _ERROR_DOCS = {
     ),
     409: _ErrorDoc(
         "`job_not_finished`: poll until `done` is true. `job_failed` or `job_canceled`: the job "
-        "has no result.",
+        "has no result. `secret_configured`: the operator has set the webhook secret.",
         "job_not_finished",
         f"job {_JOB_ID} is running; poll /jobs/{_JOB_ID} until `done` is true",
     ),

@@ -32,6 +32,7 @@ STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
     errors.LinkInvalid: HTTPStatus.FORBIDDEN,
+    errors.SecretConfigured: HTTPStatus.CONFLICT,
     errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     errors.KeyRequired: HTTPStatus.UNAUTHORIZED,
     errors.ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -64,6 +64,13 @@ class DeliveryView(Delivery):
     event: WebhookEvent
 
 
+class ListedDelivery(DeliveryView):
+    """A delivery in the list of all deliveries."""
+
+    job_id: str
+    url: str = Field(description="The `webhook_url` of the job.")
+
+
 class WebhookView(BaseModel):
     """The webhook of a job, and its deliveries. They continue after the job is done."""
 

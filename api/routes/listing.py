@@ -24,7 +24,7 @@ from core.store.serialization import detect_newer
 router = APIRouter(tags=["jobs"])
 
 #: The ID of a job: the page starts after it, even if the job has been removed.
-_CURSOR = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+JOB_CURSOR = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 class JobPage(BaseModel):
@@ -51,7 +51,7 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The maximum number of jobs.")] = 20,
     cursor: Annotated[
         str | None,
-        Query(description="The `next_cursor` of the previous page.", pattern=_CURSOR),
+        Query(description="The `next_cursor` of the previous page.", pattern=JOB_CURSOR),
     ] = None,
 ) -> Response:
     """List your jobs, newest first, one page at a time.

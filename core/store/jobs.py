@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from core.errors import IdempotencyKeyReused, JobNotFound
+from core.errors import DeliveryNotFound, IdempotencyKeyReused, JobNotFound
 from core.jobs.admission import Admission, Load
 from core.jobs.idempotency import KEY_LIFETIME, IdempotencyKey
 from core.jobs.job import RETENTION, Inputs, Job, is_job_id, new_job_id
@@ -25,6 +25,7 @@ from core.store.listing import Listing
 from core.store.scripts import script
 from core.store.serialization import flatten, parse_job, read_job
 from core.store.statistics import BackgroundErrors
+from core.webhooks.webhook import Delivery, WebhookEvent, delivery_id
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -53,6 +54,7 @@ class JobStore(Leases):
         self._discard = script(redis, "jobs/discard")
         self._cancel = script(redis, "jobs/cancel")
         self._delete = script(redis, "jobs/delete")
+        self._redeliver = script(redis, "outbox/redeliver")
         self.holds = Holds(redis)
         self.links = LinkSigner(redis)
         self.listing = Listing(redis)
@@ -186,6 +188,20 @@ class JobStore(Leases):
         if digests is None:
             raise not_found(job_id)
         return cast(list[str], digests)
+
+    @needs_redis
+    def redeliver(self, job_id: str, event: WebhookEvent) -> Delivery:
+        """Send a webhook of a job again, whatever became of it.
+
+        Raises:
+            DeliveryNotFound: the job has no such webhook, or the event has not occurred.
+            NewerRecord: only a newer version of Easel may change the job.
+        """
+        delivery = delivery_id(job_id, event)
+        reply = self._redeliver(keys=[job_key(job_id)], args=[delivery, event.value])
+        if reply is None:
+            raise DeliveryNotFound(f"there is no delivery {delivery!r}; its job may have expired")
+        return Delivery.model_validate_json(reply)
 
 
 def not_found(job_id: str) -> JobNotFound:

@@ -34,6 +34,8 @@ WEBHOOKS_ACTIVE_PREFIX = (
     "easel:webhooks:under-way:"  # followed by the caller; sorted set: delivery id by expiry time
 )
 WEBHOOK_SECRETS = "easel:webhooks:secrets"  # hash: the generated secret of each caller
+# Followed by the caller; sorted set: earlier secrets by the time until which they sign.
+WEBHOOK_RETIRED_PREFIX = "easel:webhooks:retired-secrets:"
 
 LINK_KEY = "easel:link-key"  # string: the key that signs download links
 API_KEYS = "easel:keys"  # hash: API key by its id

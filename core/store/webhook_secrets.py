@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from core.errors import InvalidSetting
+from core.errors import InvalidSetting, SecretConfigured
 from core.runtime.redis import needs_redis
-from core.store.keys import WEBHOOK_SECRETS
+from core.store.keys import WEBHOOK_RETIRED_PREFIX, WEBHOOK_SECRETS
+from core.store.scripts import script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -37,6 +38,7 @@ class WebhookSecrets:
 
     def __init__(self, redis: Redis, setting: str = "") -> None:
         self._redis = redis
+        self._rotate = script(redis, "secrets/rotate")
         self._configured = tuple(setting.split())
         for position, secret in enumerate(self._configured, 1):
             _check_secret(secret, position)
@@ -48,10 +50,33 @@ class WebhookSecrets:
             return self._configured
         secret = self._redis.hget(WEBHOOK_SECRETS, caller)
         if secret is None:  # write only then: a full Redis refuses it
-            generated = PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-            self._redis.hsetnx(WEBHOOK_SECRETS, caller, generated)
+            self._redis.hsetnx(WEBHOOK_SECRETS, caller, _generate())
             secret = self._redis.hget(WEBHOOK_SECRETS, caller)
-        return (cast(str, secret),)
+        seconds, microseconds = self._redis.time()
+        now = seconds + microseconds / 1e6
+        retired = self._redis.zrange(
+            WEBHOOK_RETIRED_PREFIX + caller, "+inf", now, byscore=True, desc=True
+        )
+        return (cast(str, secret), *cast(list[str], retired))
+
+    @needs_redis
+    def rotate(self, caller: str, overlap: timedelta) -> datetime | None:
+        """Generate a new secret for a caller.
+
+        Args:
+            caller: the caller.
+            overlap: how long the previous secret also signs.
+
+        Returns:
+            Until when the previous secret signs; None if there was none.
+
+        Raises:
+            SecretConfigured: the deployment sets the secret.
+        """
+        if self._configured:
+            raise SecretConfigured
+        ends = self._rotate(args=[caller, _generate(), overlap.total_seconds()])
+        return None if ends is None else datetime.fromtimestamp(float(ends), UTC)
 
 
 def sign_webhook(keys: tuple[str, ...], message_id: str, sent_at: datetime, body: str) -> str:
@@ -66,6 +91,10 @@ def sign_webhook(keys: tuple[str, ...], message_id: str, sent_at: datetime, body
     from standardwebhooks import Webhook  # the api only generates secrets and does not need it
 
     return " ".join(Webhook(key).sign(message_id, sent_at, body) for key in keys)
+
+
+def _generate() -> str:
+    return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def _check_secret(secret: str, position: int) -> None:
