@@ -2,12 +2,14 @@
 
 Blobs are shared by content. A job holds the blobs that its record names, from before they are
 written. A blob that no job holds can be removed at once. No job can begin to hold a blob
-between the check and its removal, so no upload loses its file.
+between the check and its removal, and one process at a time removes it, so no upload loses
+its file.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
@@ -16,7 +18,7 @@ from core.blobs.blobs import Blobs
 from core.errors import ServiceUnavailable
 from core.jobs.job import time_of
 from core.runtime.redis import needs_redis
-from core.store.keys import HELD, LEAVING_PREFIX
+from core.store.keys import HELD
 from core.store.scripts import script
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Holds:
         self._hold = script(redis, "holds/hold")
         self._release = script(redis, "holds/release")
         self._begin_removal = script(redis, "holds/begin_removal")
+        self._end_removal = script(redis, "holds/end_removal")
 
     def hold(self, job_id: str, digests: Iterable[str]) -> None:
         """Hold blobs for a job, before they are written.
@@ -67,15 +70,19 @@ class Holds:
         """
         candidates = sorted(set(digests))
         asked_at = time.monotonic()
-        unheld = self._release_digests(job_id, candidates) if candidates else []
+        token = _new_token()
+        unheld = self._release_digests(token, job_id, candidates) if candidates else []
         try:
             for digest in unheld:
+                seconds = time.monotonic() - asked_at
+                if seconds > _REMOVAL_SECONDS / 2:  # a job could hold the blob before it is gone
+                    raise ServiceUnavailable(f"removing blobs takes too long: {seconds:.0f} s")
                 # A blob that was written since then belongs to another job.
-                blobs.delete(digest, older_than=max(0.0, time.monotonic() - asked_at - 1))
+                blobs.delete(digest, older_than=max(0.0, seconds - 1))
         except ServiceUnavailable as error:
             _logger.warning("blobs left to the cleaner", extra={"reason": str(error)})
         finally:
-            self._end_removal(unheld)
+            self._finish_removal(token, unheld)
 
     def remove(
         self, blobs: Blobs, digest: str, *, older_than: float, ended: frozenset[str]
@@ -89,13 +96,16 @@ class Holds:
             ended: the jobs whose holds do not count, because they write nothing any more.
 
         Returns:
-            Whether the blob was removed.
+            Whether the blob was removed; False too if another process is removing it.
         """
-        holders = self._holders_at_removal(digest)
+        token = _new_token()
+        holders = self._holders_at_removal(token, digest)
+        if holders is None:
+            return False
         try:
             return ended.issuperset(holders) and blobs.delete(digest, older_than=older_than)
         finally:
-            self._end_removal([digest])
+            self._finish_removal(token, [digest])
 
     @needs_redis
     def prune(self, known: frozenset[str], *, made_before: float) -> None:
@@ -115,15 +125,21 @@ class Holds:
         return cast(int, self._hold(args=needed))
 
     @needs_redis
-    def _release_digests(self, job_id: str, digests: list[str]) -> list[str]:
-        args: list[str | int] = [_REMOVAL_MILLISECONDS, job_id, *digests]
+    def _release_digests(self, token: str, job_id: str, digests: list[str]) -> list[str]:
+        args: list[str | int] = [_REMOVAL_MILLISECONDS, token, job_id, *digests]
         return cast(list[str], self._release(args=args))
 
     @needs_redis
-    def _holders_at_removal(self, digest: str) -> list[str]:
-        return cast(list[str], self._begin_removal(args=[_REMOVAL_MILLISECONDS, digest]))
+    def _holders_at_removal(self, token: str, digest: str) -> list[str] | None:
+        reply = self._begin_removal(args=[_REMOVAL_MILLISECONDS, token, digest])
+        return cast("list[str] | None", reply)
 
     @needs_redis
-    def _end_removal(self, digests: list[str]) -> None:
+    def _finish_removal(self, token: str, digests: list[str]) -> None:
         if digests:
-            self._redis.delete(*(LEAVING_PREFIX + digest for digest in digests))
+            self._end_removal(args=[token, *digests])
+
+
+def _new_token() -> str:
+    """Return a value that tells the removals of several processes apart."""
+    return secrets.token_hex(8)

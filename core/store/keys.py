@@ -24,7 +24,7 @@ ALL_EVENTS = "easel:events"  # stream: the events of all jobs, trimmed to the ne
 
 # Blobs that jobs hold.
 HELD = "easel:held"  # sorted set: `digest:job id`, all scores 0
-LEAVING_PREFIX = "easel:leaving:"  # followed by a digest; exists while the blob is being removed
+LEAVING_PREFIX = "easel:leaving:"  # followed by a digest; string: token of its removal
 
 # Webhooks.
 WEBHOOKS_CALLERS = "easel:webhooks:callers"  # sorted set: caller by the time to look at it again

@@ -61,7 +61,7 @@ def test_a_missing_bucket_raises_service_unavailable(s3_server: str, keys: None)
             use()
 
 
-def test_a_picture_uploaded_during_its_removal_survives(
+def test_a_picture_uploaded_during_two_removals_survives(
     s3_server: str, keys: None, redis: Redis
 ) -> None:
     httpx.post(f"{s3_server}/moto-api/reset").raise_for_status()
@@ -76,6 +76,8 @@ def test_a_picture_uploaded_during_its_removal_survives(
         with ThreadPoolExecutor(2) as pool:
             swept = pool.submit(Cleaner(redis, sweepers, grace=timedelta(0)).sweep)
             assert wire.paused.wait(60), "the removal never started"  # it has checked the age
+            another = Holds(redis).remove(apis, digest, older_than=0, ended=frozenset())
+            assert not another, "two processes removed the same blob"
             calls = _calls(redis)
 
             def upload_again() -> None:
