@@ -24,6 +24,7 @@ class Checkpoints:
         blobs: where checkpoints are stored.
         interval_seconds: the time between two checkpoints; more where saving is slow.
         clock: returns monotonic seconds.
+        job_id: the job. Checkpoints of equal jobs differ, because each deletes its own.
         resumed: the digest of the checkpoint that the run resumes from, if any.
     """
 
@@ -32,9 +33,11 @@ class Checkpoints:
         blobs: Blobs,
         interval_seconds: float,
         clock: Callable[[], float],
+        job_id: str,
         resumed: str | None,
     ) -> None:
         self._blobs = blobs
+        self._job_id = job_id
         self._resumed = resumed
         self._interval_seconds = interval_seconds
         self._clock = clock
@@ -66,7 +69,7 @@ class Checkpoints:
         """Store the state of the run; return its digest, or None if it could not be stored."""
         started = self._clock()
         try:
-            digest = self._blobs.put(step.checkpoint())
+            digest = self._blobs.put(step.checkpoint(self._job_id))
         except (OSError, ServiceUnavailable) as error:
             # The run itself does not need the checkpoint.
             _logger.warning("checkpoint not saved", extra={"reason": str(error)})
@@ -78,7 +81,11 @@ class Checkpoints:
         return digest
 
     def keep_only(self, *digests: str | None) -> None:
-        """Delete all checkpoints except these."""
+        """Delete all checkpoints except these. What cannot be deleted is left to the cleaner."""
         for digest in self._stored - set(digests):
-            self._blobs.delete(digest)
+            try:
+                self._blobs.delete(digest)
+            except ServiceUnavailable as error:
+                # The run itself does not need this, and the store may not allow it.
+                _logger.warning("checkpoint left to the cleaner", extra={"reason": str(error)})
             self._stored.discard(digest)

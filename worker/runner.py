@@ -139,7 +139,7 @@ class Runner:
         """Run one attempt of a claimed job, and announce the job if it is handed back."""
         _logger.info("job started", extra={"attempt": job.attempt})
         checkpoints = Checkpoints(
-            self._blobs, self._limits.checkpoint_seconds, self._clock, job.checkpoint
+            self._blobs, self._limits.checkpoint_seconds, self._clock, job.id, job.checkpoint
         )
         try:
             with Lease(self._store, job, self._limits.stall_seconds) as lease:

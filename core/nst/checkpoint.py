@@ -31,10 +31,11 @@ class Request:
     pictures: Pictures
     params: StyleParams
 
-    def pack(self, state: dict[str, Tensor]) -> bytes:
-        """Return a state as a safetensors file."""
+    def pack(self, state: dict[str, Tensor], label: str = "") -> bytes:
+        """Return a state as a safetensors file, with a label in its metadata."""
         entries = {**state, _REQUEST: self._digest}
-        return save({name: tensor.detach().cpu().contiguous() for name, tensor in entries.items()})
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in entries.items()}
+        return save(tensors, {"label": label})
 
     def unpack(self, data: bytes, device: torch.device) -> dict[str, Tensor]:
         """Return the state that :meth:`pack` was given, on a device.

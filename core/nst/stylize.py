@@ -61,9 +61,13 @@ class Step:
         """Return the picture as computed: shape (height, width, 3), RGB in [0, 1]."""
         return to_pixels(self.image)
 
-    def checkpoint(self) -> bytes:
-        """Return the state of the run at this step, for ``stylize(..., resume=...)``."""
-        return self._request.pack(self._state)
+    def checkpoint(self, label: str = "") -> bytes:
+        """Return the state of the run at this step, for ``stylize(..., resume=...)``.
+
+        Args:
+            label: makes the bytes differ from those of an equal run with another label.
+        """
+        return self._request.pack(self._state, label)
 
 
 def stylize(

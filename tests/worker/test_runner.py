@@ -293,6 +293,39 @@ def test_a_job_that_was_handed_back_resumes_and_has_the_same_result(
     assert store.get(job.id).attempts == 1
 
 
+def test_equal_jobs_do_not_share_checkpoints(
+    make_runner: MakeRunner,
+    runner: Runner,
+    store: JobStore,
+    blobs: Blobs,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    one, other = new_job(store, blobs), new_job(store, blobs)
+    for job in (one, other):
+        make_runner(AtQuestion(4, lambda: True)).run(job.id)
+    saved = {store.get(job.id).checkpoint for job in (one, other)}
+    assert len(saved) == 2
+    runner.run(one.id)  # which deletes its own checkpoints
+    caplog.clear()
+    runner.run(other.id)
+    assert "job resumed" in caplog.messages
+    assert result_file(store, blobs, one) == result_file(store, blobs, other)
+
+
+def test_a_store_that_deletes_nothing_fails_no_job(
+    make_runner: MakeRunner, store: JobStore, blobs: Blobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    class AppendOnly(Blobs):
+        def delete(self, digest: str, *, older_than: float = 0.0) -> bool:  # noqa: ARG002
+            raise ServiceUnavailable("the blob store cannot be written: AccessDenied")
+
+    job = new_job(store, blobs)
+    make_runner(blobs=AppendOnly(blobs._backend)).run(job.id)
+    assert store.get(job.id).status is JobStatus.SUCCEEDED
+    assert "checkpoint left to the cleaner" in caplog.messages
+
+
 def test_a_worker_that_is_stopping_claims_no_job(
     make_runner: MakeRunner, store: JobStore, blobs: Blobs
 ) -> None:
