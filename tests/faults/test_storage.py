@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -17,15 +18,19 @@ import httpx
 import pytest
 import torch
 from redis import Redis
+from redis.exceptions import ResponseError
 
+from api.callers.rate_limits import RateLimiter
 from api.deps import Services
-from cli.valkey import free_port
+from cli.supervisor import Supervised
+from cli.valkey import EmbeddedValkey, free_port, fsync_policy
 from core.blobs.blobs import open_blobs
 from core.jobs.job import RETENTION, Inputs, Job, Metrics, Picture
 from core.nst.weights.files import save_weights
 from core.params import Network, StyleParams
 from core.pictures.sandbox import Sandbox
 from core.queue.app import JobQueue, make_celery
+from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
@@ -368,3 +373,49 @@ def test_s8_files_of_other_programs_do_not_stop_cleaning(
     file.unlink()
     folder.rmdir()  # which fails if it was removed or filled
     service.assert_sound([], CONTENT, STYLE)
+
+
+@pytest.mark.parametrize("free", [2**20, 2**40])
+def test_the_log_is_flushed_by_the_second_only_while_the_disk_is_nearly_full(free: int) -> None:
+    assert fsync_policy(free) == ("everysec" if free == 2**20 else "always")
+
+
+def test_s10_the_embedded_redis_serves_reads_on_a_full_disk(tmp_path: Path, row: Row) -> None:
+    row(
+        "S10",
+        "the disk of `easel serve` is full",
+        "Redis refuses writes and serves reads, also after a restart; it goes on when there is "
+        "space",
+    )
+    disk = SmallDisk(tmp_path / "data")
+    embedded = EmbeddedValkey(tmp_path / "data")
+    patient = connect(embedded.url, patience=PATIENCE_SECONDS * 2)
+
+    async def serve_reads() -> None:
+        server = Supervised(embedded.program())
+        await server.start()
+        await asyncio.to_thread(patient.set, "kept", "before")
+        disk.fill()
+        with suppress(ResponseError):  # the first write may be kept in memory
+            await asyncio.to_thread(patient.set, "large", "x" * 10**6)
+        with pytest.raises(ResponseError, match="MISCONF"):
+            await asyncio.to_thread(patient.set, "refused", "x")
+        assert await asyncio.to_thread(patient.get, "kept") == "before"
+        limiter = RateLimiter(embedded.url)
+        await limiter.count("a caller", 10)  # as for each request to the API
+        await limiter.close()
+        process = server._process
+        assert process is not None
+        process.kill()
+        await process.wait()
+        assert await asyncio.to_thread(patient.get, "kept") == "before"
+        disk.free()
+        assert await asyncio.to_thread(patient.set, "kept", "after")
+        await server.stop()
+
+    try:
+        asyncio.run(serve_reads())
+    finally:
+        patient.close()
+        os.close(embedded._lock)
+        disk.close()
