@@ -30,6 +30,8 @@ EaselError
 │   └── TooManyConnections
 ├── KeyRequired
 │   └── InvalidKey
+├── HostRefused
+├── OriginRefused
 ├── InvalidSetting
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
@@ -229,6 +231,14 @@ class KeyRequired(EaselError, code="key_required"):
 
 class InvalidKey(KeyRequired, code="invalid_key"):
     """The API key is unknown or was revoked. Ask the operator of this server for a new one."""
+
+
+class HostRefused(EaselError, code="host_refused"):
+    """The request calls this server by a name that it does not have."""
+
+
+class OriginRefused(EaselError, code="origin_refused"):
+    """A web page of another site may not use this server without an API key."""
 
 
 class InvalidSetting(EaselError, code="invalid_setting"):

@@ -34,8 +34,9 @@ _ERROR_DOCS = {
         "The request has no API key. Send `Authorization: Bearer KEY`, or `X-API-Key: KEY`.",
     ),
     403: _ErrorDoc(
-        "`link_invalid`: the signature of the link is wrong. `link_expired`: the link has expired. "
-        "Request a new one.",
+        "`host_refused` or `origin_refused`: the request has no API key, and calls this server by "
+        "an unknown name, or a web page of another site made it. `link_invalid`: the signature of "
+        "the link is wrong. `link_expired`: the link has expired. Request a new one.",
         "link_expired",
         "the link expired at 2026-11-22 12:49:08Z; ask for a new one",
     ),
@@ -114,7 +115,7 @@ _CHALLENGE = {"description": "How to authenticate.", "schema": {"type": "string"
 def error_responses(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
     """Return the documentation of a route's error responses.
 
-    401, 429 and 500 are included, because every route that uses this authenticates its caller.
+    401, 403, 429 and 500 are included, because every route that uses this authenticates its caller.
 
     Args:
         statuses: the statuses of the route's other errors.
@@ -122,7 +123,7 @@ def error_responses(*statuses: int, **descriptions: str) -> dict[int | str, dict
     """
     return {
         status: _documented(status, descriptions.get(f"_{status}"))
-        for status in sorted({401, 429, 500, *statuses})
+        for status in sorted({401, 403, 429, 500, *statuses})
     }
 
 

@@ -35,6 +35,8 @@ STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.SecretConfigured: HTTPStatus.CONFLICT,
     errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     errors.KeyRequired: HTTPStatus.UNAUTHORIZED,
+    errors.HostRefused: HTTPStatus.FORBIDDEN,
+    errors.OriginRefused: HTTPStatus.FORBIDDEN,
     errors.ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.EaselError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -34,6 +34,8 @@ async def caller_of(request: Request) -> Caller:
 
     Raises:
         KeyRequired: the request has no API key, and the service requires one.
+        HostRefused: the request has no API key, and calls this server by an unknown name.
+        OriginRefused: the request has no API key, and a web page of another site made it.
         InvalidKey: the API key is unknown or revoked.
         TooManyRequests: the caller exceeded its requests per minute, or its open requests.
         ConnectionsFull: the process answers too many requests.
@@ -69,6 +71,7 @@ async def _authenticate(request: Request, services: Services) -> Caller:
             any_key_made=keyring.any_made, reached_at=_reached_at(request)
         ):
             raise KeyRequired
+        services.settings.check_site(request.headers, reads=request.method in ("GET", "HEAD"))
         return Caller(name=ANONYMOUS, counted_as=address_of(request))
     key = keyring.find(api_keys.pop()) if len(api_keys) == 1 else None
     if key is None:

@@ -98,12 +98,12 @@ async def put_load(
 
 def get(path: str) -> bytes:
     """Return a GET request."""
-    return f"GET {path} HTTP/1.1\r\nHost: easel\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def post(path: str, content_type: str, body: bytes) -> bytes:
     """Return a POST request."""
-    head = f"POST {path} HTTP/1.1\r\nHost: easel\r\nContent-Type: {content_type}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

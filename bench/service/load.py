@@ -115,7 +115,7 @@ class Load:
         url = client.base_url
         _, writer = await asyncio.open_connection(url.host, url.port)
         writer.write(
-            b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Length: 3000000\r\n"
+            b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n"
             b"Content-Type: multipart/form-data; boundary=line\r\n\r\n"
             b'--line\r\nContent-Disposition: form-data; name="content"; filename="x"\r\n\r\n'
         )

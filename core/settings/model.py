@@ -7,21 +7,23 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from core.errors import InvalidSetting
+from core.errors import HostRefused, InvalidSetting, OriginRefused
 from core.jobs.job import RETENTION
 from core.params.validation import validation_message
-from core.settings import exposure
+from core.settings import exposure, sites
 from core.settings.limits import Limits
 from core.settings.values import (
     MAX_WORKERS,
     BlobsUrl,
     Duration,
     Durations,
+    Hosts,
     Networks,
     Origins,
     RedisUrl,
@@ -103,6 +105,12 @@ class Settings(Limits):
         1,
         description="How many jobs `easel serve` or a worker runs at a time, each in a process of "
         f"its own: 1 to {MAX_WORKERS}, or `auto`. See [cores and memory](#cores-and-memory).",
+    )
+    allowed_hosts: Hosts = Field(
+        (),
+        description="Comma-separated names by which requests without an API key may call the API, "
+        "such as `easel.example`, or `*` for all. Loopback names and the host of "
+        "`EASEL_PUBLIC_URL` are always allowed, and IP addresses with `EASEL_ALLOW_ANONYMOUS`.",
     )
     cors_origins: Origins = Field(
         (),
@@ -272,6 +280,32 @@ class Settings(Limits):
             any_key_made=any_key_made,
             addresses=(self.host, reached_at),
         )
+
+    def check_site(self, headers: Mapping[str, str], *, reads: bool) -> None:
+        """Check that no web page of another site made a request without an API key.
+
+        Args:
+            headers: the headers of the request, found by names in lower case.
+            reads: whether the method is GET or HEAD.
+
+        Raises:
+            HostRefused: the request calls this server by an unknown name.
+            OriginRefused: a page of another site made the request, and may not.
+        """
+        host = headers.get("host", "")
+        public = urlsplit(self.public_url).hostname
+        names = (*self.allowed_hosts, self.host, *([public] if public else ()))
+        if not sites.is_known_host(sites.host_name(host), names, anonymous=self.allow_anonymous):
+            raise HostRefused(
+                f"this server is not called {host!r}; use http://127.0.0.1 or http://localhost, "
+                "send an API key, or add the name to EASEL_ALLOWED_HOSTS"
+            )
+        if sites.is_foreign_page(headers, reads=reads, origins=self.cors_origins):
+            origin = headers.get("origin", "another site")
+            raise OriginRefused(
+                f"a web page of {origin} may not use this server without an API key; add its "
+                "origin to EASEL_CORS_ORIGINS, or send an API key"
+            )
 
     def check_exposure(self, any_key_made: Callable[[], bool]) -> None:
         """Check that the API is not opened to the network by mistake.

@@ -45,6 +45,19 @@ def _parse_origins(value: object) -> object:
     return origins
 
 
+def _parse_hosts(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    hosts = tuple(host.lower() for host in value.replace(",", " ").split())
+    for host in hosts:
+        if host != "*" and not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:]+", host):
+            raise ValueError(
+                f"{host!r} is not a host; expected a name without scheme and port, such as "
+                "easel.example, separated by commas, or * for all names"
+            )
+    return hosts
+
+
 def _read_blobs(value: str) -> str:
     names_this_redis = value in ("redis:", "redis://")
     return value if names_this_redis or not is_redis_url(value) else read_redis_url(value)
@@ -70,5 +83,6 @@ Durations = Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
 Workers = Annotated[int | Literal["auto"], BeforeValidator(parse_workers)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_origins)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_hosts)]
 RedisUrl = Annotated[str, AfterValidator(read_redis_url)]
 BlobsUrl = Annotated[str, AfterValidator(_read_blobs)]

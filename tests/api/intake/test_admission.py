@@ -85,7 +85,7 @@ def test_a_job_is_refused_before_its_body_is_read(small_queue: httpx.Client) -> 
         (small_queue.base_url.host, small_queue.base_url.port or 80)
     ) as connection:
         connection.sendall(
-            b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Length: 500000\r\n"
+            b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
         )
         connection.settimeout(60)  # the body is never sent

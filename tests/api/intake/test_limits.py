@@ -120,7 +120,7 @@ def test_a_body_that_arrives_too_slowly_is_refused(
         (short_timeout.base_url.host, short_timeout.base_url.port or 80)
     ) as connection:
         connection.sendall(
-            b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Type: %b\r\n%b\r\n\r\n"
+            b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\n%b\r\n\r\n"
             % (TYPE.encode(), length)
         )
         connection.sendall(b"2\r\n--\r\n" if b"chunked" in length else b"--")
@@ -139,7 +139,7 @@ def test_uploads_over_the_total_limit_are_refused_until_others_end(services: Ser
             (client.base_url.host, client.base_url.port or 80)
         ) as connection:
             connection.sendall(
-                b"POST /jobs HTTP/1.1\r\nHost: easel\r\nContent-Type: %b\r\n"
+                b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\n"
                 b"Content-Length: 100000\r\n\r\n" % TYPE.encode()
             )
             connection.sendall(JOB[:500])
