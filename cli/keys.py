@@ -94,7 +94,9 @@ def _key_store() -> Iterator[KeyStore]:
         yield _connect(running_url(settings.data_dir))
         return
     program = valkey.program()
-    with subprocess.Popen(program.command, pass_fds=program.descriptors) as server:
+    with subprocess.Popen(
+        program.command, pass_fds=program.descriptors, umask=program.umask
+    ) as server:
         try:
             yield _connect(valkey.url)
         finally:

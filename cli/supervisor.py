@@ -35,6 +35,8 @@ class Program:
     descriptors: tuple[int, ...] = ()
     #: Called before each start.
     prepare: Callable[[], object] = lambda: None
+    #: The permissions that its files do not have; -1: those of this process.
+    umask: int = -1
     #: How long it may take to stop after SIGTERM before it gets SIGKILL.
     grace_seconds: float = 10.0
 
@@ -130,6 +132,7 @@ class Supervised:
             env={**os.environ, **self._program.environment},
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=self._program.descriptors,
+            umask=self._program.umask,
             start_new_session=True,
             preexec_fn=die_with_parent,
         )

@@ -40,9 +40,9 @@ class EmbeddedValkey:
 
     Every acknowledged write is on disk: ``appendfsync always`` costs little at a few writes per
     second and job. With it, however, the server exits when the disk is full. So when the disk is
-    nearly full, the server gets ``everysec``: it then refuses writes, and serves reads.
-    The password keeps out other users of the machine. It is in a file that only
-    its owner can read, and never on a command line.
+    nearly full, the server gets ``everysec``: it then refuses writes, and serves reads. The
+    password keeps out other users of the machine. It is never on a command line, and only the
+    owner can read it and all files of the server.
 
     Args:
         data_dir: the data directory.
@@ -53,7 +53,11 @@ class EmbeddedValkey:
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / "valkey"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
+        self._folder.chmod(0o700)
+        for path in self._folder.rglob("*"):  # files of earlier versions were readable
+            path.chmod(0o700 if path.is_dir() else 0o600)
         self._lock = _lock(self._folder / "lock")
         self._port = free_port()
         self._password = secrets.token_urlsafe(24)
@@ -68,7 +72,12 @@ class EmbeddedValkey:
         self._configure()
         command = [valkey_binary(), str(self._folder / "valkey.conf")]
         # The server inherits the lock, and holds it even if it outlives its supervisor.
-        return Program("valkey", command, descriptors=(self._lock,), prepare=self._configure)
+        return Program(
+            *("valkey", command),
+            descriptors=(self._lock,),
+            prepare=self._configure,
+            umask=0o077,
+        )
 
     async def watch_disk(self) -> None:
         """Change the server's setting with the free space, until the task is canceled."""

@@ -22,7 +22,7 @@ class FileBackend:
     put again is never removed because of its old age.
 
     Args:
-        root: the directory. It is created by the first write.
+        root: the directory. It is created by the first write. Only the owner can read it.
     """
 
     failures = (OSError,)
@@ -34,7 +34,8 @@ class FileBackend:
     def write(self, digest: str, data: bytes) -> None:
         """Store the bytes durably."""
         path = self._path(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_root()
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_INCOMING)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -87,9 +88,13 @@ class FileBackend:
 
     def check(self) -> None:
         """Raise OSError unless a file could be written now."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        self._make_root()
         with tempfile.TemporaryFile(dir=self._root) as file:
             file.write(b"?")
+
+    def _make_root(self) -> None:
+        self._root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._root.mkdir(mode=0o700, exist_ok=True)
 
     def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest

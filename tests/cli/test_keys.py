@@ -52,6 +52,17 @@ def test_keys_are_kept_in_the_data_directory_while_no_server_runs(tmp_path: Path
     assert "alice" in listed.stdout
 
 
+def test_only_the_owner_can_read_the_files_of_the_server(tmp_path: Path) -> None:
+    old = tmp_path / "data" / "valkey" / "appendonlydir" / "old.aof"
+    old.parent.mkdir(parents=True)
+    old.touch(mode=0o644)
+    created = easel("keys", "create", "alice", EASEL_DATA_DIR=str(tmp_path / "data"))
+    assert created.returncode == 0, created.stderr
+    modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "data").rglob("*")}
+    assert len(modes) > 5
+    assert {path: mode for path, mode in modes.items() if mode & 0o077} == {}
+
+
 def test_keys_are_added_to_the_running_server_of_the_data_directory(tmp_path: Path) -> None:
     valkey = EmbeddedValkey(tmp_path)
     program = valkey.program()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.blobs.blobs import Blobs
+from core.blobs.blobs import Blobs, open_blobs
 from core.errors import ServiceUnavailable
 
 
@@ -28,6 +28,14 @@ def test_a_failed_write_leaves_no_file(
     with pytest.raises(ServiceUnavailable, match="No space left"):
         blobs.put(b"picture")
     assert files_in(tmp_path) == []
+
+
+def test_only_the_owner_can_read_blobs_and_their_directories(tmp_path: Path) -> None:
+    blobs = open_blobs((tmp_path / "data" / "blobs").as_uri())
+    blobs.put(b"picture")
+    paths = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    assert len(paths) == 4
+    assert [path for path in paths if path.stat().st_mode & 0o077] == []
 
 
 def test_a_partial_write_is_not_a_blob_and_is_removed_by_age(blobs: Blobs, tmp_path: Path) -> None:
