@@ -88,7 +88,10 @@ _IF_NONE_MATCH = {
 }
 _CONDITIONAL = frozenset({"get_job", "get_preview", "get_result"})
 
-#: The ways to authenticate. Operations with the tag ``health`` need no authentication.
+#: The tags of operations that need no authentication.
+_PUBLIC = {"health", "about"}
+
+#: The ways to authenticate.
 _SECURITY = {
     "HTTPBearer": {
         "type": "http",
@@ -172,7 +175,7 @@ def _name_bodies(schema: dict[str, Any]) -> None:
 def _complete(operation: dict[str, Any]) -> None:
     """Add what all operations have in common, and remove what FastAPI describes wrongly."""
     responses = operation["responses"]
-    if "health" not in operation["tags"]:
+    if not _PUBLIC & set(operation["tags"]):
         operation["security"] = [{name: []} for name in _SECURITY]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]  # a job id may be any text: an invalid one responds with 404

@@ -112,18 +112,21 @@ _RETRY_AFTER = {
 _CHALLENGE = {"description": "How to authenticate.", "schema": {"type": "string"}}
 
 
-def error_responses(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
+def error_responses(
+    *statuses: int, public: bool = False, **descriptions: str
+) -> dict[int | str, dict[str, Any]]:
     """Return the documentation of a route's error responses.
 
-    401, 403, 429 and 500 are included, because every route that uses this authenticates its caller.
+    429 and 500 are included, and 401 and 403 for routes that authenticate their callers.
 
     Args:
         statuses: the statuses of the route's other errors.
+        public: whether the route needs no API key.
         descriptions: descriptions that replace the usual ones: ``_422="..."``.
     """
     return {
         status: _documented(status, descriptions.get(f"_{status}"))
-        for status in sorted({401, 403, 429, 500, *statuses})
+        for status in sorted({429, 500, *statuses} | (set() if public else {401, 403}))
     }
 
 

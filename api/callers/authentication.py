@@ -62,6 +62,15 @@ async def may_continue(request: Request) -> bool:
     return True
 
 
+async def count_visitor(request: Request) -> None:
+    """Count a request that needs no API key, by the address of its sender.
+
+    Raises:
+        TooManyRequests: the address exceeded the requests per minute.
+    """
+    await count_request(request, address_of(request))
+
+
 async def _authenticate(request: Request, services: Services) -> Caller:
     keyring, api_keys = services.keyring, _api_keys(request)
     if keyring.stale:

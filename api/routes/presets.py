@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from api.answers.error_docs import error_responses
-from api.callers.authentication import CallerDep
+from api.callers.authentication import count_visitor
 from api.deps import ServicesDep
 from core.params import StyleParams
 from core.params.choices import PictureFormat, Preset
@@ -17,7 +17,7 @@ from core.params.sizes import MIN_SIZE
 from core.pictures.formats.table import INPUT_FORMATS
 from core.pictures.uploads import MAX_STYLES
 
-router = APIRouter(tags=["about"])
+router = APIRouter(tags=["about"], dependencies=[Depends(count_visitor)])
 
 
 class PresetView(BaseModel):
@@ -52,8 +52,8 @@ class Offer(BaseModel):
     )
 
 
-@router.get("/presets", operation_id="list_presets", responses=error_responses(503))
-def list_presets(caller: CallerDep, services: ServicesDep) -> Offer:  # noqa: ARG001 - for the rate limit
+@router.get("/presets", operation_id="list_presets", responses=error_responses(503, public=True))
+def list_presets(services: ServicesDep) -> Offer:
     """Return the presets, the limits, and every parameter with its bounds."""
     settings = services.settings
     return Offer(

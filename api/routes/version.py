@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from api.answers.error_docs import error_responses
-from api.callers.authentication import CallerDep
+from api.callers.authentication import count_visitor
 from api.deps import ServicesDep
 from core.params.choices import Network
 
-router = APIRouter(tags=["about"])
+router = APIRouter(tags=["about"], dependencies=[Depends(count_visitor)])
 
 
 class Version(BaseModel):
@@ -24,8 +24,8 @@ class Version(BaseModel):
     workers: int = Field(description="The number of live workers.")
 
 
-@router.get("/version", operation_id="get_version", responses=error_responses(503))
-def get_version(caller: CallerDep, services: ServicesDep) -> Version:  # noqa: ARG001 - for the rate limit
+@router.get("/version", operation_id="get_version", responses=error_responses(503, public=True))
+def get_version(services: ServicesDep) -> Version:
     """Return the version of Easel, and the networks and devices that are available."""
     workers = services.workers.live()
     return Version(

@@ -39,7 +39,11 @@ PUBLIC = {"/healthz", "/readyz", "/metrics", "/presets", "/version"}
 def test_every_other_route_needs_a_key_when_keys_are_required(services: Services) -> None:
     with serving(limited(services, require_keys=True)) as client:
         paths = client.get("/openapi.json").json()["paths"]
+        for path in PUBLIC:
+            assert client.get(path).status_code in (200, 503)  # no worker is ready
+            assert "security" not in paths[path]["get"]
         for method, path in [(m, p) for p in paths for m in paths[p] if p not in PUBLIC]:
+            assert paths[path][method]["security"]
             answer = client.request(method, path.replace("{job_id}", new_job_id()))
             assert_problem(answer, 401, "key_required")
 
