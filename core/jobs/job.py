@@ -121,6 +121,8 @@ class Job(_Frozen):
     #: How often a worker has claimed the job. Every write of a worker names its attempt, and
     #: is refused once another attempt has begun.
     attempt: int = 0
+    #: The token of the last claim.
+    claim: Annotated[str, Mark.NOT_IN_EVENTS] = ""
     #: Who posted the job. Only the owner may see it.
     owner: Annotated[str, Mark.NOT_IN_EVENTS] = ANONYMOUS
     #: The identity that limits apply to: the owner, or the address of an anonymous client.
@@ -166,6 +168,11 @@ class Job(_Frozen):
     def expires_at(self) -> datetime | None:
         """When the files of the job expire; None while it is unfinished."""
         return self.finished_at and self.finished_at + timedelta(seconds=self.retention_seconds)
+
+    @property
+    def lease_owner(self) -> str:
+        """What names the attempt in every write of a worker (``lua/lib/owner.lua``)."""
+        return f"{self.attempt}:{self.claim}"
 
     @property
     def attempts(self) -> int:

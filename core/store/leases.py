@@ -1,8 +1,8 @@
 """Leases: what a worker does with the job that it runs.
 
 A claim gives a worker a lease on a job, for one attempt. The worker renews the lease until it
-ends the attempt. Every call names the attempt, and is refused once the lease has expired and
-another attempt has begun.
+ends the attempt. Every call names the attempt and the token of its claim, and is refused once the
+lease has expired and another attempt has begun.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Leases:
         Raises:
             StaleAttempt: the attempt no longer owns the job.
         """
-        args = [job.id, job.attempt, self._lease_seconds, *flatten(_texts(fields))]
+        args = [job.id, job.lease_owner, self._lease_seconds, *flatten(_texts(fields))]
         reply = self._renew(keys=[job_key(job.id)], args=args)
         return check_owner(job, reply) != "cancel"
 
@@ -100,13 +100,13 @@ class Leases:
     @needs_redis
     def hand_back(self, job: Job, **fields: str) -> JobStatus:
         """Queue a running job again, without using up an attempt; see :meth:`succeed`."""
-        args = [job.id, job.attempt, *flatten(fields)]
+        args = [job.id, job.lease_owner, *flatten(fields)]
         reply = self._hand_back(keys=[job_key(job.id)], args=args)
         return JobStatus(check_owner(job, reply))
 
     @needs_redis
     def _end(self, job: Job, status: JobStatus, **fields: BaseModel) -> JobStatus:
-        args = [job.id, job.attempt, status.value, *flatten(_texts(fields))]
+        args = [job.id, job.lease_owner, status.value, *flatten(_texts(fields))]
         reply = self._finish(keys=[job_key(job.id)], args=args)
         return JobStatus(check_owner(job, reply))
 

@@ -48,6 +48,6 @@ class Previews:
         """
         reply = self._put(
             keys=[job_key(job.id), preview_key(job.id)],
-            args=[job.id, job.attempt, version, jpeg, KEPT_SECONDS],
+            args=[job.id, job.lease_owner, version, jpeg, KEPT_SECONDS],
         )
         check_owner(job, reply)

@@ -28,6 +28,7 @@ INTERNAL = {
     "pixels",
     "work",
     "max_seconds",
+    "claim",
     "attempt", "handed_back",  # they make `metrics.attempts`
     "preview_version",  # a part of `progress`
     "result", "preview",  # served by routes of their own
@@ -63,6 +64,7 @@ FINISHED = QUEUED.model_copy(
     update={
         "status": JobStatus.FAILED,
         "attempt": 2,
+        "claim": "a token",
         "handed_back": 1,
         "preview_version": 3,
         "started_at": CREATED + timedelta(seconds=1),

@@ -18,6 +18,7 @@ from core.params import StyleParams
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
 from core.store.keys import job_key
+from core.store.previews import Previews
 
 CONTENT = Picture(sha256="c" * 64, media_type="image/png", size_bytes=3)
 STYLE = Picture(sha256="d" * 64, media_type="image/jpeg", size_bytes=4)
@@ -172,6 +173,29 @@ def test_a_retried_claim_returns_the_same_attempt(store: JobStore, redis: Redis)
     assert answers[0] == answers[1]
     assert answers[2] is None
     assert store.get(job.id).attempt == 1
+
+
+def test_of_two_attempts_with_the_same_number_the_last_claim_owns_the_job(
+    store: JobStore, redis: Redis
+) -> None:
+    # Redis goes back to a backup from before the claim.
+    job = new_job(store)
+    redis.copy(job_key(job.id), "backup")
+    first = store.claim(job.id)
+    redis.copy("backup", job_key(job.id), replace=True)
+    second = store.claim(job.id)
+    assert first is not None
+    assert second is not None
+    assert first.attempt == second.attempt == 1
+    for write in (
+        lambda: store.renew(first, progress=PROGRESS),
+        lambda: store.succeed(first, RESULT, PROGRESS, METRICS),
+        lambda: store.hand_back(first),
+        lambda: Previews(redis).put(first, 1, b"jpeg"),
+    ):
+        with pytest.raises(StaleAttempt):
+            write()
+    assert store.succeed(second, RESULT, PROGRESS, METRICS) is JobStatus.SUCCEEDED
 
 
 def test_the_lease_expires_by_the_servers_clock(store: JobStore, redis: Redis) -> None:

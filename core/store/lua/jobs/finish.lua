@@ -2,22 +2,23 @@
 --- @include "lib/time"
 --- @include "lib/holds"
 --- @include "lib/events"
+--- @include "lib/owner"
 --- @include "lib/set_status"
 -- running -> a final status. A job whose cancellation was requested ends as canceled.
 -- KEYS  1 job record
--- ARGV  1 job id, 2 attempt, 3 the final status, 4 ... fields and values, alternating
+-- ARGV  1 job id, 2 owner (lib/owner), 3 the final status, 4 ... fields and values, alternating
 -- Returns the final status, or nil if the attempt no longer owns the job.
 local function average(field, value)
   local mean = tonumber(redis.call('HGET', PACE, field) or value)
   redis.call('HSET', PACE, field, string.format('%.6f', mean + (value - mean) / 10))
 end
 
-local record = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'cancel_requested_at')
-local status = record[3] and STATUS_CANCELED or ARGV[3]
-if record[1] == status and record[2] == ARGV[2] then
+local record = redis.call('HMGET', KEYS[1], 'status', 'cancel_requested_at', 'attempt')
+local status = record[2] and STATUS_CANCELED or ARGV[3]
+if record[1] == status and owner_of(KEYS[1]) == ARGV[2] then
   return status  -- the reply to the first try was lost
 end
-if record[1] ~= STATUS_RUNNING or record[2] ~= ARGV[2] then
+if record[1] ~= STATUS_RUNNING or owner_of(KEYS[1]) ~= ARGV[2] then
   return false
 end
 local time = now()
@@ -35,7 +36,7 @@ if status == STATUS_SUCCEEDED then
   redis.call('SET', RUN_SECONDS, string.format('%.6f', mean + (seconds - mean) / 10))
   local job = redis.call('HMGET', KEYS[1], 'work', 'params', 'progress')
   -- Only the work of a single attempt that was not cut short by a time limit.
-  if job[1] and job[3] and record[2] == '1' and cjson.decode(job[3]).fraction == 1 then
+  if job[1] and job[3] and record[3] == '1' and cjson.decode(job[3]).fraction == 1 then
     local precision = cjson.decode(job[2]).precision
     average('seconds:any', seconds)
     average('work:any', job[1])

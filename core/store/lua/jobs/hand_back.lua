@@ -1,19 +1,20 @@
 #!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/events"
+--- @include "lib/owner"
 --- @include "lib/set_status"
 -- running -> queued, by the attempt that owns the job and then does not count. A job whose
 -- cancellation was requested ends as canceled.
 -- KEYS  1 job record
--- ARGV  1 job id, 2 attempt, 3 ... fields and values, alternating
+-- ARGV  1 job id, 2 owner (lib/owner), 3 ... fields and values, alternating
 -- Returns the new status, or nil if the attempt no longer owns the job.
-local record = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'created_at',
+local record = redis.call('HMGET', KEYS[1], 'status', 'created_at',
                           'cancel_requested_at')
-if record[1] ~= STATUS_RUNNING or record[2] ~= ARGV[2] then
+if record[1] ~= STATUS_RUNNING or owner_of(KEYS[1]) ~= ARGV[2] then
   return false
 end
 redis.call('ZREM', JOBS_RUNNING, ARGV[1])
-if record[4] then
+if record[3] then
   finish(KEYS[1], ARGV[1], STATUS_CANCELED, now())
   emit_event(ARGV[1], EVENT_CANCELED)
   return STATUS_CANCELED
@@ -24,6 +25,6 @@ if #ARGV > 2 then
 end
 -- The attempt number fences off late writes, so it never decreases.
 redis.call('HINCRBY', KEYS[1], 'handed_back', 1)
-redis.call('ZADD', JOBS_QUEUED, record[3], ARGV[1])
+redis.call('ZADD', JOBS_QUEUED, record[2], ARGV[1])
 emit_event(ARGV[1], EVENT_QUEUED)
 return STATUS_QUEUED

@@ -2,21 +2,22 @@
 --- @include "lib/time"
 --- @include "lib/holds"
 --- @include "lib/events"
+--- @include "lib/owner"
 -- Renew the lease of a running job and write changed fields.
 -- KEYS  1 job record
--- ARGV  1 job id, 2 attempt, 3 duration of the lease in seconds, 4 ... fields and values,
+-- ARGV  1 job id, 2 owner (lib/owner), 3 duration of the lease in seconds, 4 ... fields and values,
 --       alternating
 -- Returns `continue` or `cancel`, or nil if the attempt no longer owns the job.
-local record = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'cancel_requested_at', 'progress')
-if record[1] ~= STATUS_RUNNING or record[2] ~= ARGV[2] then
+local record = redis.call('HMGET', KEYS[1], 'status', 'cancel_requested_at', 'progress')
+if record[1] ~= STATUS_RUNNING or owner_of(KEYS[1]) ~= ARGV[2] then
   return false
 end
 redis.call('ZADD', JOBS_RUNNING, now() + ARGV[3], ARGV[1])
 if #ARGV > 3 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
   hold_blobs_of_fields(ARGV[1], ARGV, 4)
-  if redis.call('HGET', KEYS[1], 'progress') ~= record[4] then
+  if redis.call('HGET', KEYS[1], 'progress') ~= record[3] then
     emit_event(ARGV[1], EVENT_PROGRESS)
   end
 end
-return record[3] and 'cancel' or 'continue'
+return record[2] and 'cancel' or 'continue'
