@@ -16,6 +16,7 @@ from core.store.jobs import JobStore
 from core.store.statistics import StatisticsReader
 from core.store.webhook_secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
+from core.upkeep.durability import DurabilityCheck
 from core.webhooks.addresses import AddressGuard
 
 
@@ -29,6 +30,7 @@ class Services:
     queue: JobQueue
     workers: WorkerRegistry
     statistics: StatisticsReader
+    durability: DurabilityCheck
     webhooks: WebhookSecrets
     #: Decides whether a webhook may be sent to an address.
     guard: AddressGuard

@@ -24,6 +24,7 @@ from core.store.statistics import StatisticsReader
 from core.store.webhook_secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
+from core.upkeep.durability import DurabilityCheck
 from core.upkeep.reaper import Reaper
 from core.webhooks.addresses import AddressGuard, TimedResolver
 
@@ -77,6 +78,7 @@ def build() -> FastAPI:
             queue=queue,
             workers=WorkerRegistry(redis),
             statistics=StatisticsReader(redis),
+            durability=DurabilityCheck(redis),
             webhooks=WebhookSecrets(redis, settings.webhook_secret.get_secret_value()),
             guard=AddressGuard(
                 settings.webhook_allowed_networks,

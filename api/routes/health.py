@@ -90,9 +90,10 @@ def _check_redis(services: Services) -> tuple[str, list[WorkerInfo]]:
 def _warnings(services: Services) -> list[str]:
     try:
         unknown = services.statistics.read().unknown_blobs
+        durability = services.durability.warnings()
     except ServiceUnavailable:  # Redis became unavailable just now
         return []
-    return [explain_unknown(unknown)] if unknown else []
+    return [*durability, *([explain_unknown(unknown)] if unknown else [])]
 
 
 def _background(request: Request) -> list[str]:

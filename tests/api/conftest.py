@@ -23,6 +23,7 @@ from core.store.jobs import JobStore
 from core.store.statistics import StatisticsReader
 from core.store.webhook_secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
+from core.upkeep.durability import DurabilityCheck
 from core.webhooks.addresses import AddressGuard
 
 
@@ -56,6 +57,7 @@ def make_services(settings: Settings, redis: Redis, sandbox: Sandbox) -> Service
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
         statistics=StatisticsReader(redis),
+        durability=DurabilityCheck(redis),
         webhooks=WebhookSecrets(redis),
         guard=AddressGuard(resolver=_no_names),
         keyring=KeyRing(KeyStore(redis)),

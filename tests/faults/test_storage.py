@@ -39,6 +39,7 @@ from core.store.statistics import StatisticsReader
 from core.store.webhook_secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
+from core.upkeep.durability import DurabilityCheck
 from core.upkeep.retention import GRACE, TOMBSTONE
 from core.webhooks.addresses import AddressGuard
 from tests.api.conftest import serving
@@ -80,6 +81,7 @@ def service(
         queue=JobQueue(make_celery(settings.redis_url)),
         workers=WorkerRegistry(redis),
         statistics=StatisticsReader(redis),
+        durability=DurabilityCheck(redis),
         webhooks=WebhookSecrets(redis),
         guard=AddressGuard(),
         keyring=KeyRing(KeyStore(redis)),
