@@ -17,9 +17,7 @@ from core.errors import HostRefused, InvalidSetting, OriginRefused
 from core.jobs.job import RETENTION
 from core.params.validation import validation_message
 from core.settings import exposure, sites
-from core.settings.limits import Limits
 from core.settings.values import (
-    MAX_WORKERS,
     BlobsUrl,
     Duration,
     Durations,
@@ -27,8 +25,8 @@ from core.settings.values import (
     Networks,
     Origins,
     RedisUrl,
-    Workers,
 )
+from core.settings.workers import WorkerSettings
 from core.upkeep.retention import TOMBSTONE
 from core.webhooks.retries import DELAYS
 
@@ -46,7 +44,7 @@ def _setting_error(detail: Mapping[str, Any]) -> str:
     return f"{name if name.startswith(_PREFIX) else _PREFIX + name}: {message}"
 
 
-class Settings(Limits):
+class Settings(WorkerSettings):
     """All settings of a deployment. There is no global instance: pass it as an argument.
 
     Raises:
@@ -98,14 +96,6 @@ class Settings(Limits):
         description="Whether every request requires an API key, even if none was created yet.",
     )
     port: int = Field(8000, ge=1, le=65535, description="The port that the API listens on.")
-    device: str = Field(
-        "auto", description="The device of a worker: `auto`, `cpu`, `cuda` or `cuda:N`."
-    )
-    workers: Workers = Field(
-        1,
-        description="How many jobs `easel serve` or a worker runs at a time, each in a process of "
-        f"its own: 1 to {MAX_WORKERS}, or `auto`. See [cores and memory](#cores-and-memory).",
-    )
     allowed_hosts: Hosts = Field(
         (),
         description="Comma-separated names by which requests without an API key may call the API, "
@@ -128,64 +118,6 @@ class Settings(Limits):
         description="How long the record of a finished job is kept after its pictures. A busy "
         "service needs a shorter time: docs/scale.md has the memory that records "
         "take in Redis.",
-    )
-    lease_seconds: float = Field(
-        8,
-        ge=1,
-        description="How many seconds a worker keeps its job without renewing its lease; after "
-        "them, the job is requeued. A worker renews it four times a second.",
-    )
-    sweep_seconds: float = Field(
-        2,
-        gt=0,
-        description="Seconds between two sweeps for jobs of lost workers: at most a third of "
-        "`EASEL_LEASE_SECONDS`.",
-    )
-    max_attempts: int = Field(
-        3,
-        ge=1,
-        description="How many attempts a job has. If the worker is lost in each of them, the job "
-        "fails with `worker_lost`.",
-    )
-    checkpoint_seconds: float = Field(
-        5,
-        ge=0,
-        description="Seconds between two checkpoints of a running job; more if saving is slow.",
-    )
-    job_seconds: int = Field(
-        86_400,
-        ge=1,
-        description="How many seconds a job may run. A job at its final size then ends with the "
-        "picture so far; another one fails with `time_limit`. Callers can ask for less with "
-        "`max_seconds`.",
-    )
-    stall_seconds: float = Field(
-        900,
-        gt=0,
-        description="A worker whose job makes no step for this many seconds is restarted.",
-    )
-    idle_seconds: float = Field(
-        30,
-        gt=0,
-        description="A worker that takes no job for this many seconds while jobs are queued is "
-        "restarted.",
-    )
-    patience_seconds: float = Field(
-        600,
-        gt=0,
-        description="How many seconds a worker keeps a finished result while Redis is unavailable.",
-    )
-    redelivery_seconds: int = Field(
-        600,
-        ge=1,
-        description="After how many seconds the broker redelivers an unacknowledged message. "
-        "This is harmless, because a job cannot be claimed twice.",
-    )
-    grace_seconds: float = Field(
-        30,
-        gt=0,
-        description="How many seconds `easel serve` waits for a worker to save its job when it "
-        "stops.",
     )
     webhook_secret: SecretStr = Field(
         SecretStr(""),
