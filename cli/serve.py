@@ -116,6 +116,8 @@ async def _run(program: Program, running: list[Supervised]) -> None:
 
 def _environment(settings: Settings) -> dict[str, str]:
     return {
+        # The working directory may have an api.py or a core/ of its own.
+        "PYTHONSAFEPATH": "1",
         "EASEL_HOST": settings.host,
         "EASEL_PORT": str(settings.port),
         "EASEL_DATA_DIR": str(settings.data_dir),
@@ -128,9 +130,7 @@ def _api(environment: dict[str, str]) -> Program:
 
 
 def _worker(environment: dict[str, str], grace_seconds: float) -> Program:
-    # Workers do not need to know each other, and mingling takes a second at startup.
-    options = ("--without-mingle", "--without-gossip")
-    command = [sys.executable, "-m", "celery", "--quiet", "-A", "worker.main", "worker", *options]
+    command = [sys.executable, "-m", "worker"]
     return Program("worker", command, environment, grace_seconds=grace_seconds)
 
 
@@ -138,7 +138,11 @@ def _fetch_weights(settings: Settings) -> None:
     """Fetch the weights in another process: this one would keep torch in memory."""
     if (settings.weights_dir / StyleParams().network.filename).exists():
         return  # saves the seconds that importing torch takes
-    environment = {**os.environ, "EASEL_WEIGHTS_DIR": str(settings.weights_dir)}
+    environment = {
+        **os.environ,
+        **_environment(settings),
+        "EASEL_WEIGHTS_DIR": str(settings.weights_dir),
+    }
     command = [sys.executable, "-m", "cli", "weights", "fetch"]
     fetched = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
     if fetched.returncode != 0:

@@ -262,7 +262,7 @@ def test_importing_the_api_loads_no_slow_package() -> None:
 
 
 def test_the_parent_process_of_the_worker_does_not_load_torch() -> None:
-    assert not _loaded("worker.main, worker.tasks", {"torch"})
+    assert not _loaded("worker.__main__, worker.tasks", {"torch"})
 
 
 #: Work that must go on, or end in an orderly way, whatever goes wrong.

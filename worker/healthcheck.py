@@ -14,9 +14,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-_APPLICATION = b"worker.main"
+_COMMAND = (b"-m", b"worker")
 #: billiard.spawn starts the child by this function. The parent's other child, the semaphore
 #: tracker, is started by another.
 _CHILD = b"spawn_main"
@@ -37,7 +38,7 @@ def is_alive(proc: Path) -> bool:
         proc: the ``/proc`` file system.
     """
     processes = [process for process in _processes(proc) if not process.dead]
-    parents = {process.id for process in processes if _APPLICATION in process.arguments}
+    parents = {process.id for process in processes if _COMMAND in pairwise(process.arguments)}
     return any(
         process.parent in parents and any(_CHILD in word for word in process.arguments)
         for process in processes

@@ -139,7 +139,7 @@ def _own(picture: Encoded) -> Encoded:
 
 
 def _work(number: int) -> None:
-    from worker.main import app
+    from worker.__main__ import app
 
     options = ["--without-mingle", "--without-gossip", "-n", f"fleet{number}@%h"]
     app.worker_main(["--quiet", "worker", *options])
@@ -150,7 +150,7 @@ def main() -> None:
     install()
     for name in _IMPORTED:
         import_module(name)
-    from worker.main import app
+    from worker.__main__ import app
 
     app.conf.worker_pool_start_method = "fork"
     app.finalize()

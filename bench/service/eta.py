@@ -110,8 +110,7 @@ def main() -> None:
             "EASEL_PORT": str(port),
             "EASEL_LOG_LEVEL": "WARNING",
         }
-        worker = ("celery", "--quiet", "-A", "worker.main", "worker")
-        with process("api", **environment), process(*worker, **environment):
+        with process("api", **environment), process("worker", **environment):
             wait_for(f"http://127.0.0.1:{port}/readyz")
             report(*asyncio.run(follow(port, fields)))
     preview_cost(options.size)

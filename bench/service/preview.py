@@ -69,10 +69,9 @@ def main() -> None:
             "EASEL_LOG_LEVEL": "WARNING",
         }
         url = f"http://127.0.0.1:{port}"
-        worker = ("celery", "--quiet", "-A", "worker.main", "worker")
         with (
             process("api", **environment),
-            process(*worker, **environment),
+            process("worker", **environment),
             httpx.Client(base_url=url, timeout=60) as client,
         ):
             wait_for(f"{url}/readyz")

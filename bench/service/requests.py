@@ -190,8 +190,7 @@ def main() -> None:
             wait_for(f"http://127.0.0.1:{port}/healthz")
             wait_for(f"http://127.0.0.1:{bare_port}/")
             if options.waiting:
-                worker = ("celery", "--quiet", "-A", "worker.main", "worker")
-                with process(*worker, **environment):
+                with process("worker", **environment):
                     asyncio.run(waiting(port, options.waiting, options.seconds))
             else:
                 redis = connect(url, patience=0)

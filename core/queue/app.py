@@ -98,7 +98,9 @@ def make_celery(
     """
     from celery import Celery  # deferred: the import takes a quarter of a second
 
-    celery = Celery("easel", broker=redis_url, include=list(include))
+    from core.queue.loader import Loader
+
+    celery = Celery("easel", broker=redis_url, loader=Loader, include=list(include))
     celery.conf.update(_OPTIONS)
     celery.conf.worker_concurrency = concurrency
     celery.conf.task_default_queue = queues[0]

@@ -42,7 +42,9 @@ def network(weights: Path) -> VGG19:
 class Service:
     """A running ``easel serve``, and an HTTP client of it."""
 
-    def __init__(self, data_dir: Path, port: int, **environment: str) -> None:
+    def __init__(
+        self, data_dir: Path, port: int, folder: Path | None = None, /, **environment: str
+    ) -> None:
         self.port = port
         self.output: list[str] = []
         self.stdout: Queue[str] = Queue()
@@ -50,7 +52,8 @@ class Service:
         #: The number of log lines that tests have read.
         self._read = 0
         self.process: subprocess.Popen[str] = subprocess.Popen(
-            [sys.executable, "-m", "cli", "serve", "--port", str(port)],
+            [sys.executable, "-P", "-m", "cli", "serve", "--port", str(port)],
+            cwd=folder,
             env={**os.environ, "EASEL_DATA_DIR": str(data_dir), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -31,11 +31,15 @@ RECIPE = judge.LossOptions(base=STYLE_LAYERS)
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that the tests in this module share."""
-    service = Service(tmp_path_factory.mktemp("data"), free_port())
+    """A service that the tests in this module share, started where Easel's names are taken."""
+    folder = tmp_path_factory.mktemp("folder")
+    for name in ("api", "celery", "cli", "core", "json", "numpy", "random", "torch", "worker"):
+        (folder / f"{name}.py").write_text("open(__file__ + '.imported', 'w').close()")
+    service = Service(tmp_path_factory.mktemp("data"), free_port(), folder)
     service.output = service.wait_until_ready()
     yield service
     service.stop()
+    assert [path.name for path in folder.rglob("*.imported")] == []
 
 
 def test_it_prints_its_address_and_a_command_that_makes_a_picture(
@@ -118,7 +122,7 @@ def test_a_killed_child_is_restarted_and_jobs_run_again(
     running: Service, samples: Path, child: str
 ) -> None:
     supervisor = psutil.Process(running.process.pid)
-    words = {"api": "api", "worker": "worker.main", "valkey": "valkey-server"}
+    words = {"api": "api", "worker": "worker", "valkey": "valkey-server"}
     (victim,) = [
         process
         for process in supervisor.children()

@@ -52,7 +52,7 @@ for module in sys.argv[2:]:
                 "cli.main",
             ),
         ),
-        ("worker", ("worker.main", "worker.tasks", "core.queue.transport", "worker.child")),
+        ("worker", ("worker.__main__", "worker.tasks", "core.queue.transport", "worker.child")),
     ],
 )
 def test_every_import_of_an_image_is_in_its_lock_file(part: str, modules: tuple[str, ...]) -> None:

@@ -55,9 +55,8 @@ def api() -> list[str]:
 
 def worker(name: str) -> list[str]:
     """Return the command of a worker, with the gate that tests can shut."""
-    options = ["--without-mingle", "--without-gossip", "--include", "tests.service.gate"]
-    command = ["-m", "celery", "--quiet", "-A", "worker.main", "worker", "-n", f"{name}@tests"]
-    return [sys.executable, *command, *options]
+    options = ["-n", f"{name}@tests", "--include", "tests.service.gate"]
+    return [sys.executable, "-m", "worker", *options]
 
 
 def save_tiny_networks(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from worker.healthcheck import is_alive
 
-PARENT = (1, 0, "S", "python -m celery --quiet -A worker.main worker")
+PARENT = (1, 0, "S", "python -m worker -n painter@host")
 TRACKER = (8, 1, "S", "python -c from\xa0billiard.semaphore_tracker\xa0import\xa0main;main(5)")
 CHILD = (9, 1, "R", "python -c from\xa0billiard.spawn\xa0import\xa0spawn_main; --billiard-fork")
 CHECK = (30, 0, "R", "python -m worker.healthcheck")

@@ -24,7 +24,7 @@ def test_an_invalid_setting_ends_the_process_with_one_line(
 
 def test_a_worker_refuses_sentinel_in_one_line() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "celery", "-A", "worker.main", "worker"],
+        [sys.executable, "-m", "worker"],
         cwd=ROOT,
         env={**os.environ, "EASEL_REDIS_URL": "sentinel://:secret@host"},
         capture_output=True,

@@ -1,7 +1,11 @@
-"""The worker's Celery application: ``celery -A worker.main worker``."""
+"""``python -m worker``: a worker. Celery's options for workers may follow.
+
+``celery -A`` is not used, because it would import the ``worker.py`` of the working directory.
+"""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from celery.signals import setup_logging
@@ -11,6 +15,9 @@ from core.runtime.logs import configure_logging
 from core.runtime.startup import exit_if_settings_are_invalid
 from core.settings.model import Settings
 from worker.host.concurrency import number_of_workers
+
+#: Workers do not need to know each other, and mingling takes a second at startup.
+_OPTIONS = ("--without-mingle", "--without-gossip")
 
 with exit_if_settings_are_invalid():
     _settings = Settings()
@@ -30,3 +37,6 @@ app = make_celery(
     redelivery_seconds=_settings.redelivery_seconds,
     concurrency=number_of_workers(_settings),
 )
+
+if __name__ == "__main__":
+    app.worker_main(["--quiet", "worker", *_OPTIONS, *sys.argv[1:]])
