@@ -74,7 +74,7 @@ def service(workers: str, threads: int) -> Iterator[httpx.Client]:
         url = f"http://127.0.0.1:{port}"
         with (
             process("api", **environment),
-            process("celery", "--quiet", "-A", "worker.main", "worker", **environment),
+            process("worker", **environment),
             httpx.Client(base_url=url, timeout=60) as client,
         ):
             wait_for(f"{url}/readyz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,10 @@ JobDocument = dict[str, Any]
 #: The server sends a comment on an event stream every 15 seconds.
 _READ_TIMEOUT_SECONDS = 45.0
 _FIRST_DELAY_SECONDS, _MAX_DELAY_SECONDS = 0.5, 5.0
+#: Environment variables with proxies and certificates, which httpx may fail to use.
+_READ_BY_HTTPX = frozenset(
+    {"ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+)
 _RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 
 
@@ -35,8 +40,16 @@ class Client:
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         timeout = httpx.Timeout(_READ_TIMEOUT_SECONDS, connect=10)
         self._server = server.rstrip("/")
-        self._prefix = urlsplit(self._server).path
-        self._http = httpx.Client(base_url=self._server, headers=headers, timeout=timeout)
+        try:
+            self._prefix = urlsplit(self._server).path
+            self._http = httpx.Client(base_url=self._server, headers=headers, timeout=timeout)
+        except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+            # Not their values: the URL of a proxy may contain a password.
+            found = [name for name in os.environ if name.upper() in _READ_BY_HTTPX]
+            raise ServerUnreachable(
+                f"{self._server} cannot be reached: {str(error).rstrip('.')}. Correct or unset "
+                f"{' or '.join(found) or 'the address of the server'}"
+            ) from error
         self._patience = patience
 
     def close(self) -> None:

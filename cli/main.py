@@ -55,6 +55,8 @@ def _resend_interrupt(unraisable: sys.UnraisableHookArgs) -> None:
         return
     # Only the main thread receives KeyboardInterrupt, so this is the main thread. The signal
     # is sent to the thread: one sent to the process would not wake it from a socket call.
+    if sys.platform == "win32":
+        return  # Windows has no signals of threads
     timer = threading.Timer(
         _RESEND_SECONDS, signal.pthread_kill, (threading.get_ident(), signal.SIGINT)
     )

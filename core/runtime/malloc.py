@@ -8,6 +8,7 @@ library these functions do nothing.
 from __future__ import annotations
 
 import ctypes
+import sys
 
 _MIB = 2**20
 
@@ -34,4 +35,6 @@ def give_back_memory() -> None:
 
 
 def _glibc(name: str) -> ctypes._NamedFuncPointer | None:
+    if sys.platform == "win32":
+        return None  # there, ctypes opens no library without a name
     return getattr(ctypes.CDLL(None), name, None)

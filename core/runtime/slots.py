@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
@@ -31,7 +30,7 @@ class Slots:
 
     def take(self) -> None:
         """Count a job of this process from now on."""
-        self._own = next((slot for slot in range(_SLOTS) if self._lock(slot, fcntl.LOCK_EX)), None)
+        self._own = next((slot for slot in range(_SLOTS) if self._lock(slot, shared=False)), None)
 
     def release(self) -> None:
         """Count the job no more."""
@@ -50,12 +49,15 @@ class Slots:
 
     def _is_taken(self, slot: int) -> bool:
         # Shared locks do not exclude each other, so two processes can count at a time.
-        if self._lock(slot, fcntl.LOCK_SH):
+        if self._lock(slot, shared=True):
             self._unlock(slot)
             return False
         return True
 
-    def _lock(self, slot: int, kind: int) -> bool:
+    def _lock(self, slot: int, *, shared: bool) -> bool:
+        import fcntl  # not on Windows, where the commands run without counting jobs
+
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
             fcntl.lockf(self._descriptor, kind | fcntl.LOCK_NB, 1, slot)
         except (BlockingIOError, PermissionError):  # POSIX allows either
@@ -63,4 +65,6 @@ class Slots:
         return True
 
     def _unlock(self, slot: int) -> None:
+        import fcntl
+
         fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, slot)

@@ -35,7 +35,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("folder")
     for name in ("api", "celery", "cli", "core", "json", "numpy", "random", "torch", "worker"):
         (folder / f"{name}.py").write_text("open(__file__ + '.imported', 'w').close()")
-    service = Service(tmp_path_factory.mktemp("data"), free_port(), folder)
+    proxy = "http://127.0.0.1:1"  # not asked for the service's own address
+    service = Service(tmp_path_factory.mktemp("data"), free_port(), folder, http_proxy=proxy)
     service.output = service.wait_until_ready()
     yield service
     service.stop()

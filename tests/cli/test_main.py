@@ -1,14 +1,16 @@
-"""Ctrl-C in places where Python swallows it, and options that are refused."""
+"""The ``easel`` command: Ctrl-C where Python swallows it, options, other systems, addresses."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
 
-from cli.main import easel
+from cli import main
+from tests.cli.conftest import easel
 
 SWALLOWS_CTRL_C = """
 import signal, socket, sys
@@ -54,6 +56,45 @@ def test_any_other_exception_in_a_finaliser_is_reported_as_usual() -> None:
 
 @pytest.mark.parametrize("number", ["0", "65", "all"])
 def test_serve_refuses_other_numbers_of_workers(number: str) -> None:
-    result = CliRunner().invoke(easel, ["serve", "--workers", number])
+    result = CliRunner().invoke(main.easel, ["serve", "--workers", number])
     assert result.exit_code == 2
     assert f"'{number}' is not a number of workers; expected 1 to 64, or auto" in result.output
+
+
+#: Modules that Windows does not have, and packages that are installed on Linux only.
+_NOT_ON_WINDOWS = ("fcntl", "grp", "pwd", "resource", "termios", "uvloop", "landlockpy", "seccompy")
+
+_LIKE_WINDOWS = f"""
+import asyncio, celery.platforms, click, httpx, os, redis.asyncio, rich.progress, sys
+sys.modules.update(dict.fromkeys({_NOT_ON_WINDOWS!r}))
+del os.fork
+from cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("stylize", "--help"), ("submit", "--help")])
+def test_the_commands_that_need_no_server_load_on_windows(arguments: tuple[str, ...]) -> None:
+    done = _run_like_windows(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage:" in done.stdout
+
+
+def test_serve_says_that_it_does_not_run_on_windows() -> None:
+    done = _run_like_windows("serve")
+    assert done.returncode == 1
+    assert done.stderr.startswith("easel: `easel serve` does not run on Windows. Use WSL or Docker")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_serve_checks_an_ipv6_address() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        done = easel("serve", "--host", "::1", "--port", port)
+    assert done.returncode == 1
+    assert f"cannot listen on [::1]:{port}: Address already in use" in done.stderr
+
+
+def _run_like_windows(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", _LIKE_WINDOWS, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

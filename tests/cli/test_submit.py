@@ -21,6 +21,7 @@ from redis import Redis
 
 from api.deps import Services
 from cli.client import Client
+from core.errors import ServerUnreachable
 from core.jobs.job import Failure, Job, Metrics, Picture
 from core.store.jobs import JobStore
 from tests.api.conftest import services, serving, settings  # noqa: F401 - fixtures
@@ -188,6 +189,25 @@ def test_an_unreachable_server_is_reported(tmp_path: Path) -> None:
     assert status == 5
     assert "http://127.0.0.1:1 cannot be reached" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SSL_CERT_FILE", "/nonexistent"),
+        ("ALL_PROXY", "socks5://user:secret@127.0.0.1:1"),
+        ("NO_PROXY", "[::1]"),
+    ],
+)
+def test_a_proxy_or_certificates_that_cannot_be_used_are_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ServerUnreachable) as raised:
+        Client("http://127.0.0.1:1", None, patience=0)
+    assert str(raised.value).startswith("http://127.0.0.1:1 cannot be reached: ")
+    assert f"Correct or unset {name}" in str(raised.value) or f" or {name}" in str(raised.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_an_unknown_extension_is_refused_before_anything_is_sent(

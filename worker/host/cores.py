@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +72,8 @@ def open_slots(settings: Settings) -> Slots | None:
     Returns:
         None if the file that counts them cannot be used, which is logged.
     """
+    if not hasattr(os, "fork"):
+        return None  # Windows has no such locks
     file: Path | None = None
     try:
         file = settings.runtime_dir / "running-jobs"

@@ -46,7 +46,7 @@ NOT_FOR_CLIENTS = {
     errors.InvalidSetting, errors.WeightsUnavailable, errors.WeightsCorrupt,
     errors.LossNotFinite, errors.TimeLimit, errors.CheckpointMismatch, errors.AddressRefused,
     errors.NameNotResolved, errors.AddressInUse, errors.DataDirectoryInUse,
-    errors.ServerRefused, errors.ServerUnreachable, errors.Interrupted,
+    errors.UnsupportedSystem, errors.ServerRefused, errors.ServerUnreachable, errors.Interrupted,
 }  # fmt: skip
 
 CREATED = datetime(2026, 11, 22, 12, 49, 8, 830465, UTC)
