@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from cli.supervisor import Program, Supervised
 from cli.valkey import EmbeddedValkey
-from core.errors import AddressInUse, UnsupportedSystem
+from core.errors import AddressInUse, InvalidSetting, UnsupportedSystem
 from core.params import StyleParams
 from core.runtime.logs import configure_logging
 from core.runtime.redis import connect
@@ -93,7 +93,13 @@ async def _start(
 ) -> None:
     environment = _environment(settings)
     if "redis_url" not in settings.model_fields_set:
-        valkey = EmbeddedValkey(settings.data_dir)
+        try:
+            valkey = EmbeddedValkey(settings.data_dir)
+        except OSError as error:
+            raise InvalidSetting(
+                f"EASEL_DATA_DIR: {error.filename} cannot be written: {error.strerror}; "
+                "choose another directory"
+            ) from error
         environment["EASEL_REDIS_URL"] = valkey.url
         await _run(valkey.program(), running)
         await _until(partial(_is_up, valkey.url))

@@ -19,11 +19,13 @@ from core.params.validation import validation_message
 from core.settings import exposure, sites
 from core.settings.values import (
     BlobsUrl,
+    Directory,
     Duration,
     Durations,
     Hosts,
     Networks,
     Origins,
+    Port,
     RedisUrl,
 )
 from core.settings.workers import WorkerSettings
@@ -53,7 +55,11 @@ class Settings(WorkerSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, frozen=True, validate_by_name=True, validate_by_alias=True
+        env_prefix=_PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        validate_by_name=True,
+        validate_by_alias=True,
     )
 
     redis_url: RedisUrl = Field(
@@ -61,11 +67,11 @@ class Settings(WorkerSettings):
         description="The Redis or Valkey server that stores the jobs, as described in "
         "[Redis](#redis). If it is not set, `easel serve` starts its own server.",
     )
-    data_dir: Path = Field(
+    data_dir: Directory = Field(
         default_factory=lambda: platformdirs.user_data_path("easel"),
         description="Directory for pictures and for the Valkey server of `easel serve`.",
     )
-    weights_dir: Path = Field(
+    weights_dir: Directory = Field(
         default_factory=lambda: platformdirs.user_cache_path("easel"),
         description="Directory for the downloaded weights of the networks.",
     )
@@ -95,7 +101,7 @@ class Settings(WorkerSettings):
         False,
         description="Whether every request requires an API key, even if none was created yet.",
     )
-    port: int = Field(8000, ge=1, le=65535, description="The port that the API listens on.")
+    port: Port = Field(8000, ge=1, le=65535, description="The port that the API listens on.")
     allowed_hosts: Hosts = Field(
         (),
         description="Comma-separated names by which requests without an API key may call the API, "
@@ -176,7 +182,7 @@ class Settings(WorkerSettings):
     @property
     def blobs_dir(self) -> Path:
         """The default directory of pictures."""
-        return self.data_dir.absolute() / "blobs"
+        return self.data_dir / "blobs"
 
     @property
     def runtime_dir(self) -> Path:

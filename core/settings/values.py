@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork
@@ -58,6 +59,28 @@ def _parse_hosts(value: object) -> object:
     return hosts
 
 
+def _parse_device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ValueError(f"{value!r} is not a device; expected auto, cpu, cuda or cuda:N")
+    return value
+
+
+def _parse_directory(value: Path) -> Path:
+    try:
+        return value.expanduser().absolute()
+    except RuntimeError as error:  # an unknown user
+        raise ValueError(f"{str(value)!r} is not a directory: {error}") from None
+
+
+def _parse_port(value: object) -> object:
+    if isinstance(value, str) and value.startswith("tcp://"):
+        raise ValueError(
+            f"{value!r} is not a port. Kubernetes sets this variable for a service named easel: "
+            "rename the service, or set enableServiceLinks: false in the pod"
+        )
+    return value
+
+
 def _read_blobs(value: str) -> str:
     names_this_redis = value in ("redis:", "redis://")
     return value if names_this_redis or not is_redis_url(value) else read_redis_url(value)
@@ -77,6 +100,9 @@ def parse_workers(value: object) -> int | str:
     raise ValueError(f"{value!r} is not a number of workers; expected 1 to {MAX_WORKERS}, or auto")
 
 
+Device = Annotated[str, AfterValidator(_parse_device)]
+Directory = Annotated[Path, AfterValidator(_parse_directory)]
+Port = Annotated[int, BeforeValidator(_parse_port)]
 Duration = Annotated[timedelta, BeforeValidator(_parse_duration)]
 # Comma-separated lists, which pydantic-settings would otherwise parse as JSON.
 Durations = Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_split)]

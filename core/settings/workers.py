@@ -5,13 +5,13 @@ from __future__ import annotations
 from pydantic import Field
 
 from core.settings.limits import Limits
-from core.settings.values import MAX_WORKERS, Workers
+from core.settings.values import MAX_WORKERS, Device, Workers
 
 
 class WorkerSettings(Limits):
     """What a worker runs on, and how long its jobs may take."""
 
-    device: str = Field(
+    device: Device = Field(
         "auto", description="The device of a worker: `auto`, `cpu`, `cuda` or `cuda:N`."
     )
     workers: Workers = Field(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from cli import main
+from cli.valkey import free_port
 from tests.cli.conftest import easel
 
 SWALLOWS_CTRL_C = """
@@ -98,3 +100,12 @@ def test_serve_checks_an_ipv6_address() -> None:
 def _run_like_windows(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", _LIKE_WINDOWS, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = easel("serve", "--port", free_port(), EASEL_DATA_DIR=str(tmp_path / "file" / "data"))
+    assert done.returncode == 1
+    assert "EASEL_DATA_DIR: " in done.stderr.splitlines()[-1]
+    assert "cannot be written: Not a directory; choose another" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

@@ -28,7 +28,7 @@ def test_a_duration_is_parsed_with_its_unit(
     assert Settings().retention == expected
 
 
-@pytest.mark.parametrize("text", ["", "24", "h", "1.5h", "-1h", "24 hours"])
+@pytest.mark.parametrize("text", ["24", "h", "1.5h", "-1h", "24 hours"])
 def test_the_error_for_an_invalid_duration_has_an_example(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -149,10 +149,48 @@ def test_workers_are_a_number_or_auto(
     assert Settings().workers == expected
 
 
-@pytest.mark.parametrize("text", ["0", "65", "-1", "1.5", "many", ""])
+@pytest.mark.parametrize("text", ["0", "65", "-1", "1.5", "many"])
 def test_the_error_for_other_workers_says_what_was_expected(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("EASEL_WORKERS", text)
     with pytest.raises(InvalidSetting, match=f"^EASEL_WORKERS: '{text}' is not.*1 to 64, or auto"):
         Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("EASEL_DEVICE", "gpu", "'gpu' is not a device; expected auto, cpu, cuda or cuda:N"),
+        ("EASEL_PORT", "tcp://10.0.0.7:8000", "set enableServiceLinks: false in the pod"),
+        ("EASEL_DATA_DIR", "~nobody-of-that-name/x", "'~nobody-of-that-name/x' is not a directory"),
+    ],
+)
+def test_a_setting_of_another_kind_is_refused_with_a_remedy(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidSetting) as raised:
+        Settings()
+    assert str(raised.value).startswith(f"{variable}: ")
+    assert expected in str(raised.value)
+
+
+def test_a_directory_may_be_relative_or_in_the_home_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("EASEL_DATA_DIR", "daten/größe")
+    monkeypatch.setenv("EASEL_WEIGHTS_DIR", "~/weights")
+    assert Settings().data_dir == tmp_path / "daten" / "größe"
+    assert Settings().weights_dir == tmp_path / "home" / "weights"
+
+
+def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REDIS_URL", "DATA_DIR", "PORT", "DEVICE", "RETENTION"):
+        monkeypatch.setenv(f"EASEL_{name}", "")
+    settings = Settings()
+    assert "redis_url" not in settings.model_fields_set
+    assert (settings.port, settings.device) == (8000, "auto")
+    assert settings.data_dir.is_absolute()
