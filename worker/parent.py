@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from billiard.process import active_children
+from celery import Celery
 from celery.worker import state
 
 from core.errors import ServiceUnavailable
@@ -39,13 +40,18 @@ class WorkerParent:
 
     Args:
         settings: the settings of the deployment.
+        celery: the application of the worker.
+        clock: returns monotonic seconds.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, celery: Celery, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         redis = connect(settings.redis_url, patience=0)
+        self._celery = celery
         self._messages = Messages(redis)
         self._concurrency = number_of_workers(settings)
-        self._watchdog = Watchdog(settings.idle_seconds, time.monotonic)
+        self._watchdog = Watchdog(settings.idle_seconds, clock)
         reaper = Reaper(
             redis,
             JobQueue(make_celery(settings.redis_url)),
@@ -72,19 +78,23 @@ class WorkerParent:
         for child in active_children():
             os.kill(child.pid, INTERRUPT)
 
-    def _watch(self) -> None:
+    def is_stuck(self) -> bool:
+        """Return whether jobs wait and this worker should take one, but has not for too long."""
+        # A worker that could take another message, but does not, is not busy. One that is drained
+        # (``worker.drain``) reads no queue, and should take none.
+        busy = len(state.reserved_requests) >= self._concurrency
+        drained = not self._celery.amqp.queues.consume_from
         try:
             waiting = self._messages.count()
         except ServiceUnavailable:
             waiting = 0  # no worker can take jobs now
-        stuck = self._watchdog.is_stuck(
-            # A worker that could take another message, but does not, is not busy.
-            busy=len(state.reserved_requests) >= self._concurrency,
-            received=state.all_total_count[0],
-            waiting=waiting,
+        return self._watchdog.is_stuck(
+            busy=busy or drained, received=state.all_total_count[0], waiting=waiting
         )
-        if stuck:
-            _logger.critical("jobs wait but none is received; exiting", extra={"waiting": waiting})
+
+    def _watch(self) -> None:
+        if self.is_stuck():
+            _logger.critical("jobs wait but none is received; exiting")
             exit_now()  # the main thread may hang; the kernel ends the children
 
 
@@ -108,7 +118,7 @@ class Watchdog:
         """Take note of the worker's state and return whether it is stuck.
 
         Args:
-            busy: whether the worker has as many jobs as it runs at a time.
+            busy: whether the worker has as many jobs as it runs at a time, or is to take none.
             received: the number of messages it has received since it started.
             waiting: the number of messages that no worker has received yet.
         """

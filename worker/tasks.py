@@ -24,6 +24,8 @@ from worker.lease import exit_now
 from worker.parent import INTERRUPT, WorkerParent, handle_once
 
 if TYPE_CHECKING:
+    from celery.apps.worker import Worker
+
     from worker.child import WorkerProcess
 
 _logger = logging.getLogger(__name__)
@@ -34,9 +36,9 @@ _process: WorkerProcess | None = None
 
 
 @worker_init.connect
-def _start_parent(**_: Any) -> None:
+def _start_parent(sender: Worker, **_: Any) -> None:
     global _parent
-    _parent = WorkerParent(Settings())
+    _parent = WorkerParent(Settings(), sender.app)
     _parent.start()
 
 

@@ -9,8 +9,10 @@ from types import FrameType
 
 import pytest
 
+from core.queue.app import JOB_QUEUES, JobQueue, make_celery
+from core.settings.model import Settings
 from tests.worker.conftest import Clock
-from worker.parent import Watchdog, handle_once
+from worker.parent import Watchdog, WorkerParent, handle_once
 
 LIMIT_SECONDS = 30
 SIGNAL = signal.SIGUSR1
@@ -52,6 +54,20 @@ def test_the_limit_counts_from_the_last_time_the_worker_was_healthy(
     for seconds, waiting, stuck in ((25, 1, False), (40, 0, False), (60, 1, False), (71, 1, True)):
         clock.now = start + seconds
         assert watchdog.is_stuck(busy=False, received=0, waiting=waiting) is stuck
+
+
+def test_a_drained_worker_is_not_stuck_although_it_takes_no_job(
+    valkey_url: str, queue: JobQueue, clock: Clock
+) -> None:
+    celery = make_celery(valkey_url)
+    settings = Settings(redis_url=valkey_url, workers=2, idle_seconds=LIMIT_SECONDS)
+    parent = WorkerParent(settings, celery, clock)
+    queue.announce("a job that waits")
+    clock.now += LIMIT_SECONDS + 1
+    assert parent.is_stuck()
+    celery.amqp.queues.deselect(JOB_QUEUES)  # as the command cancel_consumer does
+    clock.now += LIMIT_SECONDS + 1
+    assert not parent.is_stuck()
 
 
 @pytest.fixture
