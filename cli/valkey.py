@@ -55,9 +55,10 @@ class EmbeddedValkey:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.mkdir(exist_ok=True)
         self._folder.chmod(0o700)
+        self._lock = _lock(self._folder / "lock")
+        # Not before: a running server removes files at any time.
         for path in self._folder.rglob("*"):  # files of earlier versions were readable
             path.chmod(0o700 if path.is_dir() else 0o600)
-        self._lock = _lock(self._folder / "lock")
         self._port = free_port()
         self._password = secrets.token_urlsafe(24)
 

@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from cli.valkey import EmbeddedValkey
+from core.errors import DataDirectoryInUse
 from core.runtime.redis import connect
 from core.store.api_keys import KeyRing, KeyStore
 from tests.cli.conftest import PATIENCE_SECONDS, easel
@@ -61,6 +62,14 @@ def test_only_the_owner_can_read_the_files_of_the_server(tmp_path: Path) -> None
     modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "data").rglob("*")}
     assert len(modes) > 5
     assert {path: mode for path, mode in modes.items() if mode & 0o077} == {}
+
+
+def test_the_files_of_a_running_server_are_left_alone(tmp_path: Path) -> None:
+    EmbeddedValkey(tmp_path)
+    # Like a file that the server removes just before its mode is changed.
+    (tmp_path / "valkey" / "temp-rewriteaof-7.aof").symlink_to("gone")
+    with pytest.raises(DataDirectoryInUse):
+        EmbeddedValkey(tmp_path)
 
 
 def test_keys_are_added_to_the_running_server_of_the_data_directory(tmp_path: Path) -> None:
