@@ -122,6 +122,7 @@ def _jobs(statistics: Statistics) -> Iterator[Metric]:
     )
     yield Gauge("easel_jobs_running", "Running jobs.", statistics.running)
     yield Gauge("easel_blobs_unknown", "Blobs without a job record.", statistics.unknown_blobs)
+    yield Gauge("easel_stored_bytes", "Bytes of the files of all jobs.", statistics.stored_bytes)
     if statistics.cleaning_age is not None:
         yield Gauge(
             "easel_cleaning_age_seconds",

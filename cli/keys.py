@@ -31,14 +31,17 @@ def keys() -> None:
 @click.argument("name")
 @click.option("--rate", type=_COUNT, help="Requests per minute. [default: the server's limit]")
 @click.option("--max-jobs", type=_COUNT, help="Unfinished jobs. [default: the server's limit]")
-def create(name: str, rate: int | None, max_jobs: int | None) -> None:
+@click.option(
+    "--max-stored-bytes", type=_COUNT, help="Bytes of stored files. [default: the server's limit]"
+)
+def create(name: str, rate: int | None, max_jobs: int | None, max_stored_bytes: int | None) -> None:
     """Create a key for NAME and print it. It cannot be printed again.
 
     A key gives access to the jobs of its NAME only. To rotate a key, create a second one for
     the same NAME, hand it over, and revoke the first by its id.
     """
     with _key_store() as store:
-        key, text = store.create(name, rate, max_jobs)
+        key, text = store.create(name, rate, max_jobs, max_stored_bytes)
     click.echo(f"Key {key.id} for {key.name}. It cannot be printed again:", err=True)
     click.echo(text)
 
@@ -48,7 +51,8 @@ def list_keys() -> None:
     """List all keys. The keys themselves are not stored, only their hashes."""
     with _key_store() as store:
         stored = store.all()
-    headings = ("id", "name", "created", "requests per minute", "unfinished jobs", "revoked")
+    limits = ("requests per minute", "unfinished jobs", "stored bytes")
+    headings = ("id", "name", "created", *limits, "revoked")
     table = Table(*headings, box=None)
     for key in stored:
         table.add_row(*_row(key))
@@ -68,7 +72,7 @@ def revoke(key: str) -> None:
 
 
 def _row(key: ApiKey) -> tuple[str, ...]:
-    limits = (key.requests_per_minute, key.max_jobs)
+    limits = (key.requests_per_minute, key.max_jobs, key.max_stored_bytes)
     return (
         key.id,
         key.name,

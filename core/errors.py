@@ -26,6 +26,7 @@ EaselError
 │   ├── RedisUnavailable
 │   └── NewerRecord
 ├── TooManyJobs
+├── StorageQuotaExceeded
 ├── TooManyRequests
 │   └── TooManyConnections
 ├── KeyRequired
@@ -85,14 +86,9 @@ class EaselError(Exception):
         self.retry_after = retry_after
 
     def __init_subclass__(
-        cls,
-        *,
-        code: str | None = None,
-        retryable: bool | None = None,
-        exit_code: int | None = None,
-        **kwargs: object,
+        cls, *, code: str | None = None, retryable: bool | None = None, exit_code: int | None = None
     ) -> None:
-        super().__init_subclass__(**kwargs)
+        super().__init_subclass__()
         cls.code = code or cls.code
         cls.retryable = cls.retryable if retryable is None else retryable
         cls.exit_code = exit_code or cls.exit_code
@@ -216,6 +212,10 @@ class NewerRecord(ServiceUnavailable, code="newer_record"):
 
 class TooManyJobs(EaselError, code="too_many_jobs", retryable=True):
     """The caller has too many unfinished jobs."""
+
+
+class StorageQuotaExceeded(EaselError, code="storage_quota_exceeded"):
+    """The files of the caller's jobs take too much storage. Delete jobs that you do not need."""
 
 
 class TooManyRequests(EaselError, code="too_many_requests", retryable=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import NamedTuple
 
 from core.blobs.blobs import Blobs
 from core.errors import EaselError, ServiceUnavailable
@@ -15,6 +16,13 @@ _logger = logging.getLogger(__name__)
 
 #: The largest share of a run's time that saving may take. Large pictures are saved less often.
 _MAX_SHARE = 0.05
+
+
+class Saved(NamedTuple):
+    """A checkpoint in the blob store."""
+
+    digest: str
+    size_bytes: int
 
 
 class Checkpoints:
@@ -65,11 +73,12 @@ class Checkpoints:
         """Return whether the next checkpoint should be saved now."""
         return self._clock() >= self._due_at
 
-    def save(self, step: Step) -> str | None:
-        """Store the state of the run; return its digest, or None if it could not be stored."""
+    def save(self, step: Step) -> Saved | None:
+        """Store the state of the run; return None if it could not be stored."""
         started = self._clock()
         try:
-            digest = self._blobs.put(step.checkpoint(self._job_id))
+            data = step.checkpoint(self._job_id)
+            saved = Saved(self._blobs.put(data), len(data))
         except (OSError, ServiceUnavailable) as error:
             # The run itself does not need the checkpoint.
             _logger.warning("checkpoint not saved", extra={"reason": str(error)})
@@ -77,8 +86,8 @@ class Checkpoints:
         finally:
             now = self._clock()
             self._due_at = now + max(self._interval_seconds, (now - started) / _MAX_SHARE)
-        self._stored.add(digest)
-        return digest
+        self._stored.add(saved.digest)
+        return saved
 
     def keep_only(self, *digests: str | None) -> None:
         """Delete all checkpoints except these. What cannot be deleted is left to the cleaner."""

@@ -7,12 +7,15 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from core.errors import StaleAttempt
 from core.jobs.job import Job, Progress
 from core.runtime.ticker import Ticker
 from core.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from worker.checkpoints import Saved
 
 _logger = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ class Lease:
         self._lost: StaleAttempt | None = None
         self._progress: Progress | None = None
         self._checkpoint = job.checkpoint
+        self._checkpoint_bytes = job.checkpoint_bytes
         #: The record names one of these: the last digest whose write was confirmed, or one
         #: that was sent since.
         self._recorded = {job.checkpoint}
@@ -92,10 +96,10 @@ class Lease:
         """Write the progress with the next renewal."""
         self._progress = progress
 
-    def save(self, checkpoint: str) -> None:
-        """Write the checkpoint's digest with the next renewal."""
+    def save(self, checkpoint: Saved) -> None:
+        """Write the checkpoint's digest and size with the next renewal."""
         with self._checkpoint_lock:
-            self._checkpoint = checkpoint
+            self._checkpoint, self._checkpoint_bytes = checkpoint
 
     def checkpoints(self) -> set[str | None]:
         """Return the digests that the record may name, now or after the next renewal."""
@@ -108,13 +112,14 @@ class Lease:
             self._give_up()
         with self._checkpoint_lock:
             progress, checkpoint = self._progress, self._checkpoint
+            checkpoint_bytes = self._checkpoint_bytes
             self._recorded.add(checkpoint)
         written_progress, written_checkpoint = self._written
         fields: dict[str, Progress | str] = {}
         if progress is not None and progress is not written_progress:
             fields["progress"] = progress
         if checkpoint is not None and checkpoint != written_checkpoint:
-            fields["checkpoint"] = checkpoint
+            fields |= {"checkpoint": checkpoint, "checkpoint_bytes": str(checkpoint_bytes)}
         try:
             self._canceled = not self._store.renew(self._job, **fields)
         except StaleAttempt as error:

@@ -197,8 +197,8 @@ class Runner:
                     lease.report(progress_of(step, fraction, eta))
                 if previews.due(step.scale):
                     previews.send(step.image, step.scale)
-                if checkpoints.due() and (digest := checkpoints.save(step)):
-                    lease.save(digest)
+                if checkpoints.due() and (saved := checkpoints.save(step)):
+                    lease.save(saved)
                     checkpoints.keep_only(*lease.checkpoints())
         metrics = Metrics(
             optimize_seconds=round(pace.elapsed(), 3),
@@ -245,9 +245,15 @@ class Runner:
 
     def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         """Save the run and requeue the job, without using an attempt."""
-        digest = checkpoints.save(step)
-        status = self._store.hand_back(job, **({"checkpoint": digest} if digest else {}))
-        checkpoints.keep_only(*([digest] if digest else lease.checkpoints()))
+        saved = checkpoints.save(step)
+        if saved is None:
+            status = self._store.hand_back(job)
+            checkpoints.keep_only(*lease.checkpoints())
+            return status
+        status = self._store.hand_back(
+            job, checkpoint=saved.digest, checkpoint_bytes=str(saved.size_bytes)
+        )
+        checkpoints.keep_only(saved.digest)
         return status
 
     def _announce(self, job_id: str, schema: int | str) -> None:

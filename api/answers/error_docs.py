@@ -101,6 +101,14 @@ _ERROR_DOCS = {
         "service_unavailable",
         "Redis is unavailable: Error 111 connecting to 127.0.0.1:6379. Connection refused.",
     ),
+    507: _ErrorDoc(
+        "`storage_quota_exceeded`: the files of your jobs take too much storage. Delete jobs that "
+        "you do not need.",
+        "storage_quota_exceeded",
+        "your jobs hold 21474836480 bytes of files, and at most 21474836480 bytes are allowed, "
+        "with the pictures of a new job; delete jobs that you do not need, or wait until their "
+        "files expire",
+    ),
 }
 
 _RETRY_AFTER = {

@@ -31,6 +31,7 @@ STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.StorageQuotaExceeded: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.LinkInvalid: HTTPStatus.FORBIDDEN,
     errors.SecretConfigured: HTTPStatus.CONFLICT,
     errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
@@ -54,8 +55,13 @@ _FRAMEWORK_CODES = {
 #: The status in the metrics of a request whose client disconnected, as nginx has it.
 CLIENT_DISCONNECTED = 499
 
-#: Errors of a service that is busy but works as intended.
-_BUSY = (errors.QueueFull, errors.UploadsFull, errors.ConnectionsFull)
+#: Errors of a service that is busy, or limits a caller, and works as intended.
+_BUSY = (
+    errors.QueueFull,
+    errors.UploadsFull,
+    errors.ConnectionsFull,
+    errors.StorageQuotaExceeded,
+)
 
 #: The default of ``Retry-After`` for a 503, in seconds.
 _RETRY_AFTER = "2"

@@ -27,6 +27,7 @@ class Caller:
     #: The limits of the caller's key; None: the limits in the settings.
     requests_per_minute: int | None = None
     max_jobs: int | None = None
+    max_stored_bytes: int | None = None
 
 
 async def caller_of(request: Request) -> Caller:
@@ -85,7 +86,8 @@ async def _authenticate(request: Request, services: Services) -> Caller:
     key = keyring.find(api_keys.pop()) if len(api_keys) == 1 else None
     if key is None:
         raise InvalidKey
-    return Caller(key.name, key.name, key.requests_per_minute, key.max_jobs)
+    limits = (key.requests_per_minute, key.max_jobs, key.max_stored_bytes)
+    return Caller(key.name, key.name, *limits)
 
 
 def _api_keys(request: Request) -> set[str]:

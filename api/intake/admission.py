@@ -58,7 +58,7 @@ def admit(caller: Caller, key: IdempotencyKey | None, services: Services) -> Adm
     queue is full.
 
     Raises:
-        QueueFull, TooManyJobs: there is no room for another job.
+        QueueFull, TooManyJobs, StorageQuotaExceeded: there is no room for another job.
     """
     settings = services.settings
     admission = Admission(
@@ -66,6 +66,9 @@ def admit(caller: Caller, key: IdempotencyKey | None, services: Services) -> Adm
         owner=caller.name,
         max_queue=settings.max_queue,
         max_jobs_per_caller=caller.max_jobs or settings.max_jobs_per_caller,
+        max_stored_bytes_per_caller=(
+            caller.max_stored_bytes or settings.max_stored_bytes_per_caller
+        ),
         workers=tuple(services.workers.live()),
     )
     known = key is not None and services.store.find_replay(key) is not None

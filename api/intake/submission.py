@@ -19,7 +19,13 @@ from api.intake.body import read_form
 from api.intake.form import JobRequest, parse_form
 from api.intake.inspector import PictureInspector, unless_disconnected
 from api.live.hub import Hub
-from core.errors import IdempotencyKeyReused, RedisUnavailable, ServiceUnavailable, TooManyJobs
+from core.errors import (
+    IdempotencyKeyReused,
+    RedisUnavailable,
+    ServiceUnavailable,
+    StorageQuotaExceeded,
+    TooManyJobs,
+)
 from core.jobs.idempotency import IdempotencyKey
 from core.jobs.job import Job, new_job_id
 from core.jobs.work import work_of
@@ -76,7 +82,7 @@ def _accept(
     Raises:
         IdempotencyKeyReused: the key was used for a different request.
         InvalidRequest: no worker has enough memory for the job.
-        QueueFull, TooManyJobs: there is no room for another job.
+        QueueFull, TooManyJobs, StorageQuotaExceeded: there is no room for another job.
         ServiceUnavailable: a store or the broker is unavailable; the job is not kept.
     """
     inputs = request.uploads.inputs
@@ -125,7 +131,7 @@ def _held(digests: list[str], job_id: str, services: Services) -> Iterator[None]
         yield
     except RedisUnavailable:
         raise  # the record may have been written; if it was not, a sweep removes the blobs
-    except (IdempotencyKeyReused, TooManyJobs, ServiceUnavailable):
+    except (IdempotencyKeyReused, TooManyJobs, StorageQuotaExceeded, ServiceUnavailable):
         services.store.holds.release(services.blobs, digests, job_id=job_id)
         raise
 

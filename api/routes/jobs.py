@@ -40,7 +40,7 @@ _logger = logging.getLogger(__name__)
             "description": "The estimate for `validate_only`, "
             "or the job, if it has ended within `Prefer: wait`.",
         },
-        **error_responses(400, 408, 413, 415, 422, 429, 503),
+        **error_responses(400, 408, 413, 415, 422, 429, 503, 507),
     },
     openapi_extra={"requestBody": body_schema()},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from core.errors import FieldError, InvalidRequest, QueueFull, TooManyJobs
+from core.errors import FieldError, InvalidRequest, QueueFull, StorageQuotaExceeded, TooManyJobs
 from core.jobs.footprint import footprint
 from core.jobs.job import ANONYMOUS
 from core.jobs.workers import WorkerInfo
@@ -13,6 +13,9 @@ from core.params import StyleParams
 
 #: The assumed run time before the first job has ended.
 _DEFAULT_RUN_SECONDS = 10.0
+
+#: More bytes than any blob store has.
+_NO_QUOTA = 2**50
 
 _MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 1, 300
 
@@ -27,6 +30,8 @@ class Load:
     unfinished: int
     #: The moving average of the run time; None before the first job has ended.
     run_seconds: float | None
+    #: The bytes of the files of the caller's jobs.
+    stored_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,19 @@ class Admission:
     workers: tuple[WorkerInfo, ...] = ()
     #: The owner of the job.
     owner: str = ANONYMOUS
+    max_stored_bytes_per_caller: int = _NO_QUOTA
 
-    def check_load(self, load: Load) -> None:
+    def check_load(self, load: Load, upload_bytes: int = 1) -> None:
         """Check that there is room for one more job.
+
+        Args:
+            load: the load of the service.
+            upload_bytes: the bytes of the pictures of the job; at least 1 if they are not known.
 
         Raises:
             QueueFull: too many jobs are queued.
             TooManyJobs: too many of the caller's jobs are queued or running.
+            StorageQuotaExceeded: the files of the caller's jobs take too much storage.
         """
         over = load.unfinished - self.max_jobs_per_caller + 1
         if over > 0:
@@ -61,6 +72,13 @@ class Admission:
             raise QueueFull(
                 f"{load.queued} jobs are queued already, and at most {self.max_queue} are allowed",
                 retry_after=self._seconds_until(over, load),
+            )
+
+        if load.stored_bytes + upload_bytes > self.max_stored_bytes_per_caller:
+            raise StorageQuotaExceeded(
+                f"your jobs hold {load.stored_bytes} bytes of files, and at most "
+                f"{self.max_stored_bytes_per_caller} bytes are allowed, with the pictures of a new "
+                "job; delete jobs that you do not need, or wait until their files expire"
             )
 
     def check_memory(self, params: StyleParams, pixels: int) -> None:

@@ -106,6 +106,11 @@ class Inputs(_Frozen):
         given = [each for each in single if each is not None]
         return (self.content, *self.styles, *given, *self.style_masks)
 
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of all of the pictures."""
+        return sum(picture.size_bytes for picture in self.pictures())
+
 
 class Job(_Frozen):
     """A job, as its record in Redis describes it.
@@ -148,6 +153,7 @@ class Job(_Frozen):
     progress: Progress | None = None
     #: The digest of the blob from which the next attempt resumes.
     checkpoint: Annotated[str | None, Mark.NOT_IN_EVENTS, Mark.OF_ATTEMPT] = None
+    checkpoint_bytes: Annotated[int | None, Mark.NOT_IN_EVENTS, Mark.OF_ATTEMPT] = None
     #: Written together with the status `succeeded`.
     result: Annotated[Picture | None, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS, Mark.OF_ATTEMPT] = None
     #: The preview of the result. The previews of a running job are in a key of their own;

@@ -122,6 +122,12 @@ class Limits(BaseSettings):
         description="The most unfinished jobs of a caller; above it, requests get a 429 "
         "`too_many_jobs`. An API key can have its own limit.",
     )
+    max_stored_bytes_per_caller: int = Field(
+        20 * 2**30,
+        ge=1,
+        description="The most bytes of uploads, checkpoints and results that a caller's jobs hold; "
+        "above it, requests get a 507 `storage_quota_exceeded`. An API key can have its own limit.",
+    )
     max_requests_per_minute: int = Field(
         6000,
         ge=1,

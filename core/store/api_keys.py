@@ -51,6 +51,7 @@ class ApiKey(BaseModel):
     #: The limits of the key; None means the limits in the settings.
     requests_per_minute: int | None = None
     max_jobs: int | None = None
+    max_stored_bytes: int | None = None
 
 
 def key_id(key: str) -> str | None:
@@ -81,7 +82,11 @@ class KeyStore:
 
     @needs_redis
     def create(
-        self, name: str, requests_per_minute: int | None = None, max_jobs: int | None = None
+        self,
+        name: str,
+        requests_per_minute: int | None = None,
+        max_jobs: int | None = None,
+        max_stored_bytes: int | None = None,
     ) -> tuple[ApiKey, str]:
         """Create a key.
 
@@ -105,6 +110,7 @@ class KeyStore:
             created_at=datetime.now(UTC),
             requests_per_minute=requests_per_minute,
             max_jobs=max_jobs,
+            max_stored_bytes=max_stored_bytes,
         )
         self._redis.hset(API_KEYS, key_number, key.model_dump_json())
         return key, text

@@ -18,7 +18,7 @@ from core.blobs.blobs import Blobs
 from core.errors import ServiceUnavailable
 from core.jobs.job import time_of
 from core.runtime.redis import needs_redis
-from core.store.keys import HELD
+from core.store.keys import HELD, STORED
 from core.store.scripts import script
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Holds:
         self._release = script(redis, "holds/release")
         self._begin_removal = script(redis, "holds/begin_removal")
         self._end_removal = script(redis, "holds/end_removal")
+        self._free = script(redis, "holds/free")
 
     def hold(self, job_id: str, digests: Iterable[str]) -> None:
         """Hold blobs for a job, before they are written.
@@ -119,6 +120,21 @@ class Holds:
             job_id = entry.partition(":")[2]
             if job_id not in known and time_of(job_id) < made_before:
                 self._redis.zrem(HELD, entry)
+
+    @needs_redis
+    def free(self, known: frozenset[str], expired: frozenset[str], *, made_before: float) -> None:
+        """Count the files of jobs as removed, so that their callers may store others.
+
+        Args:
+            known: the jobs that have a record.
+            expired: the jobs whose files have expired.
+            made_before: a job without a record counts only if its id was generated before this
+                time, in seconds since 1970.
+        """
+        for entry, _ in self._redis.hscan_iter(STORED, count=1000):
+            job_id = entry.partition(":")[0]
+            if job_id in expired or (job_id not in known and time_of(job_id) < made_before):
+                self._free(args=[entry])
 
     @needs_redis
     def _try_hold(self, needed: list[str]) -> int:

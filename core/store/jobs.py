@@ -96,7 +96,7 @@ class JobStore(Leases):
             has another id.
 
         Raises:
-            QueueFull, TooManyJobs: the job exceeds a limit of the admission.
+            QueueFull, TooManyJobs, StorageQuotaExceeded: the job exceeds a limit of the admission.
             IdempotencyKeyReused: the key was used for another request.
         """
         job_id = job_id or new_job_id()
@@ -109,7 +109,12 @@ class JobStore(Leases):
             "retention_seconds": self._retention.total_seconds(),
             **more,
         }
-        limits = (admission.max_queue, admission.max_jobs_per_caller)
+        limits = (
+            admission.max_queue,
+            admission.max_jobs_per_caller,
+            admission.max_stored_bytes_per_caller,
+            inputs.size_bytes,
+        )
         request = (key.request_hash if key else "", int(KEY_LIFETIME.total_seconds()))
         load, record, outcome = self._create(
             keys=[job_key(job_id), *([idempotency_key(key.digest)] if key else [])],
@@ -118,7 +123,7 @@ class JobStore(Leases):
         if outcome == "different":
             raise IdempotencyKeyReused
         if record is None:
-            admission.check_load(_parse_load(load))
+            admission.check_load(_parse_load(load), inputs.size_bytes)
             raise AssertionError(f"create.lua refuses {load}, but {admission} accepts it")
         return read_job(record)
 
@@ -210,5 +215,6 @@ def not_found(job_id: str) -> JobNotFound:
 
 
 def _parse_load(reply: Any) -> Load:
-    queued, unfinished, run_seconds = reply
-    return Load(queued, unfinished, None if run_seconds is None else float(run_seconds))
+    queued, unfinished, run_seconds, stored = reply
+    mean = None if run_seconds is None else float(run_seconds)
+    return Load(queued, unfinished, mean, int(stored))

@@ -24,6 +24,8 @@ ALL_EVENTS = "easel:events"  # stream: the events of all jobs, trimmed to the ne
 
 # Blobs that jobs hold.
 HELD = "easel:held"  # sorted set: `digest:job id`, all scores 0
+STORED = "easel:stored"  # hash: bytes of its blobs by `job id:caller`
+STORED_BY_CALLER = "easel:stored:callers"  # hash: their sum by caller; no caller with 0
 LEAVING_PREFIX = "easel:leaving:"  # followed by a digest; string: token of its removal
 
 # Webhooks.

@@ -36,6 +36,8 @@ HISTOGRAM_BOUNDS = (
 ACCEPTED, REQUEUED = "accepted", "requeued"
 FINISHED_PREFIX, WEBHOOK_PREFIX = "finished:", "webhook:"
 BACKGROUND_PREFIX = "background:"
+#: The bytes of the files of all jobs, which also decrease.
+STORED_BYTES = "stored_bytes"
 QUEUE_HISTOGRAM, RUN_HISTOGRAM = "queued", "run"
 
 
@@ -60,6 +62,8 @@ class Statistics:
     webhooks_waiting: int
     #: The number of unexplained blobs that the last cleaning kept.
     unknown_blobs: int
+    #: The bytes of the files of all jobs.
+    stored_bytes: int
     accepted: int
     requeued: int
     #: The number of finished jobs by status.
@@ -123,6 +127,7 @@ class StatisticsReader:
             oldest_seconds=max(0.0, now - oldest[0][1]) if oldest else 0.0,
             webhooks_waiting=sum(waiting),
             unknown_blobs=int(unknown or 0),
+            stored_bytes=int(counters.get(STORED_BYTES, 0)),
             accepted=int(counters.get(ACCEPTED, 0)),
             requeued=int(counters.get(REQUEUED, 0)),
             finished={

@@ -117,6 +117,7 @@ class Cleaner:
         unknown = self._unknown(unexplained)
         for digest in unexplained.keys() - unknown:
             blobs += self._remove(digest, older_than, records)
+        self._holds.free(records.known, records.expired, made_before=now - older_than)
         strays = self._blobs.delete_strays(older_than=older_than)
         for job_id in records.forgotten:
             self._delete(keys=[job_key(job_id)], args=[job_id])

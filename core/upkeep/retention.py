@@ -44,6 +44,8 @@ class Survey:
     known: frozenset[str]
     #: The jobs that have ended.
     ended: frozenset[str]
+    #: The jobs whose files have expired.
+    expired: frozenset[str]
     #: The jobs whose record is to be removed.
     forgotten: tuple[str, ...]
     #: The schema versions of newer records, by job id.
@@ -66,6 +68,7 @@ def survey(
     needed: set[str] = set()
     known = set()
     ended = set()
+    expired = set()
     forgotten = []
     newer = {}
     working_since = now
@@ -82,12 +85,15 @@ def survey(
             ended.add(job_id)
         if expires is None or now < expires:
             needed.update(*(DIGEST.findall(value) for value in record.values()))
-        elif now >= expires + tombstone.total_seconds() and not _delivers(record, now):
-            forgotten.append(record["id"])
+        else:
+            expired.add(job_id)
+            if now >= expires + tombstone.total_seconds() and not _delivers(record, now):
+                forgotten.append(record["id"])
     return Survey(
         frozenset(needed),
         frozenset(known),
         frozenset(ended),
+        frozenset(expired),
         tuple(forgotten),
         newer,
         working_since,

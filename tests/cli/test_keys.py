@@ -19,7 +19,8 @@ from tests.cli.conftest import PATIENCE_SECONDS, easel
 
 def test_a_key_can_be_created_listed_and_revoked(valkey_url: str, redis: Redis) -> None:
     environment = {"EASEL_REDIS_URL": valkey_url}
-    created = easel("keys", "create", "alice", "--rate", "70", "--max-jobs", "4", **environment)
+    limits = ("--rate", "70", "--max-jobs", "4", "--max-stored-bytes", "5000")
+    created = easel("keys", "create", "alice", *limits, **environment)
     assert created.returncode == 0, created.stderr
     (text,) = created.stdout.splitlines()
     ring = KeyRing(KeyStore(redis))
@@ -27,8 +28,9 @@ def test_a_key_can_be_created_listed_and_revoked(valkey_url: str, redis: Redis) 
     key = ring.find(text)
     assert key is not None
     assert (key.name, key.requests_per_minute, key.max_jobs) == ("alice", 70, 4)
+    assert key.max_stored_bytes == 5000
     table = easel("keys", "list", **environment).stdout
-    assert all(word in table for word in (key.id, "alice", "70", "4"))
+    assert all(word in table for word in (key.id, "alice", "70", "4", "5000"))
     assert text not in table
     assert "revoked" in easel("keys", "revoke", "alice", **environment).stdout
     assert KeyStore(redis).all()[0].revoked_at is not None

@@ -11,6 +11,7 @@ from core.errors import StaleAttempt
 from core.store.jobs import JobStore
 from tests.core.store.test_jobs import PROGRESS, claimed
 from tests.worker.conftest import Clock
+from worker.checkpoints import Saved
 from worker.lease import Lease
 
 PATIENCE_SECONDS = 60
@@ -64,12 +65,13 @@ def test_a_renewal_writes_progress_and_checkpoint(observed: ObservedStore) -> No
     job = claimed(observed)
     with Lease(observed, job, stall_seconds=60) as lease:
         lease.report(PROGRESS)
-        lease.save("f" * 64)
+        lease.save(Saved("f" * 64, 9))
         while None in lease.checkpoints():
             observed.wait_for_renewals(1)
         assert lease.checkpoints() == {"f" * 64}
     record = observed.get(job.id)
     assert (record.progress, record.checkpoint) == (PROGRESS, "f" * 64)
+    assert record.checkpoint_bytes == 9
 
 
 class SlowStore(JobStore):
@@ -92,9 +94,9 @@ def test_a_checkpoint_whose_write_is_not_confirmed_is_kept(redis: Redis) -> None
     job = claimed(store)
     first, second = "1" * 64, "2" * 64
     with Lease(store, job, stall_seconds=60) as lease:
-        lease.save(first)
+        lease.save(Saved(first, 1))
         wait_for(store.written)
-        lease.save(second)
+        lease.save(Saved(second, 1))
         assert store.get(job.id).checkpoint == first
         assert lease.checkpoints() == {None, first, second}
         store.may_reply.set()

@@ -25,6 +25,7 @@ from tests.conftest import some_progress
 #: Fields of the job record that clients do not see under the same name.
 INTERNAL = {
     "schema_version", "owner", "caller", "request_id", "traceparent", "checkpoint", "inputs",
+    "checkpoint_bytes",
     "pixels",
     "work",
     "max_seconds",
@@ -80,6 +81,7 @@ FINISHED = QUEUED.model_copy(
         "result": PICTURE,
         "preview": PICTURE,
         "checkpoint": "b" * 64,
+        "checkpoint_bytes": 1000,
         "pixels": 64 * 48,
         "work": 1_000_000,
         "max_seconds": 60,

@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from api.deps import Services
 from core.jobs.job import Metrics, Picture
 from core.jobs.workers import WorkerInfo
+from core.store.api_keys import KeyStore
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import files, post
@@ -76,6 +78,31 @@ def test_a_caller_with_too_many_jobs_is_refused_until_one_ends(
     progress = some_progress()
     services.store.succeed(job, result, progress, Metrics(optimize_seconds=1, device="cpu"))
     assert post(two_jobs).status_code == 202
+
+
+def test_a_caller_over_its_storage_quota_is_refused_until_a_job_is_deleted(
+    services: Services,
+) -> None:
+    upload = sum(len(data) for _, (_, data, *_) in files())
+    with serving(limited(services, max_stored_bytes_per_caller=upload + 1)) as client:
+        first = post(client).json()["id"]
+        held = stored(services)
+        other = files(png(photo(50, 50, seed=9)))
+        problem = assert_problem(post(client, other), 507, "storage_quota_exceeded")
+        assert f"hold {upload} bytes of files, and at most {upload + 1}" in problem["detail"]
+        assert stored(services) == held
+        assert client.delete(f"/jobs/{first}").status_code == 204
+        assert post(client, other).status_code == 202
+
+
+def test_an_api_key_has_a_storage_quota_of_its_own(services: Services, redis: Redis) -> None:
+    keys = KeyStore(redis)
+    _, narrow = keys.create("narrow", max_stored_bytes=1)
+    _, usual = keys.create("usual")
+    with serving(services) as client:
+        for key, status in ((narrow, 507), (usual, 202)):
+            client.headers["authorization"] = f"Bearer {key}"
+            assert post(client).status_code == status
 
 
 def test_a_job_is_refused_before_its_body_is_read(small_queue: httpx.Client) -> None:

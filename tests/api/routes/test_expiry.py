@@ -61,6 +61,21 @@ def test_an_expired_result_is_410_until_the_record_is_removed(
     assert_problem(client.get(f"/jobs/{job.id}"), 404, "job_not_found")
 
 
+def test_expired_files_no_longer_count_for_the_quota_of_their_caller(
+    cleaner: Cleaner, services: Services, redis: Redis, job: Job
+) -> None:
+    deleted = "0" * 8 + job.id[8:]  # by a version of Easel that counts no files
+    redis.hset("easel:stored", f"{deleted}:{job.caller}", 100)
+    redis.hincrby("easel:stored:callers", job.caller, 100)
+    kept = job.inputs.size_bytes + len(STYLE)
+    assert services.store.load(job.caller).stored_bytes >= kept + 100
+    cleaner.sweep()
+    assert kept <= services.store.load(job.caller).stored_bytes < kept + 100
+    advance(redis, job, RETENTION)
+    cleaner.sweep()
+    assert services.store.load(job.caller).stored_bytes == 0
+
+
 def test_an_expired_record_sends_its_final_event_until_it_is_removed(
     client: httpx.Client, services: Services, redis: Redis, job: Job
 ) -> None:

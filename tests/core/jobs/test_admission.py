@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import InvalidRequest, QueueFull, TooManyJobs
+from core.errors import InvalidRequest, QueueFull, StorageQuotaExceeded, TooManyJobs
 from core.jobs.admission import Admission, Load
 from core.jobs.footprint import footprint
 from core.jobs.workers import WorkerInfo
@@ -39,6 +39,15 @@ def test_a_full_queue_is_reported_with_its_length_and_limit(queued: int) -> None
 def test_too_many_jobs_of_a_caller_are_reported_with_the_remedy() -> None:
     with pytest.raises(TooManyJobs, match=r"3 of your jobs are unfinished.* cancel one"):
         admission().check_load(Load(queued=0, unfinished=3, run_seconds=1))
+
+
+def test_a_quota_includes_the_pictures_of_the_new_job() -> None:
+    limits = Admission("somebody", 10, 3, max_stored_bytes_per_caller=100)
+    limits.check_load(Load(0, 0, None, stored_bytes=90), upload_bytes=10)
+    with pytest.raises(StorageQuotaExceeded, match=r"hold 90 bytes .* at most 100 .* delete jobs"):
+        limits.check_load(Load(0, 0, None, stored_bytes=90), upload_bytes=11)
+    with pytest.raises(StorageQuotaExceeded):  # before the body is read
+        limits.check_load(Load(0, 0, None, stored_bytes=100))
 
 
 @pytest.mark.parametrize(

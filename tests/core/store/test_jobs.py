@@ -10,7 +10,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from core.errors import JobNotFound, QueueFull, ServiceUnavailable, StaleAttempt, TooManyJobs
+from core.errors import (
+    JobNotFound,
+    QueueFull,
+    ServiceUnavailable,
+    StaleAttempt,
+    StorageQuotaExceeded,
+    TooManyJobs,
+)
 from core.jobs.admission import Admission
 from core.jobs.job import Failure, Inputs, Job, Loss, Metrics, Picture, Progress, new_job_id
 from core.jobs.status import JobStatus
@@ -272,7 +279,7 @@ LIMITS = Admission(caller="somebody", max_queue=4, max_jobs_per_caller=3)
 def refusal(store: JobStore, admission: Admission) -> type[Exception] | None:
     try:
         store.create(StyleParams(size=64), INPUTS, admission)
-    except (QueueFull, TooManyJobs) as error:
+    except (QueueFull, TooManyJobs, StorageQuotaExceeded) as error:
         return type(error)
     return None
 
@@ -324,3 +331,52 @@ def test_the_run_time_is_a_moving_average_of_succeeded_jobs(store: JobStore, red
     redis.hincrbyfloat(f"easel:job:{job.id}", "started_at", -9999)
     store.fail(job, FAILURE)
     assert store.load("somebody").run_seconds == pytest.approx(110, abs=5)
+
+
+#: Room for the pictures of two jobs, which have 7 bytes each.
+QUOTA = Admission("somebody", 99, 99, max_stored_bytes_per_caller=14)
+
+
+def stored_bytes(store: JobStore) -> int:
+    return store.load("somebody").stored_bytes
+
+
+def test_concurrent_creations_never_exceed_the_storage_quota(store: JobStore) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: refusal(store, QUOTA), range(16)))
+    assert (answers.count(None), answers.count(StorageQuotaExceeded)) == (2, 14)
+    assert stored_bytes(store) == 14
+    assert refusal(store, replace(QUOTA, caller="other")) is None
+
+
+def test_a_quota_counts_the_files_that_a_job_has_at_the_moment(
+    store: JobStore, redis: Redis
+) -> None:
+    job_id = store.create(StyleParams(size=64), INPUTS, QUOTA).id
+    store.claim(job_id)
+    job = store.get(job_id)
+    store.renew(job, checkpoint="f" * 64, checkpoint_bytes="1000")
+    assert stored_bytes(store) == 1007
+    assert refusal(store, QUOTA) is StorageQuotaExceeded
+    store.hand_back(job, checkpoint="1" * 64, checkpoint_bytes="200")
+    assert stored_bytes(store) == 207
+    store.claim(job_id)
+    store.succeed(store.get(job_id), RESULT, PROGRESS, METRICS, RESULT)
+    assert stored_bytes(store) == 7 + 5 + 5
+    store.delete(job_id)
+    assert stored_bytes(store) == 0
+    assert not redis.exists("easel:stored", "easel:stored:callers")
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail"])
+def test_a_job_without_a_result_keeps_only_its_uploads(store: JobStore, end: str) -> None:
+    job_id = store.create(StyleParams(size=64), INPUTS, QUOTA).id
+    store.claim(job_id)
+    job = store.get(job_id)
+    store.renew(job, checkpoint="f" * 64, checkpoint_bytes="1000")
+    if end == "fail":
+        store.fail(job, FAILURE)
+    else:
+        store.cancel(job_id)
+        store.confirm_cancel(job)
+    assert stored_bytes(store) == 7

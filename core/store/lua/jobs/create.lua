@@ -1,13 +1,15 @@
 --- @include "lib/time"
 --- @include "lib/load"
 --- @include "lib/holds"
+--- @include "lib/bytes"
 --- @include "lib/events"
 --- @include "lib/set_status"
 -- Create a queued job, unless there is no room for it or its idempotency key has a job already.
 -- KEYS  1 job record, 2 entry of the idempotency key, if there is one
 -- ARGV  1 job id, 2 caller, 3 maximum of queued jobs, 4 maximum of the caller's unfinished jobs,
---       5 hash of the request, 6 lifetime of the idempotency key in seconds,
---       7 ... fields and values, alternating
+--       5 maximum of the bytes of the caller's files, 6 bytes of the new job's files,
+--       7 hash of the request, 8 lifetime of the idempotency key in seconds,
+--       9 ... fields and values, alternating
 -- Returns the load (see current_load), a record, and the outcome: `created`; `replayed`, with the
 -- record of the existing job; or, without a record, `different` if the idempotency key belongs to
 -- another request, and `full` if there is no room.
@@ -17,25 +19,27 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 local existing = KEYS[2] and redis.call('HMGET', KEYS[2], 'job', 'request')
 if existing and existing[1] then
-  if existing[2] ~= ARGV[5] then
+  if existing[2] ~= ARGV[7] then
     return {load, false, 'different'}
   end
   local key = JOB_PREFIX .. existing[1]
   redis.call('HSET', key, 'replayed', 1)
   return {load, redis.call('HGETALL', key), 'replayed'}
 end
-if load[1] >= tonumber(ARGV[3]) or load[2] >= tonumber(ARGV[4]) then
+if load[1] >= tonumber(ARGV[3]) or load[2] >= tonumber(ARGV[4])
+    or load[4] + tonumber(ARGV[6]) > tonumber(ARGV[5]) then
   return {load, false, 'full'}
 end
 local time = now()
 redis.call('HSET', KEYS[1], 'attempt', 0, 'caller', ARGV[2],
-           'created_at', timestamp(time), unpack(ARGV, 7))
+           'created_at', timestamp(time), unpack(ARGV, 9))
 set_status(KEYS[1], ARGV[1], STATUS_QUEUED)
-hold_blobs_of_fields(ARGV[1], ARGV, 7)
+hold_blobs_of_fields(ARGV[1], ARGV, 9)
+count_bytes(KEYS[1], ARGV[1])
 redis.call('ZADD', JOBS_QUEUED, time, ARGV[1])
 if KEYS[2] then
-  redis.call('HSET', KEYS[2], 'job', ARGV[1], 'request', ARGV[5])
-  redis.call('EXPIRE', KEYS[2], ARGV[6])
+  redis.call('HSET', KEYS[2], 'job', ARGV[1], 'request', ARGV[7])
+  redis.call('EXPIRE', KEYS[2], ARGV[8])
   redis.call('HSET', KEYS[1], 'idempotency', KEYS[2])
 end
 emit_event(ARGV[1], EVENT_QUEUED)

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/holds"
+--- @include "lib/bytes"
 --- @include "lib/events"
 --- @include "lib/owner"
 --- @include "lib/set_status"
@@ -26,6 +27,7 @@ finish(KEYS[1], ARGV[1], status, time)
 if status == ARGV[3] and #ARGV > 3 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
   hold_blobs_of_fields(ARGV[1], ARGV, 4)
+  count_bytes_of_fields(KEYS[1], ARGV[1], ARGV, 4)
 end
 redis.call('ZREM', JOBS_RUNNING, ARGV[1])
 emit_event(ARGV[1], STATUS_EVENTS[status])

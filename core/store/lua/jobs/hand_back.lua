@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
 --- @include "lib/time"
+--- @include "lib/bytes"
 --- @include "lib/events"
 --- @include "lib/owner"
 --- @include "lib/set_status"
@@ -22,6 +23,7 @@ end
 set_status(KEYS[1], ARGV[1], STATUS_QUEUED)
 if #ARGV > 2 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+  count_bytes_of_fields(KEYS[1], ARGV[1], ARGV, 3)
 end
 -- The attempt number fences off late writes, so it never decreases.
 redis.call('HINCRBY', KEYS[1], 'handed_back', 1)

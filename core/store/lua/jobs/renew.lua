@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/holds"
+--- @include "lib/bytes"
 --- @include "lib/events"
 --- @include "lib/owner"
 -- Renew the lease of a running job and write changed fields.
@@ -16,6 +17,7 @@ redis.call('ZADD', JOBS_RUNNING, now() + ARGV[3], ARGV[1])
 if #ARGV > 3 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
   hold_blobs_of_fields(ARGV[1], ARGV, 4)
+  count_bytes_of_fields(KEYS[1], ARGV[1], ARGV, 4)
   if redis.call('HGET', KEYS[1], 'progress') ~= record[3] then
     emit_event(ARGV[1], EVENT_PROGRESS)
   end

@@ -1,5 +1,6 @@
 --- @include "lib/indexes"
 --- @include "lib/holds"
+--- @include "lib/bytes"
 --- @include "lib/events"
 --- @include "lib/outbox"
 -- Removal of jobs.
@@ -23,6 +24,7 @@ local function remove_job(key, id)
     redis.call('ZREM', owned_key(fields.status, fields.owner or ANONYMOUS), id)
   end
   redis.call('SREM', unfinished_key(fields.caller or ANONYMOUS), id)
+  set_bytes(id, fields.caller or ANONYMOUS, 0)
   for event in pairs(cjson.decode(fields.deliveries or '{}')) do
     remove_delivery(fields.caller or ANONYMOUS, id .. '-' .. (WEBHOOK_WORDS[event] or event))
   end

@@ -1,3 +1,4 @@
+--- @include "lib/bytes"
 --- @include "lib/indexes"
 --- @include "lib/webhooks"
 --- @include "lib/statistics"
@@ -22,4 +23,5 @@ local function finish(key, id, status, time)
   set_status(key, id, status)
   redis.call('HSET', key, 'finished_at', timestamp(time))
   redis.call('HDEL', key, unpack(ATTEMPT_FIELDS))
+  count_bytes(key, id)
 end
