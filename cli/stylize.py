@@ -53,6 +53,9 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encod
     others = OtherProcesses()
     fetch_with_progress(params.network, settings.weights_dir)
     device = nst.pick_device(settings.device)
+    warning = nst.fallback_warning(params.precision, device)
+    if warning:
+        click.echo(f"Warning: {warning}", err=True)
     network = nst.load_network(params.network, settings.weights_dir, device)
     columns = (
         TextColumn("Step {task.completed}/{task.total}"),

@@ -47,16 +47,24 @@ def submit(job: JobArguments, server: str, api_key: str | None, patience: float)
     except KeyboardInterrupt:
         # The server may have accepted the job. The same key finds that job, or makes one.
         raise _cancel(client, client.submit(job.files, job.parameters, key)) from None
-    for warning in document.get("warnings", ()):
-        click.echo(f"Warning: {warning}", err=True)
+    _print_warnings(document)
     try:
-        document = _watch(client, document)
+        accepted, document = document, _watch(client, document)
+        _print_warnings(document, printed=accepted)
         if document["status"] != "succeeded":
             raise JobFailed(_reason(document))
         _save(client.result(document), job.output)
     except KeyboardInterrupt:
         raise _cancel(client, document) from None
     click.echo(job.output)
+
+
+def _print_warnings(job: JobDocument, printed: JobDocument | None = None) -> None:
+    """Print the warnings of a job, without those that an earlier document of it had."""
+    known = (printed or {}).get("warnings", ())
+    for warning in job.get("warnings", ()):
+        if warning not in known:
+            click.echo(f"Warning: {warning}", err=True)
 
 
 def _watch(client: Client, job: JobDocument) -> JobDocument:

@@ -21,6 +21,7 @@ from cli.valkey import free_port
 from core.blobs.blobs import Blobs, open_blobs
 from core.jobs.job import Loss, Picture, Progress
 from core.nst import VGG19
+from core.nst.network.devices import BFLOAT16_UNITS, cpu_capabilities
 from core.params import LAYERS
 from core.pictures.sandbox import Bounds, Sandbox
 from core.runtime.redis import connect
@@ -93,6 +94,27 @@ def sandbox() -> Iterator[Sandbox]:
     sandbox = Sandbox(2, Bounds(memory_bytes=2**30, seconds=30, clock_seconds=120))
     yield sandbox
     sandbox.stop()
+
+
+@pytest.fixture
+def bfloat16_units(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Torch reports bfloat16 units. A CPU without them computes the same, slowly."""
+    yield from _report_bfloat16_units(monkeypatch, present=True)
+
+
+@pytest.fixture
+def no_bfloat16_units(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Torch reports no bfloat16 units."""
+    yield from _report_bfloat16_units(monkeypatch, present=False)
+
+
+def _report_bfloat16_units(monkeypatch: pytest.MonkeyPatch, *, present: bool) -> Iterator[None]:
+    reported = {**torch.cpu.get_capabilities(), **dict.fromkeys(BFLOAT16_UNITS, present)}
+    with monkeypatch.context() as replaced:
+        replaced.setattr(torch.cpu, "get_capabilities", lambda: reported)
+        cpu_capabilities.cache_clear()
+        yield
+    cpu_capabilities.cache_clear()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from core.errors import (
 from core.jobs.job import Job, Metrics, Picture, Progress
 from core.jobs.schema_version import SCHEMA_VERSION
 from core.jobs.status import JobStatus
-from core.nst import Pictures, Step
+from core.nst import Pictures, Step, fallback_warning
 from core.nst.network.devices import threads_on
 from core.pictures.encode import Encoded, encode
 from core.queue.app import JobQueue
@@ -178,6 +179,7 @@ class Runner:
         The run ends early if the job was cancelled, the worker is stopping, or the time is over.
         """
         network = self._networks.get(job.params.network)
+        self._warn(job, fallback_warning(job.params.precision, network.device))
         pace = Pace(self._clock, job.progress.fraction if job.progress else 0.0)
         job_time = JobTime(job, self._limits.job_seconds, self._clock)
         memory = PeakMemory(network.device)
@@ -211,6 +213,11 @@ class Runner:
         lease.report(progress)  # so that the lease writes no older progress from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         return self._store_result(job, file, thumbnail(step.image), progress, metrics)
+
+    def _warn(self, job: Job, warning: str | None) -> None:
+        """Add a warning to the job, unless an earlier attempt has done so."""
+        if warning and warning not in job.warnings:
+            self._store.renew(job, warnings=json.dumps([*job.warnings, warning]))
 
     def _store_result(
         self,

@@ -95,7 +95,7 @@ def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
             and counts as float32, which takes the most memory.
     """
     chosen = params.precision
-    if chosen in (Precision.AUTO, Precision.INT8):  # they are the same on a CPU without 8-bit units
+    if chosen is not Precision.FLOAT32:  # a CPU without the units for another falls back to auto
         chosen = automatic or Precision.FLOAT32
     if chosen is Precision.INT8:
         chosen = Precision.BFLOAT16  # these lines are above the measured peaks of both

@@ -5,6 +5,7 @@ go in, a record per step comes out. Nothing here knows about queues, files or se
 """
 
 from core.nst.network.devices import limit_threads, pick_device
+from core.nst.network.precision import fallback_warning
 from core.nst.network.vgg19 import VGG19
 from core.nst.stylize import Step, stylize
 from core.nst.weights.files import fetch_weights, load_network
@@ -14,6 +15,7 @@ __all__ = [
     "VGG19",
     "Pictures",
     "Step",
+    "fallback_warning",
     "fetch_weights",
     "limit_threads",
     "load_network",

@@ -137,7 +137,11 @@ class StyleParams(BaseModel):
     network: Network = Field(Network.NORMALIZED, description="VGG-19 that computes the features.")
     color: Color = Field(Color.STYLE, description="Where the colours of the result come from.")
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of the noise when init is noise.")
-    precision: Precision = Field(Precision.AUTO, description="Number format of the network.")
+    precision: Precision = Field(
+        Precision.AUTO,
+        description="Number format of the network. A CPU without bfloat16 units uses `float32` "
+        "instead of `bfloat16`.",
+    )
     format: PictureFormat = Field(PictureFormat.PNG, description="File format of the result.")
     quality: int = Field(
         92,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.nst.network.devices import BFLOAT16_UNITS, cpu_capabilities
 from core.params import StyleParams
 from tests.cli.conftest import easel
 from tests.conftest import photo
@@ -48,6 +49,18 @@ def test_a_warning_about_a_picture_is_printed(content: Path, style: Path, tmp_pa
     done = easel("stylize", content, tmp_path / "cut.jpg", *arguments)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^Warning: .*cut\.jpg: the file is cut off; ", done.stderr, re.MULTILINE)
+
+
+@pytest.mark.skipif(bool(BFLOAT16_UNITS & cpu_capabilities()), reason="the CPU has bfloat16 units")
+def test_a_warning_about_the_number_format_is_printed(
+    content: Path, style: Path, tmp_path: Path
+) -> None:
+    arguments = ("-o", tmp_path / "out.png", "--size", 64, "--steps", 1)
+    done = easel(
+        "stylize", content, style, *arguments, "--precision", "bfloat16", EASEL_DEVICE="cpu"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Warning: precision: the device (cpu) has no bfloat16 units" in done.stderr
 
 
 def test_the_same_command_gives_the_same_bytes(content: Path, style: Path, tmp_path: Path) -> None:

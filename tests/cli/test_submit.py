@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -86,6 +87,14 @@ def claimed(redis: Redis, store: JobStore) -> Job:
     raise AssertionError("no job was posted")
 
 
+def wait_until_followed(client: httpx.Client) -> None:
+    """Wait until a command reads a job: it has received the response to its post."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while 'route="/jobs/{job_id}' not in client.get("/metrics").text:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def succeed(job: Job, services: Services, data: bytes) -> None:  # noqa: F811
     picture = Picture(sha256=services.blobs.put(data), media_type="image/png", size_bytes=len(data))
     services.store.succeed(
@@ -102,10 +111,13 @@ def test_the_picture_is_saved_and_its_path_printed(
     submission = Submission(tmp_path, str(client.base_url), "--steps", "7")
     job = claimed(redis, services.store)
     assert (job.params.size, job.params.steps, job.params.format) == (64, 7, "png")
-    services.store.renew(job, progress=some_progress(3, 7))
+    wait_until_followed(client)
+    warnings = json.dumps(["the worker has none of the units"])
+    services.store.renew(job, progress=some_progress(3, 7), warnings=warnings)
     succeed(job, services, b"a picture")
     status, out, err = submission.finish()
     assert (status, out) == (0, "out.png\n")
+    assert err.count("Warning: the worker has none of the units\n") == 1
     assert "succeeded" in err
     assert "100%" in err
     assert submission.output.read_bytes() == b"a picture"
@@ -124,11 +136,8 @@ def test_ctrl_c_cancels_the_job(
 ) -> None:
     submission = Submission(tmp_path, str(client.base_url))
     job = claimed(redis, services.store)
-    if watching:  # once it reads the job, it has received the response to its post
-        end = time.monotonic() + PATIENCE_SECONDS
-        while 'route="/jobs/{job_id}' not in client.get("/metrics").text:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+    if watching:
+        wait_until_followed(client)
     submission.process.send_signal(signal.SIGINT)
     status, _, err = submission.finish()
     assert (status, f"job {job.id} was cancelled" in err) == (130, True), err

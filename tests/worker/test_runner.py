@@ -143,6 +143,25 @@ def test_the_result_is_the_picture_that_the_optimiser_made(
     assert ended.metrics.device == "cpu"
 
 
+@pytest.mark.usefixtures("no_bfloat16_units")
+def test_a_job_in_bfloat16_on_a_cpu_without_its_units_is_warned_once(
+    make_runner: MakeRunner, store: JobStore, blobs: Blobs
+) -> None:
+    params = PARAMS.model_copy(update={"precision": Precision.BFLOAT16})
+    job = store.create(params, inputs(blobs), warnings=json.dumps(["content: it is cut off"]))
+    make_runner(AtQuestion(3, lambda: True)).run(job.id)  # it is handed back
+    first, warning = store.get(job.id).warnings
+    assert first == "content: it is cut off"
+    assert warning.endswith("has no bfloat16 units that Easel can use; float32 is used instead")
+    make_runner().run(job.id)
+    ended = store.get(job.id)
+    assert (ended.status, ended.attempt) == (JobStatus.SUCCEEDED, 2)
+    assert ended.warnings == (first, warning)
+    plain = new_job(store, blobs)
+    make_runner().run(plain.id)
+    assert store.get(plain.id).warnings == ()
+
+
 def test_the_result_keeps_the_alpha_of_the_content(
     runner: Runner, store: JobStore, blobs: Blobs
 ) -> None:

@@ -58,12 +58,23 @@ def pick_format(precision: Precision, device: torch.device) -> NumberFormat:
     return on_cpu(precision, cpu_capabilities())
 
 
+def fallback_warning(precision: Precision, device: torch.device) -> str | None:
+    """Return a sentence for the caller if the device replaces bfloat16 by float32, else None."""
+    if precision is not Precision.BFLOAT16 or pick_format(precision, device) is BFLOAT16:
+        return None
+    return (
+        f"precision: the device ({device}) has no bfloat16 units that Easel can use; "
+        "float32 is used instead"
+    )
+
+
 def on_cpu(precision: Precision, capabilities: Set[str]) -> NumberFormat:
     """Return the number format that a CPU computes in.
 
     Args:
         precision: the request. ``int8`` means ``auto`` on a CPU without units for exact sums of
-            8-bit products: sums would saturate at 16 bits and be wrong.
+            8-bit products: sums would saturate at 16 bits and be wrong. ``bfloat16`` means
+            ``float32`` on a CPU without units for it: emulating it would take longer.
         capabilities: see :func:`cpu_capabilities`.
     """
     exact_sums = {"onednn", "avx512_vnni"} <= capabilities
@@ -71,11 +82,9 @@ def on_cpu(precision: Precision, capabilities: Set[str]) -> NumberFormat:
     match precision:
         case Precision.FLOAT32:
             return FLOAT32
-        case Precision.BFLOAT16:
-            return BFLOAT16
         case Precision.INT8 | Precision.AUTO if exact_sums:
             return INT8 if has_bfloat16 else INT8_AND_FLOAT32
-        case Precision.INT8 | Precision.AUTO:
+        case Precision.BFLOAT16 | Precision.INT8 | Precision.AUTO:
             return BFLOAT16 if has_bfloat16 else FLOAT32
 
 

@@ -128,6 +128,10 @@ def test_the_footprint_depends_on_the_workers_precision() -> None:
     limits.check_memory(params, pixels)
     assert limits.memory_needed(params, pixels) < memory
     exact = params.model_copy(update={"precision": Precision.FLOAT32})
+    without_units = fast.model_copy(update={"precision": Precision.FLOAT32})
+    slow = Admission("somebody", 10, 3, (without_units,))
+    falls_back = params.model_copy(update={"precision": Precision.BFLOAT16})
+    assert slow.memory_needed(falls_back, pixels) == slow.memory_needed(exact, pixels)
     with pytest.raises(InvalidRequest):
         limits.check_memory(exact, pixels)
     unknown = Admission("somebody", 10, 3, (fast, fast.model_copy(update={"precision": None})))
@@ -160,5 +164,5 @@ def test_content_layers_at_high_resolution_take_more_memory() -> None:
         precision=Precision.BFLOAT16,
         content_layers=("conv1_1", "conv1_2", "conv2_1", "conv4_2"),
     )
-    estimate = footprint(params, None).needed(512 * 512) / 2**20
+    estimate = footprint(params, Precision.BFLOAT16).needed(512 * 512) / 2**20
     assert 1.05 < estimate / 1836 < 1.25  # measured, with all style layers too

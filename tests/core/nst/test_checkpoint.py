@@ -27,6 +27,7 @@ RESUMABLE = [
 ]
 
 
+@pytest.mark.usefixtures("bfloat16_units")
 @pytest.mark.parametrize("fields", RESUMABLE, ids=str)
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     tiny_network: VGG19, fields: dict[str, Any]

@@ -25,6 +25,7 @@ def test_a_run_starts_at_the_content_and_yields_a_record_per_update(tiny_network
     assert [step.step for step in others] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.usefixtures("bfloat16_units")
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
 def test_every_optimiser_lowers_the_total_in_every_number_format(
@@ -37,6 +38,7 @@ def test_every_optimiser_lowers_the_total_in_every_number_format(
     assert losses[-1] < 0.5 * losses[0]
 
 
+@pytest.mark.usefixtures("bfloat16_units")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
 def test_the_losses_of_the_result_match_their_definition_in_float64(
     tiny_network: VGG19, precision: str
@@ -82,6 +84,7 @@ def test_pixels_stay_between_0_and_1(tiny_network: VGG19, optimizer: str) -> Non
     assert float(image.max()) <= 1
 
 
+@pytest.mark.usefixtures("bfloat16_units")
 @pytest.mark.parametrize(
     "fields",
     [

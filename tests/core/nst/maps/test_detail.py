@@ -109,6 +109,7 @@ def test_a_white_map_is_sixteen_times_the_content_weight(tiny_network: VGG19) ->
     torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.usefixtures("bfloat16_units")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
 @pytest.mark.parametrize("color", ["style", "content"])
 def test_a_mid_grey_map_changes_no_bit(tiny_network: VGG19, precision: str, color: str) -> None:

@@ -16,6 +16,7 @@ from core.nst.network.precision import (
     INT8,
     INT8_AND_FLOAT32,
     NumberFormat,
+    fallback_warning,
     on_cpu,
     pick_format,
 )
@@ -25,10 +26,22 @@ from tests.core.nst.examples import CPU
 from worker.networks import calibration_pictures
 
 
+@pytest.mark.usefixtures("bfloat16_units")
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_every_device_computes_in_float32_and_bfloat16_on_request(device: str) -> None:
     assert pick_format(Precision.FLOAT32, torch.device(device)) is FLOAT32
     assert pick_format(Precision.BFLOAT16, torch.device(device)) is BFLOAT16
+    assert fallback_warning(Precision.BFLOAT16, torch.device(device)) is None
+
+
+@pytest.mark.usefixtures("no_bfloat16_units")
+def test_a_cpu_without_bfloat16_units_falls_back_to_float32_with_a_warning() -> None:
+    assert pick_format(Precision.BFLOAT16, CPU) is FLOAT32
+    warning = fallback_warning(Precision.BFLOAT16, CPU)
+    assert warning is not None
+    assert "(cpu) has no bfloat16 units" in warning
+    for other in set(Precision) - {Precision.BFLOAT16}:
+        assert fallback_warning(other, CPU) is None
 
 
 def test_a_gpu_computes_in_bfloat16_when_asked_for_8_bits() -> None:
@@ -61,7 +74,8 @@ VNNI, BF16 = {"onednn", "avx2", "avx512_vnni"}, {"onednn", "avx2", "avx512_bf16"
         ("int8", BF16, BFLOAT16),
         ("int8", {"onednn", "avx2"}, FLOAT32),
         ("int8", {"avx512_vnni"}, FLOAT32),
-        ("bfloat16", {"avx2"}, BFLOAT16),
+        ("bfloat16", BF16 | VNNI, BFLOAT16),
+        ("bfloat16", VNNI, FLOAT32),
         ("float32", BF16 | VNNI, FLOAT32),
     ],
 )
