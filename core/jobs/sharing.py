@@ -61,7 +61,7 @@ def threads_for_job(
         running: the jobs that run on the host now, this one included, of all deployments.
         waiting: the jobs that wait in the queue of this deployment.
         workers: how many jobs this deployment runs on the host at most.
-        others: the cores that other processes keep busy.
+        others: how many of these cores other processes keep busy.
     """
     soon = max(running, min(running + waiting, workers), 1)
     free = cores - others + _SHARED if running <= 1 else cores

@@ -1,12 +1,14 @@
-"""How many cores other processes keep busy, from ``/proc/stat``."""
+"""How many cores other processes take from this one, by ``/proc/stat``."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
+
+from core.runtime.resources import spare_cores
 
 #: Shorter intervals have too few ticks of the kernel's clock, which has 100 a second.
 _MIN_SECONDS = 0.15
@@ -23,23 +25,30 @@ class CpuTimes(NamedTuple):
 
 
 class OtherProcesses:
-    """Measures the cores that other processes keep busy.
+    """Measures the cores that other processes take from this one; threads may share it.
+
+    In a container with a quota, the file has the times of the whole machine, on which others may
+    keep some processors busy before they take any time from this process.
 
     Args:
         stat: the file with the times of all processes. On systems without it, other processes
             count as idle.
+        spare: returns the cores that others may use without taking any from this process.
     """
 
-    def __init__(self, stat: Path = Path("/proc/stat")) -> None:
+    def __init__(
+        self, stat: Path = Path("/proc/stat"), spare: Callable[[], float] = spare_cores
+    ) -> None:
         self._stat = stat
+        self._spare = spare
         self._before = self._read()
         self._cores = 0.0
 
     def cores(self) -> float:
-        """Return the average number of busy cores since the last call, or 0.15 s earlier."""
-        now = self._read()
-        if now and self._before and now.wall - self._before.wall >= _MIN_SECONDS:
-            self._cores = busy_cores(self._before, now)
+        """Return the average number of taken cores since the last call, or 0.15 s earlier."""
+        before, now = self._before, self._read()  # another thread may replace the first
+        if now and before and now.wall - before.wall >= _MIN_SECONDS:
+            self._cores = max(0.0, busy_cores(before, now) - self._spare())
             self._before = now
         return self._cores
 

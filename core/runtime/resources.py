@@ -36,6 +36,17 @@ def threads(root: Path = _ROOT) -> int:
     return max(1, math.floor(cores(root)))
 
 
+def spare_cores(root: Path = _ROOT) -> float:
+    """Return how many cores others may keep busy without taking any from this process.
+
+    With a quota of 2 on a machine with 64 processors, these are 62.
+
+    Args:
+        root: the folder with ``proc`` and ``sys``.
+    """
+    return _processors() - cores(root)
+
+
 def memory_limit(root: Path = _ROOT) -> int:
     """Return how many bytes of memory this process and the others in its cgroup may use.
 

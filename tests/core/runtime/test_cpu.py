@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -42,6 +43,21 @@ def test_the_rounding_of_ticks_never_makes_others_negative() -> None:
 
 def test_others_are_idle_where_the_system_does_not_tell(tmp_path: Path) -> None:
     assert OtherProcesses(tmp_path / "missing").cores() == 0
+
+
+def test_others_may_keep_the_cores_busy_that_a_quota_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    (tmp_path / "stat").write_text(STAT)
+    within_a_quota = OtherProcesses(tmp_path / "stat", spare=lambda: 1e9)
+    without = OtherProcesses(tmp_path / "stat", spare=lambda: 0)
+    (tmp_path / "stat").write_text(STAT.replace("cpu1 20", "cpu1 99999"))
+    deadline = time.monotonic() + 30
+    while not without.cores() and time.monotonic() < deadline:
+        time.sleep(0.05)  # shorter intervals are not measured
+    assert without.cores() > 1
+    assert within_a_quota.cores() == 0
 
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="the system has no /proc/stat")

@@ -11,7 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.runtime.resources import cores, memory_available, memory_limit, threads
+from core.runtime.resources import (
+    cores,
+    memory_available,
+    memory_limit,
+    spare_cores,
+    threads,
+)
 
 MIB = 2**20
 
@@ -40,6 +46,7 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 def test_without_cgroups_the_machine_counts(machine: Path) -> None:
     assert cores(machine) == 4
+    assert spare_cores(machine) == 0
     assert memory_limit(machine) == 8 * 2**30
     assert memory_available(machine) == 6 * 2**30
 
@@ -57,6 +64,7 @@ def test_a_group_of_version_2_limits_cores_and_memory(machine: Path) -> None:
 
     assert cores(machine) == 1.5
     assert threads(machine) == 1
+    assert spare_cores(machine) == 2.5
     assert memory_limit(machine) == 1600 * MIB
     assert memory_available(machine) == (1600 - 700 + 300) * MIB
 
