@@ -20,9 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.runtime.resources import threads_left
 from core.runtime.ticker import Ticker
 
 _SECONDS = 0.25
+#: How long the last change of the switch may take.
+_PATIENCE_SECONDS = 30
 #: Cores that other processes keep busy: from this many on, threads do not spin. Below half of it
 #: they spin again.
 _CONTENDED = 0.2
@@ -31,11 +34,17 @@ _CONTENDED = 0.2
 class Spinning:
     """Whether the threads of OpenMP spin while they wait; at first they do.
 
-    Without libgomp, or before it is loaded, the switch has no effect.
+    Without libgomp, or before it is loaded, the switch has no effect. Nor has it where the threads
+    that do nothing would take more than half of those that may still be started: libgomp ends the
+    process if it cannot start a thread.
+
+    Args:
+        threads_left: returns how many threads may still be started.
     """
 
-    def __init__(self) -> None:
-        self._on_again: threading.Event | None = None
+    def __init__(self, threads_left: Callable[[], float] = threads_left) -> None:
+        self._threads_left = threads_left
+        self._on_again = threading.Event()
         self._holder: threading.Thread | None = None
 
     @property
@@ -45,19 +54,22 @@ class Spinning:
 
     def off(self) -> None:
         """Let waiting threads sleep from now on."""
+        if self._holder is not None:
+            return
+        more_than_cores = (os.cpu_count() or 1) + 2  # the first belongs to no team
         libgomp = _libgomp()
-        if self._holder is not None or libgomp is None:
+        if libgomp is None or more_than_cores > self._threads_left() / 2:
             return
         holding, self._on_again = threading.Event(), threading.Event()
-        more_than_cores = (os.cpu_count() or 1) + 2  # the first belongs to no team
         arguments = libgomp, more_than_cores, holding, self._on_again
-        self._holder = threading.Thread(target=_hold_idle_team, args=arguments, daemon=True)
-        self._holder.start()
+        holder = threading.Thread(target=_hold_idle_team, args=arguments, daemon=True)
+        holder.start()
         holding.wait()
+        self._holder = holder
 
     def on(self) -> None:
         """Let waiting threads spin from now on."""
-        if self._holder is not None and self._on_again is not None:
+        if self._holder is not None:
             self._on_again.set()
             self._holder.join()
             self._holder = None
@@ -94,8 +106,14 @@ def considerate(others: Callable[[], float]) -> Iterator[None]:
         yield
     finally:
         ticker.stop()
-        ticker.join(2 * _SECONDS)
+        ticker.join(_PATIENCE_SECONDS)  # otherwise, it could switch off after the next line
         spinning.on()
+
+
+def path_of_libgomp(maps: str) -> str | None:
+    """Return the path of libgomp, given the text of ``/proc/PID/maps``; None if it has none."""
+    found = re.search(r"/.*/libgomp[^/\s]*$", maps, re.MULTILINE)
+    return found[0] if found else None
 
 
 def _hold_idle_team(
@@ -111,10 +129,12 @@ def _hold_idle_team(
 def _libgomp() -> ctypes.CDLL | None:
     """Return the libgomp that this process has loaded."""
     maps = Path("/proc/self/maps")
-    loaded = re.search(r"/\S*/libgomp[^/\s]*$", maps.read_text(), re.M) if maps.exists() else None
+    if not maps.exists():
+        return None
+    loaded = path_of_libgomp(maps.read_text(errors="surrogateescape"))
     if loaded is None:
         return None
-    libgomp = ctypes.CDLL(loaded[0])
+    libgomp = ctypes.CDLL(loaded)
     libgomp.GOMP_parallel.restype = None
     libgomp.GOMP_parallel.argtypes = [
         *(ctypes.c_void_p, ctypes.c_void_p),

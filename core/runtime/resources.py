@@ -73,6 +73,20 @@ def memory_available(root: Path = _ROOT) -> int:
     return max(0, min([free, *(limit - used for limit, used in _memory_groups(root))]))
 
 
+def threads_left(root: Path = _ROOT) -> float:
+    """Return how many more threads the cgroup lets this process start; infinity without a limit.
+
+    Args:
+        root: the folder with ``proc`` and ``sys``.
+    """
+    left = math.inf
+    for group in _groups(root, "pids"):
+        most = _read(group / "pids.max") or "max"
+        if most != "max":
+            left = min(left, int(most) - int(_read(group / "pids.current") or "0"))
+    return max(0, left)
+
+
 def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

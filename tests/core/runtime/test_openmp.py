@@ -9,10 +9,12 @@ from textwrap import dedent
 
 import pytest
 
-from core.runtime.openmp import considerate, spins
+from core.runtime.openmp import Spinning, considerate, path_of_libgomp, spins
+
+LINUX = sys.platform == "linux"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="PyTorch brings libgomp on Linux")
+@pytest.mark.skipif(not LINUX, reason="PyTorch brings libgomp on Linux")
 def test_threads_sleep_while_they_wait_and_spin_again_afterwards() -> None:
     program = """
         import time
@@ -56,6 +58,45 @@ def test_without_openmp_the_switch_has_no_effect() -> None:
     command = [sys.executable, "-c", dedent(program)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "True"
+
+
+def test_no_idle_threads_are_started_where_few_threads_are_left() -> None:
+    program = """
+        import threading
+        import torch
+        from core.runtime.openmp import Spinning
+
+        for left in (3, 10_000):
+            spinning = Spinning(lambda: left)
+            spinning.off()
+            print(spinning.is_on, threading.active_count())
+            spinning.on()
+    """
+    command = [sys.executable, "-c", dedent(program)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["True 1", *(["False 2"] if LINUX else ["True 1"])]
+
+
+def test_the_switch_stays_on_where_no_thread_can_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    spinning = Spinning()
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    if LINUX:
+        with pytest.raises(RuntimeError):
+            spinning.off()
+    assert spinning.is_on
+    spinning.on()
+
+
+def test_libgomp_is_found_in_a_folder_with_a_space() -> None:
+    path = "/home/a b/site-packages/torch/lib/libgomp-24e2ab19.so.1.0.0"
+    maps = f"7f00-7f01 r--p 0 08:01 42    {path}\n7f01-7f02 r--p 0 08:01 43    /lib/libc.so.6\n"
+    assert path_of_libgomp(maps) == path
+    assert path_of_libgomp(maps.replace("gomp", "omp")) is None
 
 
 def test_threads_stop_spinning_when_others_are_busy_and_do_not_flutter() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from core.runtime.resources import (
     memory_limit,
     spare_cores,
     threads,
+    threads_left,
 )
 
 MIB = 2**20
@@ -139,6 +141,13 @@ def test_groups_without_limits_leave_the_machines(machine: Path) -> None:
     assert cores(machine) == 4
     assert memory_limit(machine) == 8 * 2**30
     assert memory_available(machine) == 6 * 2**30
+
+
+@pytest.mark.parametrize(("most", "left"), [("max", math.inf), ("100", 30), ("70", 0), ("60", 0)])
+def test_a_group_limits_threads(machine: Path, most: str, left: float) -> None:
+    write(machine, {"proc/self/mountinfo": V2, "proc/self/cgroup": "0::/\n"})
+    write(machine, {"sys/fs/cgroup/pids.current": "70\n", "sys/fs/cgroup/pids.max": f"{most}\n"})
+    assert threads_left(machine) == left
 
 
 def test_a_full_group_has_no_memory_left(machine: Path) -> None:
