@@ -231,14 +231,15 @@ class Settings(WorkerSettings):
             OriginRefused: a page of another site made the request, and may not.
         """
         host = headers.get("host", "")
-        public = urlsplit(self.public_url).hostname
-        names = (*self.allowed_hosts, self.host, *([public] if public else ()))
+        public = urlsplit(self.public_url)
+        names = (*self.allowed_hosts, self.host, public.hostname or self.host)
         if not sites.is_known_host(sites.host_name(host), names, anonymous=self.allow_anonymous):
             raise HostRefused(
                 f"this server is not called {host!r}; use http://127.0.0.1 or http://localhost, "
                 "send an API key, or add the name to EASEL_ALLOWED_HOSTS"
             )
-        if sites.is_foreign_page(headers, reads=reads, origins=self.cors_origins):
+        origins = self.cors_origins
+        if sites.is_foreign_page(headers, reads=reads, origins=origins, public=public.netloc):
             origin = headers.get("origin", "another site")
             raise OriginRefused(
                 f"a web page of {origin} may not use this server without an API key; add its "

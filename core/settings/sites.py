@@ -40,19 +40,23 @@ def is_known_host(name: str, known: Collection[str], *, anonymous: bool) -> bool
     return anonymous and _is_address(name)
 
 
-def is_foreign_page(headers: Mapping[str, str], *, reads: bool, origins: Collection[str]) -> bool:
+def is_foreign_page(
+    headers: Mapping[str, str], *, reads: bool, origins: Collection[str], public: str = ""
+) -> bool:
     """Return whether a request was made by a web page of another site that is not allowed.
 
     Args:
         headers: the headers of the request, found by names in lower case.
         reads: whether the method is GET or HEAD.
         origins: the origins that may use the API, or ``*``.
+        public: the host and port of the public URL, which a proxy may replace in ``Host``.
     """
     site, origin = headers.get("sec-fetch-site", "none"), headers.get("origin")
     if site == "same-origin":
         return False
     if origin is not None:
-        own = urlsplit(origin).netloc == headers.get("host")
+        page = origin.partition("://")[2]  # '' for null
+        own = page != "" and page in (headers.get("host"), public)
         return not own and ANY not in origins and origin not in origins
     if site == "none":  # no page made it, or no browser
         return False

@@ -62,6 +62,7 @@ def test_known_hosts_are_loopback_the_settings_and_addresses_of_an_open_server(
         ({"origin": "http://127.0.0.1:3000"}, False, (), True),  # another port is another site
         ({"origin": EVIL}, False, (), True),
         ({"origin": EVIL}, True, (), True),
+        ({"origin": "http://["}, False, (), True),
         ({"origin": "null"}, False, (), True),  # a local file, or a sandboxed frame
         ({"origin": EVIL, "sec-fetch-site": "cross-site"}, False, (EVIL,), False),
         ({"origin": EVIL, "sec-fetch-site": "cross-site"}, False, ("*",), False),
@@ -93,6 +94,15 @@ def test_the_host_of_the_public_url_is_known() -> None:
     public = Settings(public_url="https://easel.example/api", allowed_hosts="Easel.lan, other")
     for host in ("easel.example", "easel.lan:8000", "other"):
         public.check_site({"host": host}, reads=True)
+
+
+def test_the_page_at_the_public_url_is_the_own_one_behind_a_proxy_that_replaces_the_host() -> None:
+    public = Settings(public_url="http://easel.lan:8080/api")
+    public.check_site({"host": LOCAL, "origin": "http://easel.lan:8080"}, reads=False)
+    for foreign in ("http://easel.lan", "http://easel.lan:3000", EVIL, "null", ""):
+        for settings in (public, Settings()):
+            with pytest.raises(OriginRefused):
+                settings.check_site({"host": LOCAL, "origin": foreign}, reads=False)
 
 
 def test_invalid_hosts_are_refused_as_settings() -> None:
