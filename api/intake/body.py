@@ -18,7 +18,12 @@ from core.settings.limits import Limits
 
 #: The start of a data URL (RFC 2397).
 _DATA_URL = re.compile(r"data:([^,]{0,256}),", re.IGNORECASE)
+_MAX_HEAD = 512
+
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+#: The most values of a JSON body. A value takes 20 times the memory of its text.
+_MAX_VALUES = 10_000
+
 _URL_SAFE = str.maketrans("-_", "+/")
 
 _EXPECTED = "expected the picture as a data URL or as base64"
@@ -64,6 +69,8 @@ def read_json(chunks: list[bytes], limits: Limits) -> Form:
     """
     body = b"".join(chunks)
     chunks.clear()
+    if sum(map(body.count, (b",", b"[", b"{"))) > _MAX_VALUES:
+        raise HTTPException(400, f"the body has too many values; at most {_MAX_VALUES} are allowed")
     try:
         values = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -99,7 +106,7 @@ def _files(
     for name, item in pictures:
         data = b""  # a refused picture is counted, so that it is not reported as missing too
         try:
-            data = _decoded(item)
+            data = _decoded(item, limits)
             error = file_error(len(data), limits)
         except ValueError as invalid:
             error = str(invalid)
@@ -109,12 +116,19 @@ def _files(
     return files, errors
 
 
-def _decoded(item: Any) -> bytes:
+def _decoded(item: Any, limits: Limits) -> bytes:
     """Return the bytes of a picture. Raises ValueError with the message for the caller."""
     if not isinstance(item, str):
         raise ValueError(f"is {_kind(item)}; {_EXPECTED}")
     if _ADDRESS.match(item):
         raise ValueError(f"is an address, and Easel fetches no pictures; {_EXPECTED}")
+    if not item.isascii():
+        raise ValueError(f"is not base64 (it has characters beyond ASCII); {_EXPECTED}")
+    if len(item) > 2 * limits.max_picture_bytes + _MAX_HEAD:
+        raise ValueError(
+            f"is text of {len(item)} characters; at most {limits.max_picture_bytes} bytes are "
+            "allowed, once decoded"
+        )
     head = _DATA_URL.match(item)
     if head and not head[1].lower().endswith(";base64"):
         raise ValueError("is a data URL without ;base64; encode the picture as base64")

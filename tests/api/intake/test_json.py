@@ -92,6 +92,7 @@ def test_a_picture_is_read_from_every_common_encoding(
         ({"content": "https://example.com/x.png"}, "fetches no pictures"),
         ({"content": "photo.png"}, "is not base64"),
         ({"content": "data:image/png,%89PNG"}, "without ;base64"),
+        ({"content": "\N{ARTIST PALETTE}"}, "characters beyond ASCII"),
         ({"content": {"url": "data:"}}, "is an object; expected the picture as a data URL"),
         ({"content": 7}, "is a number; expected the picture as a data URL"),
         ({"content": None}, "expected 1 file, got 0"),
@@ -122,6 +123,7 @@ def test_an_invalid_field_of_json_is_refused_by_name(
         ('{"size": NaN}', "not valid JSON"),
         ('{"format": "\\ud800"}', "not valid JSON"),
         ("[" * 10_000, "not valid JSON"),
+        (f'{{"size": [{"[]," * 10_000}1]}}', "too many values; at most 10000"),
         ("[]", "the body is a list; expected an object"),
         ('"size"', "the body is text; expected an object"),
     ],
@@ -140,6 +142,8 @@ def test_json_has_the_limits_of_a_form(services: Services) -> None:
     with serving(limited(services, **limits)) as client:
         over = client.post("/jobs", json=body(content=encoded(CONTENT + b"\0"), style=small))
         assert f"at most {len(CONTENT)} are allowed" in errors_of(over)["content"]
+        long = client.post("/jobs", json=body(content="A" * (4 * len(CONTENT) + 600)))
+        assert "bytes are allowed, once decoded" in errors_of(long)["content"]
         for sent, message in (
             (body(style=[small] * MAX_FILES), f"Maximum number of files is {MAX_FILES}"),
             (body(a=1, b=1, c=1, d=1), "Maximum number of fields is 3"),
