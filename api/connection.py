@@ -1,7 +1,8 @@
 """Connections to clients, which are closed when their clients make the server wait.
 
-uvicorn 0.54 has no limit on the bytes and the time of a request's head, nor on the time that a
-response waits for its client.
+uvicorn 0.54 has no limit on the bytes and the time of a request's head, on the bytes of its
+trailers, nor on the time that a response waits for its client. It drops the body of a request
+that offers to upgrade the connection to HTTP/2, as clients in Java do.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import socket
 import time
 from typing import Any, cast
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -28,6 +30,9 @@ _UNSENT_BYTES = 128 * 1024
 #: The bytes of a response that wait in this process when the application must stop to write.
 _WAITING_BYTES = 32 * 1024
 
+
+#: The headers that say where a body ends.
+_FRAMING = (b"content-length", b"transfer-encoding")
 
 #: Connections beyond ``max_connections``: for refusals, and for requests without a caller.
 _SPARE_CONNECTIONS = 100
@@ -57,6 +62,26 @@ class Config(uvicorn.Config):
         self.loaded_app = PathPrefix(self.loaded_app, self._prefix, self.forwarded_allow_ips)
 
 
+class Parser(httptools.HttpRequestParser):
+    """A parser of requests that ignores offers to upgrade, as RFC 9110 (section 7.8) allows.
+
+    Args:
+        connection: receives what is parsed.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self._connection = connection
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # uvicorn has bytes
+        """Parse data, also beyond the end of a head that offers to upgrade."""
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._connection.continue_after_offer(data[upgrade.args[0] :])
+
+
 class Connection(HttpToolsProtocol):
     """A connection of uvicorn that :meth:`close_if_stalled` closes."""
 
@@ -69,8 +94,14 @@ class Connection(HttpToolsProtocol):
     #: The bytes of the head that have arrived, without those that arrived with its end.
     _head_bytes = 0
 
+    #: The bytes after the last part of a body, without those that arrived with it.
+    _trailer_bytes = 0
+
     #: Whether a request was refused because of its head. The connection is closed then.
     _refused = False
+
+    #: Whether a new parser reads a head that was read already.
+    _repeating = False
 
     @property
     def _limits(self) -> Limits:
@@ -80,6 +111,7 @@ class Connection(HttpToolsProtocol):
         """Wait for a request, and bound the memory of a response that the client has not read."""
         transport = cast(asyncio.Transport, transport)
         super().connection_made(transport)
+        self.parser = Parser(self)
         if len(self.connections) > self._limits.max_connections + _SPARE_CONNECTIONS:
             transport.abort()
             return
@@ -93,8 +125,11 @@ class Connection(HttpToolsProtocol):
         """Parse what has arrived, and count it if it belongs to a head."""
         if self._refused:
             return
+        self._trailer_bytes += len(data)
         super().data_received(data)
         if self._head_since is None:
+            if self._trailer_bytes > self._limits.max_header_bytes:
+                self._abort("connection with endless trailers closed")
             return
         self._head_bytes += len(data)
         if self._head_bytes > self._limits.max_header_bytes:
@@ -102,12 +137,26 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin to count the bytes and the time of a head."""
+        if self._repeating:
+            return
         super().on_message_begin()
         self._head_since, self._head_bytes = time.monotonic(), 0
 
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the URL."""
+        if not self._repeating:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        if not self._repeating:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Start the request, unless its head is too large."""
-        self._head_since = None
+        if self._repeating:
+            return
+        self._head_since, self._trailer_bytes = None, 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self._limits.max_header_bytes:
             self._refuse_head()
@@ -116,13 +165,35 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, unless its request was refused."""
+        self._trailer_bytes = 0
         if not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End the body, unless its request was refused."""
-        if not self._refused:
+        self._trailer_bytes = 0
+        offers_upgrade = self.parser.should_upgrade()  # its body is not read yet
+        if not (self._refused or offers_upgrade):
             super().on_message_complete()
+
+    def on_chunk_header(self) -> None:
+        """Note that a part of a chunked body begins, or its trailers."""
+        self._trailer_bytes = 0
+
+    def continue_after_offer(self, data: bytes) -> None:
+        """Read the body of a request that offered to upgrade with a new parser.
+
+        Args:
+            data: what arrived after the head.
+        """
+        if self._refused:
+            return
+        framing = [each for each in self.headers if each[0] in _FRAMING]
+        self.parser, self._repeating = Parser(self), True
+        head = b"".join(b"%b: %b\r\n" % header for header in framing)
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % head)
+        self._repeating = False
+        self.parser.feed_data(data)
 
     def pause_writing(self) -> None:
         """Note that the response waits for the client."""

@@ -70,7 +70,7 @@ RULES = _rows("""
     api: core.runtime, core.webhooks, core.pictures, core.blobs, core.store,
         core.queue, core.upkeep, core.settings, api.metrics, api.asgi, api.answers, api.deps,
         api.callers, api.live, api.intake, api.routes, api.pages, api.openapi, api.webhooks,
-        fastapi, starlette, uvicorn
+        fastapi, httptools, starlette, uvicorn
     worker: core.errors, core.runtime, core.params, core.jobs, core.pictures, core.blobs,
         core.store, core.queue, core.upkeep, core.settings, core.nst.network, core.nst, PIL,
         billiard, celery, numpy, torch

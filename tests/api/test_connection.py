@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from http.client import HTTPResponse
 
 import httpx
 import psutil
@@ -116,6 +118,41 @@ def test_an_endless_head_costs_no_memory(services: Services) -> None:
             while sent < 2**26:
                 sent += connection.send(b"X: " + b"x" * 8000 + b"\r\n")
         assert sent < 2**24  # what the kernel holds
+
+
+def test_endless_trailers_cost_no_memory(services: Services) -> None:
+    with serving(services) as client, connected(client) as connection:
+        head = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 2**26:
+                sent += connection.send(b"X: " + b"x" * 8000 + b"\r\n")
+        assert sent < 2**24  # what the kernel holds
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("split", [False, True])
+def test_an_offer_to_upgrade_to_http2_is_ignored(
+    client: httpx.Client, chunked: bool, split: bool
+) -> None:
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAE"}
+    body = b'{"size": 64, "steps": "%b"}' % (b"x" * 50_000)
+    framing = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(len(body))}
+    headers = {"Host": "localhost", "Content-Type": "application/json", **offer, **framing}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"POST /jobs HTTP/1.1\r\n{lines}\r\n".encode()
+    if chunked:
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    with connected(client) as connection:
+        for _ in range(2):
+            for part in (head, body) if split else (head + body,):
+                connection.sendall(part)
+            answer = HTTPResponse(connection)
+            answer.begin()
+            assert answer.status == 422
+            fields = {error["field"] for error in json.load(answer)["errors"]}
+            assert fields == {"content", "style", "steps"}
 
 
 @pytest.mark.parametrize("head", [b"", b"GET / HTTP/1.1\r\nHost: "])
