@@ -54,7 +54,11 @@ class Request:
                 "the checkpoint belongs to other pictures or parameters, or to another version of "
                 "Easel; start without it"
             )
-        return {name: tensor.to(device) for name, tensor in state.items()}
+        # Numbers in float64 stay on the CPU, because the GPU of a Mac has no float64.
+        return {
+            name: tensor if tensor.dtype is torch.float64 else tensor.to(device)
+            for name, tensor in state.items()
+        }
 
     @cached_property
     def _digest(self) -> Tensor:

@@ -86,11 +86,12 @@ def match_colours(style: Tensor, content: Tensor) -> Tensor:
 
     x -> A x + b with A = Sigma_C^(1/2) Sigma_S^(-1/2), b = mu_C - A mu_S, clamped to [0, 1].
     """
-    S = style[0].flatten(1).double()  # (3, M')
-    C = content[0].flatten(1).double()  # (3, M)
+    # On the CPU, because the GPU of a Mac has no float64.
+    S = style[0].flatten(1).cpu().double()  # (3, M')
+    C = content[0].flatten(1).cpu().double()  # (3, M)
     A = _power(_covariance(C), 0.5) @ _power(_covariance(S), -0.5)  # (3, 3)
     matched = A @ (S - S.mean(dim=1, keepdim=True)) + C.mean(dim=1, keepdim=True)  # (3, M')
-    return matched.reshape(style.shape).to(style.dtype).clamp(0, 1)
+    return matched.reshape(style.shape).to(style).clamp(0, 1)
 
 
 def _covariance(x: Tensor) -> Tensor:

@@ -177,7 +177,7 @@ def guide_maps(guides: Guides, layers: Sequence[Layer]) -> GuideMaps:
     for layer in layers:
         for label in guides.regions:
             T = guides.at(label, layer)
-            rows = T.sum(1, dtype=torch.float64).cpu()
+            rows = T.cpu().sum(1, dtype=torch.float64)  # the GPU of a Mac has no float64
             maps[layer, label] = GuideMap(T, rows / rows.sum())
     return maps
 

@@ -60,8 +60,8 @@ def _parse_hosts(value: object) -> object:
 
 
 def _parse_device(value: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
-        raise ValueError(f"{value!r} is not a device; expected auto, cpu, cuda or cuda:N")
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        raise ValueError(f"{value!r} is not a device; expected auto, cpu, cuda, cuda:N or mps")
     return value
 
 

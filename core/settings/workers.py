@@ -12,7 +12,9 @@ class WorkerSettings(Limits):
     """What a worker runs on, and how long its jobs may take."""
 
     device: Device = Field(
-        "auto", description="The device of a worker: `auto`, `cpu`, `cuda` or `cuda:N`."
+        "auto",
+        description="The device of a worker: `auto`, `cpu`, `cuda`, `cuda:N`, or `mps` for the GPU "
+        "of a Mac. `auto` is `cuda` if available, else `cpu`. See [GPUs](#gpus).",
     )
     workers: Workers = Field(
         1,

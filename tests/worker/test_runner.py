@@ -461,6 +461,7 @@ def test_the_runner_raises_when_redis_stays_unreachable(make_runner: MakeRunner)
         (MemoryError(), "out_of_memory", False),
         (torch.OutOfMemoryError(), "out_of_memory", False),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory", False),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"), "out_of_memory", False),
         (KeyError("secret"), "internal_error", True),
     ],
 )

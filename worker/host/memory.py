@@ -94,8 +94,9 @@ def is_out_of_memory(error: Exception) -> bool:
     """Return whether the error means that the GPU or the host ran out of memory."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    # For a full host, torch has no exception class of its own, only a message.
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    # For a full host and the GPU of a Mac, torch has no exception class of its own.
+    messages = ("allocate memory", "MPS backend out of memory")
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in messages)
 
 
 def _read_kib(file: Path, name: str) -> int:

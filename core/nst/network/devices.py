@@ -18,14 +18,16 @@ def pick_device(name: str = "auto") -> torch.device:
     """Return the device of that name; ``auto`` is CUDA if available, else the CPU.
 
     Raises:
-        ValueError: the name is not a device, or names CUDA where there is none.
+        ValueError: the name is not a device, or names a GPU that torch does not find.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"device is {name!r}; expected auto, cpu, cuda or cuda:N") from error
+        raise ValueError(f"device is {name!r}; expected auto, cpu, cuda, cuda:N or mps") from error
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(f"device is {name!r}, but torch finds no GPU of a Mac; use auto or cpu")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {name!r}, but torch finds no CUDA; use auto or cpu")
     return device

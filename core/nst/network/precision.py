@@ -48,8 +48,10 @@ def pick_format(precision: Precision, device: torch.device) -> NumberFormat:
 
     Departure: steps are computed in bfloat16 or 8 bits where that is fast. Targets and the
     losses of the result are computed in float32. Only CPUs compute in 8 bits; a GPU uses
-    bfloat16 instead.
+    bfloat16 instead. The GPU of a Mac computes in float32.
     """
+    if device.type == "mps":
+        return FLOAT32
     if device.type == "cuda":
         if precision is Precision.AUTO:
             ampere = torch.cuda.get_device_capability(device) >= (8, 0)

@@ -11,6 +11,7 @@ from safetensors.torch import save
 
 from core.errors import CheckpointMismatch
 from core.nst import VGG19, Pictures, stylize
+from core.nst.checkpoint import Request
 from tests.core.nst.examples import (
     CONTENT,
     OTHER,
@@ -43,6 +44,15 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
         assert [step.step for step in resumed] == list(range(first, 11))
         for step in resumed:
             assert torch.equal(step.image, images[step.step])
+
+
+def test_a_checkpoint_needs_no_float64_on_the_device(tiny_network: VGG19) -> None:
+    params = small_params(optimizer="lbfgs")
+    *_, last = stylize(PICTURES, params, tiny_network)
+    state = Request(PICTURES, params).unpack(last.checkpoint(), torch.device("meta"))
+    assert state["image"].is_meta
+    moved = {tensor.dtype for tensor in state.values() if tensor.is_meta}
+    assert torch.float64 not in moved
 
 
 def test_a_checkpoint_of_another_version_is_refused(

@@ -32,7 +32,7 @@ def test_auto_uses_the_cores_of_a_machine_without_a_gpu(device: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "workers"), [("auto", 1), ("cuda", 1), ("cuda:1", 1), ("cpu", 8)]
+    ("device", "workers"), [("auto", 1), ("cuda", 1), ("cuda:1", 1), ("mps", 1), ("cpu", 8)]
 )
 def test_auto_is_one_job_on_a_gpu(tmp_path: Path, device: str, workers: int) -> None:
     (tmp_path / "nvidiactl").touch()

@@ -23,7 +23,7 @@ def test_auto_is_the_cpu_where_there_is_no_gpu() -> None:
 
 
 def test_an_unknown_device_is_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="expected auto, cpu, cuda or cuda:N"):
+    with pytest.raises(ValueError, match="expected auto, cpu, cuda, cuda:N or mps"):
         pick_device("abacus")
 
 
@@ -31,6 +31,12 @@ def test_an_unknown_device_is_an_error_that_lists_the_known_ones() -> None:
 def test_cuda_without_a_gpu_is_an_error_with_a_remedy() -> None:
     with pytest.raises(ValueError, match="finds no CUDA; use auto or cpu"):
         pick_device("cuda")
+
+
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is a GPU of a Mac here")
+def test_mps_without_a_mac_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(ValueError, match="torch finds no GPU of a Mac; use auto or cpu"):
+        pick_device("mps")
 
 
 def test_the_number_of_threads_is_at_most_torchs_own(monkeypatch: pytest.MonkeyPatch) -> None:

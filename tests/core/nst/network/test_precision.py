@@ -48,6 +48,14 @@ def test_a_gpu_computes_in_bfloat16_when_asked_for_8_bits() -> None:
     assert pick_format(Precision.INT8, torch.device("cuda")) is BFLOAT16
 
 
+def test_the_gpu_of_a_mac_always_computes_in_float32() -> None:
+    mps = torch.device("mps")
+    assert {pick_format(precision, mps) for precision in Precision} == {FLOAT32}
+    assert "(mps) has no bfloat16 units that Easel can use" in str(
+        fallback_warning(Precision.BFLOAT16, mps)
+    )
+
+
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux lists the CPU's flags")
 def test_auto_is_the_fastest_format_that_this_cpu_has_units_for() -> None:
     flags = set(Path("/proc/cpuinfo").read_text().split())
