@@ -21,6 +21,9 @@ PREFIX = "whsec_"
 
 _SECRET_BYTES = 32
 
+#: The maximum of previous secrets of a caller: each takes memory, and a signature in each request.
+_MAX_RETIRED = 10
+
 
 class WebhookSecrets:
     """The secrets that sign the webhooks of each caller.
@@ -65,7 +68,7 @@ class WebhookSecrets:
 
         Args:
             caller: the caller.
-            overlap: how long the previous secret also signs.
+            overlap: how long the previous secret also signs; less if ten others end later.
 
         Returns:
             Until when the previous secret signs; None if there was none.
@@ -75,7 +78,7 @@ class WebhookSecrets:
         """
         if self._configured:
             raise SecretConfigured
-        ends = self._rotate(args=[caller, _generate(), overlap.total_seconds()])
+        ends = self._rotate(args=[caller, _generate(), overlap.total_seconds(), _MAX_RETIRED])
         return None if ends is None else datetime.fromtimestamp(float(ends), UTC)
 
 

@@ -154,6 +154,16 @@ def test_both_secrets_sign_during_the_overlap(
     assert secrets.of("anonymous") == (newest,)
 
 
+def test_the_ten_previous_secrets_that_sign_longest_are_kept(
+    client: httpx.Client, services: Services
+) -> None:
+    rotated = [client.get("/webhooks/secret").json()["secret"]]
+    for overlap in range(60, 80):
+        answer = client.post(f"/webhooks/secret/rotate?overlap={overlap}")
+        rotated.append(answer.json()["secret"])
+    assert services.webhooks.of("anonymous") == tuple(rotated[:-12:-1])
+
+
 def test_the_first_rotation_of_a_caller_has_no_previous_secret(client: httpx.Client) -> None:
     assert client.post("/webhooks/secret/rotate").json()["previous_valid_until"] is None
     for overlap in (-1, 604_801):
