@@ -15,6 +15,10 @@ from core.errors import FieldError
 from core.pictures.uploads import FILE_FIELDS, MAX_FILES, Upload
 from core.settings.limits import Limits
 
+#: The encodings of text that clients send. Among Python's others are codecs whose text is no
+#: valid Unicode.
+_CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252")
+
 
 async def read_multipart(request: Request, limits: Limits) -> Form:
     """Read the multipart form in the body of a request.
@@ -24,11 +28,20 @@ async def read_multipart(request: Request, limits: Limits) -> Form:
 
     Raises:
         HTTPException: 400 if the body is malformed, or has too many or too large parts.
+            415 for an unusual encoding of text.
     """
+    _check_charset(request.headers["content-type"])
     async with _parsed(request, limits) as parts:
         files, file_errors = await _files(parts, limits)
         fields, field_errors = _fields(parts)
     return Form(files, fields, [*field_errors, *file_errors])
+
+
+def _check_charset(content_type: str) -> None:
+    _, options = parse_options_header(content_type)
+    charset = options.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in _CHARSETS:
+        raise HTTPException(415, f"the charset of the form is {charset!r}; send it as utf-8")
 
 
 @asynccontextmanager

@@ -29,6 +29,25 @@ def send(client: httpx.Client, *parts: bytes) -> httpx.Response:
     return client.post("/jobs", content=body, headers={"Content-Type": TYPE})
 
 
+@pytest.mark.parametrize("charset", ["UTF-8", "us-ascii", "iso-8859-1"])
+def test_a_form_may_say_its_usual_charset(client: httpx.Client, charset: str) -> None:
+    headers = {"Content-Type": f"{TYPE}; charset={charset}"}
+    body = part('; name="seed"', b"1") + b"--line--\r\n"
+    assert_problem(client.post("/jobs", content=body, headers=headers), 422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"), [("unicode_escape", rb"\ud800"), ("utf-7", b"+2AA-"), ("undefined", b"x")]
+)
+def test_a_charset_that_gives_invalid_text_is_refused(
+    client: httpx.Client, charset: str, text: bytes
+) -> None:
+    headers = {"Content-Type": f"{TYPE}; charset={charset}"}
+    body = part('; name="preset"', text) + b"--line--\r\n"
+    answer = client.post("/jobs", content=body, headers=headers)
+    assert charset in assert_problem(answer, 415, "unsupported_media_type")["detail"]
+
+
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_inputs_that_were_left_empty_count_as_not_given(client: httpx.Client, blank: str) -> None:
     untouched = dict.fromkeys(
