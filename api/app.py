@@ -23,7 +23,7 @@ from api.live.hub import Hub
 from api.live.polls import PollMiddleware
 from api.metrics import PrometheusMetrics
 from api.metrics import router as metrics_router
-from api.openapi import describe
+from api.openapi import openapi_route
 from api.pages.assets import Assets
 from api.pages.page import page_route
 from api.pages.reference import reference_route
@@ -75,6 +75,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     rate_limiter = RateLimiter(services.settings.redis_url)
     app = FastAPI(
         lifespan=lifespan,
+        openapi_url=None,  # api.openapi completes the document
         docs_url=None,  # api.pages.reference has a content security policy
         redoc_url=None,
         title="Easel",
@@ -99,11 +100,11 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.include_router(metrics_router)
     assets = Assets()
     app.router.routes += [
+        openapi_route(app),
         page_route(assets, services.settings),
         reference_route(assets, app.title),
         assets.route(),
     ]
-    describe(app)
     # Outside Starlette's own outermost layer, which answers unexpected errors.
     with_cors = _with_cors(app.build_middleware_stack(), services.settings.cors_origins)
     app.middleware_stack = CommonHeaders(with_cors, metrics.observe)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from api.answers.schemas import Problem
 from api.asgi.headers import REQUEST_ID
+from api.callers.authentication import needs_key
 from api.examples import EXAMPLES
 from api.routes.webhooks import webhook_operations
 
@@ -127,25 +132,32 @@ _RESPONSES = {
 _DESCRIPTIONS = {"job_id": "The job's `id`.", "delivery_id": "The `id` of the delivery."}
 
 
-def describe(app: FastAPI) -> None:
-    """Make the application serve the completed OpenAPI document."""
+def openapi_route(app: FastAPI) -> Route:
+    """Return the route of the completed OpenAPI document of the application.
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
-        return app.openapi_schema
+    The operations require an API key in the document if they do for the client that reads it.
+    """
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    @cache
+    def document(*, needs_key: bool) -> dict[str, Any]:
+        return _document(app, needs_key=needs_key)
+
+    async def show(request: Request) -> JSONResponse:
+        schema = document(needs_key=await needs_key(request))
+        prefix = request.scope.get("root_path", "")
+        return JSONResponse({**schema, "servers": [{"url": prefix}]} if prefix else schema)
+
+    return Route("/openapi.json", show, include_in_schema=False)
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, *, needs_key: bool) -> dict[str, Any]:
     schema = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
         description=_DESCRIPTION,
         routes=app.routes,
-        tags=_TAGS,  # FastAPI adds the path prefix of a proxy as a server
+        tags=_TAGS,
     )
     components = schema["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -158,6 +170,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for operations in schema["paths"].values():
         for operation in operations.values():
             _complete(operation)
+            if not _PUBLIC & set(operation["tags"]):
+                without_key: list[dict[str, Any]] = [] if needs_key else [{}]
+                operation["security"] = [*without_key, *({name: []} for name in _SECURITY)]
     schema["webhooks"] = webhook_operations()
     for name, example in EXAMPLES.items():
         components[name]["example"] = example
@@ -175,8 +190,6 @@ def _name_bodies(schema: dict[str, Any]) -> None:
 def _complete(operation: dict[str, Any]) -> None:
     """Add what all operations have in common, and remove what FastAPI describes wrongly."""
     responses = operation["responses"]
-    if not _PUBLIC & set(operation["tags"]):
-        operation["security"] = [{name: []} for name in _SECURITY]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]  # a job id may be any text: an invalid one responds with 404
     if operation["operationId"] in _CONDITIONAL:

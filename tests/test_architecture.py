@@ -64,7 +64,8 @@ RULES = _rows("""
         core.store, core.upkeep, api.asgi, api.answers, api.deps, api.callers, api.live,
         api.intake, fastapi, pydantic, starlette
     api.pages: core.params, core.settings, fastapi, starlette
-    api.openapi: api.examples, api.asgi, api.answers, api.routes, fastapi
+    api.openapi: api.examples, api.asgi, api.answers, api.callers, api.routes, fastapi,
+        starlette
     api.webhooks: core.errors, core.runtime, core.webhooks, core.jobs, core.store, core.queue,
         core.settings, api.answers, celery, httpcore, httpx
     api: core.runtime, core.webhooks, core.pictures, core.blobs, core.store,

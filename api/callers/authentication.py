@@ -63,6 +63,15 @@ async def may_continue(request: Request) -> bool:
     return True
 
 
+async def needs_key(request: Request) -> bool:
+    """Return whether requests like this one need an API key; True while that is unknown."""
+    services = services_of(request)
+    try:
+        return await _needs_key(request, services)
+    except RedisUnavailable:
+        return not services.settings.allow_anonymous
+
+
 async def count_visitor(request: Request) -> None:
     """Count a request that needs no API key, by the address of its sender.
 
@@ -73,21 +82,27 @@ async def count_visitor(request: Request) -> None:
 
 
 async def _authenticate(request: Request, services: Services) -> Caller:
-    keyring, api_keys = services.keyring, _api_keys(request)
-    if keyring.stale:
-        await keyring.refresh_once()
+    api_keys = _api_keys(request)
+    key_needed = await _needs_key(request, services)
     if not api_keys:
-        if services.settings.refuses_anonymous(
-            any_key_made=keyring.any_made, reached_at=_reached_at(request)
-        ):
+        if key_needed:
             raise KeyRequired
         services.settings.check_site(request.headers, reads=request.method in ("GET", "HEAD"))
         return Caller(name=ANONYMOUS, counted_as=address_of(request))
-    key = keyring.find(api_keys.pop()) if len(api_keys) == 1 else None
+    key = services.keyring.find(api_keys.pop()) if len(api_keys) == 1 else None
     if key is None:
         raise InvalidKey
     limits = (key.requests_per_minute, key.max_jobs, key.max_stored_bytes)
     return Caller(key.name, key.name, *limits)
+
+
+async def _needs_key(request: Request, services: Services) -> bool:
+    keyring = services.keyring
+    if keyring.stale:
+        await keyring.refresh_once()
+    return services.settings.refuses_anonymous(
+        any_key_made=keyring.any_made, reached_at=_reached_at(request)
+    )
 
 
 def _api_keys(request: Request) -> set[str]:

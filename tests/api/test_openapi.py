@@ -84,6 +84,42 @@ def test_every_route_has_a_description_and_every_example_is_valid(client: httpx.
                 assert Problem.model_validate(problem).status == int(status)
 
 
+def requires_key(client: httpx.Client) -> bool:
+    """Return whether all operations on jobs require a key; otherwise they all accept one."""
+    paths = client.get("/openapi.json").json()["paths"]
+    keys: list[dict[str, list[str]]] = [{"HTTPBearer": []}, {"APIKeyHeader": []}]
+    security = [
+        operation["security"]
+        for path, operations in paths.items()
+        for operation in operations.values()
+        if path.startswith("/jobs")
+    ]
+    required = bool(security[0] == keys)
+    assert all(each == (keys if required else [{}, *keys]) for each in security)
+    return required
+
+
+def test_a_key_is_required_in_the_schema_when_it_is_required(
+    services: Services, redis: Redis
+) -> None:
+    with serving(services) as client:
+        assert client.get("/jobs").status_code == 200
+        assert not requires_key(client)
+        KeyStore(redis).create("alice")
+        services.keyring.refresh()
+        assert client.get("/jobs").status_code == 401
+        assert requires_key(client)
+    with serving(limited(services, allow_anonymous=True)) as client:
+        assert client.get("/jobs").status_code == 200
+        assert not requires_key(client)
+
+
+def test_a_key_is_required_in_the_schema_when_the_settings_require_it(services: Services) -> None:
+    with serving(limited(services, require_keys=True)) as client:
+        assert client.get("/jobs").status_code == 401
+        assert requires_key(client)
+
+
 def test_the_requests_to_a_webhook_are_described(client: httpx.Client) -> None:
     described = client.get("/openapi.json").json()["webhooks"]
     assert set(described) == {event.value for event in WebhookEvent}
