@@ -25,11 +25,9 @@ import re
 from typing import Any
 
 from kombu.transport import redis
-from redis.backoff import ExponentialBackoff
 from redis.connection import Connection, UnixDomainSocketConnection, parse_url
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
-from redis.retry import Retry
 
 from core.jobs.schema_version import SCHEMA_VERSION, newer_schema, versioned
 
@@ -71,9 +69,6 @@ class _Channel(redis.Channel):
         base = server.pop("connection_class", Connection)
         self.connection_class = _noticing_demotion(base)  # kombu derives a class from it
         parameters = {**super()._connparams(asynchronous), **server}  # type: ignore[no-untyped-call]
-        parameters["retry"] = Retry(
-            ExponentialBackoff(cap=0.5, base=0.05), retries=2, supported_errors=(ConnectionLost,)
-        )
         if issubclass(base, UnixDomainSocketConnection):
             for name in _TCP_OPTIONS:
                 parameters.pop(name, None)
