@@ -16,8 +16,8 @@ _RUN_PIXELS = 600_000
 #: The cost of computing the statistics of a style picture once, relative to a step.
 _STATISTICS = 0.4
 
-#: How much longer a step takes in a number format than in the one that is chosen by default, until
-#: a run in that format has been measured. On two cores with 8-bit units.
+#: How much longer a step takes in a number format than in the one that is chosen by default. On
+#: two cores with 8-bit units.
 _COSTS = {Precision.FLOAT32: 3.0, Precision.BFLOAT16: 1.5}
 
 #: The name of the pace over all number formats.
@@ -25,7 +25,7 @@ ANY = "any"
 
 
 def work_of(params: StyleParams, pixels: int, styles: int) -> int:
-    """Return the work of a run, in pixels that pass through a step.
+    """Return the work of a run, in pixels that pass through a step in the default number format.
 
     Args:
         params: the parameters of the job.
@@ -34,9 +34,10 @@ def work_of(params: StyleParams, pixels: int, styles: int) -> int:
     """
     plan = schedule(params)
     filled = min(1.0, pixels / params.size**2)  # pictures are not square
+    cost = _COSTS.get(params.precision, 1)
     steps = sum(phase.steps * (phase.size**2 * filled + _STEP_PIXELS) for phase in plan.phases)
     areas = sum(size**2 * filled * params.style_scale**2 for size in plan.sizes)
-    return round(_RUN_PIXELS + steps + styles * areas * _STATISTICS)
+    return round(_RUN_PIXELS + cost * steps + styles * areas * _STATISTICS)
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,15 @@ class Speed:
     averages: Mapping[str, float]
 
     def seconds(self, work: int, precision: Precision = Precision.AUTO) -> float | None:
-        """Return the expected run time of some work; None before the first run has ended."""
+        """Return the expected run time of some work; None before the first run has ended.
+
+        Args:
+            work: from :func:`work_of`.
+            precision: of the run. Until one in that precision has ended, all runs count.
+        """
         own = self._of(precision)
-        if own is not None:
-            return work * own
-        other = self._of(ANY)
-        return None if other is None else work * other * _COSTS.get(precision, 1)
+        pace = self._of(ANY) if own is None else own
+        return None if pace is None else work * pace
 
     def _of(self, name: str) -> float | None:
         """Return the seconds that a unit of work takes."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
+from core.jobs.forecast import make_forecast
 from core.jobs.work import UNKNOWN_SPEED, Speed, work_of
 from core.params import Precision, StyleParams, parse_params
 
 
-def work(styles: int = 1, **fields: object) -> int:
+def work(styles: int = 1, **fields: Any) -> int:
     params = parse_params(fields)
     return work_of(params, params.size**2, styles)
 
@@ -28,9 +32,10 @@ def test_a_large_slow_recipe_is_far_more_work_than_a_small_quick_one() -> None:
         ({"pyramid": "off"}, {"pyramid": "64:2"}),
         ({"styles": 1}, {"styles": 2}),
         ({"style_scale": 1}, {"style_scale": 2}),
+        ({"precision": "bfloat16"}, {"precision": "float32"}),
     ],
 )
-def test_each_of_these_makes_more_work(less: dict[str, int], more: dict[str, int]) -> None:
+def test_each_of_these_makes_more_work(less: dict[str, Any], more: dict[str, Any]) -> None:
     assert work(**less) < work(**more)
 
 
@@ -39,12 +44,18 @@ def test_a_narrow_picture_is_less_work_than_a_square_one() -> None:
     assert work_of(params, 512 * 128, 1) < 0.5 * work_of(params, 512 * 512, 1)
 
 
+def test_a_queued_run_in_float32_is_expected_to_take_longer_than_a_default_one() -> None:
+    pace = Speed({"seconds:any": 10, "work:any": work(), "seconds:auto": 10, "work:auto": work()})
+    forecast = make_forecast(
+        datetime.now(UTC), 1, 10, [], [work(), work(precision="float32")], pace
+    )
+    assert forecast.queued[1] > 2 * forecast.queued[0]
+
+
 def test_the_run_time_follows_the_pace_of_runs_in_the_same_number_format() -> None:
     averages = {"seconds:any": 30.0, "work:any": 1e7, "seconds:float32": 8.0, "work:float32": 1e6}
     pace = Speed(averages)
     assert pace.seconds(2_000_000, Precision.FLOAT32) == pytest.approx(16)
     assert pace.seconds(2_000_000, Precision.AUTO) == pytest.approx(6)
-    slower = pace.seconds(2_000_000, Precision.BFLOAT16)
-    assert slower is not None
-    assert slower > 6
+    assert pace.seconds(2_000_000, Precision.BFLOAT16) == pytest.approx(6)
     assert UNKNOWN_SPEED.seconds(1, Precision.AUTO) is None
