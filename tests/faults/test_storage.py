@@ -281,7 +281,7 @@ def test_s7_uploads_without_a_record_are_swept(
     wire.swallow = service.services.store._create.sha.encode()
     port, log = free_port(), Log()
     api = start_api(settings, log, port, redis_url=f"redis://127.0.0.1:{wire.port}/0")
-    log.wait("Application startup complete.")
+    log.wait(servers.listening("127.0.0.1", port))
 
     def post() -> None:
         files = {"content": content, "style": style}

@@ -84,7 +84,7 @@ class Fleet:
         """Start an API replica on its own host, and return a client of it."""
         host = self._subnet.host(f"{self._name}{name}")
         server = self._run(host, servers.api(), {"EASEL_HOST": host.address}, code)
-        self.log.wait("Application startup complete.", process=server.name)
+        self.log.wait(servers.listening(host.address, _PORT), process=server.name)
         client = httpx.Client(
             base_url=f"http://{host.address}:{_PORT}",
             headers={"Authorization": f"Bearer {self.key}"},

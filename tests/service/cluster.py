@@ -117,7 +117,7 @@ class Cluster:
     def start_api(self) -> None:
         mark = self.log.mark()
         self.api = self.keep(Server("api", servers.api(), self.environment, self.log))
-        self.log.wait("Application startup complete.", after=mark)
+        self.log.wait(servers.listening("127.0.0.1", self.environment["EASEL_PORT"]), after=mark)
 
     def start_worker(self, **environment: str) -> Server:
         """Start another worker, on the host with the fewest. It is not ready yet."""

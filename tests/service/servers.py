@@ -53,6 +53,11 @@ def api() -> list[str]:
     return [sys.executable, "-m", "api"]
 
 
+def listening(host: str, port: int | str) -> str:
+    """Return what an API process logs as soon as it accepts connections."""
+    return f"Uvicorn running on http://{host}:{port} (Press CTRL+C to quit)"
+
+
 def worker(name: str) -> list[str]:
     """Return the command of a worker, with the gate that tests can shut."""
     options = ["-n", f"{name}@tests", "--include", "tests.service.gate"]
