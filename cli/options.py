@@ -58,6 +58,13 @@ _OUTPUT = click.option(
     help=f"The file to write. Its extension selects the format: {_EXTENSIONS}.",
 )
 
+_MAX_SECONDS = click.option(
+    "--max-seconds",
+    type=click.IntRange(min=1, max=999_999_999),
+    help="The most seconds that the job may run. If it is at its final size by then, it ends with "
+    "the picture so far; otherwise it fails.",
+)
+
 #: The parameters with an option of their own. The extension of the output selects the format.
 _PARAMETERS = [name for name in StyleParams.model_fields if name != "format"]
 
@@ -71,6 +78,8 @@ class JobArguments:
     #: The format, and the parameters that were given, as text.
     parameters: dict[str, str]
     output: Path
+    #: How many seconds it may run; None without a limit.
+    max_seconds: int | None
 
 
 def takes_job(function: _Function) -> _Function:
@@ -84,16 +93,16 @@ def takes_job(function: _Function) -> _Function:
     """
 
     @wraps(function)
-    def run(output: Path, **values: Any) -> None:
+    def run(output: Path, max_seconds: int | None, **values: Any) -> None:
         files = {field: _paths(values.pop(field)) for field in _PICTURES}
         texts = {name: values.pop(name) for name in _PARAMETERS}
         parameters = {name: text for name, text in texts.items() if text}
         parameters["format"] = _format_of(output)
         _check_writable(output)
-        function(JobArguments(files, parameters, output), **values)
+        function(JobArguments(files, parameters, output, max_seconds), **values)
 
     command: _Function = run
-    options: list[_Decorator] = [*_PICTURES.values(), _OUTPUT]
+    options: list[_Decorator] = [*_PICTURES.values(), _OUTPUT, _MAX_SECONDS]
     options += map(_parameter_option, _PARAMETERS)
     for option in reversed(options):
         command = option(command)

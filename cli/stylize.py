@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,16 +40,18 @@ def stylize(job: JobArguments) -> None:
     checked = uploads.check(params, partial(inspect, max_pixels=settings.max_picture_pixels))
     for warning in checked.warnings:
         click.echo(f"Warning: {warning}", err=True)
-    file = _paint(uploads.load(settings.max_picture_pixels), params, settings)
+    seconds = math.inf if job.max_seconds is None else job.max_seconds
+    file = _paint(uploads.load(settings.max_picture_pixels), params, settings, seconds)
     job.output.write_bytes(file.data)
     click.echo(job.output)
 
 
-def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encoded:
+def _paint(pictures: Pictures, params: StyleParams, settings: Settings, seconds: float) -> Encoded:
     # Imports torch, which the other commands do without.
     from core import nst
     from core.pictures.encode import encode
     from worker.host.cores import SharedCores, open_slots
+    from worker.progress import JobTime
 
     keep_freed_memory()
     others = OtherProcesses()
@@ -68,7 +72,13 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings) -> Encod
         Progress(*columns, console=console) as bar,
         SharedCores(open_slots(settings), others=others.cores).job(),
     ):
+        limit = JobTime(seconds, time.monotonic)
         task = bar.add_task("", total=params.steps, loss=float("nan"))
         for step in nst.stylize(pictures, params, network):
             bar.update(task, completed=step.step, total=step.steps, loss=float(step.loss.total))
+            if limit.ends_with(step):
+                break
+    cut = limit.warning(step)
+    if cut:
+        click.echo(f"Warning: {cut}", err=True)
     return encode(step.pixels(), pictures.alpha, params.format, params.quality)

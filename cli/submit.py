@@ -42,11 +42,13 @@ def submit(job: JobArguments, server: str, api_key: str | None, patience: float)
     """
     client = Client(server, api_key, patience)
     key = str(uuid4())
+    limit = {} if job.max_seconds is None else {"max_seconds": str(job.max_seconds)}
+    fields = {**job.parameters, **limit}
     try:
-        document = client.submit(job.files, job.parameters, key)
+        document = client.submit(job.files, fields, key)
     except KeyboardInterrupt:
         # The server may have accepted the job. The same key finds that job, or makes one.
-        raise _cancel(client, client.submit(job.files, job.parameters, key)) from None
+        raise _cancel(client, client.submit(job.files, fields, key)) from None
     _print_warnings(document)
     try:
         accepted, document = document, _watch(client, document)

@@ -143,21 +143,32 @@ class RunLimits:
 
 
 class JobTime:
-    """The end of the time of a job, counted from its first start.
+    """The end of the time of a run.
 
     Args:
-        job: the job as it was claimed. Its own ``max_seconds`` may be shorter than the limit.
-        job_seconds: the limit of the deployment.
+        seconds: how long the run may take.
         clock: returns monotonic seconds.
+        spent: how many of the seconds are over.
     """
 
-    def __init__(self, job: Job, job_seconds: float, clock: Callable[[], float]) -> None:
-        self._seconds = min(job_seconds, job.max_seconds or job_seconds)
+    def __init__(self, seconds: float, clock: Callable[[], float], spent: float = 0.0) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds - spent
+
+    @classmethod
+    def of(cls, job: Job, job_seconds: float, clock: Callable[[], float]) -> JobTime:
+        """Return the end of the time of a job, counted from its first start.
+
+        Args:
+            job: the job as it was claimed. Its own ``max_seconds`` may be shorter than the limit.
+            job_seconds: the limit of the deployment.
+            clock: returns monotonic seconds.
+        """
         # An earlier attempt may have run on another machine. Its time is known only by the clock.
         resumed = job.attempt > 1 and job.started_at is not None
         earlier = time.time() - job.started_at.timestamp() if resumed and job.started_at else 0.0
-        self._clock = clock
-        self._end = clock() + self._seconds - max(0.0, earlier)
+        return cls(min(job_seconds, job.max_seconds or job_seconds), clock, max(0.0, earlier))
 
     def ends_with(self, step: Step) -> bool:
         """Return whether the time is over and the picture of the step is the result.
@@ -173,3 +184,9 @@ class JobTime:
                 "smaller size, fewer steps, or more max_seconds"
             )
         return True
+
+    def warning(self, last: Step) -> str | None:
+        """Return the warning about a run that ended with this step before its work was done."""
+        if last.fraction >= 1:
+            return None
+        return f"the job was ended by its time limit of {self._seconds:g} s"

@@ -179,9 +179,10 @@ class Runner:
         The run ends early if the job was cancelled, the worker is stopping, or the time is over.
         """
         network = self._networks.get(job.params.network)
-        self._warn(job, fallback_warning(job.params.precision, network.device))
+        fallback = fallback_warning(job.params.precision, network.device)
+        self._warn(job, fallback)
         pace = Pace(self._clock, job.progress.fraction if job.progress else 0.0)
-        job_time = JobTime(job, self._limits.job_seconds, self._clock)
+        job_time = JobTime.of(job, self._limits.job_seconds, self._clock)
         memory = PeakMemory(network.device)
         pictures = self._load(job)
         with PreviewSender(self._previews, job, self._clock) as previews:
@@ -212,12 +213,14 @@ class Runner:
         progress = progress_of(step, pace.fraction(step.fraction), 0.0)
         lease.report(progress)  # so that the lease writes no older progress from now on
         file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
+        self._warn(job, fallback, job_time.warning(step))
         return self._store_result(job, file, thumbnail(step.image), progress, metrics)
 
-    def _warn(self, job: Job, warning: str | None) -> None:
-        """Add a warning to the job, unless an earlier attempt has done so."""
-        if warning and warning not in job.warnings:
-            self._store.renew(job, warnings=json.dumps([*job.warnings, warning]))
+    def _warn(self, job: Job, *warnings: str | None) -> None:
+        """Add all warnings of this attempt to the job, except those of an earlier attempt."""
+        new = [each for each in warnings if each and each not in job.warnings]
+        if new:
+            self._store.renew(job, warnings=json.dumps([*job.warnings, *new]))
 
     def _store_result(
         self,

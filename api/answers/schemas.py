@@ -108,8 +108,8 @@ class JobView(BaseModel):
     params: StyleParams
     progress: ProgressView | None
     warnings: tuple[str, ...] = Field(
-        description="Sentences about the request that you should know, such as a picture whose "
-        "file is cut off."
+        description="Sentences that you should know, such as that a picture's file is cut off, or "
+        "that the time limit ended the job."
     )
     error: Failure | None
     webhook: WebhookView | None = Field(description="The webhook of the job, if it has one.")

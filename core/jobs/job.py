@@ -141,7 +141,7 @@ class Job(_Frozen):
     #: The pixels of the largest picture at the requested size, which decide the memory of a run.
     #: None if an earlier version of Easel created the job.
     pixels: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
-    #: Sentences about the request that the caller should know, such as a cut-off picture.
+    #: Sentences that the caller should know, such as about a cut-off picture or run.
     warnings: tuple[str, ...] = ()
     #: The work of a run: see ``core.jobs.work``. None if an earlier version created the job.
     work: Annotated[int | None, Mark.NOT_IN_EVENTS] = None

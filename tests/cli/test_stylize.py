@@ -63,6 +63,18 @@ def test_a_warning_about_the_number_format_is_printed(
     assert "Warning: precision: the device (cpu) has no bfloat16 units" in done.stderr
 
 
+def test_the_picture_so_far_is_saved_with_a_warning_when_the_time_is_over(
+    content: Path, style: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.png"
+    limits = ("--size", 64, "--steps", 5000, "--max-seconds", 1)
+    done = easel("stylize", content, style, "-o", output, *limits)
+    assert done.returncode == 0, done.stderr
+    assert "Warning: the job was ended by its time limit of 1 s\n" in done.stderr
+    with Image.open(output) as picture:
+        assert picture.size == (64, 48)
+
+
 def test_the_same_command_gives_the_same_bytes(content: Path, style: Path, tmp_path: Path) -> None:
     outputs = [tmp_path / "one.png", tmp_path / "two.png"]
     for output in outputs:

@@ -125,6 +125,21 @@ def test_the_picture_is_saved_and_its_path_printed(
     assert not list(tmp_path.glob(".easel-*"))
 
 
+def test_a_time_limit_is_sent_and_its_warning_printed_once(
+    client: httpx.Client,
+    services: Services,  # noqa: F811
+    redis: Redis,
+    tmp_path: Path,
+) -> None:
+    submission = Submission(tmp_path, str(client.base_url), "--max-seconds", "90")
+    job = claimed(redis, services.store)
+    assert job.max_seconds == 90
+    services.store.renew(job, warnings='["the time is over"]')
+    succeed(job, services, b"a picture")
+    status, _, err = submission.finish()
+    assert (status, err.count("Warning: the time is over\n")) == (0, 1), err
+
+
 @pytest.mark.parametrize("watching", [True, False])
 def test_ctrl_c_cancels_the_job(
     client: httpx.Client,

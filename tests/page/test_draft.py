@@ -78,3 +78,11 @@ def test_a_cleared_strength_is_reported(page: Page, preset: str) -> None:
     calls = [("setPreset", preset), ("set", "strength", 0.7), ("set", "strength", "")]
     _, problems = page.evaluate(DRAFT, calls)
     assert problems == {"strength": "Expected a number from 0 to 1."}
+
+
+def test_a_time_limit_is_sent_if_it_is_given(page: Page) -> None:
+    limit = ("set", "max_seconds", 90)
+    assert sent(page, limit) == {"preset": "balanced", "max_seconds": "90"}
+    assert sent(page, limit, ("set", "max_seconds", "")) == {"preset": "balanced"}
+    _, problems = page.evaluate(DRAFT, [["set", "max_seconds", 0]])
+    assert "from 1" in problems["max_seconds"]

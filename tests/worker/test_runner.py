@@ -564,10 +564,16 @@ def timed_runner(make_runner: MakeRunner, step_seconds: float) -> Runner:
 def test_a_job_at_its_final_size_ends_with_the_picture_so_far_when_its_time_is_over(
     make_runner: MakeRunner, store: JobStore, blobs: Blobs
 ) -> None:
-    job = new_job(store, blobs, PARAMS.model_copy(update={"steps": 400}))
+    params = PARAMS.model_copy(update={"steps": 400})
+    job = store.create(params, inputs(blobs), warnings='["style: the file is cut off"]')
     timed_runner(make_runner, 1).run(job.id)
     assert decoded_result(store, blobs, job).picture.size == (64, 48)
-    progress = store.get(job.id).progress
+    ended = store.get(job.id)
+    assert ended.warnings == (
+        "style: the file is cut off",
+        "the job was ended by its time limit of 10 s",
+    )
+    progress = ended.progress
     assert progress is not None
     assert progress.step < progress.steps == 400
     assert progress.fraction == pytest.approx(progress.step / 400, abs=0.001)
