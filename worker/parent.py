@@ -81,15 +81,16 @@ class WorkerParent:
     def is_stuck(self) -> bool:
         """Return whether jobs wait and this worker should take one, but has not for too long."""
         # A worker that could take another message, but does not, is not busy. One that is drained
-        # (``worker.drain``) reads no queue, and should take none.
-        busy = len(state.reserved_requests) >= self._concurrency
+        # (``worker.drain``) reads no queue, and is to complete the jobs that it has.
+        jobs = len(state.reserved_requests)
         drained = not self._celery.amqp.queues.consume_from
+        busy = jobs >= self._concurrency or (drained and jobs > 0)
         try:
             waiting = self._messages.count()
         except ServiceUnavailable:
             waiting = 0  # no worker can take jobs now
         return self._watchdog.is_stuck(
-            busy=busy or drained, received=state.all_total_count[0], waiting=waiting
+            busy=busy, received=state.all_total_count[0], waiting=waiting
         )
 
     def _watch(self) -> None:
