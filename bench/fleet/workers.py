@@ -114,6 +114,7 @@ def install() -> None:
         stylize=sleep_through,
         pick_device=lambda _: Device(),
         limit_threads=lambda _: None,
+        fallback_warning=lambda *_: None,
         fetch_weights=lambda *_: None,
         load_network=lambda *_: network,
     )
