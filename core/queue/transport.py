@@ -1,12 +1,12 @@
-"""kombu's Redis transport with TLS, made robust against failover and unreadable messages.
+"""kombu's Redis transport with TLS, made robust against demotion and unreadable messages.
 
 kombu uses TLS only for a transport with the name `rediss`, not for a subclass, and it reads
 fewer forms of URL than redis-py. So this transport has redis-py read the URL, and connects as
 every other part of Easel does.
 
 A server that becomes a replica keeps its connections and refuses to write. kombu does not take
-that for the loss of a connection, and Celery exits or waits for ever. So the connections of this
-transport do: a call is tried again with a new one, which leads to the new primary.
+that for the loss of a connection. The connections of this transport do: the next call makes a new
+one, which leads to the new primary. A worker may still receive no messages until it is restarted.
 
 kombu takes a message off its list before it decodes it, and an error then ends the whole
 worker, which has to start again and load its network. So this transport drops unreadable
@@ -83,7 +83,7 @@ class _Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """A Redis transport that uses TLS, and that failover and unreadable messages do not stop."""
+    """A Redis transport that uses TLS, and that demotion and unreadable messages do not stop."""
 
     Channel = _Channel
     #: Has kombu hand over the URL as it is.
