@@ -24,6 +24,7 @@ from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.settings.values import parse_workers
 from core.store.api_keys import any_key_made
+from worker.host.device import check_device
 
 _POLL_SECONDS = 0.25
 
@@ -60,6 +61,8 @@ def serve(host: str | None, port: int | None, workers: int | str | None) -> None
     )
     configure_logging(settings.log_level, part="serve")
     _check_address(settings)
+    check_device(settings)
+    _make_data_dir(settings)
     _fetch_weights(settings)
     asyncio.run(_serve(settings))
 
@@ -96,10 +99,7 @@ async def _start(
         try:
             valkey = EmbeddedValkey(settings.data_dir)
         except OSError as error:
-            raise InvalidSetting(
-                f"EASEL_DATA_DIR: {error.filename} cannot be written: {error.strerror}; "
-                "choose another directory"
-            ) from error
+            raise _unwritable(error) from error
         environment["EASEL_REDIS_URL"] = valkey.url
         await _run(valkey.program(), running)
         await _until(partial(_is_up, valkey.url))
@@ -143,6 +143,22 @@ def _api(environment: dict[str, str]) -> Program:
 def _worker(environment: dict[str, str], grace_seconds: float) -> Program:
     command = [sys.executable, "-m", "worker"]
     return Program("worker", command, environment, grace_seconds=grace_seconds)
+
+
+def _make_data_dir(settings: Settings) -> None:
+    if settings.blobs and "redis_url" in settings.model_fields_set:
+        return  # nothing is kept there
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> InvalidSetting:
+    return InvalidSetting(
+        f"EASEL_DATA_DIR: {error.filename} cannot be written: {error.strerror}; "
+        "choose another directory"
+    )
 
 
 def _fetch_weights(settings: Settings) -> None:

@@ -51,12 +51,13 @@ def _paint(pictures: Pictures, params: StyleParams, settings: Settings, seconds:
     from core import nst
     from core.pictures.encode import encode
     from worker.host.cores import SharedCores, open_slots
+    from worker.host.device import device_of
     from worker.progress import JobTime
 
     keep_freed_memory()
     others = OtherProcesses()
+    device = device_of(settings)
     fetch_with_progress(params.network, settings.weights_dir)
-    device = nst.pick_device(settings.device)
     warning = nst.fallback_warning(params.precision, device)
     if warning:
         click.echo(f"Warning: {warning}", err=True)

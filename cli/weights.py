@@ -46,7 +46,10 @@ def fetch_with_progress(network: Network, directory: Path) -> Path:
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    # Elsewhere than in a terminal, the bar would leave an empty line.
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with bar:
         task = bar.add_task(network.value, total=None, visible=False)
 
         def show(done: int, total: int) -> None:

@@ -274,6 +274,7 @@ BROAD_EXCEPTS = [
     "core/runtime/ticker.py",
     "worker/previews.py",
     "worker/runner.py",
+    "worker/tasks.py",
 ]
 
 

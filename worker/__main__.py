@@ -15,6 +15,7 @@ from core.runtime.logs import configure_logging
 from core.runtime.startup import exit_if_settings_are_invalid
 from core.settings.model import Settings
 from worker.host.concurrency import number_of_workers
+from worker.host.device import check_device
 
 #: Workers do not need to know each other, and mingling takes a second at startup.
 _OPTIONS = ("--without-mingle", "--without-gossip")
@@ -39,4 +40,5 @@ app = make_celery(
 )
 
 if __name__ == "__main__":
+    check_device(_settings)
     app.worker_main(["--quiet", "worker", *_OPTIONS, *sys.argv[1:]])

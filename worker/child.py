@@ -11,7 +11,6 @@ from core.blobs.blobs import open_blobs
 from core.errors import ServiceUnavailable, WeightsUnavailable
 from core.jobs.job import Job
 from core.jobs.workers import WorkerInfo
-from core.nst import pick_device
 from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
 from core.runtime.cpu import OtherProcesses
@@ -24,6 +23,7 @@ from core.store.previews import Previews
 from core.store.workers import HEARTBEAT_SECONDS, WorkerRegistry
 from worker.host.concurrency import number_of_workers
 from worker.host.cores import SharedCores, open_slots
+from worker.host.device import device_of
 from worker.host.memory import DeviceMemory, has_memory, resident_bytes
 from worker.networks import Networks
 from worker.prefetch import PictureLoader, Prefetcher
@@ -47,7 +47,7 @@ class WorkerProcess:
         retries = round(settings.patience_seconds * _RETRIES_PER_SECOND)
         patient = connect(settings.redis_url, patience=retries)
         impatient = connect(settings.redis_url, patience=0)
-        self._networks = Networks(settings.weights_dir, pick_device(settings.device))
+        self._networks = Networks(settings.weights_dir, device_of(settings))
         self._stopping = False
         blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=retries)
         loader = PictureLoader(blobs, settings.max_picture_pixels)

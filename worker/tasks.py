@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +62,14 @@ def _start_child(**_: Any) -> None:
     settings = Settings()
     configure_logging(settings.log_level, part="worker")
     start_tracing("worker")
-    process = _process = WorkerProcess(settings)
-    signal.signal(INTERRUPT, lambda *_: process.interrupt())
-    process.start()
+    try:
+        process = _process = WorkerProcess(settings)
+        signal.signal(INTERRUPT, lambda *_: process.interrupt())
+        process.start()
+    except Exception:  # Celery ignores exceptions here, and this process would fail every job.
+        _logger.critical("a process of the worker cannot start; stopping", exc_info=True)
+        os.kill(os.getppid(), signal.SIGTERM)
+        exit_now()
 
 
 @worker_process_shutdown.connect

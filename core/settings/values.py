@@ -82,8 +82,16 @@ def _parse_port(value: object) -> object:
 
 
 def _read_blobs(value: str) -> str:
-    names_this_redis = value in ("redis:", "redis://")
-    return value if names_this_redis or not is_redis_url(value) else read_redis_url(value)
+    if value in ("", "redis:", "redis://"):  # the default, and the server of the jobs
+        return value
+    if is_redis_url(value):
+        return read_redis_url(value)
+    if not re.match(r"file:///|s3://[^/]", value):
+        raise ValueError(
+            f"{value!r} is not a store of pictures; expected file:///path, redis://host:port/db "
+            "or s3://bucket/prefix"
+        )
+    return value
 
 
 def parse_workers(value: object) -> int | str:

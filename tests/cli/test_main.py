@@ -102,10 +102,24 @@ def _run_like_windows(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    done = easel("serve", "--port", free_port(), EASEL_DATA_DIR=str(tmp_path / "file" / "data"))
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("EASEL_DATA_DIR", "{file}/data", "{file}/data cannot be written: Not a directory; choose"),
+        ("EASEL_DATA_DIR", "{file}", "{file} cannot be written: File exists; choose another"),
+        ("EASEL_DEVICE", "cuda:77", "'cuda:77', but torch "),
+        ("EASEL_WEIGHTS_DIR", "{file}/x", "written to {file}/x: Not a directory; choose another"),
+    ],
+)
+def test_serve_names_a_setting_that_cannot_work_in_one_line(
+    tmp_path: Path, variable: str, value: str, expected: str
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    settings = {"EASEL_DATA_DIR": str(tmp_path), variable: value.format(file=file)}
+    done = easel("serve", "--port", free_port(), **settings)
     assert done.returncode == 1
-    assert "EASEL_DATA_DIR: " in done.stderr.splitlines()[-1]
-    assert "cannot be written: Not a directory; choose another" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("easel: ")
+    assert variable in line
+    assert expected.format(file=file) in line

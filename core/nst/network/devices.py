@@ -17,8 +17,11 @@ _MAX_THREADS = torch.get_num_threads()
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device of that name; ``auto`` is CUDA if available, else the CPU.
 
+    A GPU is tried with a small computation: a driver may be too old, or torch have no kernels for
+    the card.
+
     Raises:
-        ValueError: the name is not a device, or names a GPU that torch does not find.
+        ValueError: the name is not a device, or names a GPU that torch cannot compute on.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -28,9 +31,23 @@ def pick_device(name: str = "auto") -> torch.device:
         raise ValueError(f"device is {name!r}; expected auto, cpu, cuda, cuda:N or mps") from error
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"device is {name!r}, but torch finds no GPU of a Mac; use auto or cpu")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {name!r}, but torch finds no CUDA; use auto or cpu")
+    if device.type == "cuda":
+        _check_cuda(device)
     return device
+
+
+def _check_cuda(device: torch.device) -> None:
+    gpus = torch.cuda.device_count()
+    if device.index is not None and 0 < gpus <= device.index:
+        found = ", ".join(f"cuda:{number}" for number in range(gpus))
+        raise ValueError(f"device is '{device}', but torch finds only {found}; use one of these")
+    try:
+        torch.ones(1, device=device).add(1).item()
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA raises the second
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise ValueError(
+            f"device is '{device}', but torch cannot use it: {reason}; use auto or cpu"
+        ) from error
 
 
 def limit_threads(most: int) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -55,11 +56,14 @@ def fetch_weights(
         progress: called with the bytes fetched so far.
 
     Raises:
-        WeightsUnavailable: the weights are not in the cache and could not be fetched.
+        WeightsUnavailable: the weights are not in the cache, and could not be fetched or written.
     """
     path = directory / network.filename
     if path.exists():
         return path
+    with _writing_to(directory):  # before anything is downloaded
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
     try:
         if network is Network.NORMALIZED:
             weights = fetching.fetch_normalized(progress)
@@ -71,8 +75,20 @@ def fetch_weights(
             f"{error}. Connect to the package index and run `easel weights fetch --network "
             f"{network.value}`, or copy {path.name} there from a machine that has it."
         ) from error
-    save_weights(weights, path)
+    with _writing_to(directory):
+        save_weights(weights, path)
     return path
+
+
+@contextmanager
+def _writing_to(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WeightsUnavailable(
+            f"the weights cannot be written to {directory}: {error.strerror}; choose another "
+            "directory with EASEL_WEIGHTS_DIR"
+        ) from error
 
 
 def save_weights(weights: Mapping[str, Tensor], path: Path) -> None:

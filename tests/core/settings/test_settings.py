@@ -162,6 +162,7 @@ def test_the_error_for_other_workers_says_what_was_expected(
     ("variable", "value", "expected"),
     [
         ("EASEL_DEVICE", "gpu", "'gpu' is not a device; expected auto, cpu, cuda, cuda:N or mps"),
+        ("EASEL_BLOBS", "/srv/pictures", "expected file:///path, redis://host:port/db or s3://"),
         ("EASEL_PORT", "tcp://10.0.0.7:8000", "set enableServiceLinks: false in the pod"),
         ("EASEL_DATA_DIR", "~nobody-of-that-name/x", "'~nobody-of-that-name/x' is not a directory"),
     ],

@@ -28,9 +28,18 @@ def test_an_unknown_device_is_an_error_that_lists_the_known_ones() -> None:
 
 
 @without_gpu
-def test_cuda_without_a_gpu_is_an_error_with_a_remedy() -> None:
-    with pytest.raises(ValueError, match="finds no CUDA; use auto or cpu"):
-        pick_device("cuda")
+@pytest.mark.parametrize("name", ["cuda", "cuda:7"])
+def test_cuda_without_a_gpu_is_an_error_with_reason_and_remedy(name: str) -> None:
+    with pytest.raises(ValueError, match=f"'{name}', but .* cannot use it: .*; use auto or cpu$"):
+        pick_device(name)
+
+
+def test_a_gpu_that_does_not_exist_is_an_error_that_lists_those_that_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ValueError, match="'cuda:7', but torch finds only cuda:0, cuda:1; use one"):
+        pick_device("cuda:7")
 
 
 @pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is a GPU of a Mac here")

