@@ -8,7 +8,7 @@ import socket
 import time
 
 from core.blobs.blobs import open_blobs
-from core.errors import ServiceUnavailable, WeightsUnavailable
+from core.errors import RedisUnavailable, ServiceUnavailable, WeightsUnavailable
 from core.jobs.job import Job
 from core.jobs.workers import WorkerInfo
 from core.params import StyleParams
@@ -21,10 +21,13 @@ from core.settings.model import Settings
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from core.store.workers import HEARTBEAT_SECONDS, WorkerRegistry
+from worker.failures import DeviceLost
 from worker.host.concurrency import number_of_workers
 from worker.host.cores import SharedCores, open_slots
 from worker.host.device import device_of
+from worker.host.device_errors import DeviceErrors
 from worker.host.memory import DeviceMemory, has_memory, resident_bytes
+from worker.lease import exit_now
 from worker.networks import Networks
 from worker.prefetch import PictureLoader, Prefetcher
 from worker.progress import Rate, RunLimits
@@ -41,9 +44,11 @@ class WorkerProcess:
 
     Args:
         settings: the settings of the deployment.
+        device_errors: the errors of the device that this worker's processes have had.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, device_errors: DeviceErrors) -> None:
+        self._device_errors = device_errors
         retries = round(settings.patience_seconds * _RETRIES_PER_SECOND)
         patient = connect(settings.redis_url, patience=retries)
         impatient = connect(settings.redis_url, patience=0)
@@ -88,6 +93,26 @@ class WorkerProcess:
         if self._networks.device.type == "cuda":  # on a CPU, prefetching would slow the current job
             self._prefetcher.start()
         self._heartbeat.start()
+
+    def run(self, job_id: str) -> None:
+        """Run a job. Ends the process if Redis or the device cannot be used any more.
+
+        The job then keeps its record: its lease expires, and the reaper requeues it. A new process
+        starts afresh.
+        """
+        steps = self.runner.steps
+        try:
+            self.runner.run(job_id)
+        except RedisUnavailable:
+            _logger.critical("Redis stayed unreachable; exiting", extra={"job_id": job_id})
+            exit_now()
+        except DeviceLost as error:
+            self._device_errors.add(job_id, str(error))
+            extra = {"job_id": job_id, "reason": str(error)}
+            _logger.critical("the device failed; exiting", extra=extra)
+            exit_now()
+        if self.runner.steps > steps:
+            self._device_errors.clear()
 
     def interrupt(self) -> None:
         """Hand the current job back at its next step, and start no other."""

@@ -1,10 +1,18 @@
-"""What the record of a failed job says about the error."""
+"""What becomes of a job after an error: what its record says, or nothing if the device is lost."""
 
 from __future__ import annotations
 
 from core.errors import EaselError
 from core.jobs.job import Failure
-from worker.host.memory import is_out_of_memory
+from core.nst.network.device_errors import is_out_of_memory
+
+
+class DeviceLost(Exception):
+    """The device failed while a job ran, and this process cannot use it any more.
+
+    The job is not to blame. Its record stays as it is: its lease expires, and another process
+    runs it.
+    """
 
 
 def failure_of(error: Exception) -> Failure:

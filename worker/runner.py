@@ -23,6 +23,7 @@ from core.jobs.job import Job, Metrics, Picture, Progress
 from core.jobs.schema_version import SCHEMA_VERSION
 from core.jobs.status import JobStatus
 from core.nst import Pictures, Step, fallback_warning
+from core.nst.network.device_errors import is_device_lost
 from core.nst.network.devices import threads_on
 from core.pictures.encode import Encoded, encode
 from core.queue.app import JobQueue
@@ -32,7 +33,7 @@ from core.runtime.tracing import job_span
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from worker.checkpoints import Checkpoints
-from worker.failures import failure_of
+from worker.failures import DeviceLost, failure_of
 from worker.host.memory import PeakMemory
 from worker.lease import Lease
 from worker.networks import Networks
@@ -95,6 +96,7 @@ class Runner:
         Raises:
             RedisUnavailable: Redis stayed unreachable for too long. The job is not lost: its
                 lease expires, and it is requeued.
+            DeviceLost: the device failed. The same holds for the job.
         """
         with log_context(job_id=job_id):
             if self._stopping():
@@ -167,7 +169,9 @@ class Runner:
         except (StaleAttempt, RedisUnavailable):
             raise
         except Exception as error:
-            # Whatever goes wrong, the job must end.
+            if is_device_lost(error):
+                raise DeviceLost(str(error)) from error
+            # Whatever else goes wrong, the job must end.
             failure = failure_of(error)
             status = self._store.fail(job, failure)
             _logger.exception("job failed", extra={"code": failure.code})

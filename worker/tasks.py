@@ -16,11 +16,13 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from core.errors import RedisUnavailable
 from core.queue.app import STYLIZE_TASK
 from core.runtime.logs import configure_logging
 from core.runtime.tracing import start_tracing, stop_tracing
 from core.settings.model import Settings
+from worker.host.concurrency import number_of_workers
+from worker.host.device_errors import DeviceErrors
+from worker.host.out_of_service import OutOfService
 from worker.lease import exit_now
 from worker.parent import INTERRUPT, WorkerParent, handle_once
 
@@ -33,13 +35,15 @@ _logger = logging.getLogger(__name__)
 
 #: One of the two is set: this process is either the parent or its child.
 _parent: WorkerParent | None = None
-_process: WorkerProcess | None = None
+_process: WorkerProcess | OutOfService | None = None
 
 
 @worker_init.connect
 def _start_parent(sender: Worker, **_: Any) -> None:
     global _parent
-    _parent = WorkerParent(Settings(), sender.app)
+    settings = Settings()
+    _device_errors(settings, os.getpid()).clear()
+    _parent = WorkerParent(settings, sender.app)
     _parent.start()
 
 
@@ -52,24 +56,36 @@ def _handle_sigterm_once(**_: Any) -> None:
 def _stop_parent(**_: Any) -> None:
     if _parent is not None:
         _parent.stop()
+        _device_errors(Settings(), os.getpid()).clear()
 
 
 @worker_process_init.connect
 def _start_child(**_: Any) -> None:
-    from worker.child import WorkerProcess  # imports torch, which the parent does without
-
     global _process
     settings = Settings()
     configure_logging(settings.log_level, part="worker")
     start_tracing("worker")
     try:
-        process = _process = WorkerProcess(settings)
+        process = _process = _make_process(settings)
         signal.signal(INTERRUPT, lambda *_: process.interrupt())
         process.start()
     except Exception:  # Celery ignores exceptions here, and this process would fail every job.
         _logger.critical("a process of the worker cannot start; stopping", exc_info=True)
         os.kill(os.getppid(), signal.SIGTERM)
         exit_now()
+
+
+def _device_errors(settings: Settings, parent: int) -> DeviceErrors:
+    return DeviceErrors.of_worker(settings, parent, number_of_workers(settings))
+
+
+def _make_process(settings: Settings) -> WorkerProcess | OutOfService:
+    errors = _device_errors(settings, os.getppid())
+    if (problem := errors.problem()) is not None:
+        return OutOfService(settings, problem)
+    from worker.child import WorkerProcess  # imports torch, which the parent does without
+
+    return WorkerProcess(settings, errors)
 
 
 @worker_process_shutdown.connect
@@ -83,9 +99,4 @@ def _stop_child(**_: Any) -> None:
 def stylize(job_id: str) -> None:
     """Run a job."""
     assert _process is not None, "worker_process_init has not run"
-    try:
-        _process.runner.run(job_id)
-    except RedisUnavailable:
-        # The lease expires, and the reaper requeues the job. A new process starts afresh.
-        _logger.critical("Redis stayed unreachable; exiting", extra={"job_id": job_id})
-        exit_now()
+    _process.run(job_id)

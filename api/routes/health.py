@@ -91,9 +91,10 @@ def _warnings(services: Services) -> list[str]:
     try:
         unknown = services.statistics.read().unknown_blobs
         durability = services.durability.warnings()
+        broken = [f"worker out of service: {each}" for each in services.workers.out_of_service()]
     except ServiceUnavailable:  # Redis became unavailable just now
         return []
-    return [*durability, *([explain_unknown(unknown)] if unknown else [])]
+    return [*durability, *broken, *([explain_unknown(unknown)] if unknown else [])]
 
 
 def _background(request: Request) -> list[str]:

@@ -46,6 +46,8 @@ API_KEYS = "easel:keys"  # hash: API key by its id
 # Workers.
 WORKERS_SEEN = "easel:workers:seen"  # sorted set: worker id by the time of its last heartbeat
 WORKERS_INFO = "easel:workers:info"  # hash: WorkerInfo by worker id
+# Sorted set: `worker id: reason` by the time of the last heartbeat.
+WORKERS_OUT_OF_SERVICE = "easel:workers:out-of-service"
 
 # Statistics.
 COUNTS = "easel:counts"  # hash: counters and histogram buckets

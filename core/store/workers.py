@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from core.jobs.workers import WorkerInfo
 from core.runtime.redis import needs_redis
-from core.store.keys import WORKERS_INFO, WORKERS_SEEN
+from core.store.keys import WORKERS_INFO, WORKERS_OUT_OF_SERVICE, WORKERS_SEEN
 from core.store.scripts import script
 
 if TYPE_CHECKING:
@@ -53,6 +53,22 @@ class WorkerRegistry:
         ids = cast(list[str], self._redis.zrange(WORKERS_SEEN, since, "+inf", byscore=True))
         texts = cast("list[str | None]", self._redis.hmget(WORKERS_INFO, ids)) if ids else []
         return [info for text in texts if text is not None and (info := _parse(text))]
+
+    @needs_redis
+    def announce_out_of_service(self, worker_id: str, reason: str) -> None:
+        """Record a heartbeat of a worker that takes no jobs. It is not one of the live workers."""
+        now = self._now()
+        with self._redis.pipeline() as pipeline:
+            pipeline.zadd(WORKERS_OUT_OF_SERVICE, {f"{worker_id}: {reason}": now})
+            pipeline.zremrangebyscore(WORKERS_OUT_OF_SERVICE, "-inf", now - FORGET_SECONDS)
+            pipeline.execute()
+
+    @needs_redis
+    def out_of_service(self) -> list[str]:
+        """Return the workers that take no jobs and have a recent heartbeat, with their reasons."""
+        since = self._now() - FORGET_SECONDS
+        workers = self._redis.zrange(WORKERS_OUT_OF_SERVICE, since, "+inf", byscore=True)
+        return cast(list[str], workers)
 
     def _now(self) -> float:
         seconds, microseconds = self._redis.time()

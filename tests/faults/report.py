@@ -54,6 +54,7 @@ _TAIL = """
   Redis's clock. Leases depend on no other clock.
 - W7 limits the process's address space. A full GPU gives the same error, which
   `tests/worker/test_runner.py` checks, but no GPU was filled here.
+- W12 raises the error that torch raises for a lost CUDA device. No GPU was broken.
 - The queue does not support Redis Cluster or Sentinel, and they are not tested.
 """
 

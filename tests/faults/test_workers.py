@@ -147,6 +147,39 @@ def test_a_job_that_does_not_fit_into_memory_fails_and_the_workers_keep_running(
     assert [worker.child().pid for worker in cluster.workers] == [child.pid for child in children]
 
 
+ILLEGAL_ACCESS = "CUDA error: an illegal memory access was encountered"
+
+
+def test_a_worker_whose_device_fails_for_every_job_leaves_them_to_others(
+    cluster: Cluster, row: Row
+) -> None:
+    row(
+        "W12",
+        "a device that fails at the second step of every job",
+        "each failure ends the process and leaves the job's record alone; after three in a row the "
+        "worker takes no more jobs, `/readyz` says why, and another worker completes the jobs",
+        "from the first failure until both jobs have succeeded",
+    )
+    mark = cluster.log.mark()
+    broken = cluster.only(FAULT_DEVICE=ILLEGAL_ACCESS)
+    jobs = [cluster.post() for _ in range(2)]
+    cluster.log.wait("the device failed; exiting", after=mark, process=broken.name)
+    row.begin()
+    out = cluster.log.wait("worker out of service", after=mark, process=broken.name)
+    assert "the device failed 3 times in a row" in out["reason"]
+    assert ILLEGAL_ACCESS in out["reason"]
+    warnings = cluster.readiness(missing=["workers"])["warnings"]
+    assert any(out["reason"] in warning for warning in warnings)
+    cluster.start_worker()
+    for job_id in jobs:
+        assert cluster.ended(job_id).status == "succeeded"
+    row.recovered()
+    assert len(cluster.log.since(mark, "the device failed; exiting", process=broken.name)) == 3
+    broken.send(signal.SIGTERM)
+    assert broken.popen.wait(PATIENCE_SECONDS) == 0
+    cluster.assert_sound(jobs)
+
+
 def test_the_job_of_a_worker_killed_right_after_the_claim_is_not_lost(
     cluster: Cluster, row: Row
 ) -> None:

@@ -3,7 +3,8 @@
 Workers under test load this module with ``--include``. While the file named by ``FAULT_GATE``
 exists, each step takes a moment, so that the fastest machine is still painting when the test looks;
 and the last step waits until the file is removed, so that the job still runs when the test is late
-on a slow machine. Nothing else changes.
+on a slow machine. In a worker with ``FAULT_DEVICE``, the device fails at the second step of every
+job, with the error that it names. Nothing else changes.
 """
 
 from __future__ import annotations
@@ -37,9 +38,13 @@ def _install_gate(**_: Any) -> None:
 
 
 def _gated(stylize: Callable[..., Iterator[Step]], gate: Path) -> Callable[..., Iterator[Step]]:
+    import torch
+
     def gated(*args: Any, **kwargs: Any) -> Iterator[Step]:
         for step in stylize(*args, **kwargs):
             yield step
+            if "FAULT_DEVICE" in os.environ:
+                raise torch.AcceleratorError(os.environ["FAULT_DEVICE"])
             if gate.exists():
                 time.sleep(_STEP_SECONDS)
             while step.step == step.steps - 1 and gate.exists():

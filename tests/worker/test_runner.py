@@ -39,7 +39,7 @@ from core.runtime.slots import Slots
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from tests.conftest import photo, stored
-from worker.failures import failure_of
+from worker.failures import DeviceLost, failure_of
 from worker.host.cores import SharedCores
 from worker.host.memory import has_memory
 from worker.networks import Networks, calibration_pictures
@@ -471,6 +471,24 @@ def test_every_error_has_a_code_and_internal_details_stay_inside(
     failure = failure_of(error)
     assert (failure.code, failure.retryable) == (code, retryable)
     assert "secret" not in json.dumps(failure.model_dump())
+
+
+def test_a_lost_device_leaves_the_record_as_it_is(
+    make_runner: MakeRunner, runner: Runner, store: JobStore, blobs: Blobs
+) -> None:
+    expected = uninterrupted_result(runner, store, blobs)
+    job = new_job(store, blobs)
+
+    def illegal_access() -> bool:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(DeviceLost, match="illegal memory access"):
+        make_runner(AtQuestion(4, illegal_access)).run(job.id)
+    left = store.get(job.id)
+    assert (left.status, left.attempt, left.error) == (JobStatus.RUNNING, 1, None)
+    store.hand_back(left)  # as the reaper does when the lease has expired
+    runner.run(job.id)
+    assert result_file(store, blobs, job) == expected
 
 
 def test_a_network_is_loaded_once(networks: Networks) -> None:

@@ -90,15 +90,6 @@ def has_memory(job: Job, precision: Precision, memory: int) -> bool:
     return job.pixels is None or footprint(job.params, precision).needed(job.pixels) <= memory
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Return whether the error means that the GPU or the host ran out of memory."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    # For a full host and the GPU of a Mac, torch has no exception class of its own.
-    messages = ("allocate memory", "MPS backend out of memory")
-    return isinstance(error, RuntimeError) and any(each in str(error) for each in messages)
-
-
 def _read_kib(file: Path, name: str) -> int:
     """Return the value of one line of a ``/proc`` file, which is in KiB, in bytes."""
     (line,) = (line for line in file.read_text().splitlines() if line.startswith(name))

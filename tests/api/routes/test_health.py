@@ -126,3 +126,13 @@ def test_readyz_reports_a_blob_store_that_cannot_be_written(services: Services) 
     assert ready.status_code == 503
     assert "cannot be written" in ready.json()["blobs"]
     assert "blobs" in ready.json()["missing"]
+
+
+def test_readyz_says_why_a_worker_is_out_of_service(
+    client: httpx.Client, services: Services
+) -> None:
+    services.workers.announce_out_of_service("host:7", "the device failed 3 times in a row")
+    ready = client.get("/readyz").json()
+    warning = "worker out of service: host:7: the device failed 3 times in a row"
+    assert warning in ready["warnings"]
+    assert ready["missing"] == ["workers"]

@@ -46,7 +46,7 @@ def test_every_constant_is_used_by_a_script() -> None:
     names -= {f"EVENT_{event.name}" for event in STATUS_EVENTS.values()}  # set_status emits them
     only_python = {
         *("API_KEYS", "LINK_KEY", "CLEANING", "SWEEPS"),
-        "IDEMPOTENCY_PREFIX",
+        *("IDEMPOTENCY_PREFIX", "WORKERS_OUT_OF_SERVICE"),
     }
     assert {name for name in names if not re.search(rf"\b{name}\b", used)} == only_python
 

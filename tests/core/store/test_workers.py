@@ -5,6 +5,7 @@ from __future__ import annotations
 from redis import Redis
 
 from core.jobs.workers import WorkerInfo
+from core.store.keys import WORKERS_OUT_OF_SERVICE
 from core.store.workers import FORGET_SECONDS, WorkerRegistry
 
 ONE = WorkerInfo(
@@ -36,3 +37,15 @@ def test_a_worker_without_heartbeats_is_removed(redis: Redis) -> None:
     assert registry.live() == []
     registry.announce(TWO)
     assert redis.hkeys("easel:workers:info") == [TWO.id]
+
+
+def test_a_worker_out_of_service_is_reported_with_its_reason_and_is_not_live(
+    redis: Redis,
+) -> None:
+    registry = WorkerRegistry(redis)
+    for _ in range(2):
+        registry.announce_out_of_service("host:3", "the device failed")
+    assert registry.out_of_service() == ["host:3: the device failed"]
+    assert registry.live() == []
+    redis.zincrby(WORKERS_OUT_OF_SERVICE, -FORGET_SECONDS - 1, "host:3: the device failed")
+    assert registry.out_of_service() == []
