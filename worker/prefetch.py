@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from core.jobs.job import Job
 from core.nst import Pictures
 from core.pictures.uploads import Uploads
 from core.queue.app import Messages
+from core.runtime.resources import memory_available
 from core.runtime.ticker import Ticker
 from core.store.jobs import JobStore
 
@@ -19,6 +21,9 @@ _POLL_SECONDS = 0.25
 
 #: The number of jobs whose pictures are kept.
 _MAX_PREFETCHED = 2
+
+#: Prefetched pictures take at most this part of the host's free memory: 1 / 4.
+_PART = 4
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,21 @@ class Prefetcher:
         messages: the messages in the queue.
         store: the job records.
         loader: loads the pictures of a job.
+        room: returns how many bytes of the host's memory prefetched pictures may take. Others are
+            decoded again when their job starts.
     """
 
-    def __init__(self, messages: Messages, store: JobStore, loader: PictureLoader) -> None:
+    def __init__(
+        self,
+        messages: Messages,
+        store: JobStore,
+        loader: PictureLoader,
+        room: Callable[[], int] = lambda: memory_available() // _PART,
+    ) -> None:
         self._messages = messages
         self._store = store
         self._loader = loader
+        self._room = room
         #: By job id, the last two: once this worker has received the first message, the second
         #: job is prefetched, possibly before the first job has started.
         self._prefetched: dict[str, Future[Pictures]] = {}
@@ -86,13 +100,19 @@ class Prefetcher:
         for older in list(self._prefetched)[:-_MAX_PREFETCHED]:
             self._prefetched.pop(older, None)  # its job may just have started
         try:
-            future.set_result(self._loader.load(job))
+            pictures = self._loader.load(job)
+            if self._held_bytes() + pictures.size_bytes <= self._room():
+                future.set_result(pictures)
         except EaselError as error:
             future.set_exception(error)
         finally:
-            # Even after any other error, no job may wait for the pictures.
+            # Nor may a job wait for them after any other error, or if there is no room.
             if not future.done():
                 future.set_exception(RuntimeError("the pictures were not prefetched"))
+
+    def _held_bytes(self) -> int:
+        decoded = [each for each in list(self._prefetched.values()) if each.done()]
+        return sum(each.result().size_bytes for each in decoded if each.exception() is None)
 
     def load(self, job: Job) -> Pictures:
         """Return the pictures of a job, waiting for them if they are being prefetched.

@@ -15,6 +15,7 @@ from core.jobs.forecast import Forecast
 from core.jobs.idempotency import IdempotencyKey
 from core.jobs.work import work_of
 from core.params import StyleParams
+from core.pictures.uploads import Checked
 
 
 def _key(
@@ -95,7 +96,7 @@ class Estimate(BaseModel):
 
 def estimate(
     request: JobRequest,
-    pixels: int,
+    checked: Checked,
     admission: Admission,
     forecast: Forecast,
     services: Services,
@@ -104,7 +105,7 @@ def estimate(
 
     Args:
         request: the request.
-        pixels: the pixels of its largest picture at the requested size.
+        checked: what is known of its pictures.
         admission: the limits for the job, with the live workers.
         forecast: when the workers become free.
         services: to ask for the current load.
@@ -113,14 +114,14 @@ def estimate(
         InvalidRequest: no worker has enough memory for the job.
     """
     params = request.params
-    admission.check_memory(params, pixels)
-    work = work_of(params, pixels, len(request.uploads.styles))
+    admission.check_memory(params, checked.pixels)
+    work = work_of(params, checked.content_pixels, checked.style_pixels)
     run_seconds = forecast.pace.seconds(work, params.precision)
     load = services.store.load(admission.caller, admission.max_jobs_per_caller)
     seconds = forecast.wait(load.queued)
     return Estimate(
         params=params,
-        memory_bytes=admission.memory_needed(params, pixels),
+        memory_bytes=admission.memory_needed(params, checked.pixels),
         queue_position=load.queued,
         start_seconds=None if seconds is None else round(seconds, 1),
         run_seconds=None if run_seconds is None else round(run_seconds, 1),

@@ -63,7 +63,7 @@ async def submit(
     if job_request.validate_only:
         forecast = await hub.reader.forecast()
         return await run_in_threadpool(
-            estimate, job_request, checked.pixels, admitted.admission, forecast, services
+            estimate, job_request, checked, admitted.admission, forecast, services
         )
     return await run_in_threadpool(
         _accept, job_request, checked, admitted, services, request_id_of(request)
@@ -110,7 +110,7 @@ def _accept(
             key=key,
             request_id=request_id,
             pixels=str(checked.pixels),
-            work=str(work_of(request.params, checked.pixels, len(inputs.styles))),
+            work=str(work_of(request.params, checked.content_pixels, checked.style_pixels)),
             **warnings,
             **options,
             **trace_fields(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.params import Precision, StyleParams
@@ -24,20 +24,20 @@ _COSTS = {Precision.FLOAT32: 3.0, Precision.BFLOAT16: 1.5}
 ANY = "any"
 
 
-def work_of(params: StyleParams, pixels: int, styles: int) -> int:
+def work_of(params: StyleParams, content: int, styles: Sequence[int]) -> int:
     """Return the work of a run, in pixels that pass through a step in the default number format.
 
     Args:
         params: the parameters of the job.
-        pixels: the pixels of its largest picture, at the requested size.
-        styles: the number of style pictures.
+        content: the pixels of the content, at the requested size.
+        styles: the pixels of each style picture, at the requested size.
     """
     plan = schedule(params)
-    filled = min(1.0, pixels / params.size**2)  # pictures are not square
+    filled = content / params.size**2  # pictures are not square
     cost = _COSTS.get(params.precision, 1)
     steps = sum(phase.steps * (phase.size**2 * filled + _STEP_PIXELS) for phase in plan.phases)
-    areas = sum(size**2 * filled * params.style_scale**2 for size in plan.sizes)
-    return round(_RUN_PIXELS + cost * steps + styles * areas * _STATISTICS)
+    areas = sum(styles) * sum((size / params.size) ** 2 for size in plan.sizes)
+    return round(_RUN_PIXELS + cost * steps + areas * _STATISTICS)
 
 
 @dataclass(frozen=True)

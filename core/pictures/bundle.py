@@ -44,6 +44,14 @@ class Pictures:
             sizes = self.detail_map.size, self.content.size
             check_proportions("detail_map", sizes[0], "content", sizes[1])
 
+    @property
+    def size_bytes(self) -> int:
+        """The memory that the pictures take."""
+        single = (self.init_image, self.content_mask, self.detail_map, self.alpha)
+        pictures = [self.content, *self.styles, *self.style_masks, *filter(None, single)]
+        # Pillow keeps RGB in four bytes a pixel.
+        return sum(each.width * each.height * (1 if each.mode == "L" else 4) for each in pictures)
+
 
 def check_start(init: Init, given: bool) -> None:
     """Check that there is an ``init_image`` if, and only if, ``init`` is ``image``.

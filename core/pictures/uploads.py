@@ -71,10 +71,16 @@ class Upload:
 class Checked(NamedTuple):
     """What is known of uploads that were checked."""
 
-    #: The pixels of the largest picture at the requested size.
-    pixels: int
+    #: The pixels of the content at the requested size, and of each style picture.
+    content_pixels: int
+    style_pixels: tuple[int, ...]
     #: Sentences about pictures that were read with losses, each with the name of the file.
     warnings: tuple[str, ...]
+
+    @property
+    def pixels(self) -> int:
+        """The pixels of the largest picture."""
+        return max(self.content_pixels, *self.style_pixels)
 
 
 @dataclass(frozen=True)
@@ -200,7 +206,8 @@ class Uploads:
             check_labels(self.content_mask.name, labels[0], frozenset().union(*labels[1:]))
             for mask, areas, size in zip(masks, regions, scaled, strict=True):
                 check_areas(mask.name, areas, size, params.style_layers)
-        return Checked(max(width * height for width, height in scaled), tuple(warnings))
+        content_pixels, *style_pixels = (width * height for width, height in scaled)
+        return Checked(content_pixels, tuple(style_pixels), tuple(warnings))
 
     def load(self, max_pixels: int) -> Pictures:
         """Decode all files.

@@ -26,8 +26,8 @@ from core.runtime.ticker import Ticker
 _SECONDS = 0.25
 #: How long the last change of the switch may take.
 _PATIENCE_SECONDS = 30
-#: Cores that other processes keep busy: from this many on, threads do not spin. Below half of it
-#: they spin again.
+#: Cores that other processes need of those that the threads use: from this many on, threads do not
+#: spin. Below half of it they spin again.
 _CONTENDED = 0.2
 
 
@@ -80,7 +80,7 @@ def spins(spinning: bool, others: float) -> bool:
 
     Args:
         spinning: whether they spin now.
-        others: the cores that other processes keep busy.
+        others: as for :func:`considerate`.
     """
     return others < (_CONTENDED if spinning else _CONTENDED / 2)
 
@@ -90,7 +90,8 @@ def considerate(others: Callable[[], float]) -> Iterator[None]:
     """Let waiting threads spin only while no other process needs their cores.
 
     Args:
-        others: returns the cores that other processes keep busy.
+        others: returns the cores that other processes keep busy, without those that this one
+            leaves free.
     """
     spinning = Spinning()
 

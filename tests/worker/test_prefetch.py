@@ -121,6 +121,22 @@ def test_only_the_pictures_of_the_last_two_jobs_are_kept(
         prefetcher.load(job)
 
 
+def test_pictures_are_kept_only_as_far_as_there_is_room(
+    store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+) -> None:
+    of_one_job = 2 * 80 * 60 * 4  # Pillow takes 4 bytes a pixel
+    loader = PictureLoader(blobs, MAX_PIXELS)
+    prefetcher = Prefetcher(Messages(redis), store, loader, room=lambda: 2 * of_one_job - 1)
+    jobs = [new_job(store, blobs, queue, seed) for seed in (1, 3)]
+    for _ in jobs:
+        prefetcher.prefetch()
+        receive_message(redis)
+    remove_files(blobs, *jobs)
+    assert prefetcher.load(jobs[0]).size_bytes == of_one_job
+    with pytest.raises(BlobNotFound):
+        prefetcher.load(jobs[1])
+
+
 def test_files_that_could_not_be_prefetched_are_loaded_when_the_job_starts(
     prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue
 ) -> None:

@@ -46,7 +46,7 @@ class SharedCores:
         if self._slots is not None:
             self._slots.take()
         try:
-            limit_threads(
+            threads = limit_threads(
                 threads_for_job(
                     cores(),
                     running=self.running(),
@@ -55,7 +55,7 @@ class SharedCores:
                     others=self._others(),
                 )
             )
-            with considerate(self._others):
+            with considerate(lambda: self._others() - (cores() - threads)):
                 yield
         finally:
             if self._slots is not None:

@@ -50,13 +50,18 @@ def _check_cuda(device: torch.device) -> None:
         ) from error
 
 
-def limit_threads(most: int) -> None:
+def limit_threads(most: int) -> int:
     """Compute with at most this many threads on the CPU; fewer if ``OMP_NUM_THREADS`` says so.
 
     Torch starts a thread for each processor that it sees. In a container with a lower quota, or
     beside other jobs, they would wait for each other.
+
+    Returns:
+        The number of threads.
     """
-    torch.set_num_threads(min(most, _MAX_THREADS))
+    threads = min(most, _MAX_THREADS)
+    torch.set_num_threads(threads)
+    return threads
 
 
 def threads_on(device: torch.device) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,26 @@ def test_a_job_that_fails_is_no_longer_counted(tmp_path: Path) -> None:
         raise ZeroDivisionError
     assert slots.count() == 0
     slots.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP, whose threads can sleep")
+@pytest.mark.parametrize(("others", "sleep"), [(1.0, False), (2.0, True)])
+def test_threads_sleep_only_if_others_need_more_cores_than_the_job_leaves(
+    others: float, sleep: bool
+) -> None:
+    readings = iter([1.0])  # at the claim: the job takes 7 of 8 cores
+    adjusted = threading.Semaphore(0)
+
+    def read() -> float:
+        adjusted.release()
+        return next(readings, others)
+
+    with SharedCores(None, others=read).job():
+        assert torch.get_num_threads() == 7
+        for _ in range(4):  # the claim, and the second look after one whose effect is over
+            assert adjusted.acquire(timeout=30)
+        names = [thread.name for thread in threading.enumerate()]
+    assert any("idle_team" in name for name in names) is sleep
 
 
 def test_the_jobs_of_a_user_are_counted_in_the_runtime_directory(
