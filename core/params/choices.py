@@ -167,6 +167,11 @@ class PictureFormat(StrEnum):
         return _FILE_TYPES[self].quality
 
     @property
+    def max_side(self) -> int:
+        """The most pixels that a side of a picture may have."""
+        return _FILE_TYPES[self].max_side
+
+    @property
     def displayable(self) -> bool:
         """Whether browsers display it. The page shows the preview of other results."""
         return _FILE_TYPES[self].displayable
@@ -190,23 +195,38 @@ class _FileType:
     quality: bool
     #: Whether browsers display it.
     displayable: bool
+    #: The most pixels that a side may have: by the format, or by the library that encodes it.
+    max_side: int
 
+
+#: The sides of these formats are 32-bit numbers.
+_LONGEST = 2**31 - 1
 
 #: ``core.pictures.encode`` has the encoder of each format.
 _FILE_TYPES = complete_table(
     PictureFormat,
     {
         PictureFormat.PNG: _FileType(
-            "image/png", ("png",), alpha=True, quality=False, displayable=True
+            "image/png", ("png",), alpha=True, quality=False, displayable=True, max_side=_LONGEST
         ),
         PictureFormat.JPEG: _FileType(
-            "image/jpeg", ("jpeg", "jpg"), alpha=False, quality=True, displayable=True
+            "image/jpeg",
+            ("jpeg", "jpg"),
+            alpha=False,
+            quality=True,
+            displayable=True,
+            max_side=65500,  # of libjpeg; the format itself has 65535
         ),
         PictureFormat.WEBP: _FileType(
-            "image/webp", ("webp",), alpha=True, quality=True, displayable=True
+            "image/webp", ("webp",), alpha=True, quality=True, displayable=True, max_side=16383
         ),
         PictureFormat.TIFF: _FileType(
-            "image/tiff", ("tiff", "tif"), alpha=True, quality=False, displayable=False
+            "image/tiff",
+            ("tiff", "tif"),
+            alpha=True,
+            quality=False,
+            displayable=False,
+            max_side=_LONGEST,
         ),
     },
 )

@@ -68,7 +68,7 @@ class StyleParams(BaseModel):
         "repaints it. Sets style_weight for each pair of pictures; no effect if that is given.",
     )
     size: int = Field(
-        512, ge=MIN_SIZE, le=8192, description="Longer side of the result, in pixels."
+        512, ge=MIN_SIZE, le=16384, description="Longer side of the result, in pixels."
     )
     steps: int = Field(
         _BALANCED["steps"],
@@ -187,6 +187,18 @@ class StyleParams(BaseModel):
         if len(set(layers)) != len(layers):
             raise ValueError("a layer occurs twice; expected distinct layers")
         return layers
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, chosen: PictureFormat, info: ValidationInfo) -> PictureFormat:
+        size = info.data.get("size", 0)
+        if size > chosen.max_side:
+            others = [each.value for each in PictureFormat if each.max_side >= size]
+            raise ValueError(
+                f"expected a format that holds a size of {size}; {chosen.value} has at most "
+                f"{chosen.max_side} pixels on a side; use {', '.join(others)}, or a smaller size"
+            )
+        return chosen
 
     @field_validator("style_layer_weights")
     @classmethod

@@ -4,12 +4,16 @@ Values are rounded without dithering, so that the file is the picture whose loss
 reported, the same request gives the same bytes, and PNG files stay small. Banding is not
 visible, because stylised pictures have no ramps that are smooth over 8 bits. TIFF has 16
 bits for further editing.
+
+A large picture fills most of the memory of a worker, so its levels are computed in strips:
+beside the picture itself, there is one copy of it in 8 bits, or one row of tiles, and the file.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +27,16 @@ from core.params.choices import complete_table
 from core.pictures.icc import srgb_profile
 
 _Pixels = npt.NDArray[np.float32]
+
+#: The pixels whose levels are computed at a time.
+_STRIP_PIXELS = 2**18
+
+#: The side of a tile of a TIFF, in pixels. Programs read the tiles that they show.
+_TILE = 256
+
+#: The bytes of levels that a TIFF may have. Larger ones are BigTIFFs: offsets in TIFF 6.0 have 32
+#: bits, which many programs read as signed.
+_MAX_TIFF_BYTES = 2**31 - 2**20
 
 
 @dataclass(frozen=True)
@@ -42,14 +56,13 @@ def encode(
         pixels: shape (height, width, 3), RGB in [0, 1], sRGB.
         alpha: mode ``L``, any size. If the format stores no transparency, the picture is
             composited on white.
-        picture_format: the file format. TIFF has 16 bits per channel, the others 8.
+        picture_format: the file format. TIFF has 16 bits per channel, the others 8. Each side of
+            the picture has at most ``picture_format.max_side`` pixels.
         quality: 1 to 100, for JPEG (always 4:4:4) and WebP (100 is lossless).
     """
     if alpha is not None:
         height, width, _ = pixels.shape
         alpha = alpha.resize((width, height), Image.Resampling.LANCZOS)
-        if not picture_format.has_alpha:
-            pixels, alpha = _on_white(pixels, alpha), None
     data = _ENCODERS[picture_format](pixels, alpha, quality)
     return Encoded(data, picture_format.media_type)
 
@@ -58,8 +71,9 @@ def _png(pixels: _Pixels, alpha: Image.Image | None, _quality: int) -> bytes:
     return _save(_eight_bits(pixels, alpha), "PNG")
 
 
-def _jpeg(pixels: _Pixels, _alpha: Image.Image | None, quality: int) -> bytes:
-    return _save(_eight_bits(pixels, None), "JPEG", quality=quality, subsampling="4:4:4")
+def _jpeg(pixels: _Pixels, alpha: Image.Image | None, quality: int) -> bytes:
+    picture = _eight_bits(pixels, None, on_white=alpha)
+    return _save(picture, "JPEG", quality=quality, subsampling="4:4:4")
 
 
 def _webp(pixels: _Pixels, alpha: Image.Image | None, quality: int) -> bytes:
@@ -75,14 +89,16 @@ def _webp(pixels: _Pixels, alpha: Image.Image | None, quality: int) -> bytes:
 
 def _tiff(pixels: _Pixels, alpha: Image.Image | None, _quality: int) -> bytes:
     # Pillow cannot write 16-bit colours.
-    levels = np.rint(pixels.clip(0, 1) * 65535).astype(np.uint16)
-    if alpha is not None:
-        opacity = np.asarray(alpha, dtype=np.uint16)[:, :, np.newaxis] * np.uint16(257)
-        levels = np.concatenate([levels, opacity], axis=2)
+    height, width, colors = pixels.shape
+    shape = (height, width, colors + (alpha is not None))
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
-        levels,
+        _tiles(pixels, alpha),
+        shape=shape,
+        dtype=np.uint16,
+        tile=(_TILE, _TILE),
+        bigtiff=2 * math.prod(shape) > _MAX_TIFF_BYTES,
         photometric="rgb",
         extrasamples=[] if alpha is None else ["unassalpha"],
         compression="zlib",
@@ -92,6 +108,18 @@ def _tiff(pixels: _Pixels, alpha: Image.Image | None, _quality: int) -> bytes:
         software=False,
     )
     return buffer.getvalue()
+
+
+def _tiles(pixels: _Pixels, alpha: Image.Image | None) -> Iterator[npt.NDArray[np.uint16]]:
+    """Yield tiles of 16-bit levels, row by row. Those at the right and the bottom are smaller."""
+    height, width, _ = pixels.shape
+    for top in range(0, height, _TILE):
+        levels = np.rint(pixels[top : top + _TILE].clip(0, 1) * 65535).astype(np.uint16)
+        if alpha is not None:
+            opacity = _rows(alpha, top, _TILE).astype(np.uint16) * np.uint16(257)
+            levels = np.concatenate([levels, opacity], axis=2)
+        for left in range(0, width, _TILE):
+            yield levels[:, left : left + _TILE]
 
 
 #: Every encoder takes the pixels, the alpha channel in the size of the result, and the quality.
@@ -108,17 +136,35 @@ _ENCODERS: dict[PictureFormat, Callable[[_Pixels, Image.Image | None, int], byte
 )
 
 
-def _on_white(pixels: _Pixels, alpha: Image.Image) -> _Pixels:
-    opacity = np.asarray(alpha, dtype=np.float32)[:, :, np.newaxis] / np.float32(255)
-    composited: _Pixels = pixels * opacity + (1 - opacity)
-    return composited
+def _eight_bits(
+    pixels: _Pixels, alpha: Image.Image | None, on_white: Image.Image | None = None
+) -> Image.Image:
+    """Return the picture in 8 bits.
 
-
-def _eight_bits(pixels: _Pixels, alpha: Image.Image | None) -> Image.Image:
-    picture = Image.fromarray(np.rint(pixels.clip(0, 1) * 255).astype(np.uint8))
+    Args:
+        pixels: as in :func:`encode`.
+        alpha: its alpha channel, in its size.
+        on_white: the opacity of the picture on white, in its size, instead of an alpha channel.
+    """
+    height, width, _ = pixels.shape
+    picture = Image.new("RGB", (width, height))
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = pixels[top : top + rows]
+        if on_white is not None:
+            opacity = _rows(on_white, top, rows).astype(np.float32) / np.float32(255)
+            strip = strip * opacity + (1 - opacity)
+        levels = np.rint(strip.clip(0, 1) * 255).astype(np.uint8)
+        picture.paste(Image.fromarray(levels), (0, top))
     if alpha is not None:
         picture.putalpha(alpha)
     return picture
+
+
+def _rows(alpha: Image.Image, top: int, rows: int) -> npt.NDArray[np.uint8]:
+    """Return rows of an alpha channel, of shape (rows, width, 1); fewer at the bottom."""
+    bottom = min(top + rows, alpha.height)
+    return np.asarray(alpha.crop((0, top, alpha.width, bottom)))[:, :, np.newaxis]
 
 
 def _save(picture: Image.Image, picture_format: str, **options: Any) -> bytes:

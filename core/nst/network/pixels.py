@@ -25,11 +25,15 @@ def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device)
 
 
 def to_pixels(image: Tensor) -> NDArray[np.float32]:
-    """Return a tensor of shape (1, 3, H, W) as float32 of shape (H, W, 3), clamped to [0, 1]."""
-    pixels: NDArray[np.float32] = image.detach()[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    """Return a tensor of shape (1, 3, H, W) as an array of shape (H, W, 3).
+
+    On the CPU, both share their memory.
+    """
+    pixels: NDArray[np.float32] = image.detach()[0].permute(1, 2, 0).cpu().numpy()
     return pixels
 
 
 def to_picture(image: Tensor) -> Image.Image:
     """Return a tensor of shape (1, 3, H, W), RGB in [0, 1], as a picture of 8 bits."""
-    return Image.fromarray((to_pixels(image) * 255).round().astype(np.uint8))
+    levels = (to_pixels(image.clamp(0, 1)) * 255).round()
+    return Image.fromarray(levels.astype(np.uint8))

@@ -30,6 +30,7 @@ def test_text_fields_become_numbers() -> None:
         ("strength", "", "valid number"),
         ("style_weight", "-1", "greater than or equal to 0"),
         ("size", "63", "greater than or equal to 64"),
+        ("size", "16385", "less than or equal to 16384"),
         ("size", "big", "valid integer"),
         ("steps", "0", "greater than or equal to 1"),
         ("content_weight", "-1", "greater than or equal to 0"),
@@ -131,6 +132,15 @@ def test_a_blend_needs_one_weight_per_style_and_a_positive_sum(blend: str, style
 def test_the_error_for_an_unknown_field_lists_the_parameters() -> None:
     with pytest.raises(InvalidRequest, match=r"colour: is not a parameter.*style_weight"):
         parse_params({"colour": "blue"})
+
+
+def test_a_format_must_hold_the_size() -> None:
+    assert parse_params({"size": "16383", "format": "webp"}).format == "webp"
+    with pytest.raises(InvalidRequest, match="at most 16383 pixels on a side") as caught:
+        parse_params({"size": "16384", "format": "webp"})
+    (error,) = caught.value.errors
+    assert error.field == "format"
+    assert "use png, jpeg, tiff, or a smaller size" in error.message
 
 
 def test_all_invalid_fields_are_reported_at_once() -> None:

@@ -38,7 +38,7 @@ def test_sizes_start_at_the_smallest_and_grow_by_about_the_ratio(
     assert pyramid_sizes(size, pyramid) == expected
 
 
-@given(st.integers(64, 8192), st.integers(32, 1000), st.floats(1.2, 8))
+@given(st.integers(64, 16384), st.integers(32, 1000), st.floats(1.2, 8))
 def test_sizes_increase_to_the_size_of_the_result(size: int, smallest: int, ratio: float) -> None:
     sizes = pyramid_sizes(size, f"{smallest}:{ratio}")
     assert sizes[-1] == size

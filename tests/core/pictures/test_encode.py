@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import tracemalloc
 import zlib
+from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
@@ -36,17 +39,22 @@ def read(file: Encoded) -> Image.Image:
 
 
 def read_tiff(data: bytes) -> npt.NDArray[np.uint16]:
-    """Read 16-bit levels, using only TIFF 6.0, sections 3 and 14."""
+    """Read 16-bit levels, using only TIFF 6.0, sections 3, 14 and 15."""
     with Image.open(io.BytesIO(data)) as opened:
         assert isinstance(opened, TiffImageFile)
         tags: dict[int, Any] = dict(opened.tag_v2)
     channels = tags[277]
     assert tags[258] == (16,) * channels
     assert (tags[259], tags[317]) == (8, 2)  # deflate, horizontal differences
-    strips = zip(tags[273], tags[279], strict=True)
-    raw = b"".join(zlib.decompress(data[start : start + length]) for start, length in strips)
-    differences = np.frombuffer(raw, "<u2").reshape(tags[257], tags[256], channels)
-    return np.cumsum(differences, axis=1, dtype=np.uint16)
+    width, height, side, down = tags[256], tags[257], tags[322], tags[323]
+    levels = np.empty((-(-height // down) * down, -(-width // side) * side, channels), np.uint16)
+    corners = product(range(0, height, down), range(0, width, side))
+    for (top, left), start, length in zip(corners, tags[324], tags[325], strict=True):
+        raw = zlib.decompress(data[start : start + length])
+        differences = np.frombuffer(raw, "<u2").reshape(down, side, channels)
+        tile = np.cumsum(differences, axis=1, dtype=np.uint16)
+        levels[top : top + down, left : left + side] = tile
+    return levels[:height, :width]
 
 
 @pytest.mark.parametrize("alpha", [None, ALPHA], ids=["opaque", "alpha"])
@@ -93,6 +101,51 @@ def test_a_tiff_has_16_bits_per_channel() -> None:
     assert levels.shape == PIXELS.shape
     assert np.abs(levels - PIXELS.astype(float) * 65535).max() <= 0.51
     assert len(np.unique(levels)) > 256, "the levels should not be quantised to 8 bits"
+
+
+@pytest.mark.parametrize("alpha", [None, ALPHA], ids=["opaque", "alpha"])
+def test_a_tiff_of_several_tiles_has_every_pixel_in_its_place(alpha: Image.Image | None) -> None:
+    pixels = RNG.random((300, 600, 3), dtype=np.float32)
+    levels = read_tiff(encode(pixels, alpha, PictureFormat.TIFF, 92).data)
+    assert np.abs(levels[..., :3] - pixels.astype(float) * 65535).max() <= 0.51
+    if alpha is not None:
+        opacity = np.asarray(alpha.resize((600, 300), Image.Resampling.LANCZOS))
+        assert np.array_equal(levels[..., 3], opacity * 257.0)
+
+
+def test_a_tiff_beyond_32_bit_offsets_is_a_bigtiff(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = PIXELS.size * 2
+    monkeypatch.setattr("core.pictures.encode._MAX_TIFF_BYTES", most)
+    classic = encode(PIXELS, None, PictureFormat.TIFF, 92).data
+    monkeypatch.setattr("core.pictures.encode._MAX_TIFF_BYTES", most - 1)
+    big = encode(PIXELS, None, PictureFormat.TIFF, 92).data
+    assert (classic[:4], big[:4]) == (b"II*\0", b"II+\0")
+    assert np.array_equal(read_tiff(big), read_tiff(classic))
+    assert np.array_equal(tifffile.imread(io.BytesIO(big)), read_tiff(classic))
+
+
+@pytest.mark.parametrize("picture_format", PictureFormat)
+def test_levels_are_computed_in_strips(picture_format: PictureFormat) -> None:
+    pixels = np.broadcast_to(PIXELS[:1, :1], (2048, 2048, 3))  # an even picture is a short file
+    alpha = Image.new("L", (2048, 2048), 200)
+    encode(PIXELS, ALPHA, picture_format, 92)  # imports the encoder
+    tracemalloc.start()
+    try:
+        encode(pixels, alpha, picture_format, 92)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < pixels.nbytes / 2
+
+
+def test_strips_are_composited_like_the_whole_picture() -> None:
+    pixels = RNG.random((900, 700, 3), dtype=np.float32)
+    alpha = photo(700, 900).convert("L")
+    opacity = np.asarray(alpha)[..., np.newaxis] / 255
+    expected = 255 * (pixels * opacity + 1 - opacity)
+    picture = np.asarray(read(encode(pixels, alpha, PictureFormat.JPEG, 100)))
+    assert np.abs(picture - expected).mean() < 1
+    assert np.abs(picture - expected).max() < 8
 
 
 def test_a_dark_ramp_has_no_banding_in_a_tiff() -> None:

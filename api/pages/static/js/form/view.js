@@ -27,7 +27,7 @@ const DRAWERS = {
   Expert: (name) => EXPERT.includes(name),
 };
 
-const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192];
+const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192, 12288, 16384];
 
 const SLIDERS = {
   strength: { title: "Strength", ends: ["More photograph", "More painting"], values: Array.from({ length: 21 }, (_, step) => step / 20),
