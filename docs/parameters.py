@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.params import Preset, StyleParams, parse_params
+from core.params.model import TUNABLE
 from core.params.presets import PRESETS
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -22,10 +23,11 @@ pictures. The same names, defaults and bounds apply to
 - the options of `easel stylize`, where `style_weight` is `--style-weight`, and the extension of OUTPUT sets `format`;
 - `core.params.StyleParams` in Python.
 
-Separate the items of a list by commas.
+Separate the items of a list by commas. The tunable parameters may change [between two
+steps](algorithm.md#edits).
 
-| parameter | default | allowed | meaning |
-|---|---|---|---|
+| parameter | tunable | default | allowed | meaning |
+|---|---|---|---|---|
 """
 
 
@@ -33,7 +35,7 @@ def page() -> str:
     """Return the current page."""
     schema = StyleParams.model_json_schema()
     rows = [
-        f"| `{name}` | {_default(name)} | {_allowed(name, schema)} | {field.description} |"
+        f"| `{name}` | {'yes' * (name in TUNABLE)} | {_default(name)} | {_allowed(name, schema)} | {field.description} |"
         for name, field in StyleParams.model_fields.items()
     ]
     names = sorted({name for preset in PRESETS.values() for name in preset})

@@ -7,13 +7,15 @@ go in, a record per step comes out. Nothing here knows about queues, files or se
 from core.nst.network.devices import limit_threads, pick_device
 from core.nst.network.precision import fallback_warning
 from core.nst.network.vgg19 import VGG19
-from core.nst.stylize import Step, stylize
+from core.nst.step import Step
+from core.nst.stylize import Run, stylize
 from core.nst.weights.files import fetch_weights, load_network
 from core.pictures.bundle import Pictures
 
 __all__ = [
     "VGG19",
     "Pictures",
+    "Run",
     "Step",
     "fallback_warning",
     "fetch_weights",

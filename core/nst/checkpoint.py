@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,31 +15,53 @@ from torch import Tensor
 
 from core.errors import CheckpointMismatch
 from core.params import StyleParams
+from core.params.edits import Edit
 from core.pictures.bundle import Pictures
 
 #: The entry with the digest of the request.
 _REQUEST = "request"
 
+#: The entry with the steps made in all phases.
+_MADE = "made"
+
 #: Part of the digest. Change it whenever the entries or their meaning change: workers of another
 #: version then refuse the checkpoint, and start the job over.
-_FORMAT = b"4"
+_FORMAT = b"5"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a state belongs to: the same pictures and parameters, and no others."""
+    """What a state belongs to: the same pictures, parameters and edits, and no others.
+
+    Attributes:
+        pictures: the pictures of the run.
+        params: its parameters at the start.
+    """
 
     pictures: Pictures
     params: StyleParams
 
-    def pack(self, state: dict[str, Tensor], label: str = "") -> bytes:
-        """Return a state as a safetensors file, with a label in its metadata."""
-        entries = {**state, _REQUEST: self._digest}
+    def pack(self, state: dict[str, Tensor], edits: Sequence[Edit] = (), label: str = "") -> bytes:
+        """Return a state as a safetensors file.
+
+        Args:
+            state: the state. Its entry ``made`` has the number of steps.
+            edits: the edits of the run.
+            label: stands in the metadata.
+        """
+        entries = {**state, _REQUEST: self._digest(state, edits)}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in entries.items()}
         return save(tensors, {"label": label})
 
-    def unpack(self, data: bytes, device: torch.device) -> dict[str, Tensor]:
+    def unpack(
+        self, data: bytes, device: torch.device, edits: Sequence[Edit] = ()
+    ) -> dict[str, Tensor]:
         """Return the state that :meth:`pack` was given, on a device.
+
+        Args:
+            data: the file.
+            device: the device.
+            edits: the edits of the run. Only those before the state count.
 
         Raises:
             CheckpointMismatch: the data is not a checkpoint, or one of another request or of
@@ -49,7 +72,11 @@ class Request:
         except SafetensorError as error:
             raise CheckpointMismatch(f"the checkpoint cannot be read: {error}") from error
         digest = state.pop(_REQUEST, None)
-        if digest is None or not torch.equal(digest, self._digest):
+        if (
+            digest is None
+            or _MADE not in state
+            or not torch.equal(digest, self._digest(state, edits))
+        ):
             raise CheckpointMismatch(
                 "the checkpoint belongs to other pictures or parameters, or to another version of "
                 "Easel; start without it"
@@ -60,9 +87,18 @@ class Request:
             for name, tensor in state.items()
         }
 
+    def _digest(self, state: dict[str, Tensor], edits: Sequence[Edit]) -> Tensor:
+        """SHA-256 of everything that the state depends on, shape (32,)."""
+        digest = self._inputs.copy()
+        made = int(state[_MADE])
+        for edit in edits:
+            if edit.step is not None and 0 < edit.step < made:
+                digest.update(edit.model_dump_json().encode())
+        return torch.tensor(list(digest.digest()), dtype=torch.uint8)
+
     @cached_property
-    def _digest(self) -> Tensor:
-        """SHA-256 of everything that the result depends on, shape (32,). Computed on first use."""
+    def _inputs(self) -> hashlib._Hash:
+        """SHA-256 of the pictures and the parameters. Computed on first use."""
         digest = hashlib.sha256(_FORMAT + self.params.model_dump_json().encode())
         pictures = self.pictures
         for picture in (
@@ -71,7 +107,7 @@ class Request:
             pictures.detail_map,
         ):
             _update(digest, picture)
-        return torch.tensor(list(digest.digest()), dtype=torch.uint8)
+        return digest
 
 
 def _update(digest: hashlib._Hash, picture: Image.Image | None) -> None:

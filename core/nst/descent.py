@@ -33,14 +33,14 @@ class Descent:
 
     def __init__(self, image: Tensor, optimizer: PixelOptimizer) -> None:
         self.image = image
-        #: Steps made in the current phase.
+        #: Steps made in the current phase. Set it to 0 before the next phase.
         self.step = 0
         #: How often a loss was not finite at this scale.
         self._incidents = 0
         self._optimizer = optimizer
 
     def follow(self, objective: Objective, steps: int) -> Iterator[Point]:
-        """Make the steps of one phase, and yield the point before the first and after each.
+        """Make steps of one phase, and yield the point before the first and after each.
 
         After a loss that is not finite, the descent returns to the last finite point and goes
         on in smaller steps, then in float32. Every point that is yielded is finite. On a GPU
@@ -48,7 +48,7 @@ class Descent:
 
         Args:
             objective: what to minimise.
-            steps: how many steps the phase has.
+            steps: how many steps of the phase are made in the end.
 
         Raises:
             LossNotFinite: the loss is not finite with smaller steps in float32 either.
@@ -72,11 +72,14 @@ class Descent:
                     yielded = self.step
                     yield point
             if self.step >= steps:
-                self.step = 0
                 return
             point = self._optimizer.step(point, evaluate)
             self.image = point.image
             self.step += 1
+
+    def change_objective(self) -> None:
+        """Forget what the optimiser has learned about the objective, because another follows."""
+        self._optimizer.forget()
 
     def state(self) -> State:
         """Return everything that the next step depends on."""

@@ -82,14 +82,28 @@ class Objective:
             self._detail = {
                 layer: content_factors(detail, layer) for layer in params.content_layers
             }
-        areas = {EVERYTHING: 1.0} if masks is None else masks.content.areas
-        #: alpha, beta and gamma, and the weights of the layers.
-        self.balance = balance(
-            params,
-            {layer: _energy(P) for layer, P in self._exact.P.items()},
-            _style_energies(self._distances, areas),
-        )
-        self._weights = _region_weights(self.balance.style_layers, areas)
+        self._areas = {EVERYTHING: 1.0} if masks is None else masks.content.areas
+        self._content_energies = {layer: _energy(P) for layer, P in self._exact.P.items()}
+        self._weigh()
+
+    def changed(self, params: StyleParams) -> Objective:
+        """Return the objective with other weights. Nothing is computed again but the weights.
+
+        Args:
+            params: may differ in the weights, the blend of the styles and ``style_statistics``.
+
+        Raises:
+            InvalidRequest: the blend does not fit the style pictures.
+        """
+        other = copy(self)
+        other._params = params
+        weights = params.blend_weights(len(self._exact.styles))
+        other._pictures = replace(self._pictures, params=params)
+        with torch.no_grad():
+            other._exact = self._exact.blended(weights)
+            other._compare_with(self._targets.blended(weights))
+            other._weigh()
+        return other
 
     def in_float32(self) -> Objective:
         """Return the same objective, computed in float32."""
@@ -142,9 +156,19 @@ class Objective:
             return self._terms(compared, image), gradient.contiguous()
 
     def _compare_with(self, targets: Targets) -> None:
-        make_distance = STYLE_DISTANCES[self._params.style_statistics]
         self._targets = targets
-        self._distances = {key: make_distance(A) for key, A in targets.A.items()}
+        self._distances = self._distances_to(targets)
+
+    def _distances_to(self, targets: Targets) -> dict[Key, StyleDistance]:
+        make_distance = STYLE_DISTANCES[self._params.style_statistics]
+        return {key: make_distance(A) for key, A in targets.A.items()}
+
+    def _weigh(self) -> None:
+        """Set the weights, which depend on the exact targets in every number format."""
+        energies = _style_energies(self._distances_to(self._exact), self._areas)
+        #: alpha, beta and gamma, and the weights of the layers.
+        self.balance = balance(self._params, self._content_energies, energies)
+        self._weights = _region_weights(self.balance.style_layers, self._areas)
 
     def _compared(self, parts: Iterable[Part]) -> Compared:
         """Compare each part while it is in the processor's cache."""

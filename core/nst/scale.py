@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as nn
@@ -126,13 +127,36 @@ class Scales:
         self._network = network
         self._masks = read_masks(pictures)
 
+    def with_params(self, params: StyleParams) -> Scales:
+        """Return the scales of the same pictures with other parameters."""
+        other = copy(self)
+        other._params = params
+        return other
+
+    def check(self, size: int) -> None:
+        """Check that the pictures can be used at a size.
+
+        Raises:
+            InvalidRequest: a picture is too long and thin, or a region of a mask too small.
+        """
+        check_regions(self._masks, self._sizes(size), self._params.style_layers)
+
     def usable(self, size: int) -> bool:
         """Return whether no picture is too thin and no region too small at a size."""
         try:
-            check_regions(self._masks, self._sizes(size), self._params.style_layers)
+            self.check(size)
         except InvalidRequest:
             return False
         return True
+
+    def changed(self, scale: Scale) -> Scale:
+        """Return a scale with the parameters of these, for its next steps.
+
+        Where the styles would be too small in their new size, no step follows.
+        """
+        if self._params.style_scale != scale.params.style_scale and self.usable(scale.size):
+            return self.at(scale.size)
+        return replace(scale, params=self._params, objective=scale.objective.changed(self._params))
 
     def at(self, size: int) -> Scale:
         """Return the scale whose longer side is ``size`` pixels.
@@ -141,8 +165,8 @@ class Scales:
             InvalidRequest: a picture is too long and thin, or a region of a mask too small.
         """
         params, pictures, device = self._params, self._pictures, self._network.device
+        self.check(size)
         content_size, *style_sizes = sizes = self._sizes(size)
-        check_regions(self._masks, sizes, params.style_layers)
         colors = color_mode(params.color)
         content = to_tensor(pictures.content, content_size, device)
         styles = tuple(

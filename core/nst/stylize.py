@@ -7,72 +7,31 @@ are made, and listed in ``docs/algorithm.md``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from core.nst.balance import Balance
 from core.nst.checkpoint import Request
 from core.nst.descent import Descent
-from core.nst.network.pixels import to_picture, to_pixels
-from core.nst.network.precision import NumberFormat, pick_format
+from core.nst.network.precision import pick_format
 from core.nst.network.vgg19 import VGG19
-from core.nst.optimizers.optimizer import PixelOptimizer, make_optimizer
+from core.nst.optimizers.optimizer import make_optimizer
 from core.nst.optimizers.point import LossTerms, State
-from core.nst.scale import Scale, Scales
+from core.nst.scale import Scales
+from core.nst.step import Step
 from core.params import StyleParams
-from core.params.schedule import Schedule, schedule
+from core.params.edits import Edit, Edits, differences, edited, tuned
+from core.params.schedule import Phase, Schedule, schedule
 from core.pictures.bundle import Pictures
 
 
-@dataclass(frozen=True)
-class Step:
-    """The picture after ``step`` of ``steps`` updates, and the objective at it."""
-
-    #: Over all scales.
-    step: int
-    steps: int
-    #: The part of the work that is done, 0 to 1. A step at a large scale is more work.
-    fraction: float
-    #: The scale, counted from 0, and the number of scales.
-    scale: int
-    scales: int
-    #: Of the image, in pixels.
-    width: int
-    height: int
-    #: For the last step in float32; before, in the number format of the network.
-    loss: LossTerms
-    #: The weights of the losses at this scale.
-    balance: Balance
-    #: As it is shown: shape (1, 3, height, width), RGB in [0, 1].
-    image: Tensor
-    _request: Request
-    _state: State
-
-    def picture(self) -> Image.Image:
-        """Return the picture in 8 bits."""
-        return to_picture(self.image)
-
-    def pixels(self) -> NDArray[np.float32]:
-        """Return the picture as computed: shape (height, width, 3), RGB in [0, 1]."""
-        return to_pixels(self.image)
-
-    def checkpoint(self, label: str = "") -> bytes:
-        """Return the state of the run at this step, for ``stylize(..., resume=...)``.
-
-        Args:
-            label: makes the bytes differ from those of an equal run with another label.
-        """
-        return self._request.pack(self._state, label)
-
-
 def stylize(
-    pictures: Pictures, params: StyleParams, network: VGG19, resume: bytes | None = None
-) -> Iterator[Step]:
+    pictures: Pictures,
+    params: StyleParams,
+    network: VGG19,
+    resume: bytes | None = None,
+    edits: Edits = (),
+) -> Run:
     """Paint the content in the style of the style pictures.
 
     Args:
@@ -82,68 +41,227 @@ def stylize(
         resume: the checkpoint of a step of the same request. The run continues there, and gives
             the same picture as an uninterrupted one, bit for bit on the same device. Sums depend
             on the number of threads, so PyTorch gets the number that the run began with.
+        edits: changes of the parameters, each after a number of steps, as :attr:`Run.edits` of an
+            earlier run has them. The picture is the same as that of the earlier run.
 
-    Yields:
-        The start as step 0 (or the step resumed from), then one record after every update; on a
-        GPU, after every tenth update of a small picture, which would otherwise wait for the
-        caller. The last record has the result. Stop iterating to stop the work.
+    Returns:
+        An iterator over the start as step 0 (or the step resumed from) and a record after every
+        update; on a GPU, after every tenth update of a small picture, which would otherwise wait
+        for the caller. The last record has the result. Stop iterating to stop the work.
 
     Raises:
         InvalidRequest: a picture is too long and thin, or a mask does not fit.
         LossNotFinite: the loss became infinite or not a number, and stayed so.
         CheckpointMismatch: the checkpoint belongs to another request or version of Easel.
     """
-    number_format = pick_format(params.precision, network.device)
-    network = network.using(number_format, params.pooling, params.padding)
-    scales = Scales(pictures, params, network)
-    plan = schedule(params, scales.usable, int8_cost=number_format.int8_cost)
-    request = Request(pictures, params)
-    saved = None if resume is None else request.unpack(resume, network.device)
-    resume = None  # frees memory: the checkpoint is as large as the state
-    begin = 0 if saved is None else int(saved["phase"])
-    if saved is not None:
+    return Run(pictures, params, network, resume, edits)
+
+
+class Run(Iterator[Step]):
+    """A run, whose parameters may change between two steps; see :func:`stylize`.
+
+    Attributes:
+        edits: the changes so far.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        params: StyleParams,
+        network: VGG19,
+        resume: bytes | None = None,
+        edits: Edits = (),
+    ) -> None:
+        self._number_format = pick_format(params.precision, network.device)
+        self._network = network.using(self._number_format, params.pooling, params.padding)
+        self._pictures = pictures
+        self._params = params
+        self._scales = Scales(pictures, params, self._network)
+        #: Edits to come, by step.
+        self._coming = [edit for edit in edits if edit.step is not None]
+        self.edits: Edits = ()
+        #: The steps made in all phases, and the last ones that were yielded.
+        self._made, self._yielded = 0, -1
+        self._steps = self._paint(resume)
+
+    def __next__(self) -> Step:
+        """Return the next record."""
+        return next(self._steps)
+
+    @property
+    def params(self) -> StyleParams:
+        """The parameters of the next step."""
+        return edited(self._params, [edit for edit in self._coming if self._is_due(edit)])
+
+    def change(self, **changes: object) -> None:
+        """Change parameters before the next step. What is painted is kept.
+
+        Args:
+            changes: new values by the name of the parameter, as ``PATCH /jobs/{id}`` has them.
+
+        Raises:
+            InvalidRequest: a parameter is unknown, cannot change during a run, or has an invalid
+                value. The run goes on unchanged.
+        """
+        params = tuned(self.params, changes)
+        params.blend_weights(len(self._pictures.styles))
+        self._scales.with_params(params).check(params.size)
+        if values := differences(self.params, params):
+            self.edit(Edit(step=self._made, params=values))
+
+    def finish(self) -> None:
+        """Make no more steps. The next record is the last: the picture so far, at the full size.
+
+        At a smaller scale, the picture is enlarged as the last scale would begin with it.
+        """
+        if not any(edit.finish for edit in (*self.edits, *self._coming)):
+            self.edit(Edit(step=self._made, params={}, finish=True))
+
+    def edit(self, edit: Edit) -> None:
+        """Make a change before the next step.
+
+        Args:
+            edit: its step is the step of the last record.
+        """
+        after = sum(self._is_due(each) for each in self._coming)
+        self._coming.insert(after, edit)
+
+    def _is_due(self, edit: Edit) -> bool:
+        return edit.step is not None and edit.step <= self._made
+
+    def _paint(self, resume: bytes | None) -> Iterator[Step]:
+        self._begin()
+        if resume is not None:
+            saved = self._request.unpack(resume, self._network.device, tuple(self._coming))
+            resume = None  # frees memory: the checkpoint is as large as the state
+            self._resume(saved)
+        self._threads = torch.tensor(torch.get_num_threads())
+        complete = False  # whether the last record was yielded
+        while True:
+            number, step = self._plan.position(self._made)
+            phase = self._plan.phases[number]
+            if self._scale.size != phase.size:
+                self._enlarge(phase.size)
+            self._descent.step = step
+            if step < phase.steps:
+                complete = False
+                yield from self._follow(phase)
+                continue
+            if not complete:
+                complete = True
+                yield self._record(self._scale.loss_of(self._scale.shown(self._descent.image)))
+            if not self._take_edits():
+                return
+
+    def _begin(self) -> None:
+        """Prepare the first step. Edits at step 0 count as parameters of the request."""
+        while self._coming and self._is_due(self._coming[0]):
+            self._note(self._coming.pop(0))
+        self._request = Request(self._pictures, self._params)
+        self._plan = self._schedule()
+        if any(edit.finish for edit in self.edits):
+            self._plan = self._plan.ending_at(0)
+        self._scale = self._scales.at(self._plan.phases[0].size)
+        self._descend_from(self._scale.start())
+
+    def _resume(self, saved: State) -> None:
+        """Go to the step of a checkpoint."""
         torch.set_num_threads(int(saved["threads"]))
-    threads = torch.tensor(torch.get_num_threads())
-    painted: tuple[Tensor, Scale] | None = None  # at the smaller scale
+        made = int(saved["made"])
+        while self._coming and (self._coming[0].step or 0) < made:
+            edit = self._coming.pop(0)
+            self._note(edit)
+            self._replan(edit)
+        self._made, self._yielded = made, made - 1
+        number, _ = self._plan.position(made)
+        self._scale = self._scales.at(self._plan.phases[number].size)
+        self._descend_from(saved["image"])
+        self._descent.restore(saved)
 
-    for size, phases in plan.scales_from(begin):
-        scale = scales.at(size)
-        # (1, 3, H, W), or (1, 1, H, W) where only the luminance is painted
-        image = scale.start() if painted is None else scale.start_from(*painted)
-        descent = Descent(image, _optimizer(params, scale, number_format))
-        if saved is not None:
-            descent.restore(saved)
-            saved = None
-        for number, phase in phases:
-            for point in descent.follow(scale.objective_in(phase), phase.steps):
-                state = {"phase": torch.tensor(number), "threads": threads, **descent.state()}
-                if descent.step < phase.steps:  # the last point is the next phase's first
-                    yield _record(plan, scale, request, point.loss, state)
-        painted = descent.image, scale
+    def _enlarge(self, size: int) -> None:
+        """Go on at a larger scale."""
+        smaller = self._scale
+        self._scale = self._scales.at(size)
+        self._descend_from(self._scale.start_from(self._descent.image, smaller))
 
-    loss = scale.loss_of(scale.shown(descent.image))
-    yield _record(plan, scale, request, loss, state)
+    def _descend_from(self, image: Tensor) -> None:
+        """Begin at a scale.
 
+        Args:
+            image: shape (1, 3, H, W), or (1, 1, H, W) where only the luminance is painted.
+        """
+        params, preconditioner = self._params, self._scale.preconditioner()
+        noise = self._number_format.noise
+        optimizer = make_optimizer(params.optimizer, params.learning_rate, preconditioner, noise)
+        self._descent = Descent(image, optimizer)
 
-def _optimizer(params: StyleParams, scale: Scale, number_format: NumberFormat) -> PixelOptimizer:
-    return make_optimizer(
-        params.optimizer, params.learning_rate, scale.preconditioner(), number_format.noise
-    )
+    def _follow(self, phase: Phase) -> Iterator[Step]:
+        """Make the steps of a phase, until its end or the next edit."""
+        before = self._made - self._descent.step
+        steps = phase.steps
+        if self._coming:
+            steps = min(steps, (self._coming[0].step or 0) - before)
+        for point in self._descent.follow(self._scale.objective_in(phase), steps):
+            self._made = before + self._descent.step
+            if self._descent.step == phase.steps:
+                return  # the last point is the next phase's first
+            if self._made > self._yielded:
+                yield self._record(point.loss)
+            if self._take_edits():
+                return
 
+    def _take_edits(self) -> bool:
+        """Make the changes that are due, and return whether there were any."""
+        if not self._coming or not self._is_due(self._coming[0]):
+            return False
+        if not self._made:
+            self._begin()  # nothing is painted yet
+            return True
+        while self._coming and self._is_due(self._coming[0]):
+            edit = self._coming.pop(0)
+            self._note(edit)
+            self._replan(edit)
+        self._scale = self._scales.changed(self._scale)
+        self._descent.change_objective()
+        return True
 
-def _record(plan: Schedule, scale: Scale, request: Request, loss: LossTerms, state: State) -> Step:
-    phase, step = int(state["phase"]), int(state["step"])
-    return Step(
-        step=plan.steps_until(phase, step),
-        steps=plan.steps,
-        fraction=plan.fraction_until(phase, step),
-        scale=plan.sizes.index(scale.size),
-        scales=len(plan.sizes),
-        width=scale.width,
-        height=scale.height,
-        loss=loss,
-        balance=scale.objective.balance,
-        image=scale.shown(state["image"]),
-        _request=request,
-        _state=state,
-    )
+    def _note(self, edit: Edit) -> None:
+        self.edits = (*self.edits, edit)
+        self._params = edited(self._params, [edit])
+        self._scales = self._scales.with_params(self._params)
+
+    def _replan(self, edit: Edit) -> None:
+        made = edit.step or 0
+        if edit.finish:
+            self._plan = self._plan.ending_at(made)
+        else:
+            self._plan = self._plan.going_on_as(self._schedule(), made)
+
+    def _schedule(self) -> Schedule:
+        """Return the plan of a run with these parameters from the start."""
+        cost = self._number_format.int8_cost
+        return schedule(self._params, self._scales.usable, int8_cost=cost)
+
+    def _record(self, loss: LossTerms) -> Step:
+        number, step = self._plan.position(self._made)
+        scale, plan = self._scale, self._plan
+        self._yielded = self._made
+        return Step(
+            step=self._made,
+            steps=plan.steps,
+            fraction=plan.fraction_until(number, step),
+            scale=plan.sizes.index(scale.size),
+            scales=len(plan.sizes),
+            width=scale.width,
+            height=scale.height,
+            loss=loss,
+            balance=scale.objective.balance,
+            image=scale.shown(self._descent.image),
+            _request=self._request,
+            _state={
+                "made": torch.tensor(self._made),
+                "threads": self._threads,
+                **self._descent.state(),
+            },
+            _edits=self.edits,
+        )

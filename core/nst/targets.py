@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -55,8 +55,21 @@ class Targets:
     network: VGG19
     #: The content's features by layer.
     P: dict[Layer, Tensor]
-    #: The styles' statistics, blended.
+    #: The statistics of each style.
+    styles: tuple[StyleTargets, ...]
+    #: The same, blended.
     A: StyleTargets
+
+    def blended(self, weights: Sequence[float]) -> Targets:
+        """Return the targets with another blend of the styles.
+
+        Args:
+            weights: one for each style. They sum to 1.
+
+        Raises:
+            InvalidRequest: no weight goes to the style pictures that have a region.
+        """
+        return replace(self, A=_blend(self.styles, weights))
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,7 @@ class TargetPictures:
             found.append(style_statistics)
             for layer, largest in style_rms.items():
                 rms[layer] = torch.maximum(rms[layer], largest)
-        return Targets(network, _joined(P), self._blend(found)), rms
+        return self._targets(network, P, found), rms
 
     def computed_by(self, network: VGG19) -> Targets:
         """Return the targets as a network of another number format computes them."""
@@ -106,7 +119,13 @@ class TargetPictures:
             for part in Pass(network, style, self.params.style_layers).forward(keep=False):
                 add_statistics(style_statistics, part, guides)
             found.append(style_statistics)
-        return Targets(network, _joined(P), self._blend(found))
+        return self._targets(network, P, found)
+
+    def _targets(
+        self, network: VGG19, P: Mapping[Layer, Sequence[Tensor]], found: Sequence[StyleTargets]
+    ) -> Targets:
+        blend = _blend(found, self.params.blend_weights(len(self.styles)))
+        return Targets(network, _joined(P), tuple(found), blend)
 
     def _cached(
         self, network: VGG19, style: Tensor, guides: GuideMaps | None
@@ -146,30 +165,6 @@ class TargetPictures:
             return [None for _ in self.styles]
         return [guide_maps(guides, self.params.style_layers) for guides in self.masks.styles]
 
-    def _blend(self, styles: Sequence[StyleTargets]) -> StyleTargets:
-        """The weighted mean of the styles' statistics, region by region.
-
-        Those are the statistics of all pictures side by side, each with an area of its weight.
-        """
-        sums: StyleTargets = {}
-        totals: dict[Key, float] = {}
-        weights = self.params.blend_weights(len(self.styles))
-        for style_statistics, weight in zip(styles, weights, strict=True):
-            for key, own in style_statistics.items():
-                weighted = FeatureStatistics(weight * own.gram, weight * own.mean)
-                sums[key] = _sum(sums[key], weighted) if key in sums else weighted
-                totals[key] = totals.get(key, 0) + weight
-        for (_, label), total in totals.items():
-            if not total:
-                name = name_of(label)
-                message = f"gives no weight to the style pictures that have the region {name}"
-                raise InvalidRequest([FieldError("style_blend", message)])
-        # A style picture without a region has no part in the region's target.
-        return {
-            key: FeatureStatistics(S.gram / totals[key], S.mean / totals[key])
-            for key, S in sums.items()
-        }
-
 
 def guide_maps(guides: Guides, layers: Sequence[Layer]) -> GuideMaps:
     """Return how much each position of each layer belongs to each region."""
@@ -202,6 +197,30 @@ def add_statistics(found: StyleTargets, part: Part, guides: GuideMaps | None) ->
         S = statistics(part.F, T)
         weighted = FeatureStatistics(share * S.gram, share * S.mean)
         found[key] = _sum(found[key], weighted) if key in found else weighted
+
+
+def _blend(styles: Sequence[StyleTargets], weights: Sequence[float]) -> StyleTargets:
+    """The weighted mean of the styles' statistics, region by region.
+
+    Those are the statistics of all pictures side by side, each with an area of its weight.
+    """
+    sums: StyleTargets = {}
+    totals: dict[Key, float] = {}
+    for style_statistics, weight in zip(styles, weights, strict=True):
+        for key, own in style_statistics.items():
+            weighted = FeatureStatistics(weight * own.gram, weight * own.mean)
+            sums[key] = _sum(sums[key], weighted) if key in sums else weighted
+            totals[key] = totals.get(key, 0) + weight
+    for (_, label), total in totals.items():
+        if not total:
+            name = name_of(label)
+            message = f"gives no weight to the style pictures that have the region {name}"
+            raise InvalidRequest([FieldError("style_blend", message)])
+    # A style picture without a region has no part in the region's target.
+    return {
+        key: FeatureStatistics(S.gram / totals[key], S.mean / totals[key])
+        for key, S in sums.items()
+    }
 
 
 def _add_channel_rms(rms: ChannelRms, part: Part) -> None:

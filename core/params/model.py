@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from core.errors import FieldError, InvalidRequest
 from core.params.choices import (
@@ -51,6 +52,11 @@ Layers = Annotated[tuple[Layer, ...], BeforeValidator(_split), Field(min_length=
 Weights = Annotated[tuple[Annotated[float, Field(ge=0, le=1e6)], ...], BeforeValidator(_split)]
 
 
+#: Marks a parameter that may change while a job runs; see ``core.params.edits``.
+_TUNABLE = "x-tunable"
+_tunable: JsonDict = {_TUNABLE: True}
+
+
 class StyleParams(BaseModel):
     """The parameters of a job. ``core.nst.losses`` and ``core.nst.style`` define the losses."""
 
@@ -64,6 +70,7 @@ class StyleParams(BaseModel):
         0.5,
         ge=0,
         le=1,
+        json_schema_extra=_tunable,
         description="How much of the painting's style the result has: 0 keeps the photograph, 1 "
         "repaints it. Sets style_weight for each pair of pictures; no effect if that is given.",
     )
@@ -74,16 +81,19 @@ class StyleParams(BaseModel):
         _BALANCED["steps"],
         ge=1,
         le=5000,
+        json_schema_extra=_tunable,
         description="Optimiser steps; at most 20 on coarse scales.",
     )
     content_weight: float = Field(
         1.0,
         ge=0,
         le=1e6,
+        json_schema_extra=_tunable,
         description="Weight of the content loss (alpha), which preserves the photograph.",
     )
     style_weight: StyleWeight = Field(
         None,
+        json_schema_extra=_tunable,
         description="Weight of the style loss (beta), which transfers the painting's style. By "
         "default, strength or the preset sets it.",
     )
@@ -91,13 +101,20 @@ class StyleParams(BaseModel):
         _BALANCED["tv_weight"],
         ge=0,
         le=1e6,
+        json_schema_extra=_tunable,
         description="Weight of the total variation loss (gamma), which smooths noise.",
     )
     style_blend: Weights = Field(
-        (), description="Comma-separated weights, one per style picture. Empty: equal weights."
+        (),
+        json_schema_extra=_tunable,
+        description="Comma-separated weights, one per style picture. Empty: equal weights.",
     )
     style_scale: float = Field(
-        1.0, ge=0.1, le=4, description="Size of the style pictures, relative to the result."
+        1.0,
+        ge=0.1,
+        le=4,
+        json_schema_extra=_tunable,
+        description="Size of the style pictures, relative to the result.",
     )
     content_layers: Layers = Field(
         ("conv4_2",), description="Comma-separated layers of the content loss."
@@ -108,11 +125,13 @@ class StyleParams(BaseModel):
     )
     style_statistics: StyleStatistics = Field(
         StyleStatistics.COVARIANCE,
+        json_schema_extra=_tunable,
         description="What the style loss compares at each layer. With a style_weight the default "
         "is gram, as in the paper.",
     )
     style_layer_weights: Weights = Field(
         (),
+        json_schema_extra=_tunable,
         description="Comma-separated weights, one per style layer. Empty: those of the "
         "recipe with strength and its own layers, otherwise equal weights.",
     )
@@ -142,11 +161,14 @@ class StyleParams(BaseModel):
         description="Number format of the network. A CPU without bfloat16 units uses `float32` "
         "instead of `bfloat16`.",
     )
-    format: PictureFormat = Field(PictureFormat.PNG, description="File format of the result.")
+    format: PictureFormat = Field(
+        PictureFormat.PNG, json_schema_extra=_tunable, description="File format of the result."
+    )
     quality: int = Field(
         92,
         ge=1,
         le=100,
+        json_schema_extra=_tunable,
         description=f"Quality of {_WITH_QUALITY} results; WEBP with 100 is lossless.",
     )
 
@@ -253,3 +275,11 @@ class StyleParams(BaseModel):
     def style_size(self, size: tuple[int, int], field: str = "style") -> tuple[int, int]:
         """Do the same for a style picture: its longer side is ``style_scale`` times as long."""
         return fit(size, max(1, round(self.size * self.style_scale)), field)
+
+
+#: The parameters that may change while a job runs.
+TUNABLE = tuple(
+    name
+    for name, schema in StyleParams.model_json_schema()["properties"].items()
+    if schema.get(_TUNABLE)
+)

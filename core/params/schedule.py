@@ -7,9 +7,8 @@ result. Brush strokes keep their size relative to the picture, and most of the t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from core.params.model import StyleParams
 
@@ -46,11 +45,6 @@ class Schedule:
         """The size of every scale, smallest first."""
         return tuple(dict.fromkeys(phase.size for phase in self.phases))
 
-    def scales_from(self, phase: int) -> Iterator[tuple[int, Iterator[tuple[int, Phase]]]]:
-        """Yield each size with its numbered phases, from a phase on."""
-        numbered = enumerate(self.phases[phase:], phase)
-        return groupby(numbered, key=lambda each: each[1].size)
-
     @property
     def steps(self) -> int:
         """The steps of all phases."""
@@ -63,7 +57,45 @@ class Schedule:
     def fraction_until(self, phase: int, step: int) -> float:
         """Return the part of the work that is done by then, 0 to 1."""
         done = sum(self._cost(each, each.steps) for each in self.phases[:phase])
-        return (done + self._cost(self.phases[phase], step)) / self._total_cost
+        total = self._total_cost
+        return (done + self._cost(self.phases[phase], step)) / total if total else 1.0
+
+    def position(self, made: int) -> tuple[int, int]:
+        """Return the number of the phase, and the steps made in it, after some steps in all.
+
+        A phase that is done is left, except the last one.
+        """
+        for number, phase in enumerate(self.phases[:-1]):
+            if made < phase.steps:
+                return number, made
+            made -= phase.steps
+        return len(self.phases) - 1, made
+
+    def going_on_as(self, new: Schedule, made: int) -> Schedule:
+        """Return this schedule until some steps are made, and from there on another one.
+
+        Args:
+            new: of a request with the same size and pyramid.
+            made: the steps made in all phases.
+        """
+        number, step = self.position(made)
+        current, done = self.phases[number], self.phases[:number]
+        here = [phase for phase in new.phases if phase.size == current.size]
+        # The steps that were made at this size count, in either number format.
+        total = sum(phase.steps for phase in here)
+        total -= sum(phase.steps for phase in done if phase.size == current.size)
+        int8 = sum(phase.steps for phase in here if phase.int8)
+        now = replace(current, steps=max(step, int8 if current.int8 else total))
+        rest = [Phase(current.size, total - now.steps)] if total > now.steps else []
+        larger = [phase for phase in new.phases if phase.size > current.size]
+        return replace(self, phases=(*done, now, *rest, *larger))
+
+    def ending_at(self, made: int) -> Schedule:
+        """Return the schedule that ends after some steps, with a picture of the last size."""
+        number, step = self.position(made)
+        last = Phase(self.phases[-1].size, 0)
+        kept = (*self.phases[:number], replace(self.phases[number], steps=step))
+        return replace(self, phases=kept if kept[-1].size == last.size else (*kept, last))
 
     @property
     def _total_cost(self) -> float:

@@ -39,6 +39,9 @@ class Adam:
         """Halve the learning rate."""
         self._learning_rate /= 2
 
+    def forget(self) -> None:
+        """Keep the moments: within some steps they are those of the new objective."""
+
     def state(self) -> State:
         """Return the learning rate, the number of steps, and both moments."""
         return {

@@ -111,6 +111,11 @@ class LBFGS:
         self._pairs = []
         self._converged = None
 
+    def forget(self) -> None:
+        """Forget the pairs, because y belongs to the objective before. Keep the curvature."""
+        self._pairs = []
+        self._converged = None
+
     def state(self) -> State:
         """Return the learning rate, the pairs, and the curvature."""
         means = self._curvature.means

@@ -26,6 +26,10 @@ class PixelOptimizer(Protocol):
         """Make smaller steps from now on."""
         ...
 
+    def forget(self) -> None:
+        """Forget what the steps have shown of the objective, because it changes."""
+        ...
+
     def state(self) -> State:
         """Return everything that the next step depends on, beside the point."""
         ...

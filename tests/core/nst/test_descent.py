@@ -75,6 +75,7 @@ class Trace:
                 self.losses.append(float(point.loss.total))
                 self.images.append(point.image)
                 self.states.append(descent.state())
+            descent.step = 0
 
 
 def descend(objective: Parabola, learning_rate: float, steps: int = 20) -> Trace:

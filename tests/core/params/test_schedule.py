@@ -115,3 +115,56 @@ def test_steps_with_8_bit_features_weigh_less() -> None:
     exact, int8 = plan(128, 10), plan(128, 10, int8_cost=0.5)
     assert int8.fraction_until(2, 0) < exact.fraction_until(2, 0)
     assert int8.fraction_until(2, 5) == 1
+
+
+def test_a_position_counts_the_steps_of_all_phases() -> None:
+    two_sizes = plan(128, 10)
+    positions = [two_sizes.position(made) for made in (0, 9, 10, 14, 15, 19, 20)]
+    assert positions == [(0, 0), (0, 9), (1, 0), (1, 4), (2, 0), (2, 4), (2, 5)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "new", "made", "expected"),
+    [
+        # At the smaller size: it gets its new steps, but keeps those that were made.
+        (10, 16, 4, [int8_phase(64, 16), int8_phase(128, 8), Phase(128, 8)]),
+        (10, 2, 4, [int8_phase(64, 4), int8_phase(128, 1), Phase(128, 1)]),
+        (10, 1, 4, [int8_phase(64, 4), Phase(128, 1)]),
+        # At the last size, in 8 bits and afterwards: the steps in both count.
+        (10, 16, 12, [int8_phase(64, 10), int8_phase(128, 8), Phase(128, 8)]),
+        (10, 3, 12, [int8_phase(64, 10), int8_phase(128, 2), Phase(128, 1)]),
+        (10, 2, 14, [int8_phase(64, 10), int8_phase(128, 4)]),
+        (10, 16, 17, [int8_phase(64, 10), int8_phase(128, 5), Phase(128, 11)]),
+        (10, 6, 17, [int8_phase(64, 10), int8_phase(128, 5), Phase(128, 2)]),
+        (10, 12, 20, [int8_phase(64, 10), int8_phase(128, 5), Phase(128, 7)]),
+        (10, 12, 0, [int8_phase(64, 12), int8_phase(128, 6), Phase(128, 6)]),
+    ],
+)
+def test_a_schedule_goes_on_with_other_steps_and_keeps_those_made(
+    steps: int, new: int, made: int, expected: list[Phase]
+) -> None:
+    changed = plan(128, steps).going_on_as(plan(128, new), made)
+    assert list(changed.phases) == expected
+
+
+@given(st.integers(1, 40), st.integers(0, 80), st.sampled_from(["off", "64:2", "32:1.5"]))
+def test_a_schedule_that_goes_on_as_itself_does_not_change(
+    steps: int, made: int, pyramid: str
+) -> None:
+    same = plan(128, steps, pyramid)
+    assert same.going_on_as(same, min(made, same.steps)) == same
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (4, [int8_phase(64, 4), Phase(128, 0)]),
+        (12, [int8_phase(64, 10), int8_phase(128, 2)]),
+        (20, [int8_phase(64, 10), int8_phase(128, 5), Phase(128, 5)]),
+    ],
+)
+def test_a_schedule_that_ends_early_ends_at_the_last_size(made: int, expected: list[Phase]) -> None:
+    ended = plan(128, 10).ending_at(made)
+    assert list(ended.phases) == expected
+    assert (ended.steps, ended.position(made)[0]) == (made, len(expected) - 1)
+    assert ended.fraction_until(*ended.position(made)) == 1

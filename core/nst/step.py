@@ -1,0 +1,58 @@
+"""The record of a step, which a run yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from core.nst.balance import Balance
+from core.nst.checkpoint import Request
+from core.nst.network.pixels import to_picture, to_pixels
+from core.nst.optimizers.point import LossTerms, State
+from core.params.edits import Edits
+
+
+@dataclass(frozen=True)
+class Step:
+    """The picture after ``step`` of ``steps`` updates, and the objective at it."""
+
+    #: Over all scales.
+    step: int
+    steps: int
+    #: The part of the work that is done, 0 to 1. A step at a large scale is more work.
+    fraction: float
+    #: The scale, counted from 0, and the number of scales.
+    scale: int
+    scales: int
+    #: Of the image, in pixels.
+    width: int
+    height: int
+    #: For the last step in float32; before, in the number format of the network.
+    loss: LossTerms
+    #: The weights of the losses at this scale.
+    balance: Balance
+    #: As it is shown: shape (1, 3, height, width), RGB in [0, 1].
+    image: Tensor
+    _request: Request
+    _state: State
+    _edits: Edits
+
+    def picture(self) -> Image.Image:
+        """Return the picture in 8 bits."""
+        return to_picture(self.image)
+
+    def pixels(self) -> NDArray[np.float32]:
+        """Return the picture as computed: shape (height, width, 3), RGB in [0, 1]."""
+        return to_pixels(self.image)
+
+    def checkpoint(self, label: str = "") -> bytes:
+        """Return the state of the run at this step, for ``stylize(..., resume=...)``.
+
+        Args:
+            label: makes the bytes differ from those of an equal run with another label.
+        """
+        return self._request.pack(self._state, self._edits, label)
