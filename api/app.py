@@ -33,6 +33,7 @@ from api.routes import (
     jobs,
     links,
     listing,
+    losses,
     presets,
     preview,
     result,
@@ -94,7 +95,18 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.state.background = background
     app.state.inspector = PictureInspector(services)
     install_error_handlers(app)
-    for resource in (listing, jobs, events, result, preview, links, webhooks, presets, version):
+    for resource in (
+        listing,
+        jobs,
+        events,
+        result,
+        preview,
+        losses,
+        links,
+        webhooks,
+        presets,
+        version,
+    ):
         app.include_router(resource.router)
     app.include_router(health.router)
     app.include_router(metrics_router)

@@ -18,7 +18,7 @@ from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
 from core.params import StyleParams
 from core.runtime.redis import needs_redis
 from core.store.holds import Holds
-from core.store.keys import idempotency_key, job_key
+from core.store.keys import idempotency_key, job_key, losses_key
 from core.store.leases import Leases
 from core.store.link_signing import LinkSigner
 from core.store.listing import Listing
@@ -162,6 +162,14 @@ class JobStore(Leases):
         if not record:
             raise not_found(job_id)
         return parse_job(record)
+
+    @needs_redis
+    def losses(self, job_id: str) -> list[str]:
+        """Return the history of a job's losses, for ``core.jobs.losses.parse_point``.
+
+        It is empty before the first step, and after the job's files have expired.
+        """
+        return cast(list[str], self._redis.lrange(losses_key(job_id), 0, -1))
 
     @needs_redis
     def cancel(self, job_id: str) -> Job:

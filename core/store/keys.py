@@ -12,6 +12,7 @@ from core.jobs.schema_version import versioned
 JOB_PREFIX = "easel:job:"  # hash: the job record
 EVENTS_PREFIX = "easel:events:"  # stream: the events of the job
 PREVIEW_PREFIX = "easel:preview:"  # string: the newest preview while the job runs
+LOSSES_PREFIX = "easel:losses:"  # list: the losses, one line of CSV for each point
 
 # Indexes of jobs.
 JOBS_QUEUED = "easel:jobs:queued"  # sorted set: job id by creation time
@@ -74,6 +75,11 @@ def events_key(job_id: str) -> str:
 def preview_key(job_id: str) -> str:
     """Return the key of the newest preview of a running job."""
     return PREVIEW_PREFIX + job_id
+
+
+def losses_key(job_id: str) -> str:
+    """Return the key of the losses of a job."""
+    return LOSSES_PREFIX + job_id
 
 
 def idempotency_key(digest: str) -> str:

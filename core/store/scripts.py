@@ -26,6 +26,7 @@ from core.jobs.events import (
     EventName,
 )
 from core.jobs.job import ANONYMOUS, RETENTION, Mark
+from core.jobs.losses import POINTS
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
 from core.jobs.status import FINAL_STATUSES, JobStatus
 from core.store import keys, statistics
@@ -71,6 +72,7 @@ CONSTANTS: dict[str, _Constant] = {
     "SUPERSEDED_EVENTS": SUPERSEDED_EVENTS,
     "ALL_EVENTS_LENGTH": ALL_EVENTS_LENGTH,
     "JOB_EVENTS_LENGTH": JOB_EVENTS_LENGTH,
+    "LOSS_POINTS": POINTS,
     # Fields of the record.
     "NOT_IN_EVENTS": frozenset({*marked_fields(Mark.NOT_IN_EVENTS), *_INTERNAL_FIELDS}),
     "HOLDS_BLOBS": frozenset(marked_fields(Mark.HOLDS_BLOBS)),

@@ -3,6 +3,7 @@
 --- @include "lib/holds"
 --- @include "lib/bytes"
 --- @include "lib/events"
+--- @include "lib/losses"
 --- @include "lib/owner"
 --- @include "lib/set_status"
 -- running -> a final status. A job whose cancellation was requested ends as canceled.
@@ -28,6 +29,10 @@ if status == ARGV[3] and #ARGV > 3 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
   hold_blobs_of_fields(ARGV[1], ARGV, 4)
   count_bytes_of_fields(KEYS[1], ARGV[1], ARGV, 4)
+  local progress = redis.call('HGET', KEYS[1], 'progress')
+  if progress then
+    keep_losses(ARGV[1], progress)
+  end
 end
 redis.call('ZREM', JOBS_RUNNING, ARGV[1])
 emit_event(ARGV[1], STATUS_EVENTS[status])

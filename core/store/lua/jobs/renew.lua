@@ -3,6 +3,7 @@
 --- @include "lib/holds"
 --- @include "lib/bytes"
 --- @include "lib/events"
+--- @include "lib/losses"
 --- @include "lib/owner"
 -- Renew the lease of a running job and write changed fields.
 -- KEYS  1 job record
@@ -18,7 +19,9 @@ if #ARGV > 3 then
   redis.call('HSET', KEYS[1], unpack(ARGV, 4))
   hold_blobs_of_fields(ARGV[1], ARGV, 4)
   count_bytes_of_fields(KEYS[1], ARGV[1], ARGV, 4)
-  if redis.call('HGET', KEYS[1], 'progress') ~= record[3] then
+  local progress = redis.call('HGET', KEYS[1], 'progress')
+  if progress ~= record[3] then
+    keep_losses(ARGV[1], progress)
     emit_event(ARGV[1], EVENT_PROGRESS)
   end
 end

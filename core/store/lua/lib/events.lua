@@ -35,10 +35,11 @@ local function emit_event(id, name)
         redis.call('HDEL', key, field)
       end
     end
-    -- The stream stays as long as the files of the job. It takes several times the memory of the
-    -- record, which stays longer and answers clients that ask later.
-    redis.call('EXPIRE', stream,
-               math.ceil(tonumber(state.retention_seconds or RETENTION_SECONDS)))
+    -- The stream and the losses stay as long as the files of the job. They take several times the
+    -- memory of the record, which stays longer and answers clients that ask later.
+    local seconds = math.ceil(tonumber(state.retention_seconds or RETENTION_SECONDS))
+    redis.call('EXPIRE', stream, seconds)
+    redis.call('EXPIRE', LOSSES_PREFIX .. id, seconds)
   end
   redis.call('HSET', key, 'event', event_id)
 end

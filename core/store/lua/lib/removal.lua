@@ -30,7 +30,7 @@ local function remove_job(key, id)
   end
   redis.call('ZREM', JOBS_QUEUED, id)
   redis.call('ZREM', JOBS_RUNNING, id)
-  redis.call('UNLINK', key, EVENTS_PREFIX .. id, PREVIEW_PREFIX .. id)
+  redis.call('UNLINK', key, EVENTS_PREFIX .. id, PREVIEW_PREFIX .. id, LOSSES_PREFIX .. id)
   emit_removal(id)
   return digests
 end
