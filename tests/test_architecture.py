@@ -63,7 +63,7 @@ RULES = _rows("""
     api.routes: core.errors, core.params, core.webhooks, core.jobs, core.pictures, core.blobs,
         core.store, core.upkeep, api.asgi, api.answers, api.deps, api.callers, api.live,
         api.intake, fastapi, pydantic, starlette
-    api.pages: core.params, core.settings, fastapi, starlette
+    api.pages: core.params, core.settings, api.callers, fastapi, starlette
     api.openapi: api.examples, api.asgi, api.answers, api.callers, api.routes, fastapi,
         starlette
     api.webhooks: core.errors, core.runtime, core.webhooks, core.jobs, core.store, core.queue,

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.asgi.open_requests import count_open
+from api.callers.browsers import browser_of
 from api.callers.rate_limits import count_request
 from api.deps import Services, services_of
 from core.errors import InvalidKey, KeyRequired, RedisUnavailable
@@ -20,7 +21,8 @@ from core.jobs.job import ANONYMOUS
 class Caller:
     """The sender of a request."""
 
-    #: The owner of the jobs that the caller creates: the name of its key, or ``anonymous``.
+    #: The owner of the jobs that the caller creates: the name of its key or of its browser, or
+    #: ``anonymous``.
     name: str
     #: What limits count by: the name of the key, or the address of an anonymous caller.
     counted_as: str
@@ -28,6 +30,8 @@ class Caller:
     requests_per_minute: int | None = None
     max_jobs: int | None = None
     max_stored_bytes: int | None = None
+    #: Whether the caller sent no key.
+    keyless: bool = False
 
 
 async def caller_of(request: Request) -> Caller:
@@ -88,7 +92,8 @@ async def _authenticate(request: Request, services: Services) -> Caller:
         if key_needed:
             raise KeyRequired
         services.settings.check_site(request.headers, reads=request.method in ("GET", "HEAD"))
-        return Caller(name=ANONYMOUS, counted_as=address_of(request))
+        browser = None if services.settings.shared_gallery else browser_of(request)
+        return Caller(browser or ANONYMOUS, counted_as=address_of(request), keyless=True)
     key = services.keyring.find(api_keys.pop()) if len(api_keys) == 1 else None
     if key is None:
         raise InvalidKey

@@ -11,7 +11,7 @@ from api.asgi.open_requests import count_open
 from api.callers.authentication import Caller, CallerDep, address_of, caller_of
 from api.callers.rate_limits import count_request
 from api.deps import ServicesDep
-from core.jobs.job import Job
+from core.jobs.job import ANONYMOUS, Job
 from core.store.jobs import not_found
 
 
@@ -33,11 +33,15 @@ _Owned = TypeVar("_Owned", bound=Owned)
 def owned(job: _Owned, caller: Caller) -> _Owned:
     """Return the job if the caller owns it. Every access decision is made here.
 
+    A job that was posted with neither a key nor a browser's cookie belongs to everybody who
+    needs no key and knows its id.
+
     Raises:
         JobNotFound: the job has another owner. The error is the same as for a job that
             does not exist, so that callers cannot probe for IDs.
     """
-    if job.owner != caller.name:
+    shared = caller.keyless and job.owner == ANONYMOUS
+    if job.owner != caller.name and not shared:
         raise not_found(job.id)
     return job
 

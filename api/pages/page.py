@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.callers.browsers import browser_of, new_cookie
 from api.pages.assets import STATIC, Asset, Assets
 from core.params import MIN_SIDE, Optimizer, PictureFormat, Preset, StyleParams
 from core.settings.model import Settings
@@ -22,8 +23,16 @@ def page_route(assets: Assets, settings: Settings) -> Route:
     """Return the route of the page, which is rendered once."""
     page = Asset.of(".html", _page(settings, assets.base_url).encode())
 
+    separates = not (settings.require_keys or settings.shared_gallery)
+    public_https = settings.public_url.startswith("https://")
+
     def show(request: Request) -> Response:
-        return page.response(request.headers, "no-cache")
+        # A shared cache must not give the cookie of one browser to another.
+        response = page.response(request.headers, "private, no-cache")
+        if separates and browser_of(request) is None:
+            secure = public_https or request.url.scheme == "https"
+            response.headers["Set-Cookie"] = new_cookie(request, secure=secure)
+        return response
 
     return Route("/", show, include_in_schema=False)
 

@@ -16,7 +16,7 @@ from api.callers.visibility import owned
 from api.deps import ServicesDep
 from api.routes.listing import JOB_CURSOR
 from core.errors import DeliveryNotFound
-from core.jobs.job import Job
+from core.jobs.job import Job, account_of
 from core.store.listing import MAX_PAGE
 from core.store.serialization import parse_job
 from core.webhooks.webhook import DeliveryState, WebhookEvent, parse_delivery_id
@@ -49,7 +49,7 @@ def get_webhook_secret(
 ) -> WebhookSecret:
     """Return the secret that verifies the signatures of your webhooks."""
     response.headers["Cache-Control"] = "no-store"
-    return WebhookSecret(secret=services.webhooks.of(caller.name)[0])
+    return WebhookSecret(secret=services.webhooks.of(account_of(caller.name))[0])
 
 
 class RotatedSecret(WebhookSecret):
@@ -86,8 +86,9 @@ def rotate_webhook_secret(
     secret.
     """
     response.headers["Cache-Control"] = "no-store"
-    until = services.webhooks.rotate(caller.name, timedelta(seconds=overlap))
-    secret, *_ = services.webhooks.of(caller.name)
+    account = account_of(caller.name)
+    until = services.webhooks.rotate(account, timedelta(seconds=overlap))
+    secret, *_ = services.webhooks.of(account)
     return RotatedSecret(secret=secret, previous_valid_until=until)
 
 

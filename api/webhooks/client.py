@@ -13,7 +13,7 @@ import httpcore
 from api.answers.job_json import snapshot_of
 from api.webhooks.pinning import Deadline, PinnedBackend
 from core.errors import AddressRefused, EaselError, NameNotResolved
-from core.jobs.job import Job
+from core.jobs.job import Job, account_of
 from core.jobs.status import JobStatus
 from core.store.webhook_secrets import WebhookSecrets, sign_webhook
 from core.webhooks.addresses import AddressGuard
@@ -106,12 +106,13 @@ class WebhookClient:
         assert job.webhook is not None
         body = body_of(job, event, self._server)
         message_id, now = delivery_id(job.id, event), datetime.now(UTC)
+        keys = self._secrets.of(account_of(job.owner))
         headers: dict[bytes | str, bytes | str] = {
             "Content-Type": "application/json",
             "User-Agent": f"Easel/{version('easel')}",
             "webhook-id": message_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": sign_webhook(self._secrets.of(job.owner), message_id, now, body),
+            "webhook-signature": sign_webhook(keys, message_id, now, body),
         }
         try:
             return self._post(parse_url(job.webhook.url), headers, body.encode())

@@ -14,8 +14,11 @@ from core.jobs.status import JobStatus
 from core.params import StyleParams
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
-#: The owner of jobs that were posted without an API key.
+#: The owner of jobs that were posted with neither an API key nor the cookie of a browser.
 ANONYMOUS = "anonymous"
+
+#: The name of an owner that is a browser begins so. A name of an API key has no colon.
+BROWSER_PREFIX = "browser:"
 
 #: How long the files of a finished job are kept by default.
 RETENTION = timedelta(hours=24)
@@ -184,6 +187,11 @@ class Job(_Frozen):
     def attempts(self) -> int:
         """The number of attempts, without those that were handed back."""
         return self.attempt - self.handed_back
+
+
+def account_of(owner: str) -> str:
+    """Return the account of an owner, which has a webhook secret. All browsers share one."""
+    return ANONYMOUS if owner.startswith(BROWSER_PREFIX) else owner
 
 
 def new_job_id() -> str:

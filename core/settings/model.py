@@ -101,6 +101,11 @@ class Settings(WorkerSettings):
         False,
         description="Whether every request requires an API key, even if none was created yet.",
     )
+    shared_gallery: bool = Field(
+        False,
+        description="Whether callers without an API key share all jobs that were posted without "
+        "one. By default, each browser has its own.",
+    )
     port: Port = Field(8000, ge=1, le=65535, description="The port that the API listens on.")
     allowed_hosts: Hosts = Field(
         (),

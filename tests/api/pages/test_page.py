@@ -44,7 +44,7 @@ def test_the_page_has_no_inline_script_or_style(client: httpx.Client) -> None:
 
 def test_the_page_is_revalidated_and_its_files_are_immutable(client: httpx.Client) -> None:
     page = client.get("/")
-    assert page.headers["Cache-Control"] == "no-cache"
+    assert page.headers["Cache-Control"] == "private, no-cache"  # it sets a cookie
     again = client.get("/", headers={"If-None-Match": page.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     script = client.get(asset(client, "js/main.js"))
