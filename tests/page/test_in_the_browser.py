@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,67 +19,22 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import Service
 from tests.conftest import photo
-from tests.page.conftest import PATIENCE_MS, ROOT, png, shot
+from tests.page.conftest import PATIENCE_MS, png, shot
+from tests.page.steps import (
+    CAT,
+    WAVES,
+    check_accessible,
+    choose_samples,
+    drop,
+    expect_problem,
+    heading,
+    job_of,
+    start,
+)
 from tests.service.path_proxy import PathProxy
-
-expect.set_options(timeout=PATIENCE_MS)
-
-CAT, WAVES = ROOT / "samples/photos/cat.jpg", ROOT / "samples/styles/woodblock.jpg"
-AXE = (ROOT / "tests/page/vendor/axe.min.js").read_text()
 
 #: The limit for the first view, with the samples.
 FIRST_PAINT_BYTES = 100_000
-
-
-def drop(page: Page, selector: str, *files: tuple[str, bytes]) -> None:
-    """Drop files on an element of the page."""
-    encoded = [(name, base64.b64encode(data).decode()) for name, data in files]
-    transfer = page.evaluate_handle(
-        """(files) => {
-            const transfer = new DataTransfer();
-            for (const [name, text] of files) {
-                const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-                transfer.items.add(new File([bytes], name));
-            }
-            return transfer;
-        }""",
-        encoded,
-    )
-    page.dispatch_event(selector, "drop", {"dataTransfer": transfer})
-
-
-def choose_samples(page: Page) -> None:
-    page.get_by_role("button", name="Cat").click()
-    page.get_by_role("button", name="Woodblock").click()
-    expect(page.locator(".tile img")).to_have_count(2)
-
-
-def start(page: Page, steps: int) -> str:
-    """Submit the form, and return the id of the job."""
-    page.get_by_label("Size value").fill("64")
-    page.get_by_label("Steps value").fill(str(steps))
-    page.get_by_role("button", name="Paint", exact=True).click()
-    page.wait_for_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
-    return page.url.rsplit("/", 1)[1]
-
-
-def expect_problem(page: Page, field: str, text: str | re.Pattern[str]) -> None:
-    expect(page.locator(f'[data-field="{field}"] > .problem')).to_contain_text(text)
-
-
-def check_accessible(page: Page) -> None:
-    """Assert that axe-core finds no accessibility problems."""
-    page.evaluate(AXE)
-    results: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    violations = [
-        (each["id"], [node["html"][:160] for node in each["nodes"]])
-        for each in results["violations"]
-    ]
-    assert violations == []
-
-
-def heading(page: Page, text: str) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
 def test_two_dropped_files_become_a_downloaded_picture(page: Page, tmp_path: Path) -> None:
@@ -96,7 +48,7 @@ def test_two_dropped_files_become_a_downloaded_picture(page: Page, tmp_path: Pat
     start(page, steps=12)
     heading(page, "Finished")
     expect(page.locator(".chart canvas")).to_be_visible()
-    before_and_after = page.get_by_label("Before", exact=True)
+    before_and_after = page.get_by_label("Before and after", exact=True)
     before_and_after.fill("20")
     expect(before_and_after).to_have_attribute("aria-valuetext", "20 % before, 80 % after")
     shot(page, "3-finished")
@@ -122,7 +74,7 @@ def test_a_result_that_browsers_cannot_display_is_shown_by_its_preview(
     job = start(page, steps=6)
     heading(page, "Finished")
     expect(page.get_by_text("Browsers cannot display TIFF")).to_be_visible()
-    expect(page.get_by_label("Before", exact=True)).to_be_visible()
+    expect(page.get_by_label("Before and after", exact=True)).to_be_visible()
     expect(page.get_by_label("File format").locator("option")).to_have_text(["TIFF"])
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Download").click()
@@ -132,7 +84,7 @@ def test_a_result_that_browsers_cannot_display_is_shown_by_its_preview(
     expect(page.locator(f'.card:has(a[href="#/jobs/{job}"]) img')).to_be_visible()
 
 
-def test_a_finished_picture_can_be_reused_and_deleted(page: Page, service: Service) -> None:
+def test_a_finished_picture_can_be_reused_and_deleted(page: Page) -> None:
     choose_samples(page)
     job = start(page, steps=7)
     heading(page, "Finished")
@@ -149,7 +101,7 @@ def test_a_finished_picture_can_be_reused_and_deleted(page: Page, service: Servi
     check_accessible(page)
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(card).to_have_count(0)
-    assert service.http.get(f"/jobs/{job}").status_code == 404
+    assert job_of(page, job)["code"] == "job_not_found"
 
 
 def test_a_running_job_survives_a_reload_and_can_be_cancelled(page: Page) -> None:
@@ -157,7 +109,7 @@ def test_a_running_job_survives_a_reload_and_can_be_cancelled(page: Page) -> Non
     start(page, steps=5000)
     heading(page, "Painting")
     expect(page.locator(".progress-picture img[alt='Preview']")).to_be_visible()
-    expect(page.get_by_text(re.compile(r"step \d+ of 5000"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+ %\. 64 × \d+\."))).to_be_visible()
     expect(page.locator(".chart canvas")).to_be_visible()
     shot(page, "6-painting")
     check_accessible(page)
@@ -178,11 +130,14 @@ def test_a_lost_connection_is_shown_and_restored(
     heading(page, "Painting")
     page.route("**/events", lambda route: route.abort("connectionfailed"))
     os.kill(service.child("api"), signal.SIGKILL)
-    expect(page.get_by_text("Connection lost")).to_be_visible()
+    expect(page.get_by_text("The server does not respond")).to_be_visible()
+    heading(page, "Connection lost")
+    expect(page.locator(".job")).not_to_contain_text("continues")
     shot(page, "8-lost")
     check_accessible(page)
     page.unroute("**/events")
-    expect(page.get_by_text("Connection lost")).to_be_hidden()
+    heading(page, "Painting")
+    expect(page.get_by_text("The server does not respond")).to_be_hidden()
     page.get_by_role("button", name="Cancel").click()
     heading(page, "Cancelled")
     assert all("Failed to load resource" in error for error in errors)
@@ -253,7 +208,7 @@ def test_invalid_values_are_reported_before_anything_is_sent(page: Page) -> None
     expect(page.get_by_label("Size value")).to_have_value("512")
 
 
-def test_the_strength_and_the_style_weight_replace_each_other(page: Page, service: Service) -> None:
+def test_the_strength_and_the_style_weight_replace_each_other(page: Page) -> None:
     choose_samples(page)
     strength = page.get_by_label("Strength value")
     weight = page.get_by_label("Style weight", exact=True)
@@ -281,7 +236,7 @@ def test_the_strength_and_the_style_weight_replace_each_other(page: Page, servic
     expect(page.locator("dialog code")).to_contain_text("strength=0.5")
     expect(page.locator("dialog code")).not_to_contain_text("style_weight")
     page.get_by_role("button", name="Close").click()
-    params = service.http.get(f"/jobs/{start(page, steps=5)}").json()["params"]
+    params = job_of(page, start(page, steps=5))["params"]
     assert (params["preset"], params["strength"]) == ("classic", 0.5)
     assert params["style_weight"] is None
     heading(page, "Finished")
@@ -325,9 +280,10 @@ def test_the_page_works_under_a_path_and_explains_the_error_page_of_a_proxy(
     errors.clear()
 
 
-def test_several_paintings_are_blended_and_regions_painted(page: Page, service: Service) -> None:
+def test_several_paintings_are_blended_and_regions_painted(page: Page) -> None:
     choose_samples(page)
-    page.get_by_role("button", name="Swirls").click()
+    page.get_by_role("button", name="Add another painting").click()
+    page.get_by_role("button", name="Swirls", exact=True).click()
     page.get_by_label("Weight of swirls.jpg").fill("3")
     page.get_by_role("button", name="Paint regions").click()
     for picture in ("Photograph", "Painting 2"):
@@ -347,11 +303,11 @@ def test_several_paintings_are_blended_and_regions_painted(page: Page, service: 
     page.get_by_role("button", name="Use regions").click()
     job = start(page, steps=3)
     heading(page, "Finished")
-    assert service.http.get(f"/jobs/{job}").json()["params"]["style_blend"] == [1.0, 3.0]
+    assert job_of(page, job)["params"]["style_blend"] == [1.0, 3.0]
 
 
 def test_painted_detail_is_sent_saved_and_reused(
-    page: Page, service: Service, data_dir: Path, tmp_path: Path
+    page: Page, data_dir: Path, tmp_path: Path
 ) -> None:
     choose_samples(page)
     page.get_by_role("button", name="Paint detail").click()
@@ -446,6 +402,10 @@ def test_everything_can_be_done_with_the_keyboard_alone(page: Page) -> None:
         page.keyboard.press("Space")
     expect(page.locator(".painter")).to_contain_text("have the same regions")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Discard what you painted?")).to_be_visible()
+    to("Discard")
+    page.keyboard.press("Enter")
+    expect(page.locator(".painter")).to_have_count(0)
     to("Size", "slider")
     page.keyboard.press("Home")
     expect(page.get_by_label("Size value")).to_have_value("64")
@@ -498,7 +458,7 @@ def test_the_first_view_loads_little(browser: Browser, service: Service) -> None
 
 
 @pytest.mark.parametrize("language", ["curl", "Python", "JavaScript"])
-def test_the_copied_code_runs(page: Page, service: Service, tmp_path: Path, language: str) -> None:
+def test_the_copied_code_saves_the_result(page: Page, tmp_path: Path, language: str) -> None:
     program = {"curl": ["sh"], "Python": [sys.executable], "JavaScript": ["node"]}[language]
     if language == "JavaScript" and not _has_node():
         pytest.skip("there is no Node here, version 20 or later")
@@ -513,14 +473,9 @@ def test_the_copied_code_runs(page: Page, service: Service, tmp_path: Path, lang
     code.write_text(page.locator("dialog pre").inner_text())
     for picture in (CAT, WAVES):
         (tmp_path / picture.name).write_bytes(picture.read_bytes())
-    ran = subprocess.run(
-        [*program, code.name], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    if language == "curl":
-        assert service.http.get(json.loads(ran.stdout)["links"]["self"]).status_code == 200
-    else:
-        with Image.open(io.BytesIO((tmp_path / "painted.png").read_bytes())) as painted:
-            assert max(painted.size) == 64
+    subprocess.run([*program, code.name], cwd=tmp_path, capture_output=True, check=True)
+    with Image.open(io.BytesIO((tmp_path / "painted.png").read_bytes())) as painted:
+        assert max(painted.size) == 64
 
 
 def _has_node() -> bool:
@@ -537,42 +492,4 @@ def test_an_unknown_job_is_reported(page: Page, errors: list[str]) -> None:
     shot(page, "17-none")
     check_accessible(page)
     assert all("404" in error for error in errors)
-    errors.clear()
-
-
-def test_an_api_key_is_requested_once_and_stored(
-    page: Page, service: Service, errors: list[str], data_dir: Path
-) -> None:
-    # The last test of this module: from now on the service requires a key.
-    created = subprocess.run(
-        [sys.executable, "-m", "cli", "keys", "create", "somebody"],
-        env={**os.environ, "EASEL_DATA_DIR": str(data_dir)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    choose_samples(page)
-    page.get_by_label("Size value").fill("64")
-    page.get_by_label("Steps value").fill("2")
-    dialog = page.get_by_role("dialog", name="API key required")
-    expect(page.get_by_role("button", name="Paint", exact=True)).to_be_enabled()
-    while not dialog.is_visible():  # the API notices the first key within a second
-        if "#/jobs/" not in page.url:
-            page.get_by_role("button", name="Paint", exact=True).click()
-        dialog.or_(page.get_by_role("heading", name="Finished")).first.wait_for()
-        if not dialog.is_visible():
-            page.get_by_role("button", name="Reuse settings").click()
-    shot(page, "18-key")
-    check_accessible(page)
-    dialog.get_by_label("API key").fill("wrong")
-    dialog.get_by_role("button", name="Use key").click()
-    expect(dialog.get_by_text("The server did not accept this key")).to_be_visible()
-    dialog.get_by_label("API key").fill(created.stdout.strip())
-    dialog.get_by_role("button", name="Use key").click()
-    heading(page, "Finished")
-    expect(page.locator(".pair img").first).to_be_visible()
-    page.reload()
-    heading(page, "Finished")
-    expect(dialog).to_be_hidden()
-    assert all("401" in error for error in errors)
     errors.clear()

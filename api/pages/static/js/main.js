@@ -1,6 +1,7 @@
 // The router, and the events of the whole document.
 
 import { Draft } from "./form/draft.js";
+import { keepDraft } from "./form/kept.js";
 import { FormView } from "./form/view.js";
 import { JobView } from "./job/view.js";
 import { GalleryView } from "./pictures/gallery.js";
@@ -48,6 +49,7 @@ document.addEventListener("drop", (event) => {
   receive(event.dataTransfer.files);
 });
 document.addEventListener("paste", (event) => receive(event.clipboardData?.files));
+keepDraft(draft);
 document.querySelector("[data-skip]").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 document.querySelectorAll("a[href='docs']").forEach((link) => { link.href = new URL("docs", document.baseURI.split("#")[0]).href; });
 show();

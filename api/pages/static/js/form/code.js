@@ -11,13 +11,24 @@ const literal = JSON.stringify;
 /** The code in each language, from the text fields, the files as `[field, name]`, the URL, and whether a key is needed. */
 const LANGUAGES = {
   curl(texts, files, url, key) {
+    const secret = key ? ' -H "Authorization: Bearer $EASEL_API_KEY"' : "";
     const lines = [
-      ...(key ? ['-H "Authorization: Bearer $EASEL_API_KEY"'] : []),
       ...files.map(([field, name]) => `-F ${shell(`${field}=@${name}`)}`),
       ...Object.entries(texts).map(([name, value]) => `-F ${shell(`${name}=${value}`)}`),
       shell(url),
     ];
-    return `curl ${lines.join(" \\\n  ")}\n`;
+    return [
+      "# Post the pictures, wait until the job is done, and save the result.",
+      "set -e",
+      `job=$(curl -sS --fail-with-body${secret} \\\n  ${lines.join(" \\\n  ")})`,
+      `job=${shell(url)}/$(echo "$job" | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')`,
+      "done=false",
+      'while [ "$done" = false ]; do',
+      `  done=$(curl -sS --fail-with-body${secret} "$job?wait=60" | sed 's/.*"done":\\([a-z]*\\).*/\\1/')`,
+      "done",
+      `curl -sS --fail-with-body${secret} -o painted.${texts.format ?? "png"} "$job/result"`,
+      "",
+    ].join("\n");
   },
 
   Python(texts, files, url, key) {

@@ -1,6 +1,7 @@
 // The job being composed: its pictures, and the settings that differ from the preset.
 
 import { server } from "../lib/server.js";
+import { newLayer } from "../pictures/layers.js";
 import { paintedFiles } from "../pictures/painted.js";
 import { regionProblem } from "../pictures/regions.js";
 import { asList, asText, check, loadFields } from "./schema.js";
@@ -87,6 +88,23 @@ export class Draft extends EventTarget {
     this.changed();
   }
 
+  /** The pictures, what is painted on them, and the settings: a copy, for `put`. */
+  snapshot() {
+    const { content, regions, detail, preset } = this;
+    return { content, styles: this.styles.map((style) => ({ ...style })), regions, detail, preset, explicit: { ...this.explicit }, files: { ...this.files } };
+  }
+
+  /** Whether nothing was chosen yet. */
+  get untouched() {
+    return !this.content && !this.styles.length && !Object.keys(this.explicit).length;
+  }
+
+  /** Return to a snapshot. */
+  put(snapshot) {
+    Object.assign(this, snapshot);
+    this.changed("pictures");
+  }
+
   setContent(picture) {
     this.content = picture;
     this.regions = null;
@@ -94,15 +112,35 @@ export class Draft extends EventTarget {
     this.changed("pictures");
   }
 
-  addStyle(picture) {
-    this.styles.push({ picture, weight: 1 });
+  /** Replace all paintings by one. */
+  setStyle(picture) {
+    this.styles = [{ picture, weight: 1 }];
     this.regions = null;
     this.changed("pictures");
   }
 
+  addStyle(picture) {
+    this.styles = [...this.styles, { picture, weight: 1 }];
+    this.#changeRegions((layers) => [...layers, newLayer(picture)]);
+  }
+
   removeStyle(style) {
+    const at = this.styles.indexOf(style);
     this.styles = this.styles.filter((other) => other !== style);
-    this.regions = null;
+    this.#changeRegions((layers) => layers.filter((_, index) => index !== at));
+  }
+
+  moveStyle(style, to) {
+    const from = this.styles.indexOf(style);
+    const moved = (list) => list.toSpliced(from, 1).toSpliced(to, 0, list[from]);
+    this.styles = moved(this.styles);
+    this.#changeRegions(moved);
+  }
+
+  /** Change the layers of the paintings like the paintings themselves. */
+  #changeRegions(change) {
+    if (this.regions) this.regions = { ...this.regions, styles: change(this.regions.styles) };
+    if (this.regions && !this.styles.length) this.regions = null;
     this.changed("pictures");
   }
 

@@ -1,7 +1,7 @@
 // The form: the pictures, the preset, the sliders, and all other settings in a drawer.
 
-import { postForm, Problem } from "../lib/api.js";
-import { announce, h, newId } from "../lib/dom.js";
+import { newKey, postForm, Problem } from "../lib/api.js";
+import { announce, h, newId, toast } from "../lib/dom.js";
 import { server } from "../lib/server.js";
 import { remember } from "../lib/storage.js";
 import { thumbnail } from "../pictures/files.js";
@@ -43,12 +43,14 @@ export class FormView {
   #pictureProblems = {};
   #serverProblems = {};
   #submitted = false;
+  #sendKey = ""; // a repeated request with the same key creates no second job
 
   constructor(draft) {
     this.draft = draft;
     this.wells = new Wells(draft, (field, text) => this.#report(field, text));
     this.element = this.#build();
     draft.addEventListener("change", ({ detail }) => {
+      this.#sendKey = "";
       if (detail === "fields") this.#fillDrawers();
       this.refresh();
     });
@@ -127,9 +129,18 @@ export class FormView {
   }
 
   async #paintRegions() {
-    const { paintRegions } = await import("../pictures/painter.js");
-    const regions = await paintRegions(this.draft);
+    const regions = await (await this.#painter())?.paintRegions(this.draft);
     if (regions) this.draft.setRegions(hasRegions(regions) ? regions : null);
+  }
+
+  /** Fetch the editor. Resolves with null, and says so, if it cannot be loaded. */
+  async #painter() {
+    try {
+      return await import("../pictures/painter.js");
+    } catch {
+      toast("The editor could not be loaded. Check your connection and try again.", { error: true });
+      return null;
+    }
   }
 
   #showDetail() {
@@ -141,8 +152,7 @@ export class FormView {
   }
 
   async #paintDetail() {
-    const { paintDetail } = await import("../pictures/painter.js");
-    const detail = await paintDetail(this.draft);
+    const detail = await (await this.#painter())?.paintDetail(this.draft);
     if (detail) this.draft.setDetail(isPainted(detail) ? detail : null);
   }
 
@@ -200,7 +210,9 @@ export class FormView {
     this.#busy(true);
     try {
       await this.draft.load();
-      const job = await postForm("jobs", await this.draft.form(), (fraction) => { this.upload.value = fraction; });
+      this.#sendKey ||= newKey();
+      const job = await postForm("jobs", await this.draft.form(), (fraction) => { this.upload.value = fraction; }, { "Idempotency-Key": this.#sendKey });
+      this.#sendKey = "";
       await this.#remember(job.id);
       this.#submitted = false;
       location.hash = `#/jobs/${job.id}`;

@@ -2,23 +2,28 @@
 
 import { h, newId } from "../lib/dom.js";
 
+/** A side that is narrower than this has no label. */
+const BADGE_PERCENT = 15;
+
 const ZOOMS = [["Fit", 0], ["100 %", 1], ["200 %", 2], ["400 %", 4]];
 
 /** Create the comparison from two URLs. Without `before` it shows only the result. */
 export function comparison({ after, before, width, height }) {
-  const [split, zoom] = [newId("split"), newId("zoom")];
+  const zoom = newId("zoom");
   const pair = h("div", { class: "pair" }, h("img", { src: after, alt: "The result", draggable: false }));
   pair.style.setProperty("--ratio", String(width / height));
   const frame = h("div", { class: "frame", tabIndex: 0, role: "region", "aria-label": "Picture, scrollable when zoomed" }, pair);
   const tools = h("div", { class: "compare-tools" });
   if (before) {
-    const slider = h("input", { id: split, type: "range", min: "0", max: "100", value: "50", on: { input: () => move(slider.valueAsNumber) } });
+    const slider = h("input", { type: "range", min: "0", max: "100", value: "50", on: { input: () => move(slider.valueAsNumber) } });
     const divider = h("div", { class: "divider", "aria-hidden": "true" });
     function move(percent) {
       slider.value = String(percent);
       pair.style.setProperty("--split", `${percent}%`);
       slider.style.setProperty("--part", String(percent / 100));
       slider.setAttribute("aria-valuetext", `${Math.round(percent)} % before, ${Math.round(100 - percent)} % after`);
+      pair.classList.toggle("all-after", percent < BADGE_PERCENT);
+      pair.classList.toggle("all-before", percent > 100 - BADGE_PERCENT);
     }
     divider.addEventListener("pointerdown", (event) => { divider.setPointerCapture(event.pointerId); event.preventDefault(); });
     divider.addEventListener("pointermove", (event) => {
@@ -27,7 +32,9 @@ export function comparison({ after, before, width, height }) {
       move(Math.min(100, Math.max(0, ((event.clientX - left) / wide) * 100)));
     });
     pair.append(h("img", { class: "before", src: before, alt: "The original photograph", draggable: false }), divider);
-    tools.append(h("div", { class: "split" }, h("label", { for: split }, "Before"), slider, h("span", { "aria-hidden": "true" }, "After")));
+    pair.append(h("span", { class: "badge left", "aria-hidden": "true" }, "Before"), h("span", { class: "badge right", "aria-hidden": "true" }, "After"));
+    slider.setAttribute("aria-label", "Before and after");
+    tools.append(h("div", { class: "split" }, slider));
     move(50);
   }
   const radios = ZOOMS.map(([text, factor], index) => h("label", {}, h("input", { type: "radio", name: zoom, checked: !index, on: { change: () => setZoom(factor) } }), h("span", {}, text)));

@@ -2,12 +2,12 @@
 
 import { showCode } from "../form/code.js";
 import { asText } from "../form/schema.js";
-import { call, getBlob, Problem } from "../lib/api.js";
+import { call, getBlob, getJson, Problem } from "../lib/api.js";
 import { announce, h, newId, toast } from "../lib/dom.js";
 import { save } from "../lib/save.js";
 import { server } from "../lib/server.js";
 import { recall, remember } from "../lib/storage.js";
-import { duration, label, STATUS } from "../lib/words.js";
+import { STATUS } from "../lib/words.js";
 import { readPicture, thumbnail } from "../pictures/files.js";
 import { removeJob } from "../pictures/gallery.js";
 import { paintedFiles } from "../pictures/painted.js";
@@ -15,6 +15,7 @@ import { LossChart } from "./chart.js";
 import { comparison } from "./comparison.js";
 import { convert, FORMATS } from "./download.js";
 import { follow } from "./events.js";
+import { endNote, facts, queuedNote, runningNote } from "./words.js";
 
 export class JobView {
   #abort = new AbortController();
@@ -54,8 +55,8 @@ export class JobView {
       this.stored = await recall(this.id);
       if (this.stored?.content && !this.#abort.signal.aborted) this.#showBefore();
       for await (const { event, job, seconds } of follow(this.id, this.#abort.signal)) {
-        if (event === "lost") this.#showLost(`Connection lost. Reconnecting in ${seconds} s. The job continues on the server.`);
-        else if (event === "reconnected") this.#showLost("");
+        if (event === "lost") this.#showLost(seconds);
+        else if (event === "reconnected") this.#showFound();
         else this.#update(job);
       }
     } catch (error) {
@@ -71,9 +72,19 @@ export class JobView {
     this.actions.replaceChildren(h("a", { class: "button", href: "#/" }, "Create a new picture"));
   }
 
-  #showLost(text) {
-    this.lost.textContent = text;
-    this.lost.hidden = !text;
+  /** Say that the server does not answer, and what is known. Whether it still paints is not. */
+  #showLost(seconds) {
+    const known = this.job ? `The page shows the job as it was at ${this.seen}.` : "Nothing is known about this picture yet.";
+    this.heading.textContent = this.job ? "Connection lost" : "No connection";
+    this.lost.textContent = `The server does not respond. ${known} Trying again in ${seconds} s.`;
+    this.lost.hidden = false;
+    document.title = `${this.heading.textContent} · Easel`;
+    if (!this.job) this.note.textContent = "";
+  }
+
+  #showFound() {
+    this.lost.hidden = true;
+    this.heading.textContent = this.job ? STATUS[this.job.status] : "Loading…";
   }
 
   #url(blob) {
@@ -98,8 +109,9 @@ export class JobView {
 
   #update(job) {
     this.job = job;
+    this.seen = new Date().toLocaleTimeString();
     const { progress } = job;
-    if (progress && job.status !== "queued") {
+    if (progress) {
       this.#chart ??= this.#newChart(job.params);
       this.#chart.add(progress);
     }
@@ -116,6 +128,8 @@ export class JobView {
   #newChart(params) {
     const chart = new LossChart(params);
     this.chartPlace.append(chart.element);
+    getJson(`jobs/${this.id}/losses`, { signal: this.#abort.signal }).then(({ items }) => chart.load(items),
+      (error) => console.info("no earlier losses:", error.message));
     return chart;
   }
 
@@ -135,19 +149,17 @@ export class JobView {
     this.#fetching = false;
   }
 
-  #showProgress({ status, progress, queue_position: position, estimated_start_at: start }) {
+  #showProgress(job) {
+    const { status, progress } = job;
     const fraction = progress?.fraction ?? 0;
     const percent = Math.floor(fraction * 100);
     this.bar.hidden = status !== "running";
     this.bar.setAttribute("aria-valuenow", String(percent));
     this.bar.firstChild.style.setProperty("--part", String(fraction));
     document.title = status === "running" ? `${percent} % · Easel` : `${STATUS[status]} · Easel`;
-    if (status === "queued") {
-      const ahead = position > 0 ? `${position} ${position === 1 ? "job" : "jobs"} ahead in the queue.` : "Next in the queue.";
-      const wait = start ? (new Date(start) - Date.now()) / 1000 : 0;
-      this.note.textContent = wait > 1 ? `${ahead} Starts in about ${duration(wait)}.` : ahead;
-    } else if (status === "running") {
-      this.note.textContent = progress ? runningNote(progress, percent) : "Starting…";
+    if (status === "queued") this.note.textContent = queuedNote(job);
+    if (status === "running") {
+      this.note.textContent = progress ? runningNote(progress) : "Starting…";
       this.bar.setAttribute("aria-valuetext", this.note.textContent);
     }
   }
@@ -177,9 +189,9 @@ export class JobView {
   }
 
   async #finish(job) {
-    this.note.textContent = [ENDINGS[job.status]?.(job) ?? "", ...(job.warnings ?? []).map((warning) => `Note: ${warning}.`)].join(" ");
-    this.#showDetails(job);
-    this.#showLost("");
+    this.note.textContent = endNote(job);
+    this.details.replaceChildren(facts(job), this.#chart ? this.#button("Save losses as CSV", () => this.#saveLosses(), "quiet") : "");
+    this.#showFound();
     if (job.status !== "succeeded") return;
     try {
       await this.#showResult(job);
@@ -215,18 +227,8 @@ export class JobView {
     return h("div", { class: "download" }, button, select);
   }
 
-  #showDetails(job) {
-    const { metrics, params } = job;
-    const facts = [
-      ["Time in queue", metrics.queued_seconds, duration],
-      ["Device", metrics.device],
-      ["Steps", metrics.steps],
-      ["Available until", job.expires_at && new Date(job.expires_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })],
-    ].filter(([, value]) => value != null);
-    const pairs = (rows) => rows.flatMap(([name, value, format]) => [h("dt", {}, name), h("dd", {}, format ? format(value) : String(value))]);
-    const settings = Object.entries(params).filter(([, value]) => value != null && asText(value) !== "").map(([name, value]) => [label(name), asText(value).replaceAll(",", ", ")]);
-    this.details.replaceChildren(h("dl", { class: "facts" }, pairs(facts)),
-      h("details", { class: "drawer" }, h("summary", {}, "All settings"), h("dl", { class: "facts" }, pairs(settings))));
+  async #saveLosses() {
+    save(await getBlob(`jobs/${this.id}/losses?format=csv`), `easel-${this.id.slice(-8)}.csv`);
   }
 
   async #cancel() {
@@ -269,14 +271,3 @@ export class JobView {
     return paintedFiles({ content: await readPicture(content), styles: pictures, regions, detail });
   }
 }
-
-function runningNote({ step, steps, width, height, eta_seconds: eta }, percent) {
-  const remaining = eta == null ? "" : ` About ${duration(Math.max(1, eta))} left.`;
-  return `${percent} %, step ${step} of ${steps} at ${width} × ${height}.${remaining}`;
-}
-
-const ENDINGS = {
-  succeeded: ({ progress, metrics }) => `${progress.width} × ${progress.height} pixels, finished in ${duration(metrics.run_seconds ?? metrics.optimize_seconds)}.`,
-  failed: ({ error }) => `${error?.message ?? "The job failed."}${error?.retryable ? " Try again." : ""}`,
-  canceled: () => "The job was cancelled before it finished.",
-};

@@ -36,6 +36,9 @@ export const address = (path) => {
 
 const authorised = (headers) => (currentKey() ? { ...headers, Authorization: `Bearer ${currentKey()}` } : headers);
 
+/** A new random key for `Idempotency-Key`. */
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16).padStart(8, "0")).join("");
+
 const parsed = (text) => {
   try {
     return JSON.parse(text) ?? {};

@@ -23,6 +23,8 @@ export const newId = (prefix) => `${prefix}-${++ids}`;
 
 const ICONS = {
   close: "M5 5l10 10M15 5L5 15",
+  left: "M12 5l-5 5 5 5",
+  right: "M8 5l5 5-5 5",
   camera: "M3 7h3l1.500-2h5L14 7h3v9H3zM10 14a2.700 2.700 0 1 0 0-5.400 2.700 2.700 0 0 0 0 5.400z",
 };
 
@@ -44,13 +46,15 @@ export function announce(text) {
   document.getElementById("status").textContent = text;
 }
 
-/** Show a message that disappears after 6 seconds; an error stays until it is closed. */
-export function toast(text, { error = false } = {}) {
+/** Show a message that disappears after 6 seconds; an error stays until it is closed. `undo` takes back what it reports. */
+export function toast(text, { error = false, undo = null } = {}) {
   const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close message" }, icon("close"));
-  const note = h("div", { class: "toast", role: error ? "alert" : "status" }, h("p", {}, text), close);
+  const back = undo && h("button", { type: "button", class: "toast-action", on: { click: () => { note.remove(); undo(); } } }, "Undo");
+  const note = h("div", { class: "toast", role: error ? "alert" : "status" }, h("p", {}, text), back, close);
+  if (undo) document.querySelector(".toast:has(.toast-action)")?.remove(); // only the last change can be undone
   close.addEventListener("click", () => note.remove());
   document.getElementById("toasts").append(note);
-  if (!error) setTimeout(() => note.remove(), 6000);
+  if (!error) setTimeout(() => note.remove(), undo ? 12_000 : 6000);
 }
 
 /** Open a modal dialog; resolves with the value of the button that closed it, "" for Escape. */

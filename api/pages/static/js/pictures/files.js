@@ -26,10 +26,13 @@ export const SAMPLES = {
   ],
 };
 
+for (const sample of [...SAMPLES.content, ...SAMPLES.style]) sample.name = sample.file.split("/").pop();
+
 /** Fetch a sample in full size. */
-export async function sampleFile({ file }) {
+export async function sampleFile({ file, name }) {
   const response = await fetch(new URL(`samples/${file}`, ASSETS));
-  return new File([await response.blob()], file.split("/").pop(), { type: "image/jpeg" });
+  if (!response.ok) throw new Error(`The server responded with status ${response.status}.`);
+  return new File([await response.blob()], name, { type: "image/jpeg" });
 }
 
 export const sampleThumbnail = ({ file }) => new URL(`samples/small/${file.replace("/", "-")}`, ASSETS).href;

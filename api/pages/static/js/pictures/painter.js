@@ -1,6 +1,6 @@
 // The editor that paints on the pictures, with a mouse, touch, a pen or the keyboard.
 
-import { announce, h, newId } from "../lib/dom.js";
+import { announce, h, newId, openDialog } from "../lib/dom.js";
 import { DETAIL } from "./detail.js";
 import { copyLayer, isPainted, newLayer, paintDisc, paintLine, pixels } from "./layers.js";
 import { hasRegions, REGIONS, regionProblem } from "./regions.js";
@@ -47,7 +47,8 @@ const open = (task) => new Promise((resolve) => new Painter(task, resolve));
 class Painter {
   #label = 1;
   #radius = 18;
-  #history = [];
+  #done = []; // {sheet, cells} before each change
+  #undone = [];
   #lastPoint = null;
   #cursor = null;
 
@@ -69,7 +70,8 @@ class Painter {
     } });
     this.picture = h("img", { alt: "" });
     this.message = h("p", { class: "hint", role: "status" });
-    this.dialog = h("dialog", { class: "dialog painter", "aria-labelledby": title, on: { close: () => this.#close() } },
+    this.dialog = h("dialog", { class: "dialog painter", "aria-labelledby": title, on: { close: () => this.#close(), keydown: (event) => this.#shortcut(event),
+      cancel: (event) => { event.preventDefault(); this.#leave(); } } },
       h("div", {}, h("h2", { id: title }, heading), h("p", { class: "hint" }, hint)),
       h("div", { class: "painter-tools" },
         sheets.length > 1 && this.#choice("Picture", sheets.map(({ name }, value) => ({ name, value })), 0, (index) => this.#show(sheets[index])),
@@ -96,11 +98,18 @@ class Painter {
   }
 
   #actions() {
-    this.undo = h("button", { type: "button", class: "button", disabled: true, on: { click: () => this.#undo() } }, "Undo");
+    this.undo = h("button", { type: "button", class: "button", disabled: true, "aria-keyshortcuts": "Control+Z", on: { click: () => this.#travel(this.#done, this.#undone, "Undone.") } }, "Undo");
+    this.redo = h("button", { type: "button", class: "button", disabled: true, "aria-keyshortcuts": "Control+Y", on: { click: () => this.#travel(this.#undone, this.#done, "Redone.") } }, "Redo");
     const clear = h("button", { type: "button", class: "button", on: { click: () => this.#clear() } }, "Clear picture");
     this.use = h("button", { type: "button", class: "button primary", on: { click: () => this.dialog.close("use") } }, this.task.use);
-    const cancel = h("button", { type: "button", class: "button", on: { click: () => this.dialog.close("") } }, "Cancel");
-    return h("div", { class: "actions" }, this.undo, clear, h("span", { class: "spread" }), cancel, this.use);
+    const cancel = h("button", { type: "button", class: "button", on: { click: () => this.#leave() } }, "Cancel");
+    return h("div", { class: "actions" }, this.undo, this.redo, clear, h("span", { class: "spread" }), cancel, this.use);
+  }
+
+  /** Show a sheet that the user did not choose. */
+  #open(sheet) {
+    this.dialog.querySelectorAll(".painter-tools fieldset")[0].querySelectorAll("input")[this.task.sheets.indexOf(sheet)].checked = true;
+    this.#show(sheet);
   }
 
   #show(sheet) {
@@ -127,7 +136,8 @@ class Painter {
       context.strokeStyle = "#000";
       context.stroke();
     }
-    this.undo.disabled = !this.#history.length;
+    this.undo.disabled = !this.#done.length;
+    this.redo.disabled = !this.#undone.length;
     this.message.textContent = this.task.describe(this.#layers());
   }
 
@@ -136,8 +146,9 @@ class Painter {
   }
 
   #saveUndo() {
-    this.#history.push({ sheet: this.sheet, cells: this.sheet.layer.cells.slice() });
-    if (this.#history.length > MAX_UNDO) this.#history.shift();
+    this.#done.push({ sheet: this.sheet, cells: this.sheet.layer.cells.slice() });
+    if (this.#done.length > MAX_UNDO) this.#done.shift();
+    this.#undone = [];
   }
 
   #pointOf(event) {
@@ -181,11 +192,37 @@ class Painter {
     this.#draw();
   }
 
-  #undo() {
-    const { sheet, cells } = this.#history.pop();
+  /** Take the last change of one list back, and put its opposite into the other. */
+  #travel(from, to, word) {
+    const change = from.pop();
+    if (!change) return;
+    const { sheet, cells } = change;
+    to.push({ sheet, cells: sheet.layer.cells });
     sheet.layer.cells = cells;
+    if (sheet !== this.sheet) this.#open(sheet);
     this.#draw();
-    announce("Undone.");
+    announce(word);
+  }
+
+  #shortcut(event) {
+    if (!(event.ctrlKey || event.metaKey)) return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    event.preventDefault();
+    if (key === "y" || event.shiftKey) this.redo.click();
+    else this.undo.click();
+  }
+
+  /** Close without the strokes, after a question if there are any. */
+  async #leave() {
+    if (this.#done.length && !this.asking) {
+      this.asking = true;
+      const choice = await openDialog("Discard what you painted?", [h("p", {}, "The strokes since you opened this window will be lost.")],
+        [{ label: "Go on painting", value: "" }, { label: "Discard", value: "discard", look: "button danger" }]);
+      this.asking = false;
+      if (choice !== "discard") return;
+    }
+    this.dialog.close("");
   }
 
   #clear() {
