@@ -9,7 +9,8 @@ from api.deps import Services
 from api.server import raise_file_limit
 from api.webhooks.dispatcher import Dispatcher
 from core.blobs.blobs import open_blobs
-from core.pictures.sandbox import Bounds, Sandbox
+from core.pictures.sandbox import Sandbox
+from core.pictures.sandbox_process import Bounds
 from core.queue.app import JobQueue, WebhookQueue, make_celery
 from core.runtime.logs import configure_logging
 from core.runtime.redis import API_SECONDS, connect

@@ -23,7 +23,8 @@ from core.jobs.job import Loss, Picture, Progress
 from core.nst import VGG19
 from core.nst.network.devices import BFLOAT16_UNITS, cpu_capabilities
 from core.params import LAYERS
-from core.pictures.sandbox import Bounds, Sandbox
+from core.pictures.sandbox import Sandbox
+from core.pictures.sandbox_process import Bounds
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
 

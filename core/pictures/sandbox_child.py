@@ -2,8 +2,8 @@
 
 It reads requests from standard input and writes answers to standard output, and can do
 nothing else: ``core.pictures.restrictions`` enforces that. A file that crashes the decoder
-ends this process only. ``core.pictures.sandbox`` is the other side. Requests and answers are
-JSON, so that a process that was taken over cannot make the API run code.
+ends this process only. ``core.pictures.sandbox_process`` is the other side. Requests and
+answers are JSON, so that a process that was taken over cannot make the API run code.
 
 A request is a line, ``{"size": bytes, "mask": bool, "max_pixels": n}``, followed by the
 file. An answer is a line with one of ``inspection``, ``refused`` (the reason),

@@ -22,7 +22,8 @@ from pathlib import Path
 from PIL import Image
 
 from core.errors import InvalidPicture, ServiceUnavailable
-from core.pictures.sandbox import Bounds, Sandbox
+from core.pictures.sandbox import Sandbox
+from core.pictures.sandbox_process import Bounds
 from tests.conftest import photo
 from tests.corpus.make import SAVED, many_frames_png, many_frames_webp, photograph, png_of, saved
 

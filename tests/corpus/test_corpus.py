@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from core.errors import InvalidPicture
-from core.pictures.sandbox import Bounds, Sandbox
+from core.pictures.sandbox import Sandbox
+from core.pictures.sandbox_process import Bounds
 from core.settings.model import Settings
 from tests.corpus.fuzz import LIMITS_AND_CRASHES, mutated_files, outcome
 from tests.corpus.make import DECODED, REFUSED, SAVED, photograph, truncated

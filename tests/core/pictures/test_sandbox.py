@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import resource
+import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +21,8 @@ from PIL import Image
 from core.errors import InvalidPicture, ServiceUnavailable
 from core.pictures.formats.table import INPUT_FORMATS
 from core.pictures.inspection import Inspection, inspect
-from core.pictures.sandbox import Bounds, Sandbox
+from core.pictures.sandbox import Sandbox
+from core.pictures.sandbox_process import Bounds
 from tests.conftest import photo, png
 from tests.core.pictures.test_decode import saved
 from tests.corpus.make import DECODED, REFUSED, many_scans
@@ -139,16 +143,79 @@ def test_a_file_that_takes_too_long_is_refused_with_the_limit() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_crash_refuses_one_file_and_replaces_the_process(
+def test_a_process_that_dies_between_files_is_replaced(
     existing: set[int], single: Sandbox, number: signal.Signals
 ) -> None:
     inspected(single, PHOTO)
     (victim,) = pids() - existing
     os.kill(victim, number)
-    with pytest.raises(InvalidPicture, match="the decoder crashed"):
-        inspected(single, PHOTO)
+    os.waitid(os.P_PID, victim, os.WEXITED | os.WNOWAIT)
     assert inspected(single, PHOTO).size == (64, 48)
     assert victim not in pids()
+
+
+def end_at_next_file(pid: int, number: signal.Signals) -> threading.Thread:
+    """End a process with a signal as soon as it is sent a file."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def end() -> None:
+        with open(f"/proc/{pid}/fd/0", "rb", buffering=0) as requests:
+            select.select([requests], [], [])
+        os.kill(pid, number)
+        os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_file_whose_process_ends_is_inspected_by_another(
+    existing: set[int], single: Sandbox, number: signal.Signals
+) -> None:
+    (victim,) = pids() - existing
+    ending = end_at_next_file(victim, number)
+    assert inspected(single, PHOTO).size == (64, 48)
+    ending.join()
+    assert victim not in pids()
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "message"),
+    [
+        (signal.SIGKILL, ServiceUnavailable, "was killed twice"),
+        (signal.SIGSEGV, InvalidPicture, "the decoder crashed"),
+        (signal.SIGSYS, InvalidPicture, "the decoder crashed"),
+    ],
+)
+def test_a_file_that_ends_two_processes_is_an_error(
+    existing: set[int], number: signal.Signals, error: type[Exception], message: str
+) -> None:
+    double = Sandbox(2, Bounds(memory_bytes=2**28, seconds=30, clock_seconds=240))
+    double.start()  # waits for the first process
+    inspected(double, PHOTO)  # waits for the second
+    endings = [end_at_next_file(pid, number) for pid in pids() - existing]
+    with pytest.raises(error, match=message):
+        inspected(double, PHOTO)
+    for ending in endings:
+        ending.join()
+    assert inspected(double, PHOTO).size == (64, 48)
+    double.stop()
+    assert pids() == existing
+
+
+def test_a_process_that_cannot_be_started_is_a_retryable_error(existing: set[int]) -> None:
+    sandbox = Sandbox(1, Bounds(memory_bytes=2**28, seconds=30, clock_seconds=240))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(ServiceUnavailable, match="Too many open files") as caught:
+            inspected(sandbox, PHOTO)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caught.value.retryable
+    assert inspected(sandbox, PHOTO).size == (64, 48)
+    sandbox.stop()
 
 
 def test_a_hanging_process_is_killed_and_the_error_is_retryable(existing: set[int]) -> None:
