@@ -13,9 +13,9 @@ TOOLS := .venv/dev-$(DEVICE)
 serve: $(SERVICE)
 	@$(BIN)/easel serve --port $(PORT)
 
-# Runs one test file after the other. N=2 runs them in two processes, which is faster with four
-# cores or more. Torch uses one thread: several threads are slow on a busy machine.
-N ?= 0
+# Runs two test files at a time: most tests of the service wait half of the time. N=0 runs one file
+# after the other. Torch uses one thread: several threads are slow on a busy machine.
+N ?= 2
 test: $(TOOLS)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(N) --dist loadfile --no-loadscope-reorder
 

@@ -46,6 +46,8 @@ class Service:
         self, data_dir: Path, port: int, folder: Path | None = None, /, **environment: str
     ) -> None:
         self.port = port
+        host = environment.get("EASEL_HOST", "127.0.0.1")
+        self.address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self.output: list[str] = []
         self.stdout: Queue[str] = Queue()
         self.log = Log()
@@ -62,7 +64,7 @@ class Service:
         self.log.read(self.process.stderr, "serve")
         self._reader = threading.Thread(target=_read, args=(self.process.stdout, self.stdout))
         self._reader.start()
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        self.http = httpx.Client(base_url=self.address, timeout=60)
 
     def wait_until_ready(self) -> list[str]:
         """Return the two lines that it prints when it is ready."""

@@ -38,7 +38,7 @@ def test_a_stopped_service_leaves_no_process_and_resumes_its_jobs(
     service.wait_until_ready()
     finished = service.finished(post(service, steps=3))
     picture = result(service, finished)
-    job = post(service, steps=800)
+    job = post(service, steps=400)
     service.wait_for("checkpoint saved", job_id=job["id"])
     # Valkey, the API, the worker and its child
     assert len(psutil.Process(service.process.pid).children(recursive=True)) >= 4
@@ -47,13 +47,16 @@ def test_a_stopped_service_leaves_no_process_and_resumes_its_jobs(
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", service.port)) != 0
 
+    if socket.has_dualstack_ipv6():
+        environment["EASEL_HOST"] = "::1"
     restarted = Service(tmp_path / "data", free_port(), **environment)
-    restarted.wait_until_ready()
+    ready, _ = restarted.wait_until_ready()
+    assert ready.strip() == f"Easel is ready at {restarted.address}"
     assert restarted.http.get(finished["links"]["self"]).json() == finished
     assert result(restarted, finished) == picture
     assert restarted.wait_for("job resumed", job_id=job["id"])["step"] > 0
     resumed = restarted.finished(job)
     assert (resumed["status"], resumed["metrics"]["attempts"]) == ("succeeded", 1)
-    undisturbed = restarted.finished(post(restarted, steps=800))
+    undisturbed = restarted.finished(post(restarted, steps=400))
     assert result(restarted, resumed) == result(restarted, undisturbed)
     assert restarted.stop(signal.SIGTERM) == 0

@@ -134,15 +134,20 @@ def test_a_job_that_does_not_fit_into_memory_fails_and_the_workers_keep_running(
         "`failed` with code `out_of_memory`; the same process runs the next job",
     )
     children = [cluster.ready(worker).child() for worker in cluster.workers]
+    mark = cluster.log.mark()
     for child in children:
         spare = child.memory_info().vms + 64 * 2**20
         child.rlimit(psutil.RLIMIT_AS, (spare, resource.RLIM_INFINITY))
-    job_id = cluster.post(size=1024, steps=1)
-    ended = cluster.ended(job_id)
+    try:
+        job_id = cluster.post(size=1024, steps=1)
+        ended = cluster.ended(job_id)
+    finally:
+        for child in children:
+            child.rlimit(psutil.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    line = cluster.log.wait("job failed", after=mark, job_id=job_id)
+    assert line["code"] == "out_of_memory", line
     assert ended.error is not None
     assert (ended.status, ended.error.code) == ("failed", "out_of_memory")
-    for child in children:
-        child.rlimit(psutil.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     cluster.assert_sound([job_id])
     assert [worker.child().pid for worker in cluster.workers] == [child.pid for child in children]
 

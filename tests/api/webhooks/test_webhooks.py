@@ -17,6 +17,7 @@ from standardwebhooks import Webhook as Verifier
 
 from api.deps import Services
 from api.webhooks.dispatcher import Dispatcher
+from api.webhooks.sender import Sender
 from core.jobs.job import Job, Metrics, Picture
 from core.queue.app import WebhookQueue, make_celery
 from core.settings.model import Settings
@@ -163,6 +164,18 @@ def test_the_sender_process_delivers_and_retries_webhooks(
     assert (start["state"], start["attempts"], start["last_status"]) == ("delivered", 2, 204)
     assert (end["state"], end["attempts"], end["event"]) == ("delivered", 1, "job.succeeded")
     assert end["id"] == final.headers["webhook-id"]
+
+
+def test_links_begin_with_the_path_under_which_a_proxy_serves_the_api(
+    local: httpx.Client, store: JobStore, redis: Redis, quick: Settings
+) -> None:
+    sender = Sender(quick.model_copy(update={"root_path": "/easel"}))
+    with Receiver() as receiver:
+        job = started(local, store, receiver.url())
+        (claimed,) = Outbox(redis, quick.webhook_timeout).claim()
+        sender.send(claimed)
+        links = json.loads(receiver.next().body)["data"]["links"]
+    assert links["self"] == f"/easel/jobs/{job.id}"
 
 
 def test_a_delivery_fails_after_its_last_attempt(
