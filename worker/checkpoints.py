@@ -52,13 +52,21 @@ class Checkpoints:
         self._stored = {resumed} if resumed else set()
         self._due_at = clock() + interval_seconds
 
-    def resume(self, pictures: Pictures, params: StyleParams, network: VGG19) -> Iterator[Step]:
-        """Resume the run, or start it over if its checkpoint is unusable."""
+    def resume(
+        self, pictures: Pictures, params: StyleParams, network: VGG19, memory: int
+    ) -> Iterator[Step]:
+        """Resume the run, or start it over if its checkpoint is unusable.
+
+        Args:
+            pictures, params, network, memory: as for :func:`core.nst.stylize.stylize`.
+        """
         if self._resumed is not None:
             try:
                 # Pass the checkpoint without naming it: it is as large as the run itself, which
                 # releases it after reading it.
-                steps = stylize(pictures, params, network, resume=self._blobs.get(self._resumed))
+                steps = stylize(
+                    *(pictures, params, network, self._blobs.get(self._resumed)), memory=memory
+                )
                 first = next(steps)
             except (EaselError, LookupError, TypeError, ValueError) as error:
                 # The checkpoint is damaged, or another version wrote it.
@@ -67,7 +75,7 @@ class Checkpoints:
             else:
                 _logger.info("job resumed", extra={"step": first.step})
                 return chain([first], steps)
-        return stylize(pictures, params, network)
+        return stylize(pictures, params, network, memory=memory)
 
     def due(self) -> bool:
         """Return whether the next checkpoint should be saved now."""

@@ -74,6 +74,7 @@ class WorkerProcess:
             RunLimits(settings.checkpoint_seconds, settings.stall_seconds, settings.job_seconds),
             stopping=lambda: self._stopping,
             has_memory=self._has_memory,
+            memory=lambda: self._memory().total,
             share_cores=cores.job,
         )
         self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))

@@ -25,6 +25,7 @@ from core.jobs.status import JobStatus
 from core.nst import Pictures, Step, fallback_warning
 from core.nst.network.device_errors import is_device_lost
 from core.nst.network.devices import threads_on
+from core.nst.network.rows.strips import USUAL_MEMORY
 from core.pictures.encode import Encoded, encode
 from core.queue.app import JobQueue
 from core.runtime.logs import log_context
@@ -58,6 +59,7 @@ class Runner:
         has_memory: returns whether the worker has enough memory for a job.
         share_cores: is entered while a job runs, and decides with how many threads.
         clock: returns monotonic seconds.
+        memory: returns the memory that a job may use, in bytes.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Runner:
         has_memory: Callable[[Job], bool] = lambda _: True,
         share_cores: Callable[[], AbstractContextManager[None]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
+        memory: Callable[[], int] = lambda: USUAL_MEMORY,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -83,6 +86,7 @@ class Runner:
         self._limits = limits
         self._stopping = stopping
         self._has_memory = has_memory
+        self._memory = memory
         self._share_cores = share_cores
         self._clock = clock
         #: The current job.
@@ -190,7 +194,7 @@ class Runner:
         memory = PeakMemory(network.device)
         pictures = self._load(job)
         with PreviewSender(self._previews, job, self._clock) as previews:
-            for step in checkpoints.resume(pictures, job.params, network):
+            for step in checkpoints.resume(pictures, job.params, network, self._memory()):
                 self.steps += 1
                 if not lease.step_finished():
                     return self._store.confirm_cancel(job)
@@ -274,8 +278,7 @@ class Runner:
         try:
             self._queue.announce(job_id, first=True, schema=schema)
         except ServiceUnavailable as error:
-            reason = {"reason": str(error)}
-            _logger.warning("job not announced; the reaper will announce it", extra=reason)
+            _logger.warning("job left to the reaper to announce", extra={"reason": str(error)})
 
     def _is_deleted(self, job: Job) -> bool:
         try:

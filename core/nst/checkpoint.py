@@ -26,7 +26,7 @@ _MADE = "made"
 
 #: Part of the digest. Change it whenever the entries or their meaning change: workers of another
 #: version then refuse the checkpoint, and start the job over.
-_FORMAT = b"5"
+_FORMAT = b"6"
 
 
 @dataclass(frozen=True)

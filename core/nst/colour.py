@@ -1,8 +1,8 @@
 """Colour modes: whose colours the result has.
 
 Gatys, Bethge, Hertzmann and Shechtman 2016, "Preserving Color in Neural Artistic Style Transfer".
-Images are of shape (1, 3, H, W), RGB in [0, 1], gamma-encoded (not linear light), as in that
-paper.
+Images are of shape (1, 3, H, W), RGB in [0, 1] or in 8 bits, gamma-encoded (not linear light), as
+in that paper.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.nst.network.pixels import in_unit_range
 from core.params import Color
 
 #: Luma of ITU-R BT.601, as in the paper's YIQ space.
@@ -20,6 +21,9 @@ _LUMA = (0.299, 0.587, 0.114)
 
 #: Keeps the square roots of nearly flat pictures' covariances finite.
 _EPSILON = 1e-5
+
+#: The rows that are summed up in float64 at a time.
+_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,12 @@ def color_mode(color: Color) -> ColorMode:
 
 
 def luminance(image: Tensor) -> Tensor:
-    """Return Y of YIQ: shape (1, 1, H, W)."""
-    weights = torch.tensor(_LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
-    return (image * weights).sum(dim=1, keepdim=True)
+    """Return Y of YIQ in [0, 1]: shape (1, 1, H, W)."""
+    red, green, blue = (
+        weight * in_unit_range(channel)
+        for weight, channel in zip(_LUMA, image.unbind(1), strict=True)
+    )
+    return (red + green + blue).unsqueeze(1)
 
 
 def match_luminance(style: Tensor, content: Tensor) -> Tensor:
@@ -78,7 +85,8 @@ def match_luminance(style: Tensor, content: Tensor) -> Tensor:
 
 def with_luminance(content: Tensor, luma: Tensor) -> Tensor:
     """Return the content's I and Q with another Y. In RGB, every channel changes by the same."""
-    return (content + (luma - luminance(content))).clamp(0, 1)
+    change = luma - luminance(content)
+    return in_unit_range(content).add(change).clamp_(0, 1)
 
 
 def match_colours(style: Tensor, content: Tensor) -> Tensor:
@@ -86,17 +94,27 @@ def match_colours(style: Tensor, content: Tensor) -> Tensor:
 
     x -> A x + b with A = Sigma_C^(1/2) Sigma_S^(-1/2), b = mu_C - A mu_S, clamped to [0, 1].
     """
-    # On the CPU, because the GPU of a Mac has no float64.
-    S = style[0].flatten(1).cpu().double()  # (3, M')
-    C = content[0].flatten(1).cpu().double()  # (3, M)
-    A = _power(_covariance(C), 0.5) @ _power(_covariance(S), -0.5)  # (3, 3)
-    matched = A @ (S - S.mean(dim=1, keepdim=True)) + C.mean(dim=1, keepdim=True)  # (3, M')
-    return matched.reshape(style.shape).to(style).clamp(0, 1)
+    mu_s, sigma_s = _moments(style)
+    mu_c, sigma_c = _moments(content)
+    A = _power(sigma_c, 0.5) @ _power(sigma_s, -0.5)  # (3, 3)
+    b = mu_c - A @ mu_s  # (3,)
+    S = in_unit_range(style)[0].flatten(1)  # (3, M')
+    matched = torch.addmm(b.to(S).unsqueeze(1), A.to(S), S)
+    return matched.view(style.shape).clamp_(0, 1)
 
 
-def _covariance(x: Tensor) -> Tensor:
-    eye = torch.eye(3, dtype=x.dtype, device=x.device)
-    return torch.cov(x, correction=0) + _EPSILON * eye
+def _moments(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean and the covariance of the colours, shapes (3,) and (3, 3), in float64."""
+    sums, products, count = torch.zeros(3).double(), torch.zeros(3, 3).double(), 0
+    for row in range(0, image.shape[2], _ROWS):
+        # On the CPU, because the GPU of a Mac has no float64.
+        x = in_unit_range(image[0, :, row : row + _ROWS]).flatten(1).cpu().double()
+        sums += x.sum(1)
+        products += x @ x.T
+        count += x.shape[1]
+    mean = sums / count
+    covariance = products / count - torch.outer(mean, mean)
+    return mean, covariance + _EPSILON * torch.eye(3, dtype=x.dtype)
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:

@@ -39,12 +39,12 @@ class Descent:
         self._incidents = 0
         self._optimizer = optimizer
 
-    def follow(self, objective: Objective, steps: int) -> Iterator[Point]:
-        """Make steps of one phase, and yield the point before the first and after each.
+    def follow(self, objective: Objective, steps: int) -> Iterator[LossTerms]:
+        """Make steps of one phase, and yield the loss before the first and after each.
 
         After a loss that is not finite, the descent returns to the last finite point and goes
-        on in smaller steps, then in float32. Every point that is yielded is finite. On a GPU
-        only every tenth point of a small picture is yielded.
+        on in smaller steps, then in float32. Every loss that is yielded is finite. On a GPU
+        only every tenth loss of a small picture is yielded.
 
         Args:
             objective: what to minimise.
@@ -53,8 +53,8 @@ class Descent:
         Raises:
             LossNotFinite: the loss is not finite with smaller steps in float32 either.
         """
-        in_float32 = objective.in_float32()
-        evaluate = self._evaluation(in_float32 if self._incidents >= _MAX_INCIDENTS else objective)
+        precise = self._incidents >= _MAX_INCIDENTS
+        evaluate = self._evaluation(objective.in_float32() if precise else objective)
         small = self.image.shape[2] * self.image.shape[3] < _SMALL_PIXELS
         every = _CHECK_EVERY if self.image.is_cuda and small else 1
         first, yielded = self.step, self.step - 1
@@ -65,12 +65,12 @@ class Descent:
                 while not _is_finite(point):
                     self._slow_down_from(finite, point)
                     if self._incidents == _MAX_INCIDENTS:
-                        evaluate = self._evaluation(in_float32, record=False)
+                        evaluate = self._evaluation(objective.in_float32(), record=False)
                     point = evaluate(self.image)
                 finite = self.state()
                 if self.step > yielded:  # after a recovery, steps are made again
                     yielded = self.step
-                    yield point
+                    yield point.loss
             if self.step >= steps:
                 return
             point = self._optimizer.step(point, evaluate)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from core.nst.optimizers.planes import planes
 from core.nst.style import precise
 
 
@@ -42,17 +43,18 @@ def content_gradient(F: Tensor, P: Tensor, detail: Tensor | None = None) -> Tens
 
 def tv_loss(image: Tensor) -> Tensor:
     """Return the total variation mean(dx^2) + mean(dy^2) of an image of shape (1, C, H, W)."""
-    dx = image[..., :, 1:] - image[..., :, :-1]  # (1, C, H, W - 1)
-    dy = image[..., 1:, :] - image[..., :-1, :]  # (1, C, H - 1, W)
-    return torch.mean(dx**2) + torch.mean(dy**2)
+    dx = [(part[..., :, 1:] - part[..., :, :-1]).square().mean() for (part,) in planes(image)]
+    dy = [(part[..., 1:, :] - part[..., :-1, :]).square().mean() for (part,) in planes(image)]
+    return torch.stack(dx).mean() + torch.stack(dy).mean()
 
 
 def tv_gradient(image: Tensor) -> Tensor:
     """Return the gradient of :func:`tv_loss`, of the image's shape."""
     gradient = torch.zeros_like(image)
     for axis in (-1, -2):
-        difference = image.diff(dim=axis)
-        by_difference = 2 / difference.numel() * difference
-        gradient.narrow(axis, 1, difference.shape[axis]).add_(by_difference)
-        gradient.narrow(axis, 0, difference.shape[axis]).sub_(by_difference)
+        count = image.numel() // image.shape[axis] * (image.shape[axis] - 1)
+        for part, at_part in planes(image, gradient):
+            difference = part.diff(dim=axis).mul_(2 / count)
+            at_part.narrow(axis, 1, difference.shape[axis]).add_(difference)
+            at_part.narrow(axis, 0, difference.shape[axis]).sub_(difference)
     return gradient

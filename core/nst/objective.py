@@ -16,6 +16,7 @@ from core.nst.losses import content_gradient, content_loss, tv_gradient, tv_loss
 from core.nst.network.int8 import with_int8_features
 from core.nst.network.passes import Part, Pass
 from core.nst.network.precision import INT8
+from core.nst.network.rows.strips import USUAL_MEMORY
 from core.nst.network.vgg19 import VGG19
 from core.nst.optimizers.point import LossTerms
 from core.nst.style import (
@@ -34,7 +35,7 @@ from core.nst.targets import (
     guide_maps,
     regions_at,
 )
-from core.params import Layer, StyleParams
+from core.params import LARGE_PIXELS, Layer, StyleParams
 from core.pictures.masks import Label
 
 
@@ -53,11 +54,12 @@ class Objective:
 
     Args:
         network: the network whose features are compared.
-        content: shape (1, 3, H, W), RGB in [0, 1].
-        styles: each of shape (1, 3, H', W'), of any size. Their statistics are blended.
+        content: shape (1, 3, H, W), RGB in [0, 1] or in 8 bits.
+        styles: each of shape (1, 3, H', W'), of any size, likewise. Their statistics are blended.
         params: gives the layers and all weights.
         masks: the regions, if any.
         detail: the grey levels of the detail map, shape (1, 1, H, W), if any.
+        memory: see :class:`core.nst.network.passes.Pass`.
     """
 
     def __init__(
@@ -68,12 +70,16 @@ class Objective:
         params: StyleParams,
         masks: Masks | None = None,
         detail: Tensor | None = None,
+        memory: int = USUAL_MEMORY,
     ) -> None:
         self._params = params
-        self._pictures = TargetPictures(content, styles, params, masks)
+        self._pictures = TargetPictures(content, styles, params, masks, memory)
         with torch.no_grad():
             # The targets are exact in every number format.
             self._exact, self._channel_rms = self._pictures.exact(network)
+            self._content_energies = {layer: P.mean_square() for layer, P in self._exact.P.items()}
+            if content[0, 0].numel() > LARGE_PIXELS:
+                self._exact = _rounded(self._exact, network.number_format.dtype)
             self._compare_with(replace(self._exact, network=network))
             self._guides = guide_maps(masks.content, params.style_layers) if masks else None
         #: D of the content loss by layer; empty without a detail map.
@@ -83,7 +89,6 @@ class Objective:
                 layer: content_factors(detail, layer) for layer in params.content_layers
             }
         self._areas = {EVERYTHING: 1.0} if masks is None else masks.content.areas
-        self._content_energies = {layer: _energy(P) for layer, P in self._exact.P.items()}
         self._weigh()
 
     def changed(self, params: StyleParams) -> Objective:
@@ -107,8 +112,12 @@ class Objective:
 
     def in_float32(self) -> Objective:
         """Return the same objective, computed in float32."""
-        exact = copy(self)
-        exact._compare_with(self._exact)
+        exact, targets = copy(self), self._exact
+        if _is_rounded(targets):
+            with torch.no_grad():
+                P = self._pictures.content_features(targets.network)
+            targets = replace(targets, P=P)
+        exact._compare_with(targets)
         return exact
 
     def in_int8(self) -> Objective:
@@ -130,7 +139,7 @@ class Objective:
 
     def __call__(self, image: Tensor) -> LossTerms:
         """Return the terms at an image of shape (1, 3, H, W), for autograd."""
-        one = Pass(self._targets.network, image, self._layers)
+        one = Pass(self._targets.network, image, self._layers, self._pictures.memory)
         return self._terms(self._compared(one.forward(keep=False)), image)
 
     def at(self, image: Tensor) -> LossTerms:
@@ -145,13 +154,14 @@ class Objective:
             image: shape (1, 3, H, W), or grey (1, 1, H, W).
         """
         with torch.no_grad():
-            both = Pass(self._targets.network, image.expand(-1, 3, -1, -1), self._layers)
+            rgb = image.expand(-1, 3, -1, -1)
+            both = Pass(self._targets.network, rgb, self._layers, self._pictures.memory)
             compared = self._compared(both.forward())
             gradient = both.backward(partial(self._add_gradient, compared))
             if image.shape[1] == 1:
                 gradient = gradient.sum(1, keepdim=True)
             if self.balance.tv:
-                gradient = gradient + self.balance.tv * tv_gradient(image)
+                gradient = gradient.add_(tv_gradient(image), alpha=self.balance.tv)
             # Sums depend on the memory layout, so it is always the same.
             return self._terms(compared, image), gradient.contiguous()
 
@@ -189,7 +199,7 @@ class Objective:
     def _content_at(self, layer: Layer, rows: slice) -> tuple[Tensor, Tensor | None]:
         """Return P and D at some rows."""
         D = self._detail.get(layer)
-        return self._targets.P[layer][:, :, rows], None if D is None else D[rows]
+        return self._targets.P[layer].rows(rows), None if D is None else D[rows]
 
     def _terms(self, compared: Compared, image: Tensor) -> LossTerms:
         weights = self.balance.content_layers
@@ -222,9 +232,14 @@ class Objective:
         return {*self._params.content_layers, *self._params.style_layers}
 
 
-def _energy(x: Tensor) -> float:
-    """mean(x^2), without a tensor of its squares."""
-    return float(torch.linalg.vector_norm(x)) ** 2 / x.numel()
+def _rounded(targets: Targets, dtype: torch.dtype) -> Targets:
+    """Return the targets with the content's features, which take much memory, in a format."""
+    return replace(targets, P={layer: P.to(dtype) for layer, P in targets.P.items()})
+
+
+def _is_rounded(targets: Targets) -> bool:
+    exact = targets.network.number_format.dtype
+    return any(P.dtype is not exact for P in targets.P.values())
 
 
 def _style_energies(

@@ -12,7 +12,8 @@ from torch import Tensor
 from core.errors import InvalidRequest
 from core.nst.colour import ColorMode, color_mode
 from core.nst.detail import read_levels
-from core.nst.network.pixels import to_tensor
+from core.nst.network.pixels import in_unit_range, to_bytes
+from core.nst.network.rows.strips import USUAL_MEMORY
 from core.nst.network.vgg19 import VGG19
 from core.nst.objective import Objective
 from core.nst.optimizers.point import LossTerms
@@ -33,15 +34,21 @@ class Scale:
     params: StyleParams
     colors: ColorMode
     objective: Objective
-    #: Shape (1, 3, H, W), RGB in [0, 1].
-    content: Tensor
+    #: The content, shape (1, 3, H, W), and the image to start from, if one was given: in 8 bits.
+    content_bytes: Tensor
+    init_bytes: Tensor | None
+    #: In 8 bits, or in RGB in [0, 1] if they were recoloured.
     styles: tuple[Tensor, ...]
-    init_image: Tensor | None
 
     @property
     def size(self) -> int:
         """The longer side, in pixels."""
         return max(self.width, self.height)
+
+    @property
+    def content(self) -> Tensor:
+        """The content in RGB in [0, 1], made anew: shape (1, 3, H, W)."""
+        return in_unit_range(self.content_bytes)
 
     def objective_in(self, phase: Phase) -> Objective:
         """Return the objective to follow in a phase."""
@@ -59,28 +66,35 @@ class Scale:
             case Init.NOISE:
                 # Generated on the CPU, so that a seed means the same on every device.
                 generator = torch.Generator().manual_seed(self.params.seed)
-                start = torch.rand(self.content.shape, generator=generator)
-                start = start.to(self.content.device)
+                start = torch.rand(self.content_bytes.shape, generator=generator)
+                start = start.to(self.content_bytes.device)
             case Init.STYLE:
-                start = self._resize(self.styles[0]).clamp(0, 1)
+                start = self._resize(in_unit_range(self.styles[0])).clamp_(0, 1)
             case Init.IMAGE:
-                assert self.init_image is not None  # check_start
-                start = self.init_image
+                assert self.init_bytes is not None  # check_start
+                start = in_unit_range(self.init_bytes)
         return self.colors.to_painted(start)
 
-    def start_from(self, image: Tensor, smaller: Scale) -> Tensor:
+    def painted_on(self, image: Tensor) -> Tensor:
+        """Return what was painted on this scale's start, for the next scale's :meth:`start_on`.
+
+        Noise has no detail worth keeping, so there it is the image itself.
+        """
+        return image if self.params.init is Init.NOISE else image - self.start()
+
+    def start_on(self, painted: Tensor) -> Tensor:
         """Return the image to start from after a smaller scale.
 
         What was painted at the smaller scale is enlarged and added to this scale's start, whose
-        detail would otherwise be lost. Noise has no detail worth keeping.
+        detail would otherwise be lost.
 
         Args:
-            image: the result of the smaller scale.
-            smaller: the smaller scale.
+            painted: from :meth:`painted_on` of the smaller scale.
         """
-        if self.params.init is Init.NOISE:
-            return self._resize(image).clamp(0, 1)
-        return (self.start() + self._resize(image - smaller.start())).clamp(0, 1)
+        enlarged = self._resize(painted)
+        if self.params.init is not Init.NOISE:
+            enlarged += self.start()
+        return enlarged.clamp_(0, 1)
 
     def preconditioner(self) -> Preconditioner:
         """Return the preconditioner of L-BFGS: from a picture, broad strokes come first.
@@ -89,11 +103,11 @@ class Scale:
         """
         if self.params.init is Init.NOISE:
             return identity
-        return Smoothing(self.height, self.width, self.content.device)
+        return Smoothing(self.height, self.width, self.content_bytes.device)
 
     def shown(self, image: Tensor) -> Tensor:
         """Return the image as it is shown: shape (1, 3, H, W), RGB in [0, 1]."""
-        return self.colors.to_shown(image, self.content)
+        return self.colors.to_shown(image, self.content_bytes)
 
     def loss_of(self, shown: Tensor) -> LossTerms:
         """Return the objective at a shown image, in float32.
@@ -115,22 +129,36 @@ class Scales:
         pictures: the pictures of the request.
         params: its parameters.
         network: the network whose features are compared.
+        memory: see :class:`core.nst.network.passes.Pass`.
 
     Raises:
         InvalidRequest: a mask does not fit the others, or the picture to start from is missing.
     """
 
-    def __init__(self, pictures: Pictures, params: StyleParams, network: VGG19) -> None:
+    def __init__(
+        self,
+        pictures: Pictures,
+        params: StyleParams,
+        network: VGG19,
+        memory: int = USUAL_MEMORY,
+    ) -> None:
         check_start(params.init, pictures.init_image is not None)
         self._pictures = pictures
         self._params = params
         self._network = network
+        self._memory = memory
         self._masks = read_masks(pictures)
 
     def with_params(self, params: StyleParams) -> Scales:
         """Return the scales of the same pictures with other parameters."""
         other = copy(self)
         other._params = params
+        return other
+
+    def with_memory(self, memory: int) -> Scales:
+        """Return the same scales for another memory."""
+        other = copy(self)
+        other._memory = memory
         return other
 
     def check(self, size: int) -> None:
@@ -168,22 +196,25 @@ class Scales:
         self.check(size)
         content_size, *style_sizes = sizes = self._sizes(size)
         colors = color_mode(params.color)
-        content = to_tensor(pictures.content, content_size, device)
+        content = to_bytes(pictures.content, content_size, device)
         styles = tuple(
-            colors.recolour(to_tensor(style, style_size, device), content)
+            colors.recolour(to_bytes(style, style_size, device), content)
             for style, style_size in zip(pictures.styles, style_sizes, strict=True)
         )
         init, detail = pictures.init_image, pictures.detail_map
         levels = None if detail is None else read_levels(detail, content_size, device)
         target = colors.to_painted(content).expand_as(content)
+        guides = self._guides(sizes)
         return Scale(
             *content_size,
             params=params,
             colors=colors,
-            objective=Objective(self._network, target, styles, params, self._guides(sizes), levels),
-            content=content,
+            objective=Objective(
+                self._network, target, styles, params, guides, levels, self._memory
+            ),
+            content_bytes=content,
+            init_bytes=None if init is None else to_bytes(init, content_size, device),
             styles=styles,
-            init_image=None if init is None else to_tensor(init, content_size, device),
         )
 
     def _sizes(self, size: int) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from core.nst.balance import Balance
 from core.nst.checkpoint import Request
 from core.nst.network.pixels import to_picture, to_pixels
 from core.nst.optimizers.point import LossTerms, State
+from core.nst.scale import Scale
 from core.params.edits import Edits
 
 
@@ -35,11 +36,15 @@ class Step:
     loss: LossTerms
     #: The weights of the losses at this scale.
     balance: Balance
-    #: As it is shown: shape (1, 3, height, width), RGB in [0, 1].
-    image: Tensor
+    _scale: Scale
     _request: Request
     _state: State
     _edits: Edits
+
+    @property
+    def image(self) -> Tensor:
+        """The picture as it is shown, made anew: shape (1, 3, height, width), RGB in [0, 1]."""
+        return self._scale.shown(self._state["image"])
 
     def picture(self) -> Image.Image:
         """Return the picture in 8 bits."""

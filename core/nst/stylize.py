@@ -14,6 +14,7 @@ from torch import Tensor
 from core.nst.checkpoint import Request
 from core.nst.descent import Descent
 from core.nst.network.precision import pick_format
+from core.nst.network.rows.strips import USUAL_MEMORY
 from core.nst.network.vgg19 import VGG19
 from core.nst.optimizers.optimizer import make_optimizer
 from core.nst.optimizers.point import LossTerms, State
@@ -31,6 +32,7 @@ def stylize(
     network: VGG19,
     resume: bytes | None = None,
     edits: Edits = (),
+    memory: int = USUAL_MEMORY,
 ) -> Run:
     """Paint the content in the style of the style pictures.
 
@@ -40,9 +42,12 @@ def stylize(
         network: the network whose features are compared. The work happens on its device.
         resume: the checkpoint of a step of the same request. The run continues there, and gives
             the same picture as an uninterrupted one, bit for bit on the same device. Sums depend
-            on the number of threads, so PyTorch gets the number that the run began with.
+            on the number of threads, so PyTorch gets the number that the run began with, and on
+            the height of the strips, so the smaller one of both memories counts.
         edits: changes of the parameters, each after a number of steps, as :attr:`Run.edits` of an
             earlier run has them. The picture is the same as that of the earlier run.
+        memory: what the run may use of the device's memory, in bytes. The height of the strips in
+            which large pictures are computed follows from it.
 
     Returns:
         An iterator over the start as step 0 (or the step resumed from) and a record after every
@@ -54,7 +59,7 @@ def stylize(
         LossNotFinite: the loss became infinite or not a number, and stayed so.
         CheckpointMismatch: the checkpoint belongs to another request or version of Easel.
     """
-    return Run(pictures, params, network, resume, edits)
+    return Run(pictures, params, network, resume, edits, memory)
 
 
 class Run(Iterator[Step]):
@@ -71,12 +76,14 @@ class Run(Iterator[Step]):
         network: VGG19,
         resume: bytes | None = None,
         edits: Edits = (),
+        memory: int = USUAL_MEMORY,
     ) -> None:
         self._number_format = pick_format(params.precision, network.device)
         self._network = network.using(self._number_format, params.pooling, params.padding)
         self._pictures = pictures
         self._params = params
-        self._scales = Scales(pictures, params, self._network)
+        self._memory = memory
+        self._scales = Scales(pictures, params, self._network, memory)
         #: Edits to come, by step.
         self._coming = [edit for edit in edits if edit.step is not None]
         self.edits: Edits = ()
@@ -131,11 +138,17 @@ class Run(Iterator[Step]):
 
     def _paint(self, resume: bytes | None) -> Iterator[Step]:
         self._begin()
-        if resume is not None:
+        if resume is None:
+            self._start()
+        else:
             saved = self._request.unpack(resume, self._network.device, tuple(self._coming))
             resume = None  # frees memory: the checkpoint is as large as the state
             self._resume(saved)
-        self._threads = torch.tensor(torch.get_num_threads())
+            del saved
+        self._machine = {
+            "threads": torch.tensor(torch.get_num_threads()),
+            "memory": torch.tensor(self._memory),
+        }
         complete = False  # whether the last record was yielded
         while True:
             number, step = self._plan.position(self._made)
@@ -161,12 +174,16 @@ class Run(Iterator[Step]):
         self._plan = self._schedule()
         if any(edit.finish for edit in self.edits):
             self._plan = self._plan.ending_at(0)
+
+    def _start(self) -> None:
         self._scale = self._scales.at(self._plan.phases[0].size)
         self._descend_from(self._scale.start())
 
     def _resume(self, saved: State) -> None:
         """Go to the step of a checkpoint."""
         torch.set_num_threads(int(saved["threads"]))
+        self._memory = min(self._memory, int(saved["memory"]))
+        self._scales = self._scales.with_memory(self._memory)
         made = int(saved["made"])
         while self._coming and (self._coming[0].step or 0) < made:
             edit = self._coming.pop(0)
@@ -180,9 +197,10 @@ class Run(Iterator[Step]):
 
     def _enlarge(self, size: int) -> None:
         """Go on at a larger scale."""
-        smaller = self._scale
+        painted = self._scale.painted_on(self._descent.image)
+        del self._scale, self._descent  # frees memory
         self._scale = self._scales.at(size)
-        self._descend_from(self._scale.start_from(self._descent.image, smaller))
+        self._descend_from(self._scale.start_on(painted))
 
     def _descend_from(self, image: Tensor) -> None:
         """Begin at a scale.
@@ -201,12 +219,12 @@ class Run(Iterator[Step]):
         steps = phase.steps
         if self._coming:
             steps = min(steps, (self._coming[0].step or 0) - before)
-        for point in self._descent.follow(self._scale.objective_in(phase), steps):
+        for loss in self._descent.follow(self._scale.objective_in(phase), steps):
             self._made = before + self._descent.step
             if self._descent.step == phase.steps:
-                return  # the last point is the next phase's first
+                return  # the last loss is the next phase's first
             if self._made > self._yielded:
-                yield self._record(point.loss)
+                yield self._record(loss)
             if self._take_edits():
                 return
 
@@ -216,6 +234,7 @@ class Run(Iterator[Step]):
             return False
         if not self._made:
             self._begin()  # nothing is painted yet
+            self._start()
             return True
         while self._coming and self._is_due(self._coming[0]):
             edit = self._coming.pop(0)
@@ -256,11 +275,11 @@ class Run(Iterator[Step]):
             height=scale.height,
             loss=loss,
             balance=scale.objective.balance,
-            image=scale.shown(self._descent.image),
+            _scale=scale,
             _request=self._request,
             _state={
                 "made": torch.tensor(self._made),
-                "threads": self._threads,
+                **self._machine,
                 **self._descent.state(),
             },
             _edits=self.edits,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from core.errors import FieldError, InvalidRequest
 from core.nst.network.passes import Part, Pass
+from core.nst.network.rows.bands import Bands
+from core.nst.network.rows.strips import USUAL_MEMORY
 from core.nst.network.tensor_cache import fingerprint
 from core.nst.network.vgg19 import VGG19, deepest
 from core.nst.regions import Guides
@@ -54,7 +56,7 @@ class Targets:
 
     network: VGG19
     #: The content's features by layer.
-    P: dict[Layer, Tensor]
+    P: dict[Layer, Bands]
     #: The statistics of each style.
     styles: tuple[StyleTargets, ...]
     #: The same, blended.
@@ -77,16 +79,18 @@ class TargetPictures:
     """The pictures that targets are computed from.
 
     Attributes:
-        content: shape (1, 3, H, W), RGB in [0, 1].
-        styles: each of shape (1, 3, H', W'), of any size.
+        content: shape (1, 3, H, W), RGB in [0, 1] or in 8 bits.
+        styles: each of shape (1, 3, H', W'), of any size, likewise.
         params: gives the layers and the blend.
         masks: the regions, if any.
+        memory: see :class:`core.nst.network.passes.Pass`.
     """
 
     content: Tensor
     styles: Sequence[Tensor]
     params: StyleParams
     masks: Masks | None
+    memory: int = USUAL_MEMORY
 
     def exact(self, network: VGG19) -> tuple[Targets, ChannelRms]:
         """Return the targets in float32, and for every channel its largest RMS in any picture.
@@ -94,12 +98,12 @@ class TargetPictures:
         What a style picture gives is cached on the network, because many jobs share a style.
         """
         network = network.exact
-        P: dict[Layer, list[Tensor]] = {}
+        P: dict[Layer, Bands] = {}
         rms: ChannelRms = {}
-        for part in Pass(network, self.content, self._layers_to_deepest()).forward(keep=False):
+        for part in self._features(network, self.content, self._layers_to_deepest()):
             _add_channel_rms(rms, part)
             if part.layer in self.params.content_layers:
-                P.setdefault(part.layer, []).append(part.F)
+                P.setdefault(part.layer, Bands()).append(part.F)
         found = []
         for style, guides in zip(self.styles, self._style_guides(), strict=True):
             style_statistics, style_rms = self._cached(network, style, guides)
@@ -110,22 +114,29 @@ class TargetPictures:
 
     def computed_by(self, network: VGG19) -> Targets:
         """Return the targets as a network of another number format computes them."""
-        P: dict[Layer, list[Tensor]] = {}
-        for part in Pass(network, self.content, self.params.content_layers).forward(keep=False):
-            P.setdefault(part.layer, []).append(part.F)
         found = []
         for style, guides in zip(self.styles, self._style_guides(), strict=True):
             style_statistics: StyleTargets = {}
-            for part in Pass(network, style, self.params.style_layers).forward(keep=False):
+            for part in self._features(network, style, self.params.style_layers):
                 add_statistics(style_statistics, part, guides)
             found.append(style_statistics)
-        return self._targets(network, P, found)
+        return self._targets(network, self.content_features(network), found)
+
+    def content_features(self, network: VGG19) -> dict[Layer, Bands]:
+        """Return the content's features by layer, as a network computes them."""
+        P: dict[Layer, Bands] = {}
+        for part in self._features(network, self.content, self.params.content_layers):
+            P.setdefault(part.layer, Bands()).append(part.F)
+        return P
+
+    def _features(self, network: VGG19, image: Tensor, layers: Iterable[Layer]) -> Iterator[Part]:
+        return Pass(network, image, layers, self.memory).forward(keep=False)
 
     def _targets(
-        self, network: VGG19, P: Mapping[Layer, Sequence[Tensor]], found: Sequence[StyleTargets]
+        self, network: VGG19, P: dict[Layer, Bands], found: Sequence[StyleTargets]
     ) -> Targets:
         blend = _blend(found, self.params.blend_weights(len(self.styles)))
-        return Targets(network, _joined(P), tuple(found), blend)
+        return Targets(network, P, tuple(found), blend)
 
     def _cached(
         self, network: VGG19, style: Tensor, guides: GuideMaps | None
@@ -138,7 +149,7 @@ class TargetPictures:
         def compute() -> list[Tensor]:
             found: StyleTargets = {}
             rms: ChannelRms = {}
-            for part in Pass(network, style, layers).forward(keep=False):
+            for part in self._features(network, style, layers):
                 _add_channel_rms(rms, part)
                 if part.layer in style_layers:
                     add_statistics(found, part, guides)
@@ -228,13 +239,6 @@ def _add_channel_rms(rms: ChannelRms, part: Part) -> None:
     norm = torch.linalg.vector_norm(part.F, dim=(0, 2, 3))  # (C,)
     own = norm / math.sqrt(part.F[0, 0].numel() / part.share)
     rms[part.layer] = torch.hypot(rms[part.layer], own) if part.layer in rms else own
-
-
-def _joined(parts: Mapping[Layer, Sequence[Tensor]]) -> dict[Layer, Tensor]:
-    return {
-        layer: torch.cat(list(each), 2) if len(each) > 1 else each[0]
-        for layer, each in parts.items()
-    }
 
 
 def _sum(S: FeatureStatistics, other: FeatureStatistics) -> FeatureStatistics:

@@ -16,10 +16,18 @@ from core.params.choices import (
     complete_table,
 )
 from core.params.model import StyleParams
-from core.params.sizes import LEAST_POSITIONS, MAX_REGIONS, MIN_SIDE, MIN_SIZE, size_at
+from core.params.sizes import (
+    LARGE_PIXELS,
+    LEAST_POSITIONS,
+    MAX_REGIONS,
+    MIN_SIDE,
+    MIN_SIZE,
+    size_at,
+)
 from core.params.validation import parse_params
 
 __all__ = [
+    "LARGE_PIXELS",
     "LAYERS",
     "LEAST_POSITIONS",
     "MAX_REGIONS",

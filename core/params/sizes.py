@@ -10,6 +10,9 @@ MIN_SIDE = 16
 #: The smallest allowed `size`, in pixels.
 MIN_SIZE = 64
 
+#: A picture with more pixels is large: memory counts for more than time.
+LARGE_PIXELS = 2**20
+
 #: The most regions of a mask. An image with more colours is a photograph, or has smoothed borders.
 MAX_REGIONS = 16
 

@@ -10,23 +10,18 @@ convolutions. Losses and gradients are those of the whole picture, but for the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from core.nst.network.rows.bands import Bands
+from core.nst.network.rows.strips import USUAL_MEMORY, Strip, activations_at_once, block_strips
 from core.nst.network.vgg19 import VGG19, deepest
 from core.params import LAYERS, Layer
-
-#: The filters of the first block, whose layers have the most activations.
-_FILTERS = 64
-#: A picture is computed whole if a layer has at most this many activations: 1024 x 1024 pixels.
-_WHOLE = _FILTERS * 2**20
-#: The most activations of a layer in one strip of a larger picture.
-_STRIP = 2**24
 
 
 class Part(NamedTuple):
@@ -45,36 +40,18 @@ class Part(NamedTuple):
 AddGradient = Callable[[Part, Tensor | None], Tensor]
 
 
-@dataclass(frozen=True)
-class Strip:
-    """Rows of a block."""
+class _Pixels:
+    """The input of the first block, made of the image when it is needed."""
 
-    #: The rows that belong to no other strip.
-    own: slice
-    #: The same with the halo.
-    computed: slice
+    def __init__(self, network: VGG19, image: Tensor) -> None:
+        self._network, self._image = network, image
 
-    @property
-    def inner(self) -> slice:
-        """The own rows, counted from the first computed one."""
-        start = self.own.start - self.computed.start
-        return slice(start, start + self.own.stop - self.own.start)
+    def rows(self, rows: slice) -> Tensor:
+        """Return some rows."""
+        return self._network.normalized(self._image[:, :, rows])
 
-
-def strips_of(height: int, rows: int, halo: int) -> list[Strip]:
-    """Return the strips of a block.
-
-    Args:
-        height: of the block, in rows.
-        rows: of each strip; even, so that no pool crosses an edge.
-        halo: rows to compute beyond each edge that is not the picture's; even.
-    """
-    starts = range(0, max(1, height - 1), rows)  # an odd last row joins the strip before it
-    edges = [*starts, height]
-    return [
-        Strip(slice(start, stop), slice(max(0, start - halo), min(height, stop + halo)))
-        for start, stop in pairwise(edges)
-    ]
+    def free_above(self, row: int) -> None:
+        """Keep all: the image belongs to the caller."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +59,18 @@ class _Block:
     """The convolutions between two pools, and what a backward pass needs of them."""
 
     layers: list[Layer]
-    #: The features before the first of them, shape (1, C, H, W).
-    x: Tensor
+    #: The features before the first of them.
+    x: Bands | _Pixels
+    #: Of x, in rows.
+    height: int
     strips: list[Strip]
     #: By layer, if they are kept. Otherwise the backward pass computes them again.
     features: dict[Layer, Tensor] | None
+
+    def steps(self) -> Iterator[tuple[Strip, int]]:
+        """Yield each strip, and the first row that the strips after it compute."""
+        following = [strip.computed.start for strip in self.strips[1:]]
+        return zip(self.strips, [*following, self.height], strict=True)
 
 
 class Pass:
@@ -98,14 +82,19 @@ class Pass:
 
     Args:
         network: the network.
-        image: shape (1, 3, H, W), RGB in [0, 1], each side at least 16.
+        image: shape (1, 3, H, W), RGB in [0, 1] or in 8 bits, each side at least 16.
         layers: the layers to compare. Deeper layers are not computed.
-        strip: the most activations of a layer in one strip. By default a picture of up to
-            1024 x 1024 pixels is computed whole.
+        memory: of the device, in bytes. The height of the strips follows from it.
+        strip: the most activations of a layer in one strip, instead.
     """
 
     def __init__(
-        self, network: VGG19, image: Tensor, layers: Iterable[Layer], strip: int | None = None
+        self,
+        network: VGG19,
+        image: Tensor,
+        layers: Iterable[Layer],
+        memory: int = USUAL_MEMORY,
+        strip: int | None = None,
     ) -> None:
         self._network = network
         self._layers = set(layers)
@@ -114,7 +103,10 @@ class Pass:
             list(layers) for _, layers in groupby(needed, lambda layer: layer[: len("conv1")])
         ]
         self._image = image
-        self._strip = strip or _strip_of(image)
+        height, width = image.shape[2:]
+        self._strip = strip or activations_at_once(
+            height, width, memory, on_gpu=network.device.type != "cpu"
+        )
         self._blocks: list[_Block] = []
 
     def forward(self, *, keep: bool = True) -> Iterator[Part]:
@@ -123,22 +115,24 @@ class Pass:
         Args:
             keep: keep what the backward pass needs.
         """
-        x = self._network.normalized(self._image)
+        x: Bands | _Pixels = _Pixels(self._network, self._image)
+        height, width = self._image.shape[2:]
         for layers in self._layers_by_block:
-            strips = self._strips(layers, x)
-            block = _Block(layers, x, strips, {} if keep and len(strips) == 1 else None)
+            strips = block_strips(layers, height, width, self._strip)
+            block = _Block(layers, x, height, strips, {} if keep and len(strips) == 1 else None)
             if keep:
                 self._blocks.append(block)
-            pooled = []
-            for strip in block.strips:
+            pooled = Bands()
+            for strip, following in block.steps():
                 for layer, F in self._convolve(block, strip):
                     if layer in self._layers:
-                        yield _part(layer, strip, block.x, F)
+                        yield _part(layer, strip, block, F)
                 if layers is not self._layers_by_block[-1]:
                     pooled.append(self._network.pool.forward(F[:, :, strip.inner]))
                 del F  # otherwise it would stay in memory until the next layer is there
-            if pooled:
-                x = torch.cat(pooled, 2) if len(pooled) > 1 else pooled[0]
+                if not keep:
+                    x.free_above(following)
+            x, height, width = pooled, height // 2, width // 2
 
     def backward(self, add_gradient: AddGradient) -> Tensor:
         """Return the gradient with respect to the image, by the chain rule.
@@ -149,24 +143,28 @@ class Pass:
         Returns:
             Shape (1, 3, H, W), in float32 or float64.
         """
-        gradient: Tensor | None = None  # with respect to what the pool makes of the block
+        gradient: Bands | None = None  # with respect to what the pool makes of the block
         while self._blocks:
             block = self._blocks.pop()
-            at_x: Tensor | None = None
-            for strip in block.strips:
-                part = self._backward(block, strip, gradient, add_gradient)
-                if len(block.strips) == 1:
-                    at_x = part
-                else:
-                    at_x = _zeros(block.x, part) if at_x is None else at_x
-                    at_x[:, :, strip.computed] += part
+            at_x, unfinished = Bands(), None
+            for strip, following in block.steps():
+                g = self._backward(block, strip, gradient, add_gradient)
+                block.x.free_above(following)
+                if gradient is not None:
+                    gradient.free_above(strip.own.stop // 2)
+                if unfinished is not None:  # the strips before it reach into this one
+                    g[:, :, : unfinished.shape[2]] += unfinished
+                finished = following - strip.computed.start
+                at_x.append(g[:, :, :finished])
+                unfinished = g[:, :, finished:]
             gradient = at_x
         assert gradient is not None  # there is a first block, with a strip
-        return gradient.to(torch.promote_types(gradient.dtype, torch.float32))
+        whole = gradient.whole()
+        return whole.to(torch.promote_types(whole.dtype, torch.float32))
 
     def _convolve(self, block: _Block, strip: Strip) -> Iterator[tuple[Layer, Tensor]]:
         """Yield the features of each layer of a strip, wrong in some rows of its halo."""
-        F = block.x[:, :, strip.computed]
+        F = block.x.rows(strip.computed)
         for layer in block.layers:
             F = self._network.convolutions[layer].forward(F)
             if block.features is not None:
@@ -177,7 +175,7 @@ class Pass:
         self,
         block: _Block,
         strip: Strip,
-        pooled: Tensor | None,
+        pooled: Bands | None,
         add_gradient: AddGradient,
     ) -> Tensor:
         """Return the gradient with respect to a strip's input that its own rows cause.
@@ -200,7 +198,7 @@ class Pass:
                     g = pool.backward(g, F)
                 pool = None
                 at_own = None if g is None else g[:, :, strip.inner]
-                summed = add_gradient(_part(layer, strip, block.x, F), at_own)
+                summed = add_gradient(_part(layer, strip, block, F), at_own)
                 if summed.shape == F.shape:
                     g = summed
                 elif g is None or at_own is None or summed.data_ptr() != at_own.data_ptr():
@@ -212,32 +210,21 @@ class Pass:
         assert g is not None  # the deepest layer is compared
         return g
 
-    def _strips(self, layers: Sequence[Layer], x: Tensor) -> list[Strip]:
-        filters = min(_FILTERS * 2 ** (int(layers[0][len("conv")]) - 1), 512)
-        rows = self._strip // (filters * x.shape[3])
-        halo = len(layers) + len(layers) % 2
-        return strips_of(x.shape[2], max(2, rows - rows % 2), halo)
 
-
-def _part(layer: Layer, strip: Strip, x: Tensor, F: Tensor) -> Part:
-    share = (strip.own.stop - strip.own.start) / x.shape[2]
+def _part(layer: Layer, strip: Strip, block: _Block, F: Tensor) -> Part:
+    share = (strip.own.stop - strip.own.start) / block.height
     return Part(layer, strip.own, share, F[:, :, strip.inner])
 
 
-def _strip_of(image: Tensor) -> int:
-    activations = image[0, 0].numel() * _FILTERS
-    return _WHOLE if activations <= _WHOLE else _STRIP
-
-
-def _within(pooled: Tensor, strip: Strip) -> Tensor:
+def _within(pooled: Bands, strip: Strip) -> Tensor:
     """Return the pooled gradient of a strip: that of its own rows, and 0 in the halo."""
-    own = pooled[:, :, strip.own.start // 2 : strip.own.stop // 2]
+    own = pooled.rows(slice(strip.own.start // 2, strip.own.stop // 2))
     if strip.own == strip.computed:
         return own
-    batch, filters, _, width = pooled.shape
+    batch, filters, _, width = own.shape
     height = (strip.computed.stop - strip.computed.start) // 2
     whole = torch.zeros(
-        (batch, filters, height, width), dtype=pooled.dtype, device=pooled.device
+        (batch, filters, height, width), dtype=own.dtype, device=own.device
     ).contiguous(memory_format=torch.channels_last)
     first = strip.inner.start // 2
     whole[:, :, first : first + own.shape[2]] = own

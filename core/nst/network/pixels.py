@@ -10,7 +10,12 @@ from torch import Tensor
 
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
-    """Return a picture as a tensor of shape (1, 3, H, W), RGB in [0, 1].
+    """Return a picture as a tensor of shape (1, 3, H, W), RGB in [0, 1]; see :func:`to_bytes`."""
+    return in_unit_range(to_bytes(picture, size, device))
+
+
+def to_bytes(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
+    """Return a picture as a tensor of 8 bits, shape (1, 3, H, W).
 
     Args:
         picture: of mode ``RGB``.
@@ -21,7 +26,12 @@ def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device)
     """
     resized = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     pixels = torch.from_numpy(np.array(resized))  # (H, W, 3), 0 to 255
-    return pixels.permute(2, 0, 1).unsqueeze(0).contiguous().to(device).float() / 255
+    return pixels.permute(2, 0, 1).unsqueeze(0).contiguous().to(device)
+
+
+def in_unit_range(image: Tensor) -> Tensor:
+    """Return an image with values from 0 to 1, given that or 8 bits."""
+    return image.float().div_(255) if image.dtype is torch.uint8 else image
 
 
 def to_pixels(image: Tensor) -> NDArray[np.float32]:

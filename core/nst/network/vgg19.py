@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from core.nst.network.convolution import Convolution
+from core.nst.network.pixels import in_unit_range
 from core.nst.network.pooling import make_pool
 from core.nst.network.precision import FLOAT32, NumberFormat, make_convolutions
 from core.nst.network.tensor_cache import TensorCache
@@ -133,8 +134,12 @@ class VGG19:
                 yield layer, x
 
     def normalized(self, image: Tensor) -> Tensor:
-        """Return the input of the first convolution, in the network's number format."""
-        x = image - self._mean_pixel
+        """Return the input of the first convolution, in the network's number format.
+
+        Args:
+            image: shape (1, 3, H, W), RGB in [0, 1], or in 8 bits.
+        """
+        x = in_unit_range(image) - self._mean_pixel
         return x.to(self.number_format.dtype, memory_format=torch.channels_last)
 
 

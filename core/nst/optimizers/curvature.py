@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as nn
 from torch import Tensor
 
+from core.nst.optimizers.planes import planes
+
 #: The side of the squares over which means are taken: a pair says little about a single pixel.
 _SQUARE = 8
 #: The weight of the earlier pairs when a new one is added.
@@ -50,7 +52,14 @@ class Curvature:
             s, y: shape (1, C, H, W).
         """
         height, width = (math.ceil(side / _SQUARE) for side in s.shape[2:])
-        means = nn.adaptive_avg_pool2d(torch.cat([y, s]).square(), (height, width))
+
+        def mean_squares(image: Tensor) -> Tensor:
+            parts = [
+                nn.adaptive_avg_pool2d(part.square(), (height, width)) for (part,) in planes(image)
+            ]
+            return torch.cat(parts, 1)
+
+        means = torch.cat([mean_squares(y), mean_squares(s)])
         latest = means / means.mean((1, 2, 3), keepdim=True) + _FLOOR
         return Curvature(latest if self.means is None else latest.lerp(self.means, _DECAY))
 

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from core.nst.optimizers.curvature import Curvature
+from core.nst.optimizers.planes import add_scaled, dot, multiply
 from core.nst.optimizers.point import Evaluate, Point, State
 from core.nst.optimizers.preconditioner import Preconditioner, identity
+from core.params import LARGE_PIXELS
 
 
 class LBFGS:
@@ -36,11 +38,10 @@ class LBFGS:
         loss_noise: the relative rounding error of the loss.
     """
 
-    #: The number of pairs (s, y) that are kept: fewer of large images, where they would take more
-    #: memory than all else. With 4 pairs, totals were at most 0.9 % higher (bench/attempts.md).
+    #: The number of pairs (s, y) that are kept: fewer of large images, and in bfloat16, because
+    #: they would take more memory than all else. With 4 pairs, totals were at most 0.9 % higher
+    #: (bench/attempts.md).
     HISTORY, LARGE_HISTORY = 10, 4
-    #: The most pixels of an image that is not large.
-    _LARGE = 2**20
     #: The root mean square change of the first step, in pixel values from 0 to 1: before the
     #: first pair, nothing is known about the length of a step.
     FIRST_CHANGE = 0.01
@@ -67,7 +68,7 @@ class LBFGS:
     @classmethod
     def history(cls, pixels: int) -> int:
         """Return the number of pairs that are kept of an image with that many pixels."""
-        return cls.HISTORY if pixels <= cls._LARGE else cls.LARGE_HISTORY
+        return cls.HISTORY if pixels <= LARGE_PIXELS else cls.LARGE_HISTORY
 
     def step(self, point: Point, evaluate: Evaluate) -> Point:
         """Return the next point, or the same one if no direction reduces the loss.
@@ -76,17 +77,19 @@ class LBFGS:
         """
         if point is self._converged:
             return point
-        free = self._free(point)
-        direction = free * self._direction(free * point.gradient)
-        downhill = _dot(direction, point.gradient)
+        blocked = self._blocked(point)
+        direction = self._direction(point.gradient.masked_fill(blocked, 0))
+        direction.masked_fill_(blocked, 0)
+        del blocked  # beside the evaluations, as little memory as possible is used
+        downhill = dot(direction, point.gradient)
         length = self._learning_rate if self._pairs else self._first_length(direction)
         fallback = point
         for _ in range(self._MAX_TRIALS):
-            trial = evaluate((point.image + length * direction).clamp(*self._bounds))
+            trial = evaluate(point.image.add(direction, alpha=length).clamp_(*self._bounds))
             s, y = trial.image - point.image, trial.gradient - point.gradient
             slope, start, reached, expected, sy, yy = _to_floats(
                 *(downhill, point.loss.total, trial.loss.total),
-                *(_dot(point.gradient, s), _dot(s, y), _dot(y, y)),
+                *(dot(point.gradient, s), dot(s, y), dot(y, y)),
             )
             if not slope < 0:
                 break
@@ -97,6 +100,7 @@ class LBFGS:
                     if sy > 1e-10 * yy:
                         self._remember(s, y)
                     return trial
+            del s, y
             length *= _shrink(start, expected, reached)
         if self._pairs:
             # The pairs mislead: forget them, and take the steepest descent.
@@ -140,39 +144,41 @@ class LBFGS:
         change = float(direction.square().mean().sqrt())
         return self._learning_rate * self.FIRST_CHANGE / max(change, torch.finfo().tiny)
 
-    def _free(self, point: Point) -> Tensor:
-        """0 for a pixel at a bound whose gradient points outwards, else 1: (1, C, H, W)."""
+    def _blocked(self, point: Point) -> Tensor:
+        """Whether a pixel is at a bound and its gradient points outwards: (1, C, H, W)."""
         low, high = self._bounds
-        bound = (point.image <= low) & (point.gradient > 0)
-        bound |= (point.image >= high) & (point.gradient < 0)
-        return (~bound).to(point.gradient)
+        blocked = (point.image <= low) & (point.gradient > 0)
+        blocked |= (point.image >= high) & (point.gradient < 0)
+        return blocked
 
-    def _direction(self, gradient: Tensor) -> Tensor:
-        """-H g by the two-loop recursion (algorithm 7.4), without waiting for the device."""
-        q = gradient  # (1, C, H, W)
+    def _direction(self, q: Tensor) -> Tensor:
+        """-H q by the two-loop recursion (algorithm 7.4), without waiting for the device.
+
+        Args:
+            q: shape (1, C, H, W); overwritten.
+        """
         alphas = []
         for s, y, rho in reversed(self._pairs):
-            alpha = rho * _dot(s, q)
-            q = torch.addcmul(q, alpha, y, value=-1)
+            alpha = rho * dot(q, s)
+            add_scaled(q, -alpha, y)
             alphas.append(alpha)
-        D = self._curvature.inverse_root(*gradient.shape[2:])  # (1, C, H, W)
-        q = D * self._precondition(D * q)
+        D = self._curvature.inverse_root(*q.shape[2:])  # (1, C, H, W)
+        q = self._precondition(q.mul_(D)).mul_(D)
         if self._pairs:
             s, y, rho = self._pairs[-1]
-            z = D * y
-            q = q / (rho * _dot(z, self._precondition(z)))  # gamma of eq. 7.20, with D P D
+            z = multiply(D, y)
+            q.div_(rho * dot(z, self._precondition(z)))  # gamma of eq. 7.20, with D P D
         for (s, y, rho), alpha in zip(self._pairs, reversed(alphas), strict=True):
-            q = torch.addcmul(q, alpha - rho * _dot(y, q), s)
-        return -q
+            add_scaled(q, alpha - rho * dot(q, y), s)
+        return q.neg_()
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
         self._curvature = self._curvature.with_pair(s, y)
-        before = self.history(s[0, 0].numel()) - 1
-        self._pairs = [*self._pairs[-before:], (s, y, 1 / _dot(s, y))]
-
-
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.dot(a.flatten(), b.flatten())
+        pixels = s[0, 0].numel()
+        if pixels > LARGE_PIXELS:
+            s, y = s.bfloat16(), y.bfloat16()
+        before = self.history(pixels) - 1
+        self._pairs = [*self._pairs[-before:], (s, y, 1 / dot(s, y))]
 
 
 def _to_floats(*scalars: Tensor) -> list[float]:

@@ -15,6 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from core.nst.optimizers.planes import planes
+
 #: In cycles per pixel. All frequencies below it are treated alike.
 _F0 = 0.02
 _POWER = 0.75
@@ -50,6 +52,8 @@ class Smoothing:
 
     def __call__(self, vector: Tensor) -> Tensor:
         """Return P times an image of shape (1, C, H, W)."""
-        spectrum = torch.fft.rfft2(vector) * self._factors
-        product: Tensor = torch.fft.irfft2(spectrum, s=self._size)
-        return product
+        products = []
+        for (part,) in planes(vector):
+            spectrum = torch.fft.rfft2(part).mul_(self._factors)
+            products.append(torch.fft.irfft2(spectrum, s=self._size))
+        return products[0] if len(products) == 1 else torch.cat(products, 1)

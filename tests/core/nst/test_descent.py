@@ -70,10 +70,10 @@ class Trace:
         self.images: list[Tensor] = []
         self.states: list[State] = []
         for objective, steps in phases:
-            for point in descent.follow(objective, steps):
+            for loss in descent.follow(objective, steps):
                 self.steps.append(descent.step)
-                self.losses.append(float(point.loss.total))
-                self.images.append(point.image)
+                self.losses.append(float(loss.total))
+                self.images.append(descent.image)
                 self.states.append(descent.state())
             descent.step = 0
 

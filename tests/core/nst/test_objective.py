@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import torch
 from torch import Tensor
 
 from core.nst import VGG19
+from core.nst.network.passes import Part
 from core.nst.network.precision import BFLOAT16, FLOAT32, INT8, NumberFormat
+from core.nst.network.rows.strips import USUAL_MEMORY
 from core.nst.objective import Objective
-from core.nst.targets import Masks
+from core.nst.targets import EVERYTHING, Masks, StyleTargets, add_statistics
 from core.params import StyleParams, StyleStatistics
 from tests.core.nst.examples import FLOAT64, flat, guides_of, uniform
 
@@ -112,16 +115,35 @@ def test_only_the_int8_format_quantises_features(
     assert torch.equal(objective.in_int8().at(at).total, objective.at(at).total)
 
 
-@pytest.mark.parametrize("strip", [1, 2**12])
+#: Bytes of memory for strips of two rows everywhere, and of several rows in the first blocks.
+MEMORIES = [0, 2**20]
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "regions"])
+@pytest.mark.parametrize("channels", [3, 1], ids=["rgb", "luminance"])
 @pytest.mark.parametrize("statistics", StyleStatistics)
 def test_a_large_picture_in_strips_has_the_loss_and_gradient_of_the_whole_picture(
-    tiny_network: VGG19,
-    monkeypatch: pytest.MonkeyPatch,
-    statistics: StyleStatistics,
-    masked: bool,
-    strip: int,
+    tiny_network: VGG19, statistics: StyleStatistics, channels: int, masked: bool, memory: int
 ) -> None:
+    evaluate = partial(evaluation, tiny_network, statistics, channels, masked)
+    whole = evaluate(FLOAT64, USUAL_MEMORY)
+    for in_strips, expected in zip(evaluate(FLOAT64, memory), whole, strict=True):
+        torch.testing.assert_close(in_strips, expected, rtol=1e-10, atol=1e-12)
+    for in_strips, expected in zip(evaluate(FLOAT32, memory), whole, strict=True):
+        error = torch.linalg.vector_norm(in_strips.double() - expected)
+        assert error <= 1e-5 * torch.linalg.vector_norm(expected)
+
+
+def evaluation(
+    network: VGG19,
+    statistics: StyleStatistics,
+    channels: int,
+    masked: bool,
+    number_format: NumberFormat,
+    memory: int,
+) -> tuple[Tensor, ...]:
+    """Return the terms, twice, and the gradient of the total."""
     content, style = image(70, 52, seed=0), image(48, 61, seed=1)
     top = flat((30, 30), "red")
     top.paste("blue", (0, 11, 30, 30))  # some strips have one region, and one strip has both
@@ -129,17 +151,25 @@ def test_a_large_picture_in_strips_has_the_loss_and_gradient_of_the_whole_pictur
     params = StyleParams.model_validate(
         {"style_statistics": statistics, "content_layers": ["conv2_2", "conv4_2"]}
     )
-    at, levels = image(70, 52, seed=2), 255 * image(70, 52, seed=3)[:, :1]
+    network = network.using(number_format)
+    network.cache.clear()
+    at, levels = image(70, 52, seed=2)[:, :channels], 255 * image(70, 52, seed=3)[:, :1]
+    content, style, at, levels = (
+        each.to(number_format.dtype) for each in (content, style, at, levels)
+    )
+    objective = Objective(network, content, [style], params, masks, levels, memory)
+    loss, gradient = objective.with_gradient(at)
+    return (*loss, *objective.at(at), gradient)
 
-    def evaluate() -> tuple[Tensor, ...]:
-        network = tiny_network.using(FLOAT64)
-        network.cache.clear()
-        objective = Objective(network, content, [style], params, masks, levels)
-        loss, gradient = objective.with_gradient(at)
-        return (*loss, *objective.at(at), gradient)
 
-    whole = evaluate()
-    monkeypatch.setattr("core.nst.network.passes._WHOLE", 0)
-    monkeypatch.setattr("core.nst.network.passes._STRIP", strip)
-    for in_strips, expected in zip(evaluate(), whole, strict=True):
-        torch.testing.assert_close(in_strips, expected, rtol=1e-10, atol=1e-12)
+def test_the_statistics_of_a_large_picture_are_as_precise_as_those_of_a_small_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    F = torch.randn(1, 4, 2048, 1024, generator=generator).relu_()
+    found: StyleTargets = {}
+    for row in range(0, 2048, 2):
+        rows = slice(row, row + 2)
+        add_statistics(found, Part("conv1_1", rows, 1 / 1024, F[:, :, rows]), None)
+    x = F.double().flatten(2)[0]
+    covariance = found["conv1_1", EVERYTHING].covariance.double()
+    expected = torch.cov(x, correction=0)
+    assert (covariance - expected).norm() <= 1e-5 * expected.norm()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.nst import VGG19
-from core.nst.network.passes import Pass, strips_of
+from core.nst.network.passes import Pass
 from core.params import Layer, Padding, Pooling
 from tests.core.nst.examples import FLOAT64, uniform
 from tests.core.nst.network.reference import add_own_gradients
@@ -14,21 +14,6 @@ from tests.core.nst.network.reference import add_own_gradients
 LAYERS_COMPARED: list[Layer] = ["conv1_1", "conv2_2", "conv4_2"]  # conv2_2 is followed by a pool
 #: Whole; strips of two rows in every block; strips of several rows in the first blocks.
 STRIPS = [None, 1, 64 * 33 * 6]
-
-
-@pytest.mark.parametrize("height", [1, 2, 3, 17, 32, 33])
-@pytest.mark.parametrize("rows", [2, 4, 64])
-def test_every_row_belongs_to_one_strip_that_computes_it_with_a_halo(
-    height: int, rows: int
-) -> None:
-    strips = strips_of(height, rows, halo=4)
-    owned = [row for strip in strips for row in range(strip.own.start, strip.own.stop)]
-    assert owned == list(range(height))
-    for strip in strips:
-        assert strip.own.start % 2 == strip.computed.start % 2 == 0
-        assert strip.computed.start == max(0, strip.own.start - 4)
-        assert strip.computed.stop == min(height, strip.own.stop + 4)
-        assert strip.own.stop - strip.own.start >= min(2, height)
 
 
 def test_layers_deeper_than_the_deepest_compared_one_are_not_computed(
@@ -62,7 +47,7 @@ def test_features_and_gradients_match_autograd_through_the_whole_picture(
         list(features.values()), image, [own[layer] for layer in features]
     )
     with torch.no_grad():
-        both = Pass(network, image, LAYERS_COMPARED, strip)
+        both = Pass(network, image, LAYERS_COMPARED, strip=strip)
         shares = dict.fromkeys(LAYERS_COMPARED, 0.0)
         for part in both.forward():
             shares[part.layer] += part.share

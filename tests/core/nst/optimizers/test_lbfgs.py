@@ -8,6 +8,7 @@ import scipy.optimize
 import torch
 from torch import Tensor
 
+from core.nst.optimizers import lbfgs
 from core.nst.optimizers.lbfgs import LBFGS
 from tests.core.nst.optimizers.functions import (
     Evaluator,
@@ -134,7 +135,7 @@ def test_the_loss_is_not_evaluated_again_where_no_step_reduced_it() -> None:
 def test_only_the_last_ten_pairs_are_kept_and_fewer_of_a_large_image(
     monkeypatch: pytest.MonkeyPatch, large: int, expected: int
 ) -> None:
-    monkeypatch.setattr(LBFGS, "_LARGE", large)
+    monkeypatch.setattr(lbfgs, "LARGE_PIXELS", large)
     evaluate, optimizer = Evaluator(rosenbrock), LBFGS(0.5)
     point = evaluate(MINUS_ONES)
     counts = []

@@ -1,0 +1,1 @@
+"""Rows of large pictures: strips to compute, and bands that are kept."""
