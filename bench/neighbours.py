@@ -1,26 +1,29 @@
 """Runs beside busy processes, compared with a fair share: ``python -m bench.neighbours``.
 
 A fair share of the cores is what a run would have if it took turns with the other processes: with
-k of them on c cores, c / (k + 1) cores, but never fewer than k of them leave over. The run chooses
-its threads and how they wait, as a worker and ``easel stylize`` do; for comparison, others have
-threads that spin, as PyTorch's do by default. All rows are measured in one go, and each is the
-median of several rounds.
+k of them on c cores, c / (k + 1) cores, but never fewer than k of them leave over. Of another
+program, k is the number of cores that it keeps busy while it has all of them. The run chooses its
+threads and how they wait, as a worker and ``easel stylize`` do; for comparison, others have threads
+that spin, as PyTorch's do by default. Each figure is the median of several rounds.
+
+``--only`` chooses rows by words in their names; the three rows that a fair share is computed from
+are always measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
 
+from bench.beside import BUSY, Neighbour, OneCore, demand, neighbours, running
 from core.nst import Pictures, load_network, pick_device, stylize
 from core.params import StyleParams
 from core.runtime.cpu import OtherProcesses
@@ -30,10 +33,11 @@ from core.settings.model import Settings
 from worker.host.cores import SharedCores, open_slots
 from worker.networks import calibration_pictures
 
-_BUSY = f"{shlex.quote(sys.executable)} -c 'while True: pass'"
-
 #: A run that chooses its threads.
 _EASEL = 0
+
+#: How long other programs run before a run begins.
+_SETTLE_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -44,40 +48,39 @@ class Row:
     #: For each run its threads, which spin, or 0 for a run that chooses.
     runs: tuple[int, ...] = (_EASEL,)
     beside: tuple[str, ...] = ()
+    #: The cores that the other processes keep busy while they have all of them.
+    demand: float = 0
+    #: For each run the group that it belongs to, if there are groups.
+    groups: tuple[OneCore, ...] = ()
     #: Whether the other processes come when the runs have begun.
     late: bool = False
 
     def seconds(self, arguments: Sequence[str]) -> float:
         """Return the seconds until the last run has ended."""
-        painters = [_start(threads, arguments) for threads in self.runs]
-        neighbours = [] if self.late else self._start_neighbours()
-        time.sleep(1)  # a run asks what others did in the last moments before it begins
-        for painter in painters:
-            _say(painter, "go")
-        if self.late:
-            time.sleep(1)
-            neighbours = self._start_neighbours()
-        try:
-            return max(float(painter.communicate()[0]) for painter in painters)
-        finally:
-            for neighbour in neighbours:
-                neighbour.kill()
-                neighbour.wait()
-
-    def _start_neighbours(self) -> list[subprocess.Popen[bytes]]:
-        null = subprocess.DEVNULL
-        return [
-            subprocess.Popen(shlex.split(line), stdout=null, stderr=null) for line in self.beside
+        groups = self.groups or (None,) * len(self.runs)
+        painters = [
+            _start(threads, arguments, group)
+            for threads, group in zip(self.runs, groups, strict=True)
         ]
+        with running(() if self.late else self.beside):
+            # A run asks what others did in the last moments before it begins.
+            time.sleep(_SETTLE_SECONDS)
+            for painter in painters:
+                _say(painter, "go")
+            if self.late:
+                time.sleep(1)
+            with running(self.beside if self.late else ()):
+                return max(float(painter.communicate()[0]) for painter in painters)
 
 
-def _start(threads: int, arguments: Sequence[str]) -> subprocess.Popen[str]:
+def _start(threads: int, arguments: Sequence[str], group: OneCore | None) -> subprocess.Popen[str]:
     """Start a process that has loaded everything and waits for a word."""
     painter = subprocess.Popen(
         [sys.executable, "-m", "bench.neighbours", "--paint", str(threads), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=group.enter() if group else None,
     )
     assert painter.stdout
     painter.stdout.readline()
@@ -116,12 +119,13 @@ def paint(threads: int, size: int, steps: int) -> float:
     return time.perf_counter() - started
 
 
-def rows(most: int, commands: Sequence[str]) -> list[Row]:
-    """Return what is measured.
+def rows(most: int, others: Sequence[Neighbour], groups: tuple[OneCore, ...]) -> list[Row]:
+    """Return what can be measured; a fair share is computed from the first three.
 
     Args:
         most: the cores of the machine.
-        commands: other processes to run beside.
+        others: other programs to run beside.
+        groups: two groups of one core each.
     """
     measured = [
         Row("alone"),
@@ -129,30 +133,31 @@ def rows(most: int, commands: Sequence[str]) -> list[Row]:
         Row("alone, 1 thread", (1,)),
         Row("two runs at once", (_EASEL, _EASEL)),
         Row("two runs at once, spinning", (most, most)),
+        Row(f"two runs, each in a {groups[0].kind} of one core", (_EASEL,) * 2, groups=groups),
     ]
     for k in (1, 2):
-        name, busy = f"beside {k} busy", (_BUSY,) * k
+        name, busy = f"beside {k} busy", (BUSY,) * k
         measured += [
-            Row(name, beside=busy),
-            Row(f"{name}, who came late", beside=busy, late=True),
-            Row(f"{name}, spinning", (most,), busy),
+            Row(name, beside=busy, demand=k),
+            Row(f"{name}, who came late", beside=busy, late=True, demand=k),
+            Row(f"{name}, spinning", (most,), busy, demand=k),
         ]
-    return [*measured, *(Row(f"beside {command}", beside=(command,)) for command in commands)]
+    return [*measured, *(Row(f"beside {each.name}", beside=(each.command,)) for each in others)]
 
 
-def fair_seconds(row: Row, most: int, seconds: dict[str, float]) -> float | None:
-    """Return the seconds of a fair share; None if that is unknown.
+def fair_seconds(row: Row, most: int, seconds: dict[str, float]) -> float:
+    """Return the seconds of a fair share.
 
     Args:
         row: what was measured.
         most: the cores of the machine.
         seconds: of every row by its name.
     """
-    if any(command != _BUSY for command in row.beside):
-        return None
+    if row.groups:
+        return seconds["alone, 1 thread"]
     if len(row.runs) > 1:  # one after the other
         return len(row.runs) * seconds["alone"]
-    k = len(row.beside)
+    k = row.demand
     share = max(most / (k + 1), most - k)
     # Between one thread and all of them, by what more threads give here.
     if share <= 1:
@@ -168,6 +173,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", default=[""], metavar="WORDS")
     parser.add_argument("--beside", action="append", default=[], metavar="COMMAND")
     parser.add_argument("--paint", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -176,17 +182,30 @@ def main() -> None:
         return
     arguments = ["--size", str(options.size), "--steps", str(options.steps)]
     most = threads_of_the_host()
-    measured = rows(most, options.beside)
-    times: dict[str, list[float]] = {row.name: [] for row in measured}
-    for _ in range(options.rounds):
-        for row in measured:
-            times[row.name].append(row.seconds(arguments))
+    groups = OneCore(0), OneCore(1)
+    with neighbours() as installed:
+        others = [*installed, *(Neighbour(command, command) for command in options.beside)]
+        possible = rows(most, others, groups)
+        chosen = [row for row in possible[3:] if any(words in row.name for words in options.only)]
+        measured = [*possible[:3], *map(_with_demand, chosen)]
+        times: dict[str, list[float]] = {row.name: [] for row in measured}
+        for _ in range(options.rounds):
+            for row in measured:
+                times[row.name].append(row.seconds(arguments))
+    for group in groups:
+        group.close()
     seconds = {name: median(each) for name, each in times.items()}
-    print("| | seconds | of a fair share's |\n|---|---|---|")
+    print("| | cores of the others | seconds | of a fair share's |\n|---|---|---|---|")
     for row in measured:
-        fair = fair_seconds(row, most, seconds)
-        ratio = f"{seconds[row.name] / fair:.2f}" if fair else ""
-        print(f"| {row.name} | {seconds[row.name]:.1f} | {ratio} |")
+        ratio = seconds[row.name] / fair_seconds(row, most, seconds)
+        print(f"| {row.name} | {row.demand:.1f} | {seconds[row.name]:.1f} | {ratio:.2f} |")
+
+
+def _with_demand(row: Row) -> Row:
+    """Measure what the other program of a row demands, unless that is known."""
+    if row.demand or not row.beside:
+        return row
+    return replace(row, demand=demand(row.beside[0]))
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ class PreviewSender:
         self._job = job
         self._clock = clock
         self._due_at = clock()
-        #: The scale of the last preview.
-        self._scale = 0
+        #: The scale of the step after the last preview.
+        self._next_scale = 0
         self._version = job.preview_version
         self._shrunk: queue.SimpleQueue[Tensor | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._send_all, name="previews", daemon=True)
@@ -63,19 +63,24 @@ class PreviewSender:
         self._shrunk.put(None)
         self._thread.join(1.0)  # the store refuses what the thread sends later
 
-    def due(self, scale: int) -> bool:
-        """Return whether the next preview should be sent now, at a scale counted from 0."""
-        return self._clock() >= self._due_at or scale != self._scale
+    def due(self, next_scale: int) -> bool:
+        """Return whether a preview should be sent now.
 
-    def send(self, image: Tensor, scale: int) -> None:
+        Args:
+            next_scale: the scale of the next step, counted from 0. Another one than before means
+                that a scale is done.
+        """
+        return self._clock() >= self._due_at or next_scale != self._next_scale
+
+    def send(self, image: Tensor, next_scale: int) -> None:
         """Send a preview of the picture.
 
         Args:
             image: RGB in [0, 1], of shape (1, 3, height, width).
-            scale: its scale, counted from 0.
+            next_scale: see :meth:`due`.
         """
         started = self._clock()
-        self._scale = scale
+        self._next_scale = next_scale
         self._shrunk.put(shrink(image))
         elapsed = self._clock() - started
         interval = max(INTERVAL_SECONDS, elapsed / _MAX_SHARE)

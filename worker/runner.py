@@ -206,8 +206,8 @@ class Runner:
                     fraction = pace.fraction(step.fraction)
                     eta = pace.eta(step.scale, step.fraction)
                     lease.report(progress_of(step, fraction, eta))
-                if previews.due(step.scale):
-                    previews.send(step.image, step.scale)
+                if previews.due(step.next_scale):
+                    previews.send(step.image, step.next_scale)
                 if checkpoints.due() and (saved := checkpoints.save(step)):
                     lease.save(saved)
                     checkpoints.keep_only(*lease.checkpoints())

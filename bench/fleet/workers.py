@@ -63,6 +63,7 @@ class Step:
     image: None = None
     scale: int = 0
     scales: int = 1
+    next_scale: int = 0
     width: int = 512
     height: int = 384
 
@@ -121,6 +122,12 @@ def install() -> None:
     exact = SimpleNamespace(dtype=known["float32"])
     _module("core.nst.network.precision", pick_format=lambda *_: exact)
     _module("core.nst.network.devices", threads_on=lambda _: 1)
+    _module(
+        "core.nst.network.device_errors",
+        is_out_of_memory=lambda error: isinstance(error, MemoryError),
+        is_device_lost=lambda _: False,
+    )
+    _module("core.nst.network.rows.strips", USUAL_MEMORY=0)
     from worker import previews, runner
 
     picture = Image.open(_PICTURE).convert("RGB")

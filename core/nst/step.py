@@ -29,6 +29,9 @@ class Step:
     #: The scale, counted from 0, and the number of scales.
     scale: int
     scales: int
+    #: The scale of the next step. The last record at a scale is thus told from the others; the next
+    #: record comes only when the next scale is prepared.
+    next_scale: int
     #: Of the image, in pixels.
     width: int
     height: int

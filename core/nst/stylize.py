@@ -264,6 +264,7 @@ class Run(Iterator[Step]):
     def _record(self, loss: LossTerms) -> Step:
         number, step = self._plan.position(self._made)
         scale, plan = self._scale, self._plan
+        following, _ = plan.position(self._made + 1)
         self._yielded = self._made
         return Step(
             step=self._made,
@@ -271,6 +272,7 @@ class Run(Iterator[Step]):
             fraction=plan.fraction_until(number, step),
             scale=plan.sizes.index(scale.size),
             scales=len(plan.sizes),
+            next_scale=plan.sizes.index(plan.phases[following].size),
             width=scale.width,
             height=scale.height,
             loss=loss,

@@ -126,6 +126,14 @@ def test_progress_counts_the_steps_of_every_scale(tiny_network: VGG19) -> None:
     assert [step.fraction for step in steps] == sorted(step.fraction for step in steps)
 
 
+def test_the_last_record_at_a_scale_says_that_the_next_step_is_at_another(
+    tiny_network: VGG19,
+) -> None:
+    steps = run(tiny_network, size=64, pyramid="32:2", steps=50)
+    assert [step.step for step in steps if step.next_scale != step.scale] == [19]
+    assert {step.next_scale for step in steps[19:]} == {1}
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 def test_without_style_weight_the_result_is_the_content(
     tiny_network: VGG19, optimizer: str
