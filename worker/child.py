@@ -76,6 +76,7 @@ class WorkerProcess:
             has_memory=self._has_memory,
             memory=lambda: self._memory().total,
             share_cores=cores.job,
+            display_side=settings.display_side,
         )
         self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))
         self._step_rate = Rate(time.monotonic)

@@ -1,4 +1,4 @@
-"""Previews of a running job."""
+"""Reduced pictures: the previews of a running job, and the copy of a result for screens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from torch import Tensor
 
 from core.errors import ServiceUnavailable, StaleAttempt
 from core.jobs.job import Job
-from core.pictures.encode import Encoded
+from core.params import PictureFormat
+from core.pictures.encode import Encoded, encode
 from core.pictures.icc import srgb_profile
 from core.store.previews import PREVIEW_SIDE, Previews
 
@@ -30,6 +31,7 @@ _MAX_SHARE = 0.01
 _MAX_INTERVAL_SECONDS = 1.8
 
 _QUALITY = 85
+_DISPLAY_QUALITY = 90
 
 
 class PreviewSender:
@@ -109,12 +111,7 @@ def shrink(image: Tensor) -> Tensor:
     Returns:
         Unsigned bytes, of shape (height, width, 3).
     """
-    height, width = image.shape[-2:]
-    longer = max(height, width)
-    if longer > PREVIEW_SIDE:
-        size = [max(1, round(side * PREVIEW_SIDE / longer)) for side in (height, width)]
-        image = nn.interpolate(image.detach(), size, mode="bilinear", antialias=True)
-    pixels = (image.detach()[0].clamp(0, 1) * 255).round().to(torch.uint8)
+    pixels = (_fitted(image, PREVIEW_SIDE)[0].clamp(0, 1) * 255).round().to(torch.uint8)
     return pixels.movedim(0, -1).contiguous()
 
 
@@ -133,3 +130,38 @@ def thumbnail(image: Tensor) -> Encoded:
         image: RGB in [0, 1], of shape (1, 3, height, width).
     """
     return to_jpeg(shrink(image))
+
+
+def copies_of(
+    image: Tensor, alpha: Image.Image | None, result_format: PictureFormat, side: int
+) -> dict[str, Encoded]:
+    """Return the reduced copies of a result, by the fields of the job record.
+
+    Args:
+        image: the result: RGB in [0, 1], of shape (1, 3, height, width).
+        alpha: as in ``core.pictures.encode.encode``.
+        result_format: the format of the result.
+        side: the longest side of a result that pages show as it is, in pixels.
+
+    Returns:
+        The ``preview``. If pages cannot show the result, also its ``display``, of at most that
+        side: a JPEG, or a WebP if the result is transparent.
+    """
+    copies = {"preview": thumbnail(image)}
+    if max(image.shape[-2:]) > side or not result_format.displayable:
+        transparent = alpha is not None and result_format.has_alpha
+        copy_format = PictureFormat.WEBP if transparent else PictureFormat.JPEG
+        pixels = _fitted(image, side)[0].permute(1, 2, 0).cpu().numpy()
+        copies["display"] = encode(pixels, alpha, copy_format, _DISPLAY_QUALITY)
+    return copies
+
+
+def _fitted(image: Tensor, side: int) -> Tensor:
+    """Return the picture, shrunk to a longest side if it is larger."""
+    image = image.detach()
+    height, width = image.shape[-2:]
+    longer = max(height, width)
+    if longer <= side:
+        return image
+    size = [max(1, round(each * side / longer)) for each in (height, width)]
+    return nn.interpolate(image, size, mode="bilinear", antialias=True)

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from hashlib import sha256
 
 from core.blobs.blobs import Blobs
 from core.errors import (
@@ -38,7 +37,7 @@ from worker.failures import DeviceLost, failure_of
 from worker.host.memory import PeakMemory
 from worker.lease import Lease
 from worker.networks import Networks
-from worker.previews import PreviewSender, thumbnail
+from worker.previews import PreviewSender, copies_of
 from worker.progress import JobTime, Pace, RunLimits, progress_of
 
 _logger = logging.getLogger(__name__)
@@ -60,6 +59,7 @@ class Runner:
         share_cores: is entered while a job runs, and decides with how many threads.
         clock: returns monotonic seconds.
         memory: returns the memory that a job may use, in bytes.
+        display_side: the longest side of a result that pages show as it is, in pixels.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Runner:
         share_cores: Callable[[], AbstractContextManager[None]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
         memory: Callable[[], int] = lambda: USUAL_MEMORY,
+        display_side: int = 2048,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -89,6 +90,7 @@ class Runner:
         self._memory = memory
         self._share_cores = share_cores
         self._clock = clock
+        self._display_side = display_side
         #: The current job.
         self.job_id: str | None = None
         #: The number of steps made so far, in all jobs.
@@ -168,7 +170,9 @@ class Runner:
         try:
             if job.result and job.progress and job.metrics and self._is_stored(job.result):
                 _logger.info("result found: an earlier attempt had stored it")
-                return self._store.succeed(job, job.result, job.progress, job.metrics, job.preview)
+                return self._store.succeed(
+                    job, job.result, job.progress, job.metrics, job.preview, job.display
+                )
             return self._paint(job, lease, checkpoints)
         except (StaleAttempt, RedisUnavailable):
             raise
@@ -220,9 +224,10 @@ class Runner:
         )
         progress = progress_of(step, pace.fraction(step.fraction), 0.0)
         lease.report(progress)  # so that the lease writes no older progress from now on
-        file = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
+        copies = copies_of(step.image, pictures.alpha, job.params.format, self._display_side)
+        result = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         self._warn(job, fallback, job_time.warning(step))
-        return self._store_result(job, file, thumbnail(step.image), progress, metrics)
+        return self._store_result(job, {**copies, "result": result}, progress, metrics)
 
     def _warn(self, job: Job, *warnings: str | None) -> None:
         """Add all warnings of this attempt to the job, except those of an earlier attempt."""
@@ -231,17 +236,12 @@ class Runner:
             self._store.renew(job, warnings=json.dumps([*job.warnings, *new]))
 
     def _store_result(
-        self,
-        job: Job,
-        result_file: Encoded,
-        preview_file: Encoded,
-        progress: Progress,
-        metrics: Metrics,
+        self, job: Job, files: dict[str, Encoded], progress: Progress, metrics: Metrics
     ) -> JobStatus:
-        """Store the result and its preview, and mark the job as succeeded."""
+        """Store the result and its copies, of which it is the last; mark the job as succeeded."""
         _logger.info("picture finished")
-        result, preview = _picture_of(result_file), _picture_of(preview_file)
-        digests = [result.sha256, preview.sha256]
+        pictures = {name: file.picture for name, file in files.items()}
+        digests = [picture.sha256 for picture in pictures.values()]
         # The job holds the files before they are written, so that no sweep removes them. Waits
         # for a sweep that is removing the same bytes.
         self._store.holds.hold(job.id, digests)
@@ -249,12 +249,10 @@ class Runner:
             # First the result's description, then its file, then the status. If this worker
             # dies in between, the next attempt finds the file by its description. The status
             # never promises a file that is not stored.
-            self._store.renew(
-                job, result=result, progress=progress, metrics=metrics, preview=preview
-            )
-            self._blobs.put(preview_file.data)
-            self._blobs.put(result_file.data)
-            return self._store.succeed(job, result, progress, metrics, preview)
+            self._store.renew(job, progress=progress, metrics=metrics, **pictures)
+            for file in files.values():
+                self._blobs.put(file.data, file.picture.sha256)
+            return self._store.succeed(job, progress=progress, metrics=metrics, **pictures)
         except StaleAttempt:
             # If the job was deleted, nothing needs the files. If not, another attempt may.
             holder = job.id if self._is_deleted(job) else ""
@@ -289,12 +287,7 @@ class Runner:
 
     def _is_stored(self, picture: Picture) -> bool:
         try:
-            return bool(self._blobs.get(picture.sha256))
+            self._blobs.open(picture.sha256).close()  # reads all of it
+            return True
         except (BlobNotFound, BlobCorrupt):
             return False
-
-
-def _picture_of(file: Encoded) -> Picture:
-    """Return the entry of a file in the job's record."""
-    digest = sha256(file.data).hexdigest()
-    return Picture(sha256=digest, media_type=file.media_type, size_bytes=len(file.data))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -53,14 +54,28 @@ _ETAG = {"description": "Identifies the picture.", "schema": {"type": "string"}}
         **error_responses(403, 404, 409, 410, 422, 503),
     },
 )
-def get_result(job: VisibleJobDep, services: ServicesDep, request: Request) -> Response:
+def get_result(
+    job: VisibleJobDep,
+    services: ServicesDep,
+    request: Request,
+    display: Annotated[
+        bool,
+        Query(
+            description="Return a copy for screens if the result is large or browsers cannot "
+            "display it: a JPEG, or a WebP if it is transparent."
+        ),
+    ] = False,
+) -> Response:
     """Return the stylised picture of a job that has succeeded."""
     result = _result_of(job)
+    name = f"easel-{job.id}"
+    if display and job.display is not None:
+        result, name = job.display, f"{name}-display"
     extension = result.media_type.removeprefix("image/")
     headers = {
         "ETag": f'"{result.sha256}"',
         "Cache-Control": "private, max-age=86400, immutable",
-        "Content-Disposition": f'inline; filename="easel-{job.id}.{extension}"',
+        "Content-Disposition": f'inline; filename="{name}.{extension}"',
         "Accept-Ranges": "none",
     }
     if etag_matches(request, headers["ETag"]):

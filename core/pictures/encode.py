@@ -11,10 +11,12 @@ beside the picture itself, there is one copy of it in 8 bits, or one row of tile
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
+from core.jobs.job import Picture
 from core.params import PictureFormat
 from core.params.choices import complete_table
 from core.pictures.icc import srgb_profile
@@ -45,6 +48,15 @@ class Encoded:
 
     data: bytes
     media_type: str
+
+    @cached_property
+    def picture(self) -> Picture:
+        """The description of the file in the job record. The file is hashed on first use only."""
+        return Picture(
+            sha256=hashlib.sha256(self.data).hexdigest(),
+            media_type=self.media_type,
+            size_bytes=len(self.data),
+        )
 
 
 def encode(

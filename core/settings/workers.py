@@ -51,6 +51,13 @@ class WorkerSettings(Limits):
         "picture so far; another one fails with `time_limit`. Callers can ask for less with "
         "`max_seconds`.",
     )
+    display_side: int = Field(
+        2048,
+        ge=64,
+        le=8192,
+        description="The longest side of a result that pages show as it is, in pixels. For a "
+        "larger one, and for a TIFF, a worker stores a copy of at most this side too.",
+    )
     stall_seconds: float = Field(
         900,
         gt=0,

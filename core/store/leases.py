@@ -75,8 +75,9 @@ class Leases:
         progress: Progress,
         metrics: Metrics,
         preview: Picture | None = None,
+        display: Picture | None = None,
     ) -> JobStatus:
-        """End a running job as succeeded. Its result and preview must be stored already.
+        """End a running job as succeeded. Its pictures must be stored already.
 
         Returns:
             The final status, which is `canceled` if the job was canceled in the meantime.
@@ -85,8 +86,8 @@ class Leases:
             StaleAttempt: the attempt no longer owns the job.
         """
         fields = {"result": result, "progress": progress, "metrics": metrics}
-        if preview is not None:
-            fields["preview"] = preview
+        copies = {"preview": preview, "display": display}
+        fields |= {name: copy for name, copy in copies.items() if copy is not None}
         return self._end(job, JobStatus.SUCCEEDED, **fields)
 
     def fail(self, job: Job, error: Failure) -> JobStatus:

@@ -49,6 +49,7 @@ def service(data_dir: Path) -> Iterator[Service]:
         data_dir,
         free_port(),
         EASEL_MAX_PICTURE_BYTES="200000",
+        EASEL_DISPLAY_SIDE="80",
         OMP_NUM_THREADS="1",
     )
     service.wait_until_ready()

@@ -39,9 +39,9 @@ def choose_samples(page: Page) -> None:
     expect(page.locator(".tile img")).to_have_count(2)
 
 
-def start(page: Page, steps: int) -> str:
+def start(page: Page, steps: int, size: int = 64) -> str:
     """Submit the form, and return the id of the job."""
-    page.get_by_label("Size value").fill("64")
+    page.get_by_label("Size value").fill(str(size))
     page.get_by_label("Steps value").fill(str(steps))
     page.get_by_role("button", name="Paint", exact=True).click()
     page.wait_for_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)

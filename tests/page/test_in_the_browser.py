@@ -65,7 +65,33 @@ def test_two_dropped_files_become_a_downloaded_picture(page: Page, tmp_path: Pat
             assert (picture.format, max(picture.size)) == (expected, 64)
 
 
-def test_a_result_that_browsers_cannot_display_is_shown_by_its_preview(
+def test_a_large_result_is_shown_by_a_copy_and_downloaded_without_being_loaded(
+    page: Page, tmp_path: Path
+) -> None:
+    loaded: list[str] = []
+    page.on("request", lambda sent: loaded.append(sent.url) if "/result" in sent.url else None)
+    choose_samples(page)
+    job = start(page, steps=1, size=96)
+    heading(page, "Finished")
+    expect(page.get_by_text("This is a copy of 80 × 53 pixels")).to_be_visible()
+    assert [url.rsplit("/", 1)[1] for url in loaded] == ["result?display=true"]
+    shot(page, "4-large")
+    check_accessible(page)
+    expect(page.get_by_label("File format").locator("option")).to_have_text(["PNG"])
+    page.get_by_role("link", name="Your pictures").click()
+    expect(page.locator(f'.card:has(a[href="#/jobs/{job}"]) img')).to_be_visible()
+    assert len(loaded) == 1
+    page.go_back()
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download").click()
+    downloading.value.save_as(tmp_path / "large.png")
+    with Image.open(tmp_path / "large.png") as picture:
+        assert picture.size == (96, 64)
+    page.get_by_role("button", name="Show all pixels").click()
+    expect(page.locator(".pair img").first).to_have_js_property("naturalWidth", 96)
+
+
+def test_a_result_that_browsers_cannot_display_is_shown_by_a_copy(
     page: Page, tmp_path: Path
 ) -> None:
     choose_samples(page)

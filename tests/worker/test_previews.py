@@ -1,4 +1,4 @@
-"""Previews of a running job."""
+"""Previews of a running job, and the copies of results for screens."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from redis import Redis
 
 from core.errors import StaleAttempt
 from core.jobs.job import Job
+from core.params import PictureFormat
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
 from core.store.previews import PREVIEW_SIDE, Previews
 from tests.core.store.test_jobs import claimed
 from tests.worker.conftest import Clock
-from worker.previews import INTERVAL_SECONDS, PreviewSender, thumbnail
+from worker.previews import INTERVAL_SECONDS, PreviewSender, copies_of, thumbnail
 
 
 class ObservedPreviews(Previews):
@@ -62,6 +63,38 @@ def test_a_preview_is_a_jpeg_that_fits(size: tuple[int, int], expected: tuple[in
 def test_a_preview_shows_the_colours_of_the_picture() -> None:
     red = torch.tensor([1.0, 0.25, -0.1]).reshape(1, 3, 1, 1).expand(1, 3, 600, 600)
     assert opened(thumbnail(red).data).getpixel((9, 9)) == pytest.approx((255, 64, 0), abs=3)
+
+
+@pytest.mark.parametrize(
+    ("size", "alpha", "result_format", "expected"),
+    [
+        ((100, 80), None, PictureFormat.PNG, None),
+        ((101, 80), None, PictureFormat.PNG, ("JPEG", (100, 79), "RGB")),
+        ((300, 600), None, PictureFormat.WEBP, ("JPEG", (50, 100), "RGB")),
+        ((300, 600), 128, PictureFormat.WEBP, ("WEBP", (50, 100), "RGBA")),
+        ((300, 600), 128, PictureFormat.JPEG, ("JPEG", (50, 100), "RGB")),
+        ((64, 48), None, PictureFormat.TIFF, ("JPEG", (64, 48), "RGB")),
+        ((64, 48), 128, PictureFormat.TIFF, ("WEBP", (64, 48), "RGBA")),
+    ],
+)
+def test_a_result_that_is_large_or_not_displayable_has_a_copy_for_screens(
+    size: tuple[int, int],
+    alpha: int | None,
+    result_format: PictureFormat,
+    expected: tuple[str, tuple[int, int], str] | None,
+) -> None:
+    opacity = None if alpha is None else Image.new("L", (9, 9), alpha)
+    copy = copies_of(picture(*size), opacity, result_format, 100).get("display")
+    if expected is None:
+        assert copy is None
+        return
+    assert copy is not None
+    shown = opened(copy.data)
+    assert (shown.format, shown.size, shown.mode) == expected
+    assert copy.media_type == Image.MIME[expected[0]]
+    on_white = alpha is not None and result_format is PictureFormat.JPEG
+    red = shown.convert("RGBA").getpixel((20, 20))[0]  # type: ignore[index]
+    assert red == pytest.approx(191 if on_white else 128, abs=3)
 
 
 def test_each_preview_of_a_run_increments_the_version(store: JobStore, redis: Redis) -> None:

@@ -31,7 +31,7 @@ from core.jobs.job import Inputs, Job, Picture
 from core.jobs.status import JobStatus
 from core.nst import Pictures, load_network, stylize
 from core.nst.weights.files import save_weights
-from core.params import Network, Precision, StyleParams
+from core.params import Network, PictureFormat, Precision, StyleParams
 from core.pictures.decode import Decoded, decode
 from core.queue.app import JobQueue, Messages
 from core.runtime.redis import connect
@@ -435,15 +435,16 @@ def test_a_cancelled_job_ends_at_the_next_step(
     assert question.calls < 5000
 
 
-def test_a_finished_job_leaves_only_its_uploads_result_and_preview(
+def test_a_finished_job_leaves_only_its_uploads_its_result_and_the_copies_of_it(
     store: JobStore, blobs: Blobs, runner: Runner
 ) -> None:
-    job = new_job(store, blobs)
+    job = new_job(store, blobs, PARAMS.model_copy(update={"format": PictureFormat.TIFF}))
     runner.run(job.id)
     ended = store.get(job.id)
     assert ended.result is not None
     assert ended.preview is not None
-    files = (*ended.inputs.pictures(), ended.result, ended.preview)
+    assert ended.display is not None
+    files = (*ended.inputs.pictures(), ended.result, ended.preview, ended.display)
     assert digests(blobs) == {picture.sha256 for picture in files}
 
 

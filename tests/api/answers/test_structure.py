@@ -32,7 +32,7 @@ INTERNAL = {
     "claim",
     "attempt", "handed_back",  # they make `metrics.attempts`
     "preview_version",  # a part of `progress`
-    "result", "preview",  # served by routes of their own
+    "result", "preview", "display",  # served by routes of their own
     "deliveries",  # a part of `webhook`
     "retention_seconds",  # makes `expires_at`
 }  # fmt: skip
@@ -80,6 +80,7 @@ FINISHED = QUEUED.model_copy(
         "deliveries": {WebhookEvent.FAILED: Delivery(attempts=1, last_attempt_at=CREATED)},
         "result": PICTURE,
         "preview": PICTURE,
+        "display": PICTURE,
         "checkpoint": "b" * 64,
         "checkpoint_bytes": 1000,
         "pixels": 64 * 48,

@@ -126,6 +126,29 @@ def test_the_result_is_the_stylised_picture(client: httpx.Client, services: Serv
     assert f"easel-{job.id}.png" in answer.headers["content-disposition"]
 
 
+def test_a_page_gets_the_copy_for_screens_or_else_the_result(
+    client: httpx.Client, services: Services
+) -> None:
+    def display(job: Job) -> httpx.Response:
+        return client.get(f"/jobs/{job.id}/result", params={"display": "true"})
+
+    plain, large = claim(services, client), claim(services, client)
+    finish(services, plain, STYLE)
+    result, copy = (
+        Picture(sha256=services.blobs.put(data), media_type=kind, size_bytes=len(data))
+        for data, kind in ((b"large", "image/tiff"), (b"small", "image/jpeg"))
+    )
+    metrics = Metrics(optimize_seconds=1, device="cpu")
+    services.store.succeed(large, result, some_progress(), metrics, display=copy)
+    assert display(plain).content == STYLE
+    shown = display(large)
+    assert (shown.content, shown.headers["content-type"]) == (b"small", "image/jpeg")
+    assert f"easel-{large.id}-display.jpeg" in shown.headers["content-disposition"]
+    full = client.get(f"/jobs/{large.id}/result")
+    assert (full.content, full.headers["content-type"]) == (b"large", "image/tiff")
+    assert full.headers["etag"] != shown.headers["etag"]
+
+
 def test_the_result_of_an_unfinished_job_responds_409(
     client: httpx.Client, services: Services
 ) -> None:

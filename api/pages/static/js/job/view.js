@@ -2,9 +2,9 @@
 
 import { showCode } from "../form/code.js";
 import { asText } from "../form/schema.js";
-import { call, getBlob, getJson, Problem } from "../lib/api.js";
+import { address, call, getBlob, getJson, Problem } from "../lib/api.js";
 import { announce, h, newId, toast } from "../lib/dom.js";
-import { save } from "../lib/save.js";
+import { save, saveFrom } from "../lib/save.js";
 import { server } from "../lib/server.js";
 import { recall, remember } from "../lib/storage.js";
 import { STATUS } from "../lib/words.js";
@@ -21,6 +21,7 @@ export class JobView {
   #abort = new AbortController();
   #shownVersion = 0; // of the preview
   #fetching = false;
+  #hasResult = false;
   #status = "";
   #chart = null;
   #urls = [];
@@ -100,7 +101,7 @@ export class JobView {
       return; // the browser cannot display the format
     }
     this.before = this.#url(this.stored.content);
-    if (!this.#shownVersion && !this.result) this.#showPicture(this.before, "The original photograph", "waiting");
+    if (!this.#shownVersion && !this.#hasResult) this.#showPicture(this.before, "The original photograph", "waiting");
   }
 
   #showPicture(url, alt, look = "") {
@@ -202,27 +203,45 @@ export class JobView {
 
   async #showResult(job) {
     const { signal } = this.#abort;
-    this.result = await getBlob(`jobs/${this.id}/result`, { signal });
-    const hidden = server.not_displayable.includes(job.params.format);
-    const visible = hidden ? await getBlob(`jobs/${this.id}/preview`, { signal }).catch(() => null) : this.result;
+    const shown = await getBlob(`jobs/${this.id}/result?display=true`, { signal });
+    const { width, height } = await sizeOf(shown);
     if (signal.aborted) return;
-    this.actions.prepend(this.#download(hidden));
-    if (hidden) this.note.append(` Browsers cannot display ${job.params.format.toUpperCase()}, so this is a preview.`);
-    if (!visible) return;
-    const { width, height } = job.progress;
-    this.stage.replaceChildren(comparison({ after: this.#url(visible), before: this.before, width, height }));
-    await remember(this.id, { thumbnail: await thumbnail(visible), finished: true });
+    const { params, progress } = job;
+    const hidden = server.not_displayable.includes(params.format);
+    const large = width < progress.width;
+    this.#hasResult = true;
+    const all = large && !hidden ? [this.#button("Show all pixels", () => this.#showAll(progress))] : [];
+    this.actions.prepend(this.#download(hidden || large), ...all);
+    if (hidden) this.note.append(` Browsers cannot display ${params.format.toUpperCase()}, so this is a copy.`);
+    if (large) this.note.append(` This is a copy of ${width} × ${height} pixels. Download has all of them.`);
+    this.#compare(shown, { width, height });
+    await remember(this.id, { thumbnail: await thumbnail(shown), finished: true });
   }
 
-  #download(hidden) {
+  #compare(picture, { width, height }) {
+    this.stage.replaceChildren(comparison({ after: this.#url(picture), before: this.before, width, height }));
+  }
+
+  async #showAll(size) {
+    this.#compare(await getBlob(`jobs/${this.id}/result`, { signal: this.#abort.signal }), size);
+  }
+
+  /** The download of the result in its own format, or converted to another unless that takes too much memory. */
+  #download(fixed) {
     const own = this.job.params.format;
     const id = newId("format");
-    const formats = hidden ? [own] : [own, ...FORMATS.filter((format) => format !== own)];
+    const formats = fixed ? [own] : [own, ...FORMATS.filter((format) => format !== own)];
     const select = h("select", { id, "aria-label": "File format" }, formats.map((format) => h("option", { value: format }, format === "jpeg" ? "JPEG" : format === "webp" ? "WebP" : format.toUpperCase())));
     const button = this.#button("Download", async () => {
-      const blob = select.value === own ? this.result : await convert(this.result, select.value);
+      const name = `easel-${this.id.slice(-8)}.${select.value}`;
+      if (select.value === own) { // the browser writes it to the disk while it arrives
+        const { result } = await getJson(`jobs/${this.id}/links`);
+        saveFrom(address(result), name);
+        return;
+      }
+      const blob = await convert(await getBlob(`jobs/${this.id}/result`), select.value);
       if (!blob) throw new Error(`This browser cannot write ${select.value}. Choose another format, or create the picture again with this output format.`);
-      save(blob, `easel-${this.id.slice(-8)}.${select.value}`);
+      save(blob, name);
     }, "button primary");
     return h("div", { class: "download" }, button, select);
   }
@@ -270,4 +289,11 @@ export class JobView {
     const pictures = await Promise.all(styles.map(async ({ file }) => ({ picture: await readPicture(file) })));
     return paintedFiles({ content: await readPicture(content), styles: pictures, regions, detail });
   }
+}
+
+async function sizeOf(picture) {
+  const bitmap = await createImageBitmap(picture);
+  const { width, height } = bitmap;
+  bitmap.close();
+  return { width, height };
 }

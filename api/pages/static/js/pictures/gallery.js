@@ -2,7 +2,6 @@
 
 import { call, getBlob, getJson, Problem } from "../lib/api.js";
 import { announce, h, icon, openDialog } from "../lib/dom.js";
-import { server } from "../lib/server.js";
 import { forget, recall, remember } from "../lib/storage.js";
 import { since, STATUS } from "../lib/words.js";
 import { thumbnail } from "./files.js";
@@ -101,15 +100,14 @@ export class GalleryView {
   }
 }
 
-/** The thumbnail of a job: of its result, which is then stored, or else of its preview or input. */
+/** The thumbnail of a job: of the result's preview, which is then stored, or else of its own or its input. */
 async function thumbnailOf(job) {
   const stored = await recall(job.id);
   if (job.status !== "succeeded") {
     return job.progress?.preview_version ? getBlob(`jobs/${job.id}/preview`).catch(() => stored?.thumbnail) : stored?.thumbnail;
   }
   if (stored?.finished) return stored.thumbnail;
-  const source = server.not_displayable.includes(job.params.format) ? "preview" : "result";
-  const image = await thumbnail(await getBlob(`jobs/${job.id}/${source}`));
+  const image = await thumbnail(await getBlob(`jobs/${job.id}/preview`));
   await remember(job.id, { thumbnail: image, finished: true });
   return image;
 }
