@@ -138,6 +138,8 @@ def _open(
     file_format = format_of(data)
     if file_format is None or file_format not in accepted:
         raise InvalidPicture(refusal(data, accepted))
+    # Pillow has a limit of its own, of 89 million pixels.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

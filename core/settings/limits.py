@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
 from core.pictures.uploads import MAX_FILES
@@ -19,6 +19,10 @@ _OWN_FILES = 200
 
 #: A decoder gets no less than this, which is enough for a photograph of 12 million pixels.
 _MIN_DECODE_BYTES = 256 * _MIB
+
+#: What decoding takes for each pixel, with a margin: at most 26 bytes were measured, for WebP with
+#: alpha (docs/operations.md).
+_DECODE_BYTES_PER_PIXEL = 33
 
 
 class Limits(BaseSettings):
@@ -102,9 +106,12 @@ class Limits(BaseSettings):
         "decoders but one.",
     )
     decode_memory_bytes: int = Field(
-        2 * 2**30,
-        ge=128 * 2**20,
-        description="The most memory for decoding an uploaded picture, in bytes.",
+        0,
+        ge=0,
+        validate_default=True,
+        description="The most memory for decoding an uploaded picture, in bytes, at least 128 MiB; "
+        f"0 means {_DECODE_BYTES_PER_PIXEL} bytes for each of `EASEL_MAX_PICTURE_PIXELS`, and at "
+        "least 256 MiB.",
     )
     decode_seconds: int = Field(
         30,
@@ -134,6 +141,14 @@ class Limits(BaseSettings):
         description="The most requests of a caller per minute, counted over all API processes; "
         "above it, requests get a 429 `too_many_requests`. An API key can have its own limit.",
     )
+
+    @field_validator("decode_memory_bytes")
+    @classmethod
+    def _follow_pixels(cls, given: int, info: ValidationInfo) -> int:
+        if 0 < given < 128 * _MIB:
+            raise ValueError(f"{given} is too little for a decoder; expected at least 134217728")
+        pixels = int(info.data.get("max_picture_pixels", 0))
+        return given or max(_MIN_DECODE_BYTES, _DECODE_BYTES_PER_PIXEL * pixels)
 
     def within(self, memory: int) -> Self:
         """Return these limits, lowered where decoders and uploads would not fit into the memory.

@@ -442,6 +442,11 @@ def test_a_jpeg_that_is_too_large_at_an_eighth_is_refused() -> None:
         images.decode(data, max_pixels=62_000)
 
 
+def test_a_picture_may_have_more_pixels_than_pillow_allows_by_default() -> None:
+    data = saved(Image.new("1", (9500, 9500)), "PNG")
+    assert images.decode(data, max_pixels=91_000_000).picture.size == (9500, 9500)
+
+
 def test_a_picture_with_a_short_side_is_refused() -> None:
     with pytest.raises(InvalidPicture, match="at least 16"):
         decode(png(photo(64, 15)))

@@ -134,6 +134,17 @@ def test_limits_are_lowered_to_the_memory(memory: int) -> None:
     assert settings.decode_memory_bytes >= 256 * MIB
 
 
+def test_the_memory_for_decoding_follows_the_pixels_unless_it_is_set() -> None:
+    small, large = Settings(max_picture_pixels=10**7), Settings(max_picture_pixels=2 * 10**8)
+    assert large.decode_memory_bytes == 20 * small.decode_memory_bytes
+    assert large.decode_memory_bytes / 2e8 > 26  # what WebP with alpha takes
+    assert Settings(max_picture_pixels=1).decode_memory_bytes == 256 * MIB
+    fixed = Settings(max_picture_pixels=2 * 10**8, decode_memory_bytes=2**30)
+    assert fixed.decode_memory_bytes == 2**30
+    with pytest.raises(InvalidSetting, match="expected at least 134217728"):
+        Settings(decode_memory_bytes=2**20)
+
+
 def test_the_smallest_api_still_decodes_a_photograph() -> None:
     settings = Settings().within(100 * MIB)
     assert settings.decoders == 1
