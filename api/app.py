@@ -113,7 +113,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     assets = Assets()
     app.router.routes += [
         openapi_route(app),
-        page_route(assets, services.settings),
+        page_route(assets, services.settings, services.offered_size),
         reference_route(assets, app.title),
         assets.route(),
     ]

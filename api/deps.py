@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from core.blobs.blobs import Blobs
+from core.errors import ServiceUnavailable
+from core.jobs.sizes import offered_size
+from core.jobs.workers import WorkerInfo
 from core.pictures.sandbox import Sandbox
 from core.queue.app import JobQueue
 from core.settings.model import Settings
@@ -36,6 +40,13 @@ class Services:
     guard: AddressGuard
     keyring: KeyRing
     sandbox: Sandbox
+
+    def offered_size(self) -> int:
+        """Return the largest size at which any picture is accepted, in pixels."""
+        workers: list[WorkerInfo] = []
+        with suppress(ServiceUnavailable):
+            workers = list(self.workers.live())
+        return offered_size(self.settings.max_size, workers)
 
 
 def services_of(request: Request) -> Services:

@@ -25,6 +25,7 @@ _DEFAULTS = {
     "data_dir": "the platform's data folder, such as `~/.local/share/easel`",
     "weights_dir": "the platform's cache folder, such as `~/.cache/easel`",
     "blobs": "the folder `blobs` in `EASEL_DATA_DIR`",
+    "max_size": "what the memory of the workers allows",
     "s3_endpoint": "Amazon S3",
     "webhook_secret": "a secret for each caller",
 }

@@ -51,8 +51,8 @@ RULES = _rows("""
     api.answers: core.errors, core.params, core.webhooks, core.jobs, api.asgi,
         fastapi, pydantic, starlette
     api.examples: core.params, api.answers
-    api.deps: core.webhooks, core.pictures, core.blobs, core.store, core.queue, core.upkeep,
-        core.settings, fastapi
+    api.deps: core.errors, core.webhooks, core.jobs, core.pictures, core.blobs, core.store,
+        core.queue, core.upkeep, core.settings, fastapi
     api.callers: core.errors, core.runtime, core.jobs, core.store, api.asgi, api.deps,
         fastapi, limits, redis
     api.live: core.errors, core.runtime, core.jobs, core.store, api.answers, api.callers,

@@ -97,12 +97,12 @@ def field_name(sent: str) -> str:
     return _ALIASES.get(name, name)
 
 
-def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
+def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     """Parse a form. Blocks while it resolves the host of a webhook.
 
     Args:
         form: the form.
-        limits: uses ``max_size``.
+        max_size: the largest size that the request may have, in pixels.
         guard: decides whether webhooks may be sent to an address.
 
     Raises:
@@ -133,8 +133,8 @@ def parse_form(form: Form, limits: Limits, guard: AddressGuard) -> JobRequest:
         params = parse_params({**start_from(form.files["init_image"]), **fields})
     except InvalidRequest as invalid:
         errors += invalid.errors
-    if params is not None and params.size > limits.max_size:
-        message = f"{params.size} is too large; this server accepts at most {limits.max_size}"
+    if params is not None and params.size > max_size:
+        message = f"{params.size} is too large; this server accepts at most {max_size}"
         errors.append(FieldError("size", message))
     if errors or uploads is None or params is None:
         raise InvalidRequest(errors)

@@ -28,6 +28,7 @@ from core.errors import (
 )
 from core.jobs.idempotency import IdempotencyKey
 from core.jobs.job import Job, new_job_id
+from core.jobs.sizes import accepted_size
 from core.jobs.work import work_of
 from core.pictures.uploads import Checked
 from core.runtime.tracing import trace_fields
@@ -56,7 +57,8 @@ async def submit(
     """
     admitted = await run_in_threadpool(admit, caller, key, services)
     form = await read_form(request, services.settings)
-    job_request = await run_in_threadpool(parse_form, form, services.settings, services.guard)
+    max_size = accepted_size(services.settings.max_size, admitted.admission.workers)
+    job_request = await run_in_threadpool(parse_form, form, max_size, services.guard)
     inspector: PictureInspector = request.app.state.inspector
     checking = inspector.check(job_request.uploads, job_request.params, caller.counted_as)
     checked = await unless_disconnected(request.receive, checking)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import lru_cache
 from html import escape
 
 from starlette.requests import Request
@@ -19,16 +21,25 @@ _CURRENT = "static/current/"
 _SERVER = "{{server}}"
 
 
-def page_route(assets: Assets, settings: Settings) -> Route:
-    """Return the route of the page, which is rendered once."""
-    page = Asset.of(".html", _page(settings, assets.base_url).encode())
+def page_route(assets: Assets, settings: Settings, max_size: Callable[[], int]) -> Route:
+    """Return the route of the page.
+
+    Args:
+        assets: the files that the page loads.
+        settings: the settings of the deployment.
+        max_size: returns the largest size that the page offers. It changes with the workers.
+    """
+
+    @lru_cache(maxsize=8)
+    def page(size: int) -> Asset:
+        return Asset.of(".html", _page(settings, size, assets.base_url).encode())
 
     separates = not (settings.require_keys or settings.shared_gallery)
     public_https = settings.public_url.startswith("https://")
 
     def show(request: Request) -> Response:
         # A shared cache must not give the cookie of one browser to another.
-        response = page.response(request.headers, "private, no-cache")
+        response = page(max_size()).response(request.headers, "private, no-cache")
         if separates and browser_of(request) is None:
             secure = public_https or request.url.scheme == "https"
             response.headers["Set-Cookie"] = new_cookie(request, secure=secure)
@@ -37,16 +48,16 @@ def page_route(assets: Assets, settings: Settings) -> Route:
     return Route("/", show, include_in_schema=False)
 
 
-def _page(settings: Settings, base_url: str) -> str:
+def _page(settings: Settings, max_size: int, base_url: str) -> str:
     source = (STATIC / "index.html").read_text(encoding="utf-8")
-    server = escape(json.dumps(_server(settings)), quote=True)
+    server = escape(json.dumps(_server(settings, max_size)), quote=True)
     return source.replace(_CURRENT, base_url).replace(_SERVER, server)
 
 
-def _server(settings: Settings) -> dict[str, object]:
+def _server(settings: Settings, max_size: int) -> dict[str, object]:
     """Return the limits and presets, which the page needs before its first request."""
     return {
-        "max_size": settings.max_size,
+        "max_size": max_size,
         "max_picture_bytes": settings.max_picture_bytes,
         "max_picture_pixels": settings.max_picture_pixels,
         "min_side": MIN_SIDE,

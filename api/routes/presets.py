@@ -32,7 +32,10 @@ class LimitsView(BaseModel):
     """The limits of this server."""
 
     min_size: int
-    max_size: int
+    max_size: int = Field(
+        description="The largest size at which any picture is accepted. Without a setting it "
+        "follows from the memory of the workers, and a picture that is not square may be larger."
+    )
     max_styles: int
     max_picture_bytes: int
     max_picture_pixels: int
@@ -66,7 +69,7 @@ def list_presets(services: ServicesDep) -> Offer:
         ],
         limits=LimitsView(
             min_size=MIN_SIZE,
-            max_size=settings.max_size,
+            max_size=services.offered_size(),
             max_styles=MAX_STYLES,
             max_picture_bytes=settings.max_picture_bytes,
             max_picture_pixels=settings.max_picture_pixels,

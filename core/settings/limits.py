@@ -28,7 +28,13 @@ _DECODE_BYTES_PER_PIXEL = 33
 class Limits(BaseSettings):
     """Limits. A request that exceeds one is refused with an error that names the limit."""
 
-    max_size: int = Field(2048, ge=64, description="The largest `size` of a job, in pixels.")
+    max_size: int | None = Field(
+        None,
+        ge=64,
+        le=16384,
+        description="The largest `size` of a job, in pixels. By default, what fits into the memory "
+        "of the largest live worker, up to 16384; 2048 while no worker reports its memory.",
+    )
     max_picture_bytes: int = Field(
         50 * 2**20, ge=1, description="The largest uploaded file, in bytes."
     )
