@@ -36,7 +36,7 @@ from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
 from worker.host.memory import PeakMemory
 from worker.networks import calibration_pictures
-from worker.previews import thumbnail
+from worker.output.previews import thumbnail
 
 _MIB = 2**20
 _CPU = torch.device("cpu")

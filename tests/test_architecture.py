@@ -272,7 +272,7 @@ BROAD_EXCEPTS = [
     "api/webhooks/client.py",
     "cli/supervisor.py",
     "core/runtime/ticker.py",
-    "worker/previews.py",
+    "worker/output/previews.py",
     "worker/runner.py",
     "worker/tasks.py",
 ]

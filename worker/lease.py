@@ -15,7 +15,7 @@ from core.runtime.ticker import Ticker
 from core.store.jobs import JobStore
 
 if TYPE_CHECKING:
-    from worker.checkpoints import Saved
+    from worker.output.checkpoints import Saved
 
 _logger = logging.getLogger(__name__)
 

@@ -10,34 +10,33 @@ from contextlib import AbstractContextManager, nullcontext
 
 from core.blobs.blobs import Blobs
 from core.errors import (
-    BlobCorrupt,
-    BlobNotFound,
     JobNotFound,
     NewerRecord,
     RedisUnavailable,
     ServiceUnavailable,
     StaleAttempt,
 )
-from core.jobs.job import Job, Metrics, Picture, Progress
+from core.jobs.job import Job, Metrics
 from core.jobs.schema_version import SCHEMA_VERSION
 from core.jobs.status import JobStatus
 from core.nst import Pictures, Step, fallback_warning
 from core.nst.network.device_errors import is_device_lost
 from core.nst.network.devices import threads_on
 from core.nst.network.rows.strips import USUAL_MEMORY
-from core.pictures.encode import Encoded, encode
+from core.pictures.encode import encode
 from core.queue.app import JobQueue
 from core.runtime.logs import log_context
 from core.runtime.malloc import give_back_memory
 from core.runtime.tracing import job_span
 from core.store.jobs import JobStore
 from core.store.previews import Previews
-from worker.checkpoints import Checkpoints
 from worker.failures import DeviceLost, failure_of
 from worker.host.memory import PeakMemory
 from worker.lease import Lease
 from worker.networks import Networks
-from worker.previews import PreviewSender, copies_of
+from worker.output.checkpoints import Checkpoints
+from worker.output.previews import PreviewSender, copies_of
+from worker.output.results import Results
 from worker.progress import JobTime, Pace, RunLimits, progress_of
 
 _logger = logging.getLogger(__name__)
@@ -81,6 +80,7 @@ class Runner:
         self._store = store
         self._queue = queue
         self._blobs = blobs
+        self._results = Results(store, blobs)
         self._previews = previews
         self._networks = networks
         self._load = load
@@ -154,7 +154,9 @@ class Runner:
             with Lease(self._store, job, self._limits.stall_seconds) as lease:
                 status = self._paint_or_fail(job, lease, checkpoints)
         except StaleAttempt:
-            if self._is_deleted(job):  # otherwise, the other attempt may need the checkpoints
+            if self._results.is_deleted(
+                job
+            ):  # otherwise, the other attempt may need the checkpoints
                 checkpoints.keep_only()
                 _logger.info("job was deleted; its checkpoints are removed")
             raise
@@ -168,12 +170,8 @@ class Runner:
     def _paint_or_fail(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         """Paint the picture unless that is done, and return the job's new status."""
         try:
-            if job.result and job.progress and job.metrics and self._is_stored(job.result):
-                _logger.info("result found: an earlier attempt had stored it")
-                return self._store.succeed(
-                    job, job.result, job.progress, job.metrics, job.preview, job.display
-                )
-            return self._paint(job, lease, checkpoints)
+            earlier = self._results.succeed_with_stored(job)
+            return earlier or self._paint(job, lease, checkpoints)
         except (StaleAttempt, RedisUnavailable):
             raise
         except Exception as error:
@@ -227,37 +225,13 @@ class Runner:
         copies = copies_of(step.image, pictures.alpha, job.params.format, self._display_side)
         result = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
         self._warn(job, fallback, job_time.warning(step))
-        return self._store_result(job, {**copies, "result": result}, progress, metrics)
+        return self._results.succeed(job, {**copies, "result": result}, progress, metrics)
 
     def _warn(self, job: Job, *warnings: str | None) -> None:
         """Add all warnings of this attempt to the job, except those of an earlier attempt."""
         new = [each for each in warnings if each and each not in job.warnings]
         if new:
             self._store.renew(job, warnings=json.dumps([*job.warnings, *new]))
-
-    def _store_result(
-        self, job: Job, files: dict[str, Encoded], progress: Progress, metrics: Metrics
-    ) -> JobStatus:
-        """Store the result and its copies, of which it is the last; mark the job as succeeded."""
-        _logger.info("picture finished")
-        pictures = {name: file.picture for name, file in files.items()}
-        digests = [picture.sha256 for picture in pictures.values()]
-        # The job holds the files before they are written, so that no sweep removes them. Waits
-        # for a sweep that is removing the same bytes.
-        self._store.holds.hold(job.id, digests)
-        try:
-            # First the result's description, then its file, then the status. If this worker
-            # dies in between, the next attempt finds the file by its description. The status
-            # never promises a file that is not stored.
-            self._store.renew(job, progress=progress, metrics=metrics, **pictures)
-            for file in files.values():
-                self._blobs.put(file.data, file.picture.sha256)
-            return self._store.succeed(job, progress=progress, metrics=metrics, **pictures)
-        except StaleAttempt:
-            # If the job was deleted, nothing needs the files. If not, another attempt may.
-            holder = job.id if self._is_deleted(job) else ""
-            self._store.holds.release(self._blobs, digests, job_id=holder)
-            raise
 
     def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
         """Save the run and requeue the job, without using an attempt."""
@@ -277,17 +251,3 @@ class Runner:
             self._queue.announce(job_id, first=True, schema=schema)
         except ServiceUnavailable as error:
             _logger.warning("job left to the reaper to announce", extra={"reason": str(error)})
-
-    def _is_deleted(self, job: Job) -> bool:
-        try:
-            self._store.get(job.id)
-        except JobNotFound:
-            return True
-        return False
-
-    def _is_stored(self, picture: Picture) -> bool:
-        try:
-            self._blobs.open(picture.sha256).close()  # reads all of it
-            return True
-        except (BlobNotFound, BlobCorrupt):
-            return False

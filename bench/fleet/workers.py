@@ -111,6 +111,7 @@ def install() -> None:
         "core.nst",
         VGG19=object,
         Pictures=Pictures,
+        Run=object,
         Step=Step,
         stylize=sleep_through,
         pick_device=lambda _: Device(),
@@ -128,7 +129,8 @@ def install() -> None:
         is_device_lost=lambda _: False,
     )
     _module("core.nst.network.rows.strips", USUAL_MEMORY=0)
-    from worker import previews, runner
+    from worker import runner
+    from worker.output import previews
 
     picture = Image.open(_PICTURE).convert("RGB")
     picture.thumbnail((512, 512))

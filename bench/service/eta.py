@@ -18,7 +18,7 @@ import torch
 
 from bench.service.client import form, get, post
 from bench.service.processes import SAMPLES, service
-from worker.previews import INTERVAL_SECONDS, thumbnail
+from worker.output.previews import INTERVAL_SECONDS, thumbnail
 
 
 class Estimate(NamedTuple):

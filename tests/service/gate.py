@@ -12,14 +12,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import worker_process_init
 
 if TYPE_CHECKING:
-    from core.nst import Step
+    from core.nst import Run, Step
 
 #: Makes the main thread of a worker's child hang forever, while its other threads continue.
 HANG = signal.SIGRTMIN
@@ -30,24 +30,33 @@ _POLL_SECONDS = 0.01
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def _install_gate(**_: Any) -> None:
-    from core.nst import stylize  # imports torch, which the parent does without
-    from worker import checkpoints
+    from worker.output import checkpoints
 
-    vars(checkpoints)["stylize"] = _gated(stylize, Path(os.environ["FAULT_GATE"]))
+    vars(checkpoints)["stylize"] = _gated(Path(os.environ["FAULT_GATE"]))
     signal.signal(HANG, lambda *_: time.sleep(1e6))  # this is the fault itself
 
 
-def _gated(stylize: Callable[..., Iterator[Step]], gate: Path) -> Callable[..., Iterator[Step]]:
+def _gated(gate: Path) -> Callable[..., Run]:
+    from core.nst import Run  # imports torch, which the parent does without
+
+    class Gated(Run):
+        last: Step | None = None
+
+        def __next__(self) -> Step:
+            if self.last is not None:
+                _wait(self.last, gate)
+            self.last = super().__next__()
+            return self.last
+
+    return Gated
+
+
+def _wait(step: Step, gate: Path) -> None:
     import torch
 
-    def gated(*args: Any, **kwargs: Any) -> Iterator[Step]:
-        for step in stylize(*args, **kwargs):
-            yield step
-            if "FAULT_DEVICE" in os.environ:
-                raise torch.AcceleratorError(os.environ["FAULT_DEVICE"])
-            if gate.exists():
-                time.sleep(_STEP_SECONDS)
-            while step.step == step.steps - 1 and gate.exists():
-                time.sleep(_POLL_SECONDS)
-
-    return gated
+    if "FAULT_DEVICE" in os.environ:
+        raise torch.AcceleratorError(os.environ["FAULT_DEVICE"])
+    if gate.exists():
+        time.sleep(_STEP_SECONDS)
+    while step.step == step.steps - 1 and gate.exists():
+        time.sleep(_POLL_SECONDS)

@@ -11,8 +11,8 @@ from core.errors import StaleAttempt
 from core.store.jobs import JobStore
 from tests.core.store.test_jobs import PROGRESS, claimed
 from tests.worker.conftest import Clock
-from worker.checkpoints import Saved
 from worker.lease import Lease
+from worker.output.checkpoints import Saved
 
 PATIENCE_SECONDS = 60
 

@@ -19,7 +19,7 @@ from core.store.jobs import JobStore
 from core.store.previews import PREVIEW_SIDE, Previews
 from tests.core.store.test_jobs import claimed
 from tests.worker.conftest import Clock
-from worker.previews import INTERVAL_SECONDS, PreviewSender, copies_of, thumbnail
+from worker.output.previews import INTERVAL_SECONDS, PreviewSender, copies_of, thumbnail
 
 
 class ObservedPreviews(Previews):

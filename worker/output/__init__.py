@@ -1,0 +1,1 @@
+"""What an attempt writes beside the record: checkpoints, previews and the result."""

@@ -1,0 +1,83 @@
+"""Storing of results."""
+
+from __future__ import annotations
+
+import logging
+
+from core.blobs.blobs import Blobs
+from core.errors import BlobCorrupt, BlobNotFound, JobNotFound, StaleAttempt
+from core.jobs.job import Job, Metrics, Picture, Progress
+from core.jobs.status import JobStatus
+from core.pictures.encode import Encoded
+from core.store.jobs import JobStore
+
+_logger = logging.getLogger(__name__)
+
+
+class Results:
+    """Stores the results of jobs and their previews, and ends the jobs.
+
+    Args:
+        store: the job records.
+        blobs: the files.
+    """
+
+    def __init__(self, store: JobStore, blobs: Blobs) -> None:
+        self._store = store
+        self._blobs = blobs
+
+    def succeed(
+        self, job: Job, files: dict[str, Encoded], progress: Progress, metrics: Metrics
+    ) -> JobStatus:
+        """Store a result and its copies, of which it is the last; mark the job as succeeded.
+
+        Raises:
+            StaleAttempt: the attempt no longer owns the job.
+        """
+        _logger.info("picture finished")
+        pictures = {name: file.picture for name, file in files.items()}
+        digests = [picture.sha256 for picture in pictures.values()]
+        # The job holds the files before they are written, so that no sweep removes them. Waits
+        # for a sweep that is removing the same bytes.
+        self._store.holds.hold(job.id, digests)
+        try:
+            # First the result's description, then its file, then the status. If this worker
+            # dies in between, the next attempt finds the file by its description. The status
+            # never promises a file that is not stored.
+            self._store.renew(job, progress=progress, metrics=metrics, **pictures)
+            for file in files.values():
+                self._blobs.put(file.data, file.picture.sha256)
+            return self._store.succeed(job, progress=progress, metrics=metrics, **pictures)
+        except StaleAttempt:
+            # If the job was deleted, nothing needs the files. If not, another attempt may.
+            holder = job.id if self.is_deleted(job) else ""
+            self._store.holds.release(self._blobs, digests, job_id=holder)
+            raise
+
+    def succeed_with_stored(self, job: Job) -> JobStatus | None:
+        """Mark a job as succeeded if an earlier attempt has stored its result.
+
+        Raises:
+            StaleAttempt: the attempt no longer owns the job.
+        """
+        if not (job.result and job.progress and job.metrics and self._is_stored(job.result)):
+            return None
+        _logger.info("result found: an earlier attempt had stored it")
+        return self._store.succeed(
+            job, job.result, job.progress, job.metrics, job.preview, job.display
+        )
+
+    def is_deleted(self, job: Job) -> bool:
+        """Return whether the record of a job was removed."""
+        try:
+            self._store.get(job.id)
+        except JobNotFound:
+            return True
+        return False
+
+    def _is_stored(self, picture: Picture) -> bool:
+        try:
+            self._blobs.open(picture.sha256).close()  # reads all of it
+            return True
+        except (BlobNotFound, BlobCorrupt):
+            return False
