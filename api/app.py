@@ -37,6 +37,7 @@ from api.routes import (
     presets,
     preview,
     result,
+    tuning,
     version,
     webhooks,
 )
@@ -102,6 +103,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         result,
         preview,
         losses,
+        tuning,
         links,
         webhooks,
         presets,
@@ -130,7 +132,7 @@ def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
     return CORSMiddleware(
         app,
         allow_origins=origins,
-        allow_methods=["GET", "HEAD", "POST", "DELETE"],
+        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
         allow_headers=["*"],  # without cookies, no header gives a page more than a script has
         expose_headers=[
             *("Location", "Retry-After", "ETag", "Idempotent-Replayed", "Content-Disposition"),

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.valkey import EmbeddedValkey, running_url
-from core.errors import DataDirectoryInUse
+from core.errors import CannotStart
 from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.store.api_keys import ApiKey, KeyStore
@@ -94,7 +94,7 @@ def _key_store() -> Iterator[KeyStore]:
         return
     try:
         valkey = EmbeddedValkey(settings.data_dir)
-    except DataDirectoryInUse:
+    except CannotStart:
         yield _connect(running_url(settings.data_dir))
         return
     program = valkey.program()

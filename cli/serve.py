@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from cli.supervisor import Program, Supervised
 from cli.valkey import EmbeddedValkey
-from core.errors import AddressInUse, InvalidSetting, UnsupportedSystem
+from core.errors import CannotStart, InvalidSetting
 from core.params import StyleParams
 from core.runtime.logs import configure_logging
 from core.runtime.redis import connect
@@ -54,7 +54,9 @@ def _parse_workers(_: click.Context, __: click.Parameter, text: str | None) -> i
 def serve(host: str | None, port: int | None, workers: int | str | None) -> None:
     """Run the API, a worker and, unless EASEL_REDIS_URL is set, a Valkey server."""
     if not hasattr(os, "fork"):
-        raise UnsupportedSystem
+        raise CannotStart(
+            "`easel serve` does not run on Windows. Use WSL or Docker there; see README.md."
+        )
     options = {"host": host, "port": port, "workers": workers}
     settings = Settings().model_copy(
         update={name: value for name, value in options.items() if value is not None}
@@ -181,7 +183,7 @@ def _check_address(settings: Settings) -> None:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
-        raise AddressInUse(
+        raise CannotStart(
             f"cannot listen on {_place(settings)}: {error.strerror}; "
             "choose another port with PORT=... or --port"
         ) from error

@@ -18,7 +18,7 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from cli.supervisor import Program
-from core.errors import DataDirectoryInUse
+from core.errors import CannotStart
 from core.runtime.redis import connect
 
 _logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class EmbeddedValkey:
         data_dir: the data directory.
 
     Raises:
-        DataDirectoryInUse: another Easel's server uses the directory.
+        CannotStart: another Easel's server uses the directory.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -152,7 +152,7 @@ def _lock(path: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DataDirectoryInUse(
+        raise CannotStart(
             f"the data directory {path.parent.parent} is in use by another Easel; stop it, "
             "or choose another directory with EASEL_DATA_DIR"
         ) from None

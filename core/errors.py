@@ -8,6 +8,8 @@ EaselError
 │   └── DeliveryNotFound
 ├── JobNotFinished
 │   └── NoPreviewYet
+├── JobFinished
+├── JobChanged
 ├── JobFailed
 │   └── JobCanceled
 ├── ResultExpired
@@ -41,9 +43,7 @@ EaselError
 ├── CheckpointMismatch
 ├── AddressRefused
 ├── NameNotResolved
-├── AddressInUse
-├── DataDirectoryInUse
-├── UnsupportedSystem
+├── CannotStart
 ├── ServerRefused
 ├── ServerUnreachable
 └── Interrupted
@@ -132,6 +132,14 @@ class JobNotFinished(EaselError, code="job_not_finished"):
 
 class NoPreviewYet(JobNotFinished, code="no_preview_yet"):
     """There is no preview of the job yet. Ask again when `preview_version` is above 0."""
+
+
+class JobFinished(EaselError, code="job_finished"):
+    """The job has made its last step, so it cannot change. Post a new job instead."""
+
+
+class JobChanged(EaselError, code="job_changed"):
+    """The job was changed since you read it. Read it again, then send your change again."""
 
 
 class JobFailed(EaselError, code="job_failed", exit_code=3):
@@ -274,16 +282,8 @@ class NameNotResolved(EaselError, code="name_not_known", retryable=True):
     """The host name cannot be resolved at the moment."""
 
 
-class AddressInUse(EaselError):
-    """Another process listens on the address already."""
-
-
-class DataDirectoryInUse(EaselError):
-    """Another Easel uses the data directory already."""
-
-
-class UnsupportedSystem(EaselError):
-    """`easel serve` does not run on Windows. Use WSL or Docker there; see README.md."""
+class CannotStart(EaselError):
+    """Easel cannot start here. Its message says what is in the way."""
 
 
 class ServerRefused(EaselError, code="refused"):

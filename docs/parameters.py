@@ -23,8 +23,8 @@ pictures. The same names, defaults and bounds apply to
 - the options of `easel stylize`, where `style_weight` is `--style-weight`, and the extension of OUTPUT sets `format`;
 - `core.params.StyleParams` in Python.
 
-Separate the items of a list by commas. The tunable parameters may change [between two
-steps](algorithm.md#edits).
+Separate the items of a list by commas. The tunable parameters may change [while a job
+runs](api.md#change-a-running-job).
 
 | parameter | tunable | default | allowed | meaning |
 |---|---|---|---|---|

@@ -1,4 +1,4 @@
-"""The lease of a running job: renewed in a thread, which also learns of a cancellation."""
+"""The lease of a running job: renewed in a thread, which learns of cancellations and edits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 #: The time between two renewals. Each one also writes progress and reads whether the job was
-#: cancelled: four times a second, however long a step takes.
+#: cancelled or edited: four times a second, however long a step takes.
 RENEW_SECONDS = 0.25
 
 #: EX_TEMPFAIL: the supervisor of the process should start it again.
@@ -62,6 +62,7 @@ class Lease:
         self._give_up = give_up
         self._last_step = clock()
         self._canceled = False
+        self._edited = False
         self._lost: StaleAttempt | None = None
         self._progress: Progress | None = None
         self._checkpoint = job.checkpoint
@@ -92,6 +93,11 @@ class Lease:
             raise self._lost
         return not self._canceled
 
+    def edited(self) -> bool:
+        """Return whether the last renewal found an edit that waits to be taken."""
+        edited, self._edited = self._edited, False
+        return edited
+
     def report(self, progress: Progress) -> None:
         """Write the progress with the next renewal."""
         self._progress = progress
@@ -121,7 +127,7 @@ class Lease:
         if checkpoint is not None and checkpoint != written_checkpoint:
             fields |= {"checkpoint": checkpoint, "checkpoint_bytes": str(checkpoint_bytes)}
         try:
-            self._canceled = not self._store.renew(self._job, **fields)
+            self._canceled, self._edited = self._store.renew(self._job, **fields)
         except StaleAttempt as error:
             self._lost = error
             self._ticker.stop()

@@ -31,7 +31,7 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float], reported: float = 0.0) -> None:
         self._clock = clock
-        self._reported = reported
+        self._reported = self._latest = reported
         self._started = clock()
         self._last_report: float | None = None
         self._first_fraction: float | None = None
@@ -67,9 +67,14 @@ class Pace:
             self._first_fraction = done
         first = self._first_fraction
         start = max(self._reported, first)
-        if first >= 1:
-            return start
-        return start + (1 - start) * (done - first) / (1 - first)
+        rest = (1 - start) * (done - first) / (1 - first) if first < 1 else 0.0
+        self._latest = start + rest
+        return self._latest
+
+    def plan_changed(self) -> None:
+        """Note that the fractions of the work have a new meaning from now on."""
+        self._reported = self._latest
+        self._first_fraction = self._scale = self._total_seconds = None
 
     def eta(self, scale: int, done: float) -> float | None:
         """Return the estimated seconds left; None until the pace is known.

@@ -38,6 +38,7 @@ from worker.output.checkpoints import Checkpoints
 from worker.output.previews import PreviewSender, copies_of
 from worker.output.results import Results
 from worker.progress import JobTime, Pace, RunLimits, progress_of
+from worker.tuning import Tuning
 
 _logger = logging.getLogger(__name__)
 
@@ -195,24 +196,26 @@ class Runner:
         job_time = JobTime.of(job, self._limits.job_seconds, self._clock)
         memory = PeakMemory(network.device)
         pictures = self._load(job)
+        run, steps = checkpoints.resume(pictures, job, network, self._memory())
+        tuning = Tuning(self._store, job, run, steps)
         with PreviewSender(self._previews, job, self._clock) as previews:
-            for step in checkpoints.resume(pictures, job.params, network, self._memory()):
+            for step in tuning.steps():
                 self.steps += 1
                 if not lease.step_finished():
                     return self._store.confirm_cancel(job)
                 if self._stopping():
                     return self._hand_back(job, step, lease, checkpoints)
                 if job_time.ends_with(step):
+                    tuning.close(step)
                     break
-                if pace.due():
-                    fraction = pace.fraction(step.fraction)
-                    eta = pace.eta(step.scale, step.fraction)
-                    lease.report(progress_of(step, fraction, eta))
+                if tuning.may_take(step) and lease.edited() and tuning.take(step):
+                    pace.plan_changed()
+                    previews.hurry()
+                    continue
+                self._report(step, pace, lease)
                 if previews.due(step.next_scale):
                     previews.send(step.image, step.next_scale)
-                if checkpoints.due() and (saved := checkpoints.save(step)):
-                    lease.save(saved)
-                    checkpoints.keep_only(*lease.checkpoints())
+                self._save(step, lease, checkpoints)
         metrics = Metrics(
             optimize_seconds=round(pace.elapsed(), 3),
             device=str(network.device),
@@ -222,10 +225,21 @@ class Runner:
         )
         progress = progress_of(step, pace.fraction(step.fraction), 0.0)
         lease.report(progress)  # so that the lease writes no older progress from now on
-        copies = copies_of(step.image, pictures.alpha, job.params.format, self._display_side)
-        result = encode(step.pixels(), pictures.alpha, job.params.format, job.params.quality)
+        params = run.params
+        copies = copies_of(step.image, pictures.alpha, params.format, self._display_side)
+        result = encode(step.pixels(), pictures.alpha, params.format, params.quality)
         self._warn(job, fallback, job_time.warning(step))
         return self._results.succeed(job, {**copies, "result": result}, progress, metrics)
+
+    def _report(self, step: Step, pace: Pace, lease: Lease) -> None:
+        if pace.due():
+            fraction = pace.fraction(step.fraction)
+            lease.report(progress_of(step, fraction, pace.eta(step.scale, step.fraction)))
+
+    def _save(self, step: Step, lease: Lease, checkpoints: Checkpoints) -> None:
+        if checkpoints.due() and (saved := checkpoints.save(step)):
+            lease.save(saved)
+            checkpoints.keep_only(*lease.checkpoints())
 
     def _warn(self, job: Job, *warnings: str | None) -> None:
         """Add all warnings of this attempt to the job, except those of an earlier attempt."""

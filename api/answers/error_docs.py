@@ -54,7 +54,8 @@ _ERROR_DOCS = {
     ),
     409: _ErrorDoc(
         "`job_not_finished`: poll until `done` is true. `job_failed` or `job_canceled`: the job "
-        "has no result. `secret_configured`: the operator has set the webhook secret.",
+        "has no result. `job_finished`: the job takes no more changes. "
+        "`secret_configured`: the operator has set the webhook secret.",
         "job_not_finished",
         f"job {_JOB_ID} is running; poll /jobs/{_JOB_ID} until `done` is true",
     ),
@@ -63,6 +64,12 @@ _ERROR_DOCS = {
         "`result_damaged`: the stored file is damaged. Submit the job again.",
         "result_expired",
         f"the result of job {_JOB_ID} was removed; submit the job again",
+    ),
+    412: _ErrorDoc(
+        "`job_changed`: the parameters were changed since you read the job. Read it again.",
+        "job_changed",
+        "the job has revision 3 and If-Match names 2; read the job again, then send your change "
+        "again",
     ),
     413: _ErrorDoc(
         "`request_too_large`: the body exceeds the limit of this server.",

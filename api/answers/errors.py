@@ -28,6 +28,8 @@ STATUS: dict[type[errors.EaselError], HTTPStatus] = {
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
     errors.NoPreviewYet: HTTPStatus.NOT_FOUND,
+    errors.JobFinished: HTTPStatus.CONFLICT,
+    errors.JobChanged: HTTPStatus.PRECONDITION_FAILED,
     errors.JobFailed: HTTPStatus.CONFLICT,
     errors.ResultExpired: HTTPStatus.GONE,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,

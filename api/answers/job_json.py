@@ -22,6 +22,7 @@ from api.answers.schemas import webhook_view
 from core.jobs.events import BEGINNING
 from core.jobs.job import ANONYMOUS, RETENTION, Job, Metrics
 from core.jobs.status import FINAL_STATUSES
+from core.params.edits import Edit, dump_edits
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
 _DELIVERIES = TypeAdapter(dict[WebhookEvent, Delivery])
@@ -67,7 +68,12 @@ class Snapshot:
         deliveries = (
             f".{crc32(self.record['deliveries'].encode())}" if "deliveries" in self.record else ""
         )
-        return f'W/"{self.event}{position}{deliveries}"'
+        return f'W/"{self.event}{position}{deliveries}.r{self.revision}"'
+
+    @property
+    def revision(self) -> str:
+        """How often the parameters were changed."""
+        return self.record.get("revision", "0")
 
     def document(self, server: str = "") -> str:
         """Return the Job as JSON, with ``server`` before the paths of its links."""
@@ -90,7 +96,7 @@ def _stored(value: Any) -> str:
     if isinstance(value, Mapping):
         return _DELIVERIES.dump_json(dict(value)).decode()
     if isinstance(value, tuple):
-        return json.dumps(value)
+        return dump_edits(value) if value and isinstance(value[0], Edit) else json.dumps(value)
     return str(value)
 
 
@@ -115,7 +121,8 @@ def job_document(
         f'"done":{"true" if status in FINAL_STATUSES else "false"},'
         f'"queue_position":{"null" if position is None else position},'
         f'"estimated_start_at":{_quoted(starts_at)},'
-        f'"params":{record["params"]},"progress":{_progress(record)},'
+        f'"params":{record["params"]},"revision":{record.get("revision", "0")},'
+        f'"edits":{record.get("edits", "[]")},"progress":{_progress(record)},'
         f'"warnings":{record.get("warnings", "[]")},'
         f'"error":{record.get("error", "null")},"webhook":{_webhook(record)},'
         f'"created_at":{_time(record, "created_at")},'
@@ -123,7 +130,8 @@ def job_document(
         f'"finished_at":{_time(record, "finished_at")},'
         f'"expires_at":{_expiry(record)},"metrics":{_metrics(record)},'
         f'"links":{{"self":"{url}","result":"{url}/result","preview":"{url}/preview",'
-        f'"events":"{url}/events","cancel":"{url}/cancel","signed":"{url}/links"}}}}'
+        f'"events":"{url}/events","cancel":"{url}/cancel",'
+        f'"finish":"{url}/finish","signed":"{url}/links"}}}}'
     )
 
 

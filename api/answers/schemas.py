@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.jobs.job import Failure, Progress
 from core.jobs.status import JobStatus
 from core.params import StyleParams
+from core.params.edits import Edit
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent, delivery_id
 
 
@@ -27,6 +28,7 @@ class Links(BaseModel):
     preview: str
     events: str
     cancel: str
+    finish: str
     signed: str = Field(description="Returns signed links, which need no API key.")
 
 
@@ -106,6 +108,11 @@ class JobView(BaseModel):
         description="The estimated start time while the job is queued, if it is known."
     )
     params: StyleParams
+    revision: int = Field(description="How often the parameters were changed with `PATCH`.")
+    edits: tuple[Edit, ...] = Field(
+        description="The changes of the parameters during the run. A job posted with these "
+        "`params` and `edits` and the same pictures has the same result."
+    )
     progress: ProgressView | None
     warnings: tuple[str, ...] = Field(
         description="Sentences that you should know, such as that a picture's file is cut off, or "

@@ -49,6 +49,21 @@ class Admitted(NamedTuple):
     known: bool
 
 
+def admission_of(caller: Caller, services: Services) -> Admission:
+    """Return the limits for a job of the caller, and the live workers."""
+    settings = services.settings
+    return Admission(
+        caller=caller.counted_as,
+        owner=caller.name,
+        max_queue=settings.max_queue,
+        max_jobs_per_caller=caller.max_jobs or settings.max_jobs_per_caller,
+        max_stored_bytes_per_caller=(
+            caller.max_stored_bytes or settings.max_stored_bytes_per_caller
+        ),
+        workers=tuple(services.workers.live()),
+    )
+
+
 def admit(caller: Caller, key: IdempotencyKey | None, services: Services) -> Admitted:
     """Check that there is room for a job of the caller, before the body is read.
 
@@ -61,17 +76,7 @@ def admit(caller: Caller, key: IdempotencyKey | None, services: Services) -> Adm
     Raises:
         QueueFull, TooManyJobs, StorageQuotaExceeded: there is no room for another job.
     """
-    settings = services.settings
-    admission = Admission(
-        caller=caller.counted_as,
-        owner=caller.name,
-        max_queue=settings.max_queue,
-        max_jobs_per_caller=caller.max_jobs or settings.max_jobs_per_caller,
-        max_stored_bytes_per_caller=(
-            caller.max_stored_bytes or settings.max_stored_bytes_per_caller
-        ),
-        workers=tuple(services.workers.live()),
-    )
+    admission = admission_of(caller, services)
     known = key is not None and services.store.find_replay(key) is not None
     if not known:
         admission.check_load(services.store.load(admission.caller, admission.max_jobs_per_caller))

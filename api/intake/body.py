@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic_core import from_json
 from api.intake.form import Form, field_name, file_error
 from api.intake.multipart import join_fields, read_multipart
 from core.errors import FieldError, InvalidRequest
+from core.params.edits import EDITS_FIELD
 from core.pictures.uploads import FILE_FIELDS, MAX_FILES, Upload
 from core.settings.limits import Limits
 
@@ -145,8 +147,8 @@ def _fields(
     items: list[tuple[str, str]] = []
     errors = []
     for name, value in texts:
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, dict | list):
+        for item in value if isinstance(value, list) and name != EDITS_FIELD else [value]:
+            if isinstance(item, dict | list) and name != EDITS_FIELD:
                 expected = "expected text, a number, a boolean, or a list of them"
                 errors.append(FieldError(name, f"has {_kind(item)} as a value; {expected}"))
                 continue
@@ -165,7 +167,9 @@ def _text(value: Any) -> str:
     """Return a value as the text that a form has for it."""
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
 def _kind(value: Any) -> str:

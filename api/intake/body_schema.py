@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.params import StyleParams
+from core.params.edits import EDITS_FIELD, MAX_EDITS, Edit
 from core.params.presets import PRESETS
 from core.pictures.uploads import FILE_FIELDS, MAX_STYLES
 from core.webhooks.webhook import EVENTS_FIELD, MAX_URL, URL_FIELD, WebhookEvent
@@ -44,6 +45,14 @@ _OPTIONS = {
         "maximum": 999_999_999,
         "description": "The most seconds that the job may run. If it is at its final size by then, "
         "it ends with the picture so far; otherwise it fails with `time_limit`.",
+    },
+    EDITS_FIELD: {
+        "type": "array",
+        "maxItems": MAX_EDITS,
+        "items": Edit.model_json_schema(),
+        "description": "Changes of the parameters during the run, as the `edits` of a job: with "
+        "its `params` and `edits` and the same pictures, the result is the same. In a form, the "
+        "text of the JSON array.",
     },
     "validate_only": {
         "type": "boolean",

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.errors import FieldError, InvalidRequest
 from core.params import StyleParams, parse_params
+from core.params.edits import EDITS_FIELD, Edits, parse_edits
 from core.pictures.uploads import FILE_FIELDS, Upload, Uploads, start_from
 from core.settings.limits import Limits
 from core.webhooks.addresses import AddressGuard
@@ -27,6 +28,7 @@ FIELDS = (
     URL_FIELD,
     EVENTS_FIELD,
     SECONDS_FIELD,
+    EDITS_FIELD,
     VALIDATE_FIELD,
 )
 
@@ -84,6 +86,8 @@ class JobRequest:
 
     params: StyleParams
     uploads: Uploads
+    #: Changes of the parameters during the run; ``params`` are those after the last one.
+    edits: Edits = ()
     webhook: Webhook | None = None
     #: How many seconds the job may run; None without a limit of the caller.
     max_seconds: int | None = None
@@ -129,8 +133,12 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
         fields.pop(URL_FIELD, None), fields.pop(EVENTS_FIELD, None), guard
     )
     errors += webhook_errors
+    edits: Edits = ()
+    text = fields.pop(EDITS_FIELD, None)
     try:
         params = parse_params({**start_from(form.files["init_image"]), **fields})
+        if text is not None:
+            params, edits = parse_edits(text, params)
     except InvalidRequest as invalid:
         errors += invalid.errors
     if params is not None and params.size > max_size:
@@ -139,7 +147,7 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     if errors or uploads is None or params is None:
         raise InvalidRequest(errors)
     seconds = None if max_seconds is None else int(max_seconds)
-    return JobRequest(params, uploads, webhook, seconds, validate_only)
+    return JobRequest(params, uploads, edits, webhook, seconds, validate_only)
 
 
 def _unknown_fields(names: Iterable[str]) -> list[FieldError]:

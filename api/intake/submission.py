@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -30,6 +30,7 @@ from core.jobs.idempotency import IdempotencyKey
 from core.jobs.job import Job, new_job_id
 from core.jobs.sizes import accepted_size
 from core.jobs.work import work_of
+from core.params.edits import dump_edits
 from core.pictures.uploads import Checked
 from core.runtime.tracing import trace_fields
 
@@ -60,8 +61,9 @@ async def submit(
     max_size = accepted_size(services.settings.max_size, admitted.admission.workers)
     job_request = await run_in_threadpool(parse_form, form, max_size, services.guard)
     inspector: PictureInspector = request.app.state.inspector
-    checking = inspector.check(job_request.uploads, job_request.params, caller.counted_as)
-    checked = await unless_disconnected(request.receive, checking)
+    checked = await unless_disconnected(
+        request.receive, _check(job_request, inspector, caller.counted_as)
+    )
     if job_request.validate_only:
         forecast = await hub.reader.forecast()
         return await run_in_threadpool(
@@ -70,6 +72,20 @@ async def submit(
     return await run_in_threadpool(
         _accept, job_request, checked, admitted, services, request_id_of(request)
     )
+
+
+async def _check(request: JobRequest, inspector: PictureInspector, caller: str) -> Checked:
+    """Check the pictures, with the smallest and the largest style_scale of all edits."""
+    params = request.params
+    scales = [params.style_scale]
+    scales += [cast(float, edit.params.get("style_scale", scales[0])) for edit in request.edits]
+    each = [
+        await inspector.check(
+            request.uploads, params.model_copy(update={"style_scale": scale}), caller
+        )
+        for scale in sorted({min(scales), max(scales)})
+    ]
+    return each[-1]
 
 
 def _accept(
@@ -91,6 +107,8 @@ def _accept(
     options = {"webhook": request.webhook.model_dump_json()} if request.webhook else {}
     if request.max_seconds is not None:
         options["max_seconds"] = str(request.max_seconds)
+    if request.edits:
+        options["edits"] = dump_edits(request.edits)
     warnings = {"warnings": json.dumps(checked.warnings)} if checked.warnings else {}
     key = admitted.key and admitted.key.for_request(request.params, inputs, **options)
     if key is not None and admitted.known:

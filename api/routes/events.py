@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
@@ -127,7 +128,7 @@ async def _events(client: _Client, listener: Listener) -> AsyncIterator[bytes]:
         events = await listener.wait(client.timeout)
         for event in events:
             if event.name != EventName.REMOVED:
-                yield client.send(event)
+                yield await client.send(event)
             if event.final:
                 return
         if not events:
@@ -172,12 +173,15 @@ class _Client:
         """The seconds to wait for an event before the job is read again."""
         return _PING_SECONDS if self._position is None else _POSITION_SECONDS
 
-    def send(self, event: Event) -> bytes:
+    async def send(self, event: Event) -> bytes:
         """Serialise an event with the job at that moment."""
+        if event.name == EventName.EDITED:  # events leave out the parameters
+            with suppress(ServiceUnavailable, JobNotFound):
+                self.snapshot = await self.hub.reader.get(self.snapshot.id)
         self._position, self._sent_at = _position(event), time.monotonic()
-        params = self.snapshot.record["params"]
+        params, edits = self.snapshot.record["params"], self.snapshot.record.get("edits", "[]")
         starts_at = self.hub.reader.start_of(self._position)
-        return _serialised(event, self.snapshot.id, params, starts_at, self._prefix)
+        return _serialised(event, self.snapshot.id, params, edits, starts_at, self._prefix)
 
     async def refresh(self) -> bytes | None:
         """Read the job after a time without events. Returns None if the job was deleted."""
@@ -231,9 +235,9 @@ def _position(event: Event) -> int | None:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _serialised(
-    event: Event, job_id: str, params: str, starts_at: datetime | None, prefix: str
+    event: Event, job_id: str, params: str, edits: str, starts_at: datetime | None, prefix: str
 ) -> bytes:
     """Serialise an event with the job at that moment, once for all clients."""
-    record = {"id": job_id, "params": params, **event.state}
+    record = {"id": job_id, "params": params, "edits": edits, **event.state}
     document = job_document(record, _position(event), starts_at, prefix)
     return format_sse_event(data_str=document, event=event.name, id=event.id)

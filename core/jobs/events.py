@@ -21,6 +21,7 @@ class EventName(StrEnum):
 
     QUEUED = "queued"
     STARTED = "started"
+    EDITED = "edited"
     PROGRESS = "progress"
     PREVIEW = "preview"
     SUCCEEDED = "succeeded"
@@ -42,7 +43,7 @@ PUBLIC_EVENTS = tuple(name.value for name in EventName if name is not EventName.
 FINAL_EVENTS = frozenset(STATUS_EVENTS[status] for status in FINAL_STATUSES)
 
 #: Each of these replaces the previous event of the same name: a client needs only the newest.
-SUPERSEDED_EVENTS = frozenset({EventName.PROGRESS, EventName.PREVIEW})
+SUPERSEDED_EVENTS = frozenset({EventName.EDITED, EventName.PROGRESS, EventName.PREVIEW})
 
 #: The approximate length of the stream of all events, which all api processes follow, and of
 #: the stream of one job, from which a client catches up.

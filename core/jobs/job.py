@@ -12,6 +12,7 @@ from uuid_utils import UUID, uuid7
 from core.jobs.schema_version import SCHEMA
 from core.jobs.status import JobStatus
 from core.params import StyleParams
+from core.params.edits import Edits
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
 #: The owner of jobs that were posted with neither an API key nor the cookie of a browser.
@@ -140,6 +141,10 @@ class Job(_Frozen):
     #: How many attempts were handed back by a worker that was told to stop.
     handed_back: int = 0
     params: Annotated[StyleParams, Mark.NOT_IN_EVENTS]
+    #: How often the parameters were changed.
+    revision: int = 0
+    #: The changes and their steps: see ``core.params.edits``.
+    edits: Annotated[Edits, Mark.NOT_IN_EVENTS] = ()
     inputs: Annotated[Inputs, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS]
     #: The pixels of the largest picture at the requested size, which decide the memory of a run.
     #: None if an earlier version of Easel created the job.

@@ -89,10 +89,18 @@ class Run(Iterator[Step]):
         self.edits: Edits = ()
         #: The steps made in all phases, and the last ones that were yielded.
         self._made, self._yielded = 0, -1
+        #: Whether the last record was yielded.
+        self._complete = False
         self._steps = self._paint(resume)
 
     def __next__(self) -> Step:
-        """Return the next record."""
+        """Return the next record.
+
+        Raises:
+            StopIteration: the run has made its steps. It goes on after an edit that adds some.
+        """
+        if self._complete and self._coming:
+            self._steps = self._go_on()
         return next(self._steps)
 
     @property
@@ -149,7 +157,10 @@ class Run(Iterator[Step]):
             "threads": torch.tensor(torch.get_num_threads()),
             "memory": torch.tensor(self._memory),
         }
-        complete = False  # whether the last record was yielded
+        yield from self._go_on()
+
+    def _go_on(self) -> Iterator[Step]:
+        """Make the steps that are left."""
         while True:
             number, step = self._plan.position(self._made)
             phase = self._plan.phases[number]
@@ -157,11 +168,11 @@ class Run(Iterator[Step]):
                 self._enlarge(phase.size)
             self._descent.step = step
             if step < phase.steps:
-                complete = False
+                self._complete = False
                 yield from self._follow(phase)
                 continue
-            if not complete:
-                complete = True
+            if not self._complete:
+                self._complete = True
                 yield self._record(self._scale.loss_of(self._scale.shown(self._descent.image)))
             if not self._take_edits():
                 return

@@ -31,7 +31,11 @@ class Edit(BaseModel):
         description="The steps made before it takes effect; null until a worker has taken it.",
     )
     params: dict[str, JsonValue] = Field(description="The new values.")
-    finish: bool = Field(False, description="Whether the run ends here, with the picture so far.")
+    finish: bool = Field(
+        False,
+        exclude_if=lambda finish: not finish,
+        description="Whether the run ends here, with the picture so far.",
+    )
 
 
 Edits = tuple[Edit, ...]
@@ -131,7 +135,7 @@ def parse_edits(text: str, params: StyleParams) -> tuple[StyleParams, Edits]:
         InvalidRequest: the edits are malformed, out of order or invalid.
     """
     try:
-        edits = _EDITS.validate_json(text or "[]")
+        edits = load_edits(text)
     except ValidationError as error:
         detail = error.errors()[0]
         place = ".".join(map(str, detail["loc"]))
@@ -144,19 +148,28 @@ def parse_edits(text: str, params: StyleParams) -> tuple[StyleParams, Edits]:
         raise _invalid(f"has the steps {steps}; expected a step for each edit, in ascending order")
     if any(edit.finish for edit in edits[:-1]):
         raise _invalid("goes on after an edit with finish; expected it to be the last")
+    last, literal = params, []
     try:
-        last = edited(params, edits)
+        for edit in edits:
+            last = edited(last, [edit])
+            values = last.model_dump(mode="json", include=set(edit.params))
+            literal.append(edit.model_copy(update={"params": values}))
     except InvalidRequest as invalid:
         raise InvalidRequest(
             [FieldError(EDITS_FIELD, f"{each.field}: {each.message}") for each in invalid.errors]
         ) from None
     changed = {name: None for edit in edits for name in edit.params}
-    return last, with_first_values(params, edits, changed)
+    return last, with_first_values(params, tuple(literal), changed)
+
+
+def load_edits(text: str) -> Edits:
+    """Return the edits that :func:`dump_edits` has written."""
+    return _EDITS.validate_json(text)
 
 
 def dump_edits(edits: Edits) -> str:
     """Return the edits as JSON. An edit that was not taken has ``"step":null``."""
-    return _EDITS.dump_json(edits, exclude_defaults=True).decode()
+    return _EDITS.dump_json(edits).decode()
 
 
 def _checked(changes: Mapping[str, object], fields: Mapping[str, object]) -> StyleParams:

@@ -10,12 +10,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from core.errors import DeliveryNotFound, IdempotencyKeyReused, JobNotFound
+from core.errors import DeliveryNotFound, IdempotencyKeyReused, JobFinished, JobNotFound
 from core.jobs.admission import Admission, Load
 from core.jobs.idempotency import KEY_LIFETIME, IdempotencyKey
 from core.jobs.job import RETENTION, Inputs, Job, is_job_id, new_job_id
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
 from core.params import StyleParams
+from core.params.edits import Edits, dump_edits
 from core.runtime.redis import needs_redis
 from core.store.holds import Holds
 from core.store.keys import idempotency_key, job_key, losses_key
@@ -52,6 +53,7 @@ class JobStore(Leases):
         self._create = script(redis, "jobs/create")
         self._find_replay = script(redis, "jobs/find_replay")
         self._discard = script(redis, "jobs/discard")
+        self._edit = script(redis, "jobs/edit")
         self._cancel = script(redis, "jobs/cancel")
         self._delete = script(redis, "jobs/delete")
         self._redeliver = script(redis, "outbox/redeliver")
@@ -170,6 +172,33 @@ class JobStore(Leases):
         It is empty before the first step, and after the job's files have expired.
         """
         return cast(list[str], self._redis.lrange(losses_key(job_id), 0, -1))
+
+    @needs_redis
+    def edit(self, job: Job, params: StyleParams, edits: Edits, **more: str) -> Job | None:
+        """Replace the parameters and the edits of an unfinished job.
+
+        Args:
+            job: the job as it was read.
+            params: its new parameters.
+            edits: its new edits; see :mod:`core.params.edits`.
+            more: further fields of the record.
+
+        Returns:
+            The job; None if it has changed since it was read.
+
+        Raises:
+            JobFinished: the job has made its last step.
+            JobNotFound: there is no such job.
+            NewerRecord: only a newer version of Easel may change the job.
+        """
+        read = f"{job.revision} {job.attempt} {dump_edits(job.edits)}"
+        fields = {"params": params.model_dump_json(), "edits": dump_edits(edits), **more}
+        reply = self._edit(keys=[job_key(job.id)], args=[job.id, read, *flatten(fields)])
+        if reply is None:
+            raise not_found(job.id)
+        if reply == "closed":
+            raise JobFinished
+        return None if reply == "changed" else read_job(reply)
 
     @needs_redis
     def cancel(self, job_id: str) -> Job:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
 from core.errors import StaleAttempt
 from core.jobs.job import Failure, Job, Metrics, Picture, Progress
 from core.jobs.status import JobStatus
+from core.params.edits import Edits, load_edits
 from core.runtime.redis import needs_redis
 from core.store.keys import job_key
 from core.store.scripts import script
@@ -23,6 +24,15 @@ from core.store.serialization import flatten, read_job
 
 if TYPE_CHECKING:
     from redis import Redis
+
+
+class Renewal(NamedTuple):
+    """What a worker learns from a renewal of its lease."""
+
+    #: Whether the job is to be canceled.
+    canceled: bool
+    #: Whether an edit waits to be taken.
+    edited: bool
 
 
 class Leases:
@@ -37,6 +47,7 @@ class Leases:
         self._lease_seconds = lease_seconds
         self._claim = script(redis, "jobs/claim")
         self._renew = script(redis, "jobs/renew")
+        self._take_edits = script(redis, "jobs/take_edits")
         self._finish = script(redis, "jobs/finish")
         self._hand_back = script(redis, "jobs/hand_back")
 
@@ -55,18 +66,31 @@ class Leases:
         return read_job(record) if record else None
 
     @needs_redis
-    def renew(self, job: Job, **fields: BaseModel | str) -> bool:
+    def renew(self, job: Job, **fields: BaseModel | str) -> Renewal:
         """Renew the lease, and write changed fields of the record.
-
-        Returns:
-            Whether to continue; False if the job is to be canceled.
 
         Raises:
             StaleAttempt: the attempt no longer owns the job.
         """
         args = [job.id, job.lease_owner, self._lease_seconds, *flatten(_texts(fields))]
         reply = self._renew(keys=[job_key(job.id)], args=args)
-        return check_owner(job, reply) != "cancel"
+        reply = check_owner(job, reply)
+        return Renewal(canceled=reply == "cancel", edited=reply == "edits")
+
+    @needs_redis
+    def take_edits(self, job: Job, step: int, *, last: bool) -> Edits:
+        """Record after which step the edits that wait take effect, and return all edits.
+
+        Args:
+            job: the job as it was claimed.
+            step: the steps made.
+            last: whether that was the last step. If no edit waits, the job then takes no more.
+
+        Raises:
+            StaleAttempt: the attempt no longer owns the job.
+        """
+        args: list[str | int] = [job.id, job.lease_owner, step, int(last)]
+        return load_edits(check_owner(job, self._take_edits(keys=[job_key(job.id)], args=args)))
 
     def succeed(
         self,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _Constant = str | int | tuple[str, ...] | frozenset[str] | Mapping[str, str]
 
 #: The fields that only the scripts use, and that events leave out.
-_INTERNAL_FIELDS = ("event", *(f"event_{name}" for name in SUPERSEDED_EVENTS))
+_INTERNAL_FIELDS = ("closed", "event", *(f"event_{name}" for name in SUPERSEDED_EVENTS))
 
 _STATISTICS = (
     *("HISTOGRAM_BOUNDS", "QUEUE_HISTOGRAM", "RUN_HISTOGRAM"),

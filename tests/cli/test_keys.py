@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from cli.valkey import EmbeddedValkey
-from core.errors import DataDirectoryInUse
+from core.errors import CannotStart
 from core.runtime.redis import connect
 from core.store.api_keys import KeyRing, KeyStore
 from tests.cli.conftest import PATIENCE_SECONDS, easel
@@ -70,7 +70,7 @@ def test_the_files_of_a_running_server_are_left_alone(tmp_path: Path) -> None:
     EmbeddedValkey(tmp_path)
     # Like a file that the server removes just before its mode is changed.
     (tmp_path / "valkey" / "temp-rewriteaof-7.aof").symlink_to("gone")
-    with pytest.raises(DataDirectoryInUse):
+    with pytest.raises(CannotStart):
         EmbeddedValkey(tmp_path)
 
 

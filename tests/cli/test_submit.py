@@ -156,7 +156,7 @@ def test_ctrl_c_cancels_the_job(
     submission.process.send_signal(signal.SIGINT)
     status, _, err = submission.finish()
     assert (status, f"job {job.id} was cancelled" in err) == (130, True), err
-    assert not services.store.renew(job), "the worker does not see the cancellation"
+    assert services.store.renew(job).canceled, "the worker does not see the cancellation"
     assert not submission.output.exists()
 
 

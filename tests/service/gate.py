@@ -57,6 +57,6 @@ def _wait(step: Step, gate: Path) -> None:
     if "FAULT_DEVICE" in os.environ:
         raise torch.AcceleratorError(os.environ["FAULT_DEVICE"])
     if gate.exists():
-        time.sleep(_STEP_SECONDS)
+        time.sleep(_STEP_SECONDS)  # so that the job still runs when the test looks
     while step.step == step.steps - 1 and gate.exists():
         time.sleep(_POLL_SECONDS)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
+from pydantic import BaseModel
 from redis import Redis
 
 from core.errors import StaleAttempt
+from core.jobs.job import Job
 from core.store.jobs import JobStore
+from core.store.leases import Renewal
 from tests.core.store.test_jobs import PROGRESS, claimed
 from tests.worker.conftest import Clock
 from worker.lease import Lease
@@ -28,9 +31,9 @@ class ObservedStore(JobStore):
         super().__init__(redis)
         self._renewals = threading.Semaphore(0)
 
-    def renew(self, *args: object, **fields: object) -> bool:
+    def renew(self, job: Job, **fields: BaseModel | str) -> Renewal:
         try:
-            return super().renew(*args, **fields)  # type: ignore[arg-type]
+            return super().renew(job, **fields)
         finally:
             self._renewals.release()
 
@@ -81,8 +84,8 @@ class SlowStore(JobStore):
         super().__init__(redis)
         self.written, self.may_reply = threading.Event(), threading.Event()
 
-    def renew(self, *args: object, **fields: object) -> bool:
-        reply = super().renew(*args, **fields)  # type: ignore[arg-type]
+    def renew(self, job: Job, **fields: BaseModel | str) -> Renewal:
+        reply = super().renew(job, **fields)
         if "checkpoint" in fields:
             self.written.set()
             wait_for(self.may_reply)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from core.blobs.blobs import Blobs
 from core.errors import EaselError, ServiceUnavailable
-from core.nst import VGG19, Pictures, Step, stylize
-from core.params import StyleParams
+from core.jobs.job import Job
+from core.nst import VGG19, Pictures, Run, Step, stylize
 
 _logger = logging.getLogger(__name__)
 
@@ -53,29 +53,34 @@ class Checkpoints:
         self._due_at = clock() + interval_seconds
 
     def resume(
-        self, pictures: Pictures, params: StyleParams, network: VGG19, memory: int
-    ) -> Iterator[Step]:
-        """Resume the run, or start it over if its checkpoint is unusable.
+        self, pictures: Pictures, job: Job, network: VGG19, memory: int
+    ) -> tuple[Run, Iterator[Step]]:
+        """Resume the run of a job, or start it over if its checkpoint is unusable.
 
         Args:
-            pictures, params, network, memory: as for :func:`core.nst.stylize.stylize`.
+            pictures, network, memory: as for :func:`core.nst.stylize.stylize`.
+            job: the job as it was claimed.
+
+        Returns:
+            The run, and its steps.
         """
         if self._resumed is not None:
             try:
                 # Pass the checkpoint without naming it: it is as large as the run itself, which
                 # releases it after reading it.
-                steps = stylize(
-                    *(pictures, params, network, self._blobs.get(self._resumed)), memory=memory
-                )
-                first = next(steps)
+                checkpoint = self._blobs.get(self._resumed)
+                run = stylize(pictures, job.params, network, checkpoint, job.edits, memory=memory)
+                del checkpoint
+                first = next(run)
             except (EaselError, LookupError, TypeError, ValueError) as error:
                 # The checkpoint is damaged, or another version wrote it.
                 extra = {"reason": str(error)}
                 _logger.warning("checkpoint unusable; starting over", extra=extra)
             else:
                 _logger.info("job resumed", extra={"step": first.step})
-                return chain([first], steps)
-        return stylize(pictures, params, network, memory=memory)
+                return run, chain([first], run)
+        run = stylize(pictures, job.params, network, edits=job.edits, memory=memory)
+        return run, run
 
     def due(self) -> bool:
         """Return whether the next checkpoint should be saved now."""

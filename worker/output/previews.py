@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -30,6 +31,11 @@ INTERVAL_SECONDS = 1.0
 _MAX_SHARE = 0.01
 _MAX_INTERVAL_SECONDS = 1.8
 
+#: For a while after a change of the parameters, previews come faster and take a larger share.
+_HURRY_SECONDS = 3.0
+_HURRIED_SECONDS = 0.25
+_MAX_HURRIED_SHARE = 0.1
+
 _QUALITY = 85
 _DISPLAY_QUALITY = 90
 
@@ -51,6 +57,7 @@ class PreviewSender:
         self._job = job
         self._clock = clock
         self._due_at = clock()
+        self._hurry_until = -math.inf
         #: The scale of the step after the last preview.
         self._next_scale = 0
         self._version = job.preview_version
@@ -74,6 +81,11 @@ class PreviewSender:
         """
         return self._clock() >= self._due_at or next_scale != self._next_scale
 
+    def hurry(self) -> None:
+        """Send the next preview at once, and further ones soon, because the caller waits."""
+        self._due_at = self._clock()
+        self._hurry_until = self._due_at + _HURRY_SECONDS
+
     def send(self, image: Tensor, next_scale: int) -> None:
         """Send a preview of the picture.
 
@@ -85,8 +97,10 @@ class PreviewSender:
         self._next_scale = next_scale
         self._shrunk.put(shrink(image))
         elapsed = self._clock() - started
-        interval = max(INTERVAL_SECONDS, elapsed / _MAX_SHARE)
-        self._due_at = started + min(interval, _MAX_INTERVAL_SECONDS)
+        interval = min(max(INTERVAL_SECONDS, elapsed / _MAX_SHARE), _MAX_INTERVAL_SECONDS)
+        if started < self._hurry_until:
+            interval = max(_HURRIED_SECONDS, elapsed / _MAX_HURRIED_SHARE)
+        self._due_at = started + interval
 
     def _send_all(self) -> None:
         while (shrunk := self._shrunk.get()) is not None:

@@ -19,6 +19,7 @@ from core import errors
 from core.jobs.job import Failure, Inputs, Job, Metrics, Picture
 from core.jobs.status import JobStatus
 from core.params import StyleParams
+from core.params.edits import Edit
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 from tests.conftest import some_progress
 
@@ -46,8 +47,8 @@ NOT_FOR_CLIENTS = {
     errors.StaleAttempt, errors.WorkerLost, errors.BlobNotFound, errors.BlobCorrupt,
     errors.InvalidSetting, errors.WeightsUnavailable, errors.WeightsCorrupt,
     errors.LossNotFinite, errors.TimeLimit, errors.CheckpointMismatch, errors.AddressRefused,
-    errors.NameNotResolved, errors.AddressInUse, errors.DataDirectoryInUse,
-    errors.UnsupportedSystem, errors.ServerRefused, errors.ServerUnreachable, errors.Interrupted,
+    errors.NameNotResolved, errors.CannotStart, errors.ServerRefused,
+    errors.ServerUnreachable, errors.Interrupted,
 }  # fmt: skip
 
 CREATED = datetime(2026, 11, 22, 12, 49, 8, 830465, UTC)
@@ -72,6 +73,8 @@ FINISHED = QUEUED.model_copy(
         "finished_at": CREATED + timedelta(seconds=3),
         "progress": some_progress(),
         "warnings": ("the content is cut off",),
+        "revision": 1,
+        "edits": (Edit(step=7, params={"strength": 0.7}),),
         "metrics": Metrics(
             optimize_seconds=1.5, device="cpu", steps=3, peak_memory_bytes=4, threads=2
         ),

@@ -194,8 +194,8 @@ def test_a_canceled_running_job_ends_canceled(client: httpx.Client, services: Se
     for _ in range(2):
         answer = cancel(client, job.id)
         assert (answer.status_code, answer.json()["status"]) == (200, "running")
-    assert services.store.renew(other)
-    assert not services.store.renew(job)
+    assert not services.store.renew(other).canceled
+    assert services.store.renew(job).canceled
     finish(services, job, STYLE)  # too late: the job is canceled already
     assert client.get(f"/jobs/{job.id}").json()["status"] == "canceled"
 

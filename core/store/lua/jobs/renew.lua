@@ -9,8 +9,9 @@
 -- KEYS  1 job record
 -- ARGV  1 job id, 2 owner (lib/owner), 3 duration of the lease in seconds, 4 ... fields and values,
 --       alternating
--- Returns `continue` or `cancel`, or nil if the attempt no longer owns the job.
-local record = redis.call('HMGET', KEYS[1], 'status', 'cancel_requested_at', 'progress')
+-- Returns `cancel`, `edits` if some wait to be taken, or `continue`; or nil if the attempt no longer
+-- owns the job.
+local record = redis.call('HMGET', KEYS[1], 'status', 'cancel_requested_at', 'progress', 'edits')
 if record[1] ~= STATUS_RUNNING or owner_of(KEYS[1]) ~= ARGV[2] then
   return false
 end
@@ -25,4 +26,5 @@ if #ARGV > 3 then
     emit_event(ARGV[1], EVENT_PROGRESS)
   end
 end
-return record[2] and 'cancel' or 'continue'
+local waits = record[4] and record[4]:find('"step":null', 1, true)
+return record[2] and 'cancel' or waits and 'edits' or 'continue'
