@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.errors import EaselError
 from core.jobs.job import Failure
-from core.nst.network.device_errors import is_out_of_memory
+from core.nst.network.cuda.errors import is_out_of_memory
 
 
 class DeviceLost(Exception):

@@ -20,7 +20,7 @@ from core.jobs.job import Job, Metrics
 from core.jobs.schema_version import SCHEMA_VERSION
 from core.jobs.status import JobStatus
 from core.nst import Pictures, Step, fallback_warning
-from core.nst.network.device_errors import is_device_lost
+from core.nst.network.cuda.errors import is_device_lost
 from core.nst.network.devices import threads_on
 from core.nst.network.rows.strips import USUAL_MEMORY
 from core.pictures.encode import encode

@@ -43,8 +43,9 @@ _DISPLAY_QUALITY = 90
 class PreviewSender:
     """Sends a preview every second or two while a job runs, and when a scale is done.
 
-    The picture is shrunk between two steps, on the device. A thread encodes and sends it, so
-    that no step waits for Redis.
+    The picture is shrunk between two steps, on the device, and copied from it. A thread encodes
+    and sends it, so that no step waits for Redis. The thread does not touch the device, on which a
+    step may be being recorded.
 
     Args:
         previews: where previews are stored.
@@ -95,7 +96,7 @@ class PreviewSender:
         """
         started = self._clock()
         self._next_scale = next_scale
-        self._shrunk.put(shrink(image))
+        self._shrunk.put(shrink(image).cpu())
         elapsed = self._clock() - started
         interval = min(max(INTERVAL_SECONDS, elapsed / _MAX_SHARE), _MAX_INTERVAL_SECONDS)
         if started < self._hurry_until:

@@ -72,10 +72,14 @@ def threads_on(device: torch.device) -> int | None:
 def make_deterministic(device: torch.device) -> None:
     """Make CUDA compute in full precision and deterministically, for the whole process.
 
+    The GPU becomes the current one, on which CUDA makes its streams and recordings.
+
     By default cuDNN rounds the factors of float32 convolutions to 10 bits (TF32) and may pick
     non-deterministic algorithms, and sums of bfloat16 products may be rounded in between.
     """
     if device.type == "cuda":
+        if device.index is not None:
+            torch.cuda.set_device(device)
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
         torch.backends.cudnn.deterministic = True
         torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False

@@ -51,16 +51,10 @@ class Curvature:
         Args:
             s, y: shape (1, C, H, W).
         """
-        height, width = (math.ceil(side / _SQUARE) for side in s.shape[2:])
+        return self.with_means(means_of(s, y))
 
-        def mean_squares(image: Tensor) -> Tensor:
-            parts = [
-                nn.adaptive_avg_pool2d(part.square(), (height, width)) for (part,) in planes(image)
-            ]
-            return torch.cat(parts, 1)
-
-        means = torch.cat([mean_squares(y), mean_squares(s)])
-        latest = means / means.mean((1, 2, 3), keepdim=True) + _FLOOR
+    def with_means(self, latest: Tensor) -> Curvature:
+        """Return the estimate after a pair with these :func:`means_of` it."""
         return Curvature(latest if self.means is None else latest.lerp(self.means, _DECAY))
 
     def inverse_root(self, height: int, width: int) -> Tensor:
@@ -69,3 +63,17 @@ class Curvature:
             return torch.ones(())
         root = (self.means[1:] / self.means[:1]) ** 0.25
         return nn.interpolate(root, (height, width), mode="bilinear")
+
+
+def means_of(s: Tensor, y: Tensor) -> Tensor:
+    """Return the relative mean squares of a pair: shape (2, C, ceil(H / 8), ceil(W / 8))."""
+    height, width = (math.ceil(side / _SQUARE) for side in s.shape[2:])
+
+    def mean_squares(image: Tensor) -> Tensor:
+        parts = [
+            nn.adaptive_avg_pool2d(part.square(), (height, width)) for (part,) in planes(image)
+        ]
+        return torch.cat(parts, 1)
+
+    means = torch.cat([mean_squares(y), mean_squares(s)])
+    return means / means.mean((1, 2, 3), keepdim=True) + _FLOOR

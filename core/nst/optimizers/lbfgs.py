@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from core.nst.optimizers.curvature import Curvature
-from core.nst.optimizers.planes import add_scaled, dot, multiply
+from core.nst.optimizers.planes import dot
 from core.nst.optimizers.point import Evaluate, Point, State
 from core.nst.optimizers.preconditioner import Preconditioner, identity
+from core.nst.optimizers.two_loop import Pair, first_loop, inverse_gamma, second_loop
 from core.params import LARGE_PIXELS
 
 
@@ -45,8 +46,10 @@ class LBFGS:
     #: The root mean square change of the first step, in pixel values from 0 to 1: before the
     #: first pair, nothing is known about the length of a step.
     FIRST_CHANGE = 0.01
-    _SUFFICIENT = 1e-4  # c_1 of eq. 3.4
-    _MAX_TRIALS = 10
+    SUFFICIENT = 1e-4  # c_1 of eq. 3.4
+    MAX_TRIALS = 10
+    #: A pair is kept if s . y is larger than this many times y . y.
+    LEAST_CURVATURE = 1e-10
 
     def __init__(
         self,
@@ -56,11 +59,11 @@ class LBFGS:
         loss_noise: float = 0,
     ) -> None:
         self._learning_rate = learning_rate
-        self._precondition = preconditioner
-        self._bounds = bounds
-        self._loss_noise = loss_noise
-        #: The last pairs (s, y, rho): changes of image and gradient, and 1 / (s . y). Oldest first.
-        self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.precondition = preconditioner
+        self.bounds = bounds
+        self.loss_noise = loss_noise
+        #: The last pairs, oldest first.
+        self._pairs: list[Pair] = []
         self._curvature = Curvature()
         #: The point from which no step reduced the loss, if there is one.
         self._converged: Point | None = None
@@ -75,17 +78,19 @@ class LBFGS:
 
         Returns a point that is not finite if the loss is not finite for any step length.
         """
-        if point is self._converged:
+        if self.is_converged(point):
             return point
-        blocked = self._blocked(point)
+        blocked = blocked_pixels(point.image, point.gradient, self.bounds)
         direction = self._direction(point.gradient.masked_fill(blocked, 0))
         direction.masked_fill_(blocked, 0)
         del blocked  # beside the evaluations, as little memory as possible is used
         downhill = dot(direction, point.gradient)
         length = self._learning_rate if self._pairs else self._first_length(direction)
         fallback = point
-        for _ in range(self._MAX_TRIALS):
-            trial = evaluate(point.image.add(direction, alpha=length).clamp_(*self._bounds))
+        for _ in range(self.MAX_TRIALS):
+            image = point.image.addcmul(direction.new_tensor(length), direction)
+            trial = evaluate(image.clamp_(*self.bounds))
+            del image
             s, y = trial.image - point.image, trial.gradient - point.gradient
             slope, start, reached, expected, sy, yy = _to_floats(
                 *(downhill, point.loss.total, trial.loss.total),
@@ -95,9 +100,9 @@ class LBFGS:
                 break
             if expected < 0:  # the bounds leave a part of the step
                 fallback = point if math.isfinite(reached) else trial
-                highest = start + self._loss_noise * abs(start) + self._SUFFICIENT * expected
+                highest = start + self.loss_noise * abs(start) + self.SUFFICIENT * expected
                 if reached <= highest:
-                    if sy > 1e-10 * yy:
+                    if sy > self.LEAST_CURVATURE * yy:
                         self._remember(s, y)
                     return trial
             del s, y
@@ -106,8 +111,16 @@ class LBFGS:
             # The pairs mislead: forget them, and take the steepest descent.
             self._pairs = []
             return self.step(point, evaluate)
-        self._converged = fallback
+        self.stop_at(fallback)
         return fallback
+
+    def is_converged(self, point: Point) -> bool:
+        """Return whether no step from the point reduced the loss."""
+        return point is self._converged
+
+    def stop_at(self, point: Point) -> None:
+        """Make no more steps from the point."""
+        self._converged = point
 
     def slow_down(self) -> None:
         """Halve the first step length to try, and forget the pairs."""
@@ -144,32 +157,18 @@ class LBFGS:
         change = float(direction.square().mean().sqrt())
         return self._learning_rate * self.FIRST_CHANGE / max(change, torch.finfo().tiny)
 
-    def _blocked(self, point: Point) -> Tensor:
-        """Whether a pixel is at a bound and its gradient points outwards: (1, C, H, W)."""
-        low, high = self._bounds
-        blocked = (point.image <= low) & (point.gradient > 0)
-        blocked |= (point.image >= high) & (point.gradient < 0)
-        return blocked
-
     def _direction(self, q: Tensor) -> Tensor:
-        """-H q by the two-loop recursion (algorithm 7.4), without waiting for the device.
+        """-H q, without waiting for the device.
 
         Args:
             q: shape (1, C, H, W); overwritten.
         """
-        alphas = []
-        for s, y, rho in reversed(self._pairs):
-            alpha = rho * dot(q, s)
-            add_scaled(q, -alpha, y)
-            alphas.append(alpha)
+        alphas = first_loop(q, self._pairs)
         D = self._curvature.inverse_root(*q.shape[2:])  # (1, C, H, W)
-        q = self._precondition(q.mul_(D)).mul_(D)
+        q = self.precondition(q.mul_(D)).mul_(D)
         if self._pairs:
-            s, y, rho = self._pairs[-1]
-            z = multiply(D, y)
-            q.div_(rho * dot(z, self._precondition(z)))  # gamma of eq. 7.20, with D P D
-        for (s, y, rho), alpha in zip(self._pairs, reversed(alphas), strict=True):
-            add_scaled(q, alpha - rho * dot(q, y), s)
+            q.div_(inverse_gamma(self._pairs[-1], D, self.precondition))
+        second_loop(q, self._pairs, alphas)
         return q.neg_()
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
@@ -179,6 +178,14 @@ class LBFGS:
             s, y = s.bfloat16(), y.bfloat16()
         before = self.history(pixels) - 1
         self._pairs = [*self._pairs[-before:], (s, y, 1 / dot(s, y))]
+
+
+def blocked_pixels(image: Tensor, gradient: Tensor, bounds: tuple[float, float]) -> Tensor:
+    """Return whether a pixel is at a bound and its gradient points outwards: (1, C, H, W)."""
+    low, high = bounds
+    blocked = (image <= low) & (gradient > 0)
+    blocked |= (image >= high) & (gradient < 0)
+    return blocked
 
 
 def _to_floats(*scalars: Tensor) -> list[float]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from core.nst.optimizers.adam import Adam
+from core.nst.optimizers.device_adam import DeviceAdam
+from core.nst.optimizers.device_lbfgs import DeviceLBFGS
+from core.nst.optimizers.device_steps import DeviceSteps
 from core.nst.optimizers.lbfgs import LBFGS
 from core.nst.optimizers.point import Evaluate, Point, State
 from core.nst.optimizers.preconditioner import Preconditioner, identity
@@ -61,3 +64,16 @@ def make_optimizer(
             return Adam(learning_rate)
         case Optimizer.LBFGS:
             return LBFGS(learning_rate, preconditioner, bounds=(0, 1), loss_noise=loss_noise)
+
+
+def device_steps(optimizer: PixelOptimizer, start: Point) -> DeviceSteps:
+    """Return what makes the steps of an optimiser without waiting for the device.
+
+    Args:
+        optimizer: from :func:`make_optimizer`. It keeps the state.
+        start: see :class:`core.nst.optimizers.device_steps.DeviceSteps`.
+    """
+    if isinstance(optimizer, Adam):
+        return DeviceAdam(optimizer, start)
+    assert isinstance(optimizer, LBFGS)
+    return DeviceLBFGS(optimizer, start)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from core.errors import LossNotFinite
 from core.nst.descent import Descent
+from core.nst.network.cuda.graphs import Record, Work
 from core.nst.optimizers.adam import Adam
 from core.nst.optimizers.lbfgs import LBFGS
 from core.nst.optimizers.optimizer import PixelOptimizer
@@ -59,6 +62,13 @@ class Needle(Parabola):
 
     def _is_broken_at(self, image: Tensor) -> bool:
         return self.number_format == "bfloat16" and not torch.equal(image, START)
+
+
+class Outage(Parabola):
+    """An objective whose loss is not finite from the 9th to the 15th evaluation."""
+
+    def _is_broken_at(self, image: Tensor) -> bool:  # noqa: ARG002
+        return len(self.evaluations) in range(9, 16)
 
 
 class Trace:
@@ -160,3 +170,62 @@ def test_float32_is_tried_when_no_step_of_lbfgs_is_short_enough() -> None:
     trace = Trace(Descent(START, LBFGS(1.0)), [(needle, 20)])
     assert needle.evaluations[-1] == "float32"
     assert trace.losses[-1] < 0.6 * trace.losses[0]
+
+
+def as_it_is(_: Tensor) -> Record:
+    """Records steps on any device: the recording is the work itself."""
+    return lambda work: work
+
+
+@pytest.mark.parametrize("make", [partial(Adam, 0.02), partial(LBFGS, 1.0)])
+def test_recorded_steps_end_where_plain_ones_do_and_yield_every_tenth(
+    make: Callable[[], PixelOptimizer],
+) -> None:
+    phases: list[tuple[Any, int]] = [(Parabola(), 25), (Parabola(minimum=0.25), 8)]
+    plain = Trace(Descent(START, make()), phases)
+    trace = Trace(Descent(START, make(), as_it_is), phases)
+    assert trace.steps == [0, 10, 20, 25, 0, 8]
+    for image, at in zip(trace.images, (0, 10, 20, 25, 26, 34), strict=True):
+        assert torch.equal(image, plain.images[at])
+    assert trace.states[2].keys() == plain.states[20].keys()
+    descent = Descent(START, make(), as_it_is)
+    descent.restore(plain.states[20])
+    again = Trace(descent, phases)
+    assert again.steps == [20, 25, 0, 8]
+    assert torch.equal(again.images[-1], plain.images[-1])
+
+
+def test_phases_with_the_same_objective_share_one_recording() -> None:
+    recordings: list[Work] = []
+
+    def record(work: Work) -> Work:
+        recordings.append(work)
+        return work
+
+    parabola, other = Parabola(), Parabola(minimum=0.25)
+    Trace(Descent(START, Adam(0.02), lambda _: record), [(parabola, 5), (parabola, 5), (other, 5)])
+    assert len(recordings) == 2
+
+
+def test_recorded_steps_to_a_loss_that_is_not_finite_are_undone() -> None:
+    trace = Trace(Descent(START, Adam(0.05), as_it_is), [(Outage(), 20)])
+    assert trace.steps == [0, 10, 20]
+    assert all(math.isfinite(loss) for loss in trace.losses)
+    assert int(trace.states[-1]["incidents"]) == 2
+
+
+def test_float32_is_tried_after_recorded_steps_of_lbfgs_that_were_not_short_enough() -> None:
+    needle = Needle()
+    trace = Trace(Descent(START, LBFGS(1.0), as_it_is), [(needle, 20)])
+    assert needle.evaluations[-1] == "float32"
+    assert trace.losses[-1] < 0.6 * trace.losses[0]
+
+
+def test_steps_that_cannot_be_recorded_are_made_one_by_one() -> None:
+    def without_memory(_: Work) -> Work:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    plain = Trace(Descent(START, LBFGS(1.0)), [(Parabola(), 12)])
+    with pytest.warns(UserWarning, match="too little memory"):
+        trace = Trace(Descent(START, LBFGS(1.0), lambda _: without_memory), [(Parabola(), 12)])
+    assert torch.equal(trace.images[-1], plain.images[-1])

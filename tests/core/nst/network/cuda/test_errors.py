@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.nst.network.device_errors import cannot_record, is_device_lost, is_out_of_memory
+from core.nst.network.cuda.errors import cannot_record, is_device_lost, is_out_of_memory
 
 NO_MEMORY = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ..."),
