@@ -53,21 +53,34 @@ def pick_format(precision: Precision, device: torch.device) -> NumberFormat:
     if device.type == "mps":
         return FLOAT32
     if device.type == "cuda":
-        if precision is Precision.AUTO:
-            ampere = torch.cuda.get_device_capability(device) >= (8, 0)
-            precision = Precision.BFLOAT16 if ampere else Precision.FLOAT32
-        return FLOAT32 if precision is Precision.FLOAT32 else BFLOAT16
+        return on_cuda(precision, torch.cuda.get_device_capability(device))
     return on_cpu(precision, cpu_capabilities())
 
 
 def fallback_warning(precision: Precision, device: torch.device) -> str | None:
-    """Return a sentence for the caller if the device replaces bfloat16 by float32, else None."""
-    if precision is not Precision.BFLOAT16 or pick_format(precision, device) is BFLOAT16:
+    """Return a sentence for the caller if float32 replaces bfloat16, or 8 bits on a GPU; or None.
+
+    On a CPU, ``int8`` is a wish: without the units for it, it means ``auto``.
+    """
+    wished = {Precision.BFLOAT16} if device.type == "cpu" else {Precision.BFLOAT16, Precision.INT8}
+    if precision not in wished or pick_format(precision, device) is not FLOAT32:
         return None
     return (
         f"precision: the device ({device}) has no bfloat16 units that Easel can use; "
         "float32 is used instead"
     )
+
+
+def on_cuda(precision: Precision, capability: tuple[int, int]) -> NumberFormat:
+    """Return the number format that a GPU of NVIDIA computes in.
+
+    Args:
+        precision: the request. ``int8`` means ``bfloat16``. All others than ``float32`` mean
+            ``float32`` on a GPU without units for bfloat16, which would be emulated.
+        capability: the compute capability. Ampere (8.0) was the first with these units.
+    """
+    has_bfloat16 = capability >= (8, 0)
+    return BFLOAT16 if has_bfloat16 and precision is not Precision.FLOAT32 else FLOAT32
 
 
 def on_cpu(precision: Precision, capabilities: Set[str]) -> NumberFormat:

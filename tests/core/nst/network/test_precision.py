@@ -18,6 +18,7 @@ from core.nst.network.precision import (
     NumberFormat,
     fallback_warning,
     on_cpu,
+    on_cuda,
     pick_format,
 )
 from core.params import Layer, Network, Pooling, Precision
@@ -27,11 +28,10 @@ from worker.networks import calibration_pictures
 
 
 @pytest.mark.usefixtures("bfloat16_units")
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_every_device_computes_in_float32_and_bfloat16_on_request(device: str) -> None:
-    assert pick_format(Precision.FLOAT32, torch.device(device)) is FLOAT32
-    assert pick_format(Precision.BFLOAT16, torch.device(device)) is BFLOAT16
-    assert fallback_warning(Precision.BFLOAT16, torch.device(device)) is None
+def test_a_cpu_with_bfloat16_units_computes_in_float32_and_bfloat16_on_request() -> None:
+    assert pick_format(Precision.FLOAT32, CPU) is FLOAT32
+    assert pick_format(Precision.BFLOAT16, CPU) is BFLOAT16
+    assert fallback_warning(Precision.BFLOAT16, CPU) is None
 
 
 @pytest.mark.usefixtures("no_bfloat16_units")
@@ -44,8 +44,16 @@ def test_a_cpu_without_bfloat16_units_falls_back_to_float32_with_a_warning() -> 
         assert fallback_warning(other, CPU) is None
 
 
-def test_a_gpu_computes_in_bfloat16_when_asked_for_8_bits() -> None:
-    assert pick_format(Precision.INT8, torch.device("cuda")) is BFLOAT16
+@pytest.mark.parametrize("capability", [(8, 0), (8, 9), (9, 0), (12, 0)])
+def test_a_gpu_computes_in_bfloat16_except_on_request(capability: tuple[int, int]) -> None:
+    for precision in set(Precision) - {Precision.FLOAT32}:
+        assert on_cuda(precision, capability) is BFLOAT16
+    assert on_cuda(Precision.FLOAT32, capability) is FLOAT32
+
+
+@pytest.mark.parametrize("capability", [(6, 1), (7, 0), (7, 5)])
+def test_a_gpu_before_ampere_computes_in_float32(capability: tuple[int, int]) -> None:
+    assert {on_cuda(precision, capability) for precision in Precision} == {FLOAT32}
 
 
 def test_the_gpu_of_a_mac_always_computes_in_float32() -> None:
@@ -54,6 +62,8 @@ def test_the_gpu_of_a_mac_always_computes_in_float32() -> None:
     assert "(mps) has no bfloat16 units that Easel can use" in str(
         fallback_warning(Precision.BFLOAT16, mps)
     )
+    assert fallback_warning(Precision.INT8, mps) == fallback_warning(Precision.BFLOAT16, mps)
+    assert fallback_warning(Precision.AUTO, mps) is None
 
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux lists the CPU's flags")
