@@ -135,7 +135,7 @@ class NoPreviewYet(JobNotFinished, code="no_preview_yet"):
 
 
 class JobFinished(EaselError, code="job_finished"):
-    """The job has made its last step, so it cannot change. Post a new job instead."""
+    """The job has made its last step, so it cannot change. Send `continue_from` with its ID."""
 
 
 class JobChanged(EaselError, code="job_changed"):

@@ -121,7 +121,8 @@ def job_document(
         f'"done":{"true" if status in FINAL_STATUSES else "false"},'
         f'"queue_position":{"null" if position is None else position},'
         f'"estimated_start_at":{_quoted(starts_at)},'
-        f'"params":{record["params"]},"revision":{record.get("revision", "0")},'
+        f'"params":{record["params"]},"continued_from":{_text(record, "continued_from")},'
+        f'"revision":{record.get("revision", "0")},'
         f'"edits":{record.get("edits", "[]")},"progress":{_progress(record)},'
         f'"warnings":{record.get("warnings", "[]")},'
         f'"error":{record.get("error", "null")},"webhook":{_webhook(record)},'
@@ -162,6 +163,10 @@ def _metrics(record: Mapping[str, str]) -> str:
         f'"run_seconds":{_seconds(started, finished)},'
         f'{measurements[1:-1] if measurements else _NO_MEASUREMENTS},"attempts":{attempts}}}'
     )
+
+
+def _text(record: Mapping[str, str], field: str) -> str:
+    return f'"{record[field]}"' if field in record else "null"
 
 
 def _seconds(since: float | None, until: float | None) -> str:

@@ -108,6 +108,7 @@ class JobView(BaseModel):
         description="The estimated start time while the job is queued, if it is known."
     )
     params: StyleParams
+    continued_from: str | None = Field(description="The job that this one continues, if any.")
     revision: int = Field(description="How often the parameters were changed with `PATCH`.")
     edits: tuple[Edit, ...] = Field(
         description="The changes of the parameters during the run. A job posted with these "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.intake.form import CONTINUE_FIELD
 from core.params import StyleParams
 from core.params.edits import EDITS_FIELD, MAX_EDITS, Edit
 from core.params.presets import PRESETS
@@ -54,6 +55,12 @@ _OPTIONS = {
         "its `params` and `edits` and the same pictures, the result is the same. In a form, the "
         "text of the JSON array.",
     },
+    CONTINUE_FIELD: {
+        "type": "string",
+        "format": "uuid",
+        "description": "A finished job of yours. The new job has its pictures and parameters, "
+        "except those that are given, and begins at its result. Send no pictures then.",
+    },
     "validate_only": {
         "type": "boolean",
         "default": False,
@@ -94,7 +101,11 @@ def _schema(title: str, file: dict[str, Any], remark: str) -> dict[str, Any]:
     files = {field: _file_schema(field, file, remark) for field in FILE_FIELDS}
     schema["title"] = title
     schema["properties"] = {**files, **schema["properties"], **_OPTIONS}
-    schema["required"] = [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]
+    # One of the two; `required` would rule out one of them.
+    schema["anyOf"] = [
+        {"required": [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]},
+        {"required": [CONTINUE_FIELD]},
+    ]
     return schema
 
 

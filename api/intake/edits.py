@@ -138,7 +138,7 @@ async def _write(
         raise _finished(job)
     if len(edits) > MAX_EDITS:
         raise JobFinished(
-            f"the job has {MAX_EDITS} edits and takes no more; post a new job instead"
+            f"the job has {MAX_EDITS} edits and takes no more; send continue_from with its id"
         )
     written = await run_in_threadpool(services.store.edit, job, params, edits, **fields)
     return written is not None
@@ -174,5 +174,5 @@ def _check_styles(job: Job, params: StyleParams) -> None:
 def _finished(job: Job) -> JobFinished:
     return JobFinished(
         f"the job is {job.status.value if job.status.done else 'finishing'} and takes no more "
-        "changes; post a new job instead"
+        "changes; send continue_from with its id to go on in a new job"
     )

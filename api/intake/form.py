@@ -20,6 +20,7 @@ from core.webhooks.webhook import EVENTS_FIELD, URL_FIELD, Webhook, parse_webhoo
 
 VALIDATE_FIELD = "validate_only"
 SECONDS_FIELD = "max_seconds"
+CONTINUE_FIELD = "continue_from"
 
 #: All fields of a request.
 FIELDS = (
@@ -29,6 +30,7 @@ FIELDS = (
     EVENTS_FIELD,
     SECONDS_FIELD,
     EDITS_FIELD,
+    CONTINUE_FIELD,
     VALIDATE_FIELD,
 )
 
@@ -88,6 +90,8 @@ class JobRequest:
     uploads: Uploads
     #: Changes of the parameters during the run; ``params`` are those after the last one.
     edits: Edits = ()
+    #: The job that it continues, if any.
+    continued_from: str | None = None
     webhook: Webhook | None = None
     #: How many seconds the job may run; None without a limit of the caller.
     max_seconds: int | None = None
@@ -125,6 +129,7 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     except ValidationError as error:
         message = f"{error.errors()[0]['input']!r} is invalid; expected 'true' or 'false'"
         errors.append(FieldError(VALIDATE_FIELD, message))
+    continued_from = fields.pop(CONTINUE_FIELD, None)
     max_seconds = fields.pop(SECONDS_FIELD, None)
     if max_seconds is not None and not _SECONDS.fullmatch(max_seconds):
         message = f"{max_seconds!r} is invalid; expected a whole number of seconds from 1"
@@ -147,7 +152,7 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     if errors or uploads is None or params is None:
         raise InvalidRequest(errors)
     seconds = None if max_seconds is None else int(max_seconds)
-    return JobRequest(params, uploads, edits, webhook, seconds, validate_only)
+    return JobRequest(params, uploads, edits, continued_from, webhook, seconds, validate_only)
 
 
 def _unknown_fields(names: Iterable[str]) -> list[FieldError]:

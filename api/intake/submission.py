@@ -16,7 +16,8 @@ from api.callers.authentication import Caller
 from api.deps import Services
 from api.intake.admission import Admitted, Estimate, admit, estimate
 from api.intake.body import read_form
-from api.intake.form import JobRequest, parse_form
+from api.intake.continuation import continued
+from api.intake.form import CONTINUE_FIELD, JobRequest, parse_form
 from api.intake.inspector import PictureInspector, unless_disconnected
 from api.live.hub import Hub
 from core.errors import (
@@ -58,6 +59,8 @@ async def submit(
     """
     admitted = await run_in_threadpool(admit, caller, key, services)
     form = await read_form(request, services.settings)
+    if CONTINUE_FIELD in form.fields:
+        form = await run_in_threadpool(continued, form, caller, services)
     max_size = accepted_size(services.settings.max_size, admitted.admission.workers)
     job_request = await run_in_threadpool(parse_form, form, max_size, services.guard)
     inspector: PictureInspector = request.app.state.inspector
@@ -109,6 +112,8 @@ def _accept(
         options["max_seconds"] = str(request.max_seconds)
     if request.edits:
         options["edits"] = dump_edits(request.edits)
+    if request.continued_from is not None:
+        options["continued_from"] = request.continued_from
     warnings = {"warnings": json.dumps(checked.warnings)} if checked.warnings else {}
     key = admitted.key and admitted.key.for_request(request.params, inputs, **options)
     if key is not None and admitted.known:

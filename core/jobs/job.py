@@ -141,6 +141,8 @@ class Job(_Frozen):
     #: How many attempts were handed back by a worker that was told to stop.
     handed_back: int = 0
     params: Annotated[StyleParams, Mark.NOT_IN_EVENTS]
+    #: The job whose result it began with.
+    continued_from: str | None = None
     #: How often the parameters were changed.
     revision: int = 0
     #: The changes and their steps: see ``core.params.edits``.

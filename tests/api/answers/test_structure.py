@@ -73,6 +73,7 @@ FINISHED = QUEUED.model_copy(
         "finished_at": CREATED + timedelta(seconds=3),
         "progress": some_progress(),
         "warnings": ("the content is cut off",),
+        "continued_from": "01a2034d-a0dd-75cf-ba55-f08cc12def8b",
         "revision": 1,
         "edits": (Edit(step=7, params={"strength": 0.7}),),
         "metrics": Metrics(
