@@ -6,8 +6,8 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 
-from core.params import MIN_SIZE, StyleParams
-from core.params.choices import Optimizer, Precision
+from core.params import LARGE_PIXELS, MIN_SIZE, StyleParams
+from core.params.choices import Precision
 
 
 @dataclass(frozen=True, order=True)
@@ -28,18 +28,24 @@ class Line:
 
 @dataclass(frozen=True, order=True)
 class Footprint:
-    """The memory of a run: the lower one of two lines above the measured peaks.
+    """The memory of a run: two lines above the measured peaks.
 
-    Small pictures take more memory per pixel. The allocator keeps freed blocks up to some size
-    for the next step (``core/runtime/malloc.py``), and the blocks of large pictures are larger.
+    Pictures with at most ``LARGE_PIXELS`` are computed whole, and larger ones in strips
+    (:mod:`core.nst.network.passes`), which takes much less memory per pixel.
     """
 
-    small: Line
-    large: Line
+    whole: Line
+    in_strips: Line
 
     def needed(self, pixels: int) -> int:
-        """Return the memory in bytes for a largest picture of that many pixels."""
-        return min(self.small.needed(pixels), self.large.needed(pixels))
+        """Return the memory in bytes for a largest picture of that many pixels.
+
+        A picture that is a little larger than ``LARGE_PIXELS`` counts as if it were not: its job
+        has smaller scales.
+        """
+        if pixels <= LARGE_PIXELS:
+            return self.whole.needed(pixels)
+        return max(self.whole.needed(LARGE_PIXELS), self.in_strips.needed(pixels))
 
     def largest_size(self, size: int, pixels: int, memory: int) -> int | None:
         """Return the largest size at which a job fits; None if even the smallest does not.
@@ -63,18 +69,18 @@ _MIB = 2**20
 #: Lines through the peaks that ``python -m bench.memory`` measures (see bench/README.md), plus a
 #: tenth as a margin for the pyramid, for other layers and paddings, and for other machines. They
 #: leave out what the optimiser keeps between steps.
-_SMALL = {
-    Precision.BFLOAT16: Line(960 * _MIB, 1496),
-    Precision.FLOAT32: Line(900 * _MIB, 2186),
+_WHOLE = {
+    Precision.BFLOAT16: Line(610 * _MIB, 1186),
+    Precision.FLOAT32: Line(560 * _MIB, 2186),
 }
 
 #: For each picture that the optimiser keeps: three channels of four bytes, plus the margin.
 _KEPT_BYTES = 3 * 4 * 1.1
 
-#: Lines through the peaks of L-BFGS at 1024 and 2048, for all optimisers that keep no more.
-_LARGE = {
-    Precision.BFLOAT16: Line(1640 * _MIB, 1075),
-    Precision.FLOAT32: Line(1080 * _MIB, 1900),
+#: Lines for all optimisers: of large pictures they keep no more than L-BFGS, which keeps little.
+_IN_STRIPS = {
+    Precision.BFLOAT16: Line(1800 * _MIB, 215),
+    Precision.FLOAT32: Line(2000 * _MIB, 330),
 }
 
 #: The activations of a layer for each pixel of the picture, by the block of the layer.
@@ -101,9 +107,5 @@ def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
         chosen = Precision.BFLOAT16  # these lines are above the measured peaks of both
     compared = sum(_ACTIVATIONS[layer[len("conv")]] for layer in params.content_layers)
     more = max(0, compared - _USUAL) * _CONTENT_BYTES[chosen]
-    kept = params.optimizer.kept_pictures
-    beyond = max(0, kept - Optimizer.LBFGS.kept_pictures)
-    return Footprint(
-        _SMALL[chosen].steeper(more + round(kept * _KEPT_BYTES)),
-        _LARGE[chosen].steeper(more + round(beyond * _KEPT_BYTES)),
-    )
+    kept = round(params.optimizer.kept_pictures * _KEPT_BYTES)
+    return Footprint(_WHOLE[chosen].steeper(more + kept), _IN_STRIPS[chosen].steeper(more))

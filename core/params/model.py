@@ -82,7 +82,8 @@ class StyleParams(BaseModel):
         ge=1,
         le=5000,
         json_schema_extra=_tunable,
-        description="Optimiser steps; at most 20 on coarse scales.",
+        description="Optimiser steps at sizes up to 1024; at most 20 on coarse scales. After a "
+        "smaller scale, a scale beyond 1024 takes fewer, such as half as many at 2048.",
     )
     content_weight: float = Field(
         1.0,

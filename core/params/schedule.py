@@ -16,6 +16,12 @@ from core.params.model import StyleParams
 #: same time spent at the next size (bench/attempts.md).
 _COARSE_STEPS = 20
 
+#: Beyond this size, a picture begins with one that is nearly done, and a scale takes as many times
+#: fewer steps as it is larger, but at least two: the first one only learns how far to go
+#: (bench/attempts.md).
+_FULL_SIZE = 1024
+_LEAST_STEPS = 2
+
 #: The cost of a step that does not depend on its pixels, as a number of pixels. On two cores a
 #: step with 8-bit features takes 0.010, 0.020, 0.060 and 0.218 s at 64, 128, 256 and 512.
 _OVERHEAD_PIXELS = 88**2
@@ -119,12 +125,29 @@ def schedule(
     """
     *smaller, last = pyramid_sizes(params.size, params.pyramid)
     coarse = [
-        Phase(size, min(params.steps, _COARSE_STEPS), int8=True) for size in smaller if usable(size)
+        Phase(size, min(steps_at(size, params.steps), _COARSE_STEPS), int8=True)
+        for size in smaller
+        if usable(size)
     ]
-    int8_steps = params.steps // 2 if coarse else 0
-    fine = [Phase(last, int8_steps, int8=True), Phase(last, params.steps - int8_steps)]
+    steps = steps_at(last, params.steps) if coarse else params.steps
+    int8_steps = steps // 2 if coarse else 0
+    if last > _FULL_SIZE and int8_steps < _LEAST_STEPS:
+        int8_steps = 0  # the targets of the phase would take longer than it saves
+    fine = [Phase(last, int8_steps, int8=True), Phase(last, steps - int8_steps)]
     phases = tuple(phase for phase in (*coarse, *fine) if phase.steps)
     return Schedule(phases, int8_cost)
+
+
+def steps_at(size: int, steps: int) -> int:
+    """Return the steps of a scale that begins with the picture of a smaller one.
+
+    Args:
+        size: of the scale, in pixels.
+        steps: those that were asked for.
+    """
+    if size <= _FULL_SIZE:
+        return steps
+    return min(steps, max(_LEAST_STEPS, round(steps * _FULL_SIZE / size)))
 
 
 def pyramid_sizes(size: int, pyramid: str) -> tuple[int, ...]:

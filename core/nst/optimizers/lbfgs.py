@@ -41,8 +41,9 @@ class LBFGS:
 
     #: The number of pairs (s, y) that are kept: fewer of large images, and in bfloat16, because
     #: they would take more memory than all else. With 4 pairs, totals were at most 0.9 % higher
-    #: (bench/attempts.md).
-    HISTORY, LARGE_HISTORY = 10, 4
+    #: (bench/attempts.md). The largest images take few steps.
+    HISTORY, LARGE_HISTORY, LARGEST_HISTORY = 10, 4, 2
+    _LARGEST_PIXELS = 2**22
     #: The root mean square change of the first step, in pixel values from 0 to 1: before the
     #: first pair, nothing is known about the length of a step.
     FIRST_CHANGE = 0.01
@@ -71,6 +72,8 @@ class LBFGS:
     @classmethod
     def history(cls, pixels: int) -> int:
         """Return the number of pairs that are kept of an image with that many pixels."""
+        if pixels > cls._LARGEST_PIXELS:
+            return cls.LARGEST_HISTORY
         return cls.HISTORY if pixels <= LARGE_PIXELS else cls.LARGE_HISTORY
 
     def step(self, point: Point, evaluate: Evaluate) -> Point:

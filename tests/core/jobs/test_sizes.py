@@ -34,7 +34,7 @@ def test_where_the_memory_is_known_the_pixels_of_a_picture_decide() -> None:
     assert accepted_size(None, [worker(2 * GIB), worker(None)]) == 2048
 
 
-@pytest.mark.parametrize("memory", [2 * GIB, 8 * GIB, 64 * GIB])
+@pytest.mark.parametrize("memory", [2 * GIB, 8 * GIB, 32 * GIB])
 def test_the_largest_square_that_fits_the_largest_worker_is_offered(memory: int) -> None:
     offered = offered_size(None, [worker(GIB), worker(memory)])
     needed = footprint(StyleParams(), Precision.INT8).needed

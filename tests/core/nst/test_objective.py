@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core.nst import VGG19
+from core.nst import objective as objective_module
 from core.nst.network.passes import Part
 from core.nst.network.precision import BFLOAT16, FLOAT32, INT8, NumberFormat
 from core.nst.network.rows.strips import USUAL_MEMORY
@@ -160,6 +161,21 @@ def evaluation(
     objective = Objective(network, content, [style], params, masks, levels, memory)
     loss, gradient = objective.with_gradient(at)
     return (*loss, *objective.at(at), gradient)
+
+
+def test_a_large_content_is_kept_rounded_and_its_loss_in_float32_is_exact(
+    tiny_network: VGG19, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, style, at = (image(32, 40, seed).float() for seed in range(3))
+    network = tiny_network.using(BFLOAT16)
+    small = Objective(network, content, [style], StyleParams())
+    monkeypatch.setattr(objective_module, "LARGE_PIXELS", 0)
+    large = Objective(network, content, [style], StyleParams())
+    assert large.balance == small.balance
+    assert torch.equal(large.in_float32().at(at).total, small.in_float32().at(at).total)
+    rounded, exact = large.at(at).content, small.at(at).content
+    assert rounded != exact
+    torch.testing.assert_close(rounded, exact, rtol=1e-3, atol=0)
 
 
 def test_the_statistics_of_a_large_picture_are_as_precise_as_those_of_a_small_one() -> None:

@@ -97,7 +97,7 @@ def test_progress_counts_the_steps_of_all_phases() -> None:
 
 @pytest.mark.parametrize(
     ("size", "least", "most"),
-    [(128, 2, 3.5), (4096, 3.9, 4)],  # small pictures cost more than their pixels
+    [(128, 2, 3.5), (1024, 3.8, 4)],  # small pictures cost more than their pixels
 )
 def test_progress_weighs_a_step_by_the_size_of_the_picture(
     size: int, least: float, most: float
@@ -168,3 +168,22 @@ def test_a_schedule_that_ends_early_ends_at_the_last_size(made: int, expected: l
     assert list(ended.phases) == expected
     assert (ended.steps, ended.position(made)[0]) == (made, len(expected) - 1)
     assert ended.fraction_until(*ended.position(made)) == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (28, {512: 20, 1024: 20, 2048: 14, 4096: 7, 8192: 4}),
+        (12, {512: 12, 1024: 12, 2048: 6, 4096: 3, 8192: 2}),
+        (1, {512: 1, 1024: 1, 2048: 1, 4096: 1, 8192: 1}),
+    ],
+)
+def test_scales_beyond_1024_take_fewer_steps(steps: int, expected: dict[int, int]) -> None:
+    found: dict[int, int] = {}
+    for phase in plan(8192, steps).phases:
+        found[phase.size] = found.get(phase.size, 0) + phase.steps
+    assert {size: found[size] for size in expected} == expected
+
+
+def test_a_large_picture_without_a_smaller_scale_takes_all_steps() -> None:
+    assert plan(4096, 28, "off").steps == 28

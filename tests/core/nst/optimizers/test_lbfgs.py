@@ -131,16 +131,37 @@ def test_the_loss_is_not_evaluated_again_where_no_step_reduced_it() -> None:
     assert evaluate.count > evaluations
 
 
-@pytest.mark.parametrize(("large", "expected"), [(2**20, 10), (0, 4)])
+@pytest.mark.parametrize(
+    ("large", "largest", "expected"), [(2**20, 2**22, 10), (0, 2**22, 4), (0, 0, 2)]
+)
 def test_only_the_last_ten_pairs_are_kept_and_fewer_of_a_large_image(
-    monkeypatch: pytest.MonkeyPatch, large: int, expected: int
+    monkeypatch: pytest.MonkeyPatch, large: int, largest: int, expected: int
 ) -> None:
     monkeypatch.setattr(lbfgs, "LARGE_PIXELS", large)
+    monkeypatch.setattr(LBFGS, "_LARGEST_PIXELS", largest)
     evaluate, optimizer = Evaluator(rosenbrock), LBFGS(0.5)
     point = evaluate(MINUS_ONES)
     counts = []
     for _ in range(15):
         point = optimizer.step(point, evaluate)
         counts.append(sum(name.endswith(".s") for name in optimizer.state()))
-    assert counts[:3] == [1, 2, 3]
+    assert counts[:2] == [1, 2]
     assert max(counts) == counts[-1] == expected
+
+
+def test_the_pairs_of_a_large_image_are_kept_in_bfloat16_and_restored_bit_for_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lbfgs, "LARGE_PIXELS", 0)
+    evaluate, optimizer = Evaluator(rosenbrock), LBFGS(0.5)
+    point = evaluate(MINUS_ONES)
+    for _ in range(6):
+        point = optimizer.step(point, evaluate)
+    state = optimizer.state()
+    kept = [tensor for name, tensor in state.items() if name.endswith((".s", ".y"))]
+    assert {tensor.dtype for tensor in kept} == {torch.bfloat16}
+    resumed = LBFGS(0.5)
+    resumed.restore(state)
+    assert torch.equal(optimizer.step(point, evaluate).image, resumed.step(point, evaluate).image)
+    start = evaluate(MINUS_ONES).loss.total
+    assert point.loss.total < 0.1 * start
