@@ -11,7 +11,7 @@ from api.callers.authentication import Caller, CallerDep
 from api.deps import Services
 from api.intake.form import JobRequest
 from core.jobs.admission import Admission
-from core.jobs.forecast import Forecast
+from core.jobs.waiting.forecast import Forecast
 from core.jobs.idempotency import IdempotencyKey
 from core.jobs.work import work_of
 from core.params import StyleParams

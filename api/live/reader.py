@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.answers.job_json import Snapshot
 from core.errors import NewerRecord, RedisUnavailable
-from core.jobs.forecast import Forecast, make_forecast
+from core.jobs.waiting.forecast import Forecast, make_forecast
 from core.jobs.job import is_job_id
 from core.jobs.schema_version import NewerRecordLog, newer_schema
 from core.jobs.work import Speed

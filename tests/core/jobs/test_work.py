@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.jobs.forecast import make_forecast
+from core.jobs.waiting.forecast import make_forecast
 from core.jobs.work import UNKNOWN_SPEED, Speed, work_of
 from core.params import Precision, StyleParams, parse_params
 

@@ -1,5 +1,5 @@
 --- @include "lib/time"
--- Read what a forecast depends on (core/jobs/forecast.py).
+-- Read what a forecast depends on (core/jobs/waiting/forecast.py).
 -- ARGV  1 seconds after which a silent worker counts as lost
 -- Returns the average run time in seconds, the number of live workers, for each running job the
 -- seconds since its start and its progress, if there is any, for each queued job its work, or an

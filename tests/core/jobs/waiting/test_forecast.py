@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.jobs.forecast import Forecast, make_forecast
+from core.jobs.waiting.forecast import Forecast, make_forecast
 from core.jobs.work import Speed
 from tests.conftest import some_progress
 

@@ -1,0 +1,1 @@
+"""Waiting jobs: their order, when they will start, and why they wait."""
