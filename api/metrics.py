@@ -106,6 +106,11 @@ class _ServiceCollector:
             yield Gauge("easel_redis_up", "Whether Redis responds.", 0)
             return
         yield Gauge("easel_redis_up", "Whether Redis responds.", 1)
+        yield Gauge(
+            "easel_jobs_per_worker",
+            "Queued and running jobs for each live worker; without workers, the number of jobs.",
+            (statistics.queued + statistics.running) / max(1, len(workers)),
+        )
         yield from _jobs(statistics)
         yield from _webhooks(statistics)
         yield from _workers(workers)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from httpx_sse import SSEError, connect_sse
@@ -101,6 +101,27 @@ class Client:
                 last_event_id = event.id or last_event_id
                 if event.data:  # httpx-sse yields an empty event for a comment after an event
                     yield last_event_id, event.json()
+
+    def jobs(self, query: Mapping[str, Any]) -> list[JobDocument]:
+        """Return the caller's newest jobs that a query selects."""
+        return list(self._call("GET", "/jobs", params=query).json()["items"])
+
+    def find(self, job_id: str) -> JobDocument:
+        """Return the job with an id."""
+        return self._job(self._call("GET", f"/jobs/{quote(job_id, safe='')}"))
+
+    def retry(self, job: JobDocument) -> JobDocument:
+        """Post the request of a job again, and return the new job."""
+        return self._job(self._call("POST", self._link(job, "retry")))
+
+    def readiness(self) -> dict[str, Any]:
+        """Return the answer of ``/readyz``, whether or not the server is ready."""
+        try:
+            return dict(self._http.get("/readyz").json())
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        except ValueError:
+            raise ServerRefused(f"{self._server}/readyz cannot be read; is it hidden?") from None
 
     def get(self, job: JobDocument) -> JobDocument:
         """Return the current state of the job."""

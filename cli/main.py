@@ -8,7 +8,9 @@ import threading
 
 import click
 
+from cli.jobs import jobs, workers
 from cli.keys import keys
+from cli.queue import queue
 from cli.serve import serve
 from cli.stylize import stylize
 from cli.submit import submit
@@ -25,7 +27,7 @@ def easel() -> None:
     """Neural style transfer: repaint a photograph in the style of a painting."""
 
 
-for _command in (keys, serve, stylize, submit, weights):
+for _command in (jobs, keys, queue, serve, stylize, submit, weights, workers):
     easel.add_command(_command)
 
 

@@ -33,8 +33,17 @@ from core.errors import EaselError, Interrupted, JobFailed
     show_default=True,
     help="How many seconds to keep retrying while the server is unreachable or busy.",
 )
+@click.option(
+    "--priority",
+    type=click.Choice(["low", "normal", "high"]),
+    default="normal",
+    show_default=True,
+    help="How urgent the job is among your own; high requires a key that permits it.",
+)
 @takes_job
-def submit(job: JobArguments, server: str, api_key: str | None, patience: float) -> None:
+def submit(
+    job: JobArguments, server: str, api_key: str | None, patience: float, priority: str
+) -> None:
     """Have a server paint the picture CONTENT in the style of one or more pictures STYLE.
 
     Ctrl-C cancels the job. Exit status: 1 the request was refused, 2 wrong usage, 3 the job
@@ -43,7 +52,8 @@ def submit(job: JobArguments, server: str, api_key: str | None, patience: float)
     client = Client(server, api_key, patience)
     key = str(uuid4())
     limit = {} if job.max_seconds is None else {"max_seconds": str(job.max_seconds)}
-    fields = {**job.parameters, **limit}
+    urgency = {} if priority == "normal" else {"priority": priority}
+    fields = {**job.parameters, **limit, **urgency}
     try:
         document = client.submit(job.files, fields, key)
     except KeyboardInterrupt:

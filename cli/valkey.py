@@ -13,13 +13,21 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
 from cli.supervisor import Program
 from core.errors import CannotStart
 from core.runtime.redis import connect
+from core.settings.model import Settings
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 _logger = logging.getLogger(__name__)
 
@@ -32,6 +40,9 @@ FIRST_PORT, LAST_PORT = 20_000, 32_000
 #: Below this free space, the disk may be full within seconds.
 _RESERVE_BYTES = 64 * 2**20
 _WATCH_SECONDS = 1.0
+
+#: How often a call is retried while a server that was started for it comes up.
+_RETRIES = 120
 
 
 class EmbeddedValkey:
@@ -157,3 +168,28 @@ def _lock(path: Path) -> int:
             "or choose another directory with EASEL_DATA_DIR"
         ) from None
     return descriptor
+
+
+@contextmanager
+def open_redis() -> Iterator[Redis]:
+    """Connect to the server at ``EASEL_REDIS_URL``, or else to that of ``easel serve``.
+
+    If ``easel serve`` is not running, its Valkey server is started for the length of the block.
+    """
+    settings = Settings()
+    if "redis_url" in settings.model_fields_set:
+        yield connect(settings.redis_url, patience=_RETRIES)
+        return
+    try:
+        valkey = EmbeddedValkey(settings.data_dir)
+    except CannotStart:
+        yield connect(running_url(settings.data_dir), patience=_RETRIES)
+        return
+    program = valkey.program()
+    with subprocess.Popen(
+        program.command, pass_fds=program.descriptors, umask=program.umask
+    ) as server:
+        try:
+            yield connect(valkey.url, patience=_RETRIES)
+        finally:
+            server.terminate()  # it writes all data to disk first

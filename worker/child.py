@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
 
 from core.blobs.blobs import open_blobs
 from core.errors import RedisUnavailable, ServiceUnavailable, WeightsUnavailable
-from core.jobs.job import Job
-from core.jobs.workers import WorkerInfo
+from core.jobs.workers import Capacity, WorkerInfo
 from core.params import StyleParams
 from core.queue.app import JobQueue, Messages, make_celery
 from core.runtime.cpu import OtherProcesses
@@ -26,7 +26,7 @@ from worker.host.concurrency import number_of_workers
 from worker.host.cores import SharedCores, open_slots
 from worker.host.device import device_of
 from worker.host.device_errors import DeviceErrors
-from worker.host.memory import DeviceMemory, has_memory, resident_bytes
+from worker.host.memory import DeviceMemory, resident_bytes
 from worker.lease import exit_now
 from worker.networks import Networks
 from worker.prefetch import PictureLoader, Prefetcher
@@ -34,6 +34,10 @@ from worker.progress import Rate, RunLimits
 from worker.runner import Runner
 
 _logger = logging.getLogger(__name__)
+
+#: How long a step may still take when the worker is told to stop. A cluster gives a node that it
+#: takes away as little as 15 seconds, and saving the job takes some of them.
+_STEP_PATIENCE_SECONDS = 5.0
 
 #: How often a call is retried while Redis is unreachable.
 _RETRIES_PER_SECOND = 2
@@ -63,7 +67,7 @@ class WorkerProcess:
             open_slots(settings), self._count_waiting, self._workers, self._others.cores
         )
         store = JobStore(impatient)
-        self._prefetcher = Prefetcher(self._messages, store, loader)
+        self._prefetcher = Prefetcher(store, loader, self._capacity)
         self.runner = Runner(
             JobStore(patient, settings.lease_seconds),
             JobQueue(make_celery(settings.redis_url)),
@@ -73,7 +77,7 @@ class WorkerProcess:
             self._prefetcher.load,
             RunLimits(settings.checkpoint_seconds, settings.stall_seconds, settings.job_seconds),
             stopping=lambda: self._stopping,
-            has_memory=self._has_memory,
+            capacity=self._capacity,
             memory=lambda: self._memory().total,
             share_cores=cores.job,
             display_side=settings.display_side,
@@ -96,29 +100,38 @@ class WorkerProcess:
             self._prefetcher.start()
         self._heartbeat.start()
 
-    def run(self, job_id: str) -> None:
-        """Run a job. Ends the process if Redis or the device cannot be used any more.
+    def run(self) -> None:
+        """Run the job that goes next. Ends the process if Redis or the device has become unusable.
 
         The job then keeps its record: its lease expires, and the reaper requeues it. A new process
         starts afresh.
         """
         steps = self.runner.steps
         try:
-            self.runner.run(job_id)
+            self.runner.run()
         except RedisUnavailable:
-            _logger.critical("Redis stayed unreachable; exiting", extra={"job_id": job_id})
+            _logger.critical("Redis stayed unreachable; exiting")
             exit_now()
         except DeviceLost as error:
-            self._device_errors.add(job_id, str(error))
-            extra = {"job_id": job_id, "reason": str(error)}
+            self._device_errors.add(error.job_id, str(error))
+            extra = {"job_id": error.job_id, "reason": str(error)}
             _logger.critical("the device failed; exiting", extra=extra)
             exit_now()
         if self.runner.steps > steps:
             self._device_errors.clear()
 
     def interrupt(self) -> None:
-        """Hand the current job back at its next step, and start no other."""
-        self._stopping = True
+        """Hand the current job back at its next step, or soon without it, and start no other."""
+        if not self._stopping:
+            self._stopping = True
+            timer = threading.Timer(_STEP_PATIENCE_SECONDS, self._abandon)
+            timer.daemon = True
+            timer.start()
+
+    def _abandon(self) -> None:
+        """End the process in the middle of a step, after its job was handed back."""
+        if self.runner.abandon():
+            exit_now()
 
     def stop(self) -> None:
         """Stop the threads and withdraw the worker from the registry."""
@@ -129,8 +142,8 @@ class WorkerProcess:
         except ServiceUnavailable:
             _logger.warning("worker not withdrawn; it is forgotten when its heartbeat expires")
 
-    def _has_memory(self, job: Job) -> bool:
-        return has_memory(job, self._networks.precision, self._memory().total)
+    def _capacity(self) -> Capacity:
+        return Capacity(self._memory().total, self._networks.precision)
 
     def _memory(self) -> DeviceMemory:
         return DeviceMemory.of(self._networks.device).share(self._workers)

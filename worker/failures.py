@@ -12,7 +12,15 @@ class DeviceLost(Exception):
 
     The job is not to blame. Its record stays as it is: its lease expires, and another process
     runs it.
+
+    Args:
+        job_id: the job.
+        reason: the message of the error.
     """
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.job_id = job_id
 
 
 def failure_of(error: Exception) -> Failure:

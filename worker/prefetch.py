@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from core.blobs.blobs import Blobs
 from core.errors import EaselError, JobNotFound, NewerRecord
 from core.jobs.job import Job
+from core.jobs.workers import Capacity
 from core.nst import Pictures
 from core.pictures.uploads import Uploads
-from core.queue.app import Messages
 from core.runtime.resources import memory_available
 from core.runtime.ticker import Ticker
 from core.store.jobs import JobStore
@@ -46,31 +46,30 @@ class PictureLoader:
 class Prefetcher:
     """Decodes the pictures of the job that probably comes next, in a thread.
 
-    Without it, a GPU is idle between two jobs while pictures are decoded. The next job is
-    guessed from the first message in the queue, which stays there. If another worker takes that
-    job, the decoded pictures are dropped.
+    Without it, a GPU is idle between two jobs while pictures are decoded. If another worker takes
+    the next job, or a more urgent job arrives, the decoded pictures are dropped.
 
     Args:
-        messages: the messages in the queue.
         store: the job records.
         loader: loads the pictures of a job.
+        capacity: returns which jobs the worker can run.
         room: returns how many bytes of the host's memory prefetched pictures may take. Others are
             decoded again when their job starts.
     """
 
     def __init__(
         self,
-        messages: Messages,
         store: JobStore,
         loader: PictureLoader,
+        capacity: Callable[[], Capacity] = Capacity,
         room: Callable[[], int] = lambda: memory_available() // _PART,
     ) -> None:
-        self._messages = messages
         self._store = store
         self._loader = loader
+        self._capacity = capacity
         self._room = room
-        #: By job id, the last two: once this worker has received the first message, the second
-        #: job is prefetched, possibly before the first job has started.
+        #: By job id, the last two: once this worker has claimed the first job, the second one is
+        #: prefetched, possibly before the first job has asked for its pictures.
         self._prefetched: dict[str, Future[Pictures]] = {}
         count_error = store.background_errors.add
         self._ticker = Ticker("prefetch", _POLL_SECONDS, self.prefetch, count_error)
@@ -89,7 +88,7 @@ class Prefetcher:
         Raises:
             ServiceUnavailable: Redis or the blob store could not be reached.
         """
-        job_id = self._messages.next()
+        job_id = self._store.next_job(self._capacity())
         if job_id is None or job_id in self._prefetched:
             return
         try:

@@ -10,15 +10,13 @@ from contextlib import AbstractContextManager, nullcontext
 
 from core.blobs.blobs import Blobs
 from core.errors import (
-    JobNotFound,
-    NewerRecord,
     RedisUnavailable,
     ServiceUnavailable,
     StaleAttempt,
 )
 from core.jobs.job import Job, Metrics
-from core.jobs.schema_version import SCHEMA_VERSION
 from core.jobs.status import JobStatus
+from core.jobs.workers import Capacity
 from core.nst import Pictures, Step, fallback_warning
 from core.nst.network.cuda.errors import is_device_lost
 from core.nst.network.devices import threads_on
@@ -55,7 +53,7 @@ class Runner:
         load: returns the decoded pictures of a job.
         limits: time limits of a run.
         stopping: returns whether the worker is shutting down.
-        has_memory: returns whether the worker has enough memory for a job.
+        capacity: returns which jobs the worker can run.
         share_cores: is entered while a job runs, and decides with how many threads.
         clock: returns monotonic seconds.
         memory: returns the memory that a job may use, in bytes.
@@ -72,7 +70,7 @@ class Runner:
         load: Callable[[Job], Pictures],
         limits: RunLimits,
         stopping: Callable[[], bool] = lambda: False,
-        has_memory: Callable[[Job], bool] = lambda _: True,
+        capacity: Callable[[], Capacity] = Capacity,
         share_cores: Callable[[], AbstractContextManager[None]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
         memory: Callable[[], int] = lambda: USUAL_MEMORY,
@@ -87,31 +85,35 @@ class Runner:
         self._load = load
         self._limits = limits
         self._stopping = stopping
-        self._has_memory = has_memory
+        self._capacity = capacity
         self._memory = memory
         self._share_cores = share_cores
         self._clock = clock
         self._display_side = display_side
-        #: The current job.
-        self.job_id: str | None = None
+        self._job: Job | None = None
         #: The number of steps made so far, in all jobs.
         self.steps = 0
 
-    def run(self, job_id: str) -> None:
-        """Take the job to its final state, or return if it cannot be claimed.
+    def run(self, job_id: str | None = None) -> None:
+        """Take a job to its final state, or return if it cannot be claimed.
+
+        Args:
+            job_id: the job; None for the one that goes next.
 
         Raises:
             RedisUnavailable: Redis stayed unreachable for too long. The job is not lost: its
                 lease expires, and it is requeued.
             DeviceLost: the device failed. The same holds for the job.
         """
-        with log_context(job_id=job_id):
-            if self._stopping():
-                return  # the message is lost, and the reaper sends another
-            job = self._claim(job_id)
-            if job is None:
-                return
-            self.job_id = job_id
+        if self._stopping():
+            return  # the message is lost, and the reaper sends another
+        job = self._store.claim(job_id, self._capacity())
+        if job is None:
+            # Its job was cancelled, needs a larger worker, or was taken for another message.
+            _logger.info("no job to start")
+            return
+        with log_context(job_id=job.id):
+            self._job = job
             try:
                 span = job_span(
                     "job",
@@ -124,26 +126,31 @@ class Runner:
             except StaleAttempt:
                 _logger.warning("job abandoned: another attempt owns it")
             finally:
-                self.job_id = None
+                self._job = None
                 give_back_memory()
 
-    def _claim(self, job_id: str) -> Job | None:
-        try:
-            if not self._has_memory(self._store.get(job_id)):
-                # The reaper sends another message, which may reach a larger worker.
-                _logger.warning("job skipped: it needs more memory than this worker has")
-                return None
-            job = self._store.claim(job_id)
-        except JobNotFound:
-            job = None
-        except NewerRecord as newer:
-            extra = {"schema": newer.schema, "known": SCHEMA_VERSION}
-            _logger.warning("job skipped: its record has a newer schema", extra=extra)
-            self._announce(job_id, newer.schema)  # to the workers that know this schema
-            return None
+    @property
+    def job_id(self) -> str | None:
+        """The id of the current job."""
+        return None if self._job is None else self._job.id
+
+    def abandon(self) -> bool:
+        """Hand the current job back from another thread, with its last saved checkpoint.
+
+        Returns:
+            Whether a job was handed back. Its step still computes, and must not go on.
+        """
+        job = self._job
         if job is None:
-            _logger.info("job not claimed: it is not queued")
-        return job
+            return False
+        try:
+            status = self._store.hand_back(job)
+        except (StaleAttempt, ServiceUnavailable):
+            return False  # it has just ended, or its lease will
+        _logger.warning("job handed back in the middle of a step", extra={"job_id": job.id})
+        if status is JobStatus.QUEUED:
+            self._announce(job.id, job.schema_version)
+        return True
 
     def _attempt(self, job: Job) -> None:
         """Run one attempt of a claimed job, and announce the job if it is handed back."""
@@ -177,7 +184,7 @@ class Runner:
             raise
         except Exception as error:
             if is_device_lost(error):
-                raise DeviceLost(str(error)) from error
+                raise DeviceLost(job.id, str(error)) from error
             # Whatever else goes wrong, the job must end.
             failure = failure_of(error)
             status = self._store.fail(job, failure)
@@ -262,6 +269,6 @@ class Runner:
 
     def _announce(self, job_id: str, schema: int | str) -> None:
         try:
-            self._queue.announce(job_id, first=True, schema=schema)
+            self._queue.announce(job_id, schema=schema)
         except ServiceUnavailable as error:
             _logger.warning("job left to the reaper to announce", extra={"reason": str(error)})

@@ -17,12 +17,13 @@ from celery.signals import (
 )
 
 from core.queue.app import STYLIZE_TASK
-from core.runtime.logs import configure_logging
+from core.runtime.logs import configure_logging, log_context
 from core.runtime.tracing import start_tracing, stop_tracing
 from core.settings.model import Settings
 from worker.host.concurrency import number_of_workers
 from worker.host.device_errors import DeviceErrors
 from worker.host.out_of_service import OutOfService
+from worker.host.signals import on_signal
 from worker.lease import exit_now
 from worker.parent import INTERRUPT, WorkerParent, handle_once
 
@@ -67,7 +68,7 @@ def _start_child(**_: Any) -> None:
     start_tracing("worker")
     try:
         process = _process = _make_process(settings)
-        signal.signal(INTERRUPT, lambda *_: process.interrupt())
+        on_signal(INTERRUPT, process.interrupt)
         process.start()
     except Exception:  # Celery ignores exceptions here, and this process would fail every job.
         _logger.critical("a process of the worker cannot start; stopping", exc_info=True)
@@ -97,6 +98,7 @@ def _stop_child(**_: Any) -> None:
 
 @shared_task(name=STYLIZE_TASK)
 def stylize(job_id: str) -> None:
-    """Run a job."""
+    """Run the job that goes next, on a message that was sent for some job."""
     assert _process is not None, "worker_process_init has not run"
-    _process.run(job_id)
+    with log_context(woken_for=job_id):
+        _process.run()

@@ -54,7 +54,8 @@ _ERROR_DOCS = {
     ),
     409: _ErrorDoc(
         "`job_not_finished`: poll until `done` is true. `job_failed` or `job_canceled`: the job "
-        "has no result. `job_finished`: the job takes no more changes. "
+        "has no result. `job_finished`: the job takes no more changes, or cannot be "
+        "retried: it has succeeded, or its pictures were removed. "
         "`secret_configured`: the operator has set the webhook secret.",
         "job_not_finished",
         f"job {_JOB_ID} is running; poll /jobs/{_JOB_ID} until `done` is true",

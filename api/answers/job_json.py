@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from pydantic import BaseModel, TypeAdapter
@@ -22,13 +22,29 @@ from api.answers.schemas import webhook_view
 from core.jobs.events import BEGINNING
 from core.jobs.job import ANONYMOUS, RETENTION, Job, Metrics
 from core.jobs.status import FINAL_STATUSES
+from core.jobs.waiting.reasons import Waiting
+from core.jobs.waiting.turns import Priority
 from core.params.edits import Edit, dump_edits
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
+_ANY = TypeAdapter(Any)
 _DELIVERIES = TypeAdapter(dict[WebhookEvent, Delivery])
 
 #: The worker's measurements of a job that has not ended.
 _NO_MEASUREMENTS = ",".join(f'"{name}":null' for name in Metrics.model_fields)
+
+
+class Outlook(NamedTuple):
+    """What is known about the start of a queued job."""
+
+    #: The estimated start time, if it is known.
+    starts_at: datetime | None = None
+    #: Why the job waits; None unless it is queued and read from Redis.
+    waiting: Waiting | None = None
+
+
+#: That of a job that is not queued.
+NO_OUTLOOK = Outlook()
 
 
 @dataclass(frozen=True)
@@ -38,8 +54,8 @@ class Snapshot:
     record: Mapping[str, str]
     #: The number of jobs ahead of it; None unless it is queued.
     position: int | None
-    #: The estimated start time; None unless the job is queued and an estimate is known.
-    starts_at: datetime | None = None
+    #: Empty unless the job is queued.
+    outlook: Outlook = NO_OUTLOOK
 
     @property
     def id(self) -> str:
@@ -65,6 +81,8 @@ class Snapshot:
     def etag(self) -> str:
         """A weak entity tag. It changes with everything in the document except estimates."""
         position = "" if self.position is None else f".{self.position}"
+        if self.outlook.waiting:
+            position += f".{self.outlook.waiting.reason}"
         deliveries = (
             f".{crc32(self.record['deliveries'].encode())}" if "deliveries" in self.record else ""
         )
@@ -77,7 +95,7 @@ class Snapshot:
 
     def document(self, server: str = "") -> str:
         """Return the Job as JSON, with ``server`` before the paths of its links."""
-        return job_document(self.record, self.position, self.starts_at, server)
+        return job_document(self.record, self.position, self.outlook, server)
 
 
 def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
@@ -94,7 +112,7 @@ def _stored(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value.timestamp():.6f}"
     if isinstance(value, Mapping):
-        return _DELIVERIES.dump_json(dict(value)).decode()
+        return _ANY.dump_json(value).decode()
     if isinstance(value, tuple):
         return dump_edits(value) if value and isinstance(value[0], Edit) else json.dumps(value)
     return str(value)
@@ -103,7 +121,7 @@ def _stored(value: Any) -> str:
 def job_document(
     record: Mapping[str, str],
     position: int | None,
-    starts_at: datetime | None = None,
+    outlook: Outlook = NO_OUTLOOK,
     server: str = "",
 ) -> str:
     """Return the Job as JSON.
@@ -111,7 +129,7 @@ def job_document(
     Args:
         record: the fields of the job record.
         position: the number of jobs ahead of it; None unless it is queued.
-        starts_at: the estimated start time.
+        outlook: when it will start, and why it waits.
         server: what precedes the paths of the links: a base URL, or a path prefix.
     """
     status = record["status"]
@@ -120,7 +138,9 @@ def job_document(
         f'{{"id":"{record["id"]}","status":"{status}",'
         f'"done":{"true" if status in FINAL_STATUSES else "false"},'
         f'"queue_position":{"null" if position is None else position},'
-        f'"estimated_start_at":{_quoted(starts_at)},'
+        f'"estimated_start_at":{_quoted(outlook.starts_at)},'
+        f'"waiting":{outlook.waiting.model_dump_json() if outlook.waiting else "null"},'
+        f'"priority":"{record.get("priority", Priority.NORMAL)}",'
         f'"params":{record["params"]},"continued_from":{_text(record, "continued_from")},'
         f'"revision":{record.get("revision", "0")},'
         f'"edits":{record.get("edits", "[]")},"progress":{_progress(record)},'

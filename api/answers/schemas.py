@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.jobs.job import Failure, Progress
 from core.jobs.status import JobStatus
+from core.jobs.waiting.reasons import Waiting
+from core.jobs.waiting.turns import Priority
 from core.params import StyleParams
 from core.params.edits import Edit
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent, delivery_id
@@ -107,6 +109,8 @@ class JobView(BaseModel):
     estimated_start_at: datetime | None = Field(
         description="The estimated start time while the job is queued, if it is known."
     )
+    waiting: Waiting | None = Field(description="Why the job waits while it is queued.")
+    priority: Priority = Field(description="How urgent the job is among the jobs of its caller.")
     params: StyleParams
     continued_from: str | None = Field(description="The job that this one continues, if any.")
     revision: int = Field(description="How often the parameters were changed with `PATCH`.")

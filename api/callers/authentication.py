@@ -30,6 +30,8 @@ class Caller:
     requests_per_minute: int | None = None
     max_jobs: int | None = None
     max_stored_bytes: int | None = None
+    #: Whether the caller may post jobs with `priority=high`.
+    high_priority: bool = False
     #: Whether the caller sent no key.
     keyless: bool = False
 
@@ -98,7 +100,7 @@ async def _authenticate(request: Request, services: Services) -> Caller:
     if key is None:
         raise InvalidKey
     limits = (key.requests_per_minute, key.max_jobs, key.max_stored_bytes)
-    return Caller(key.name, key.name, *limits)
+    return Caller(key.name, key.name, *limits, high_priority=key.high_priority)
 
 
 async def _needs_key(request: Request, services: Services) -> bool:

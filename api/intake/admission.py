@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field
 from api.callers.authentication import Caller, CallerDep
 from api.deps import Services
 from api.intake.form import JobRequest
+from core.errors import FieldError, InvalidRequest
 from core.jobs.admission import Admission
-from core.jobs.waiting.forecast import Forecast
 from core.jobs.idempotency import IdempotencyKey
+from core.jobs.waiting.forecast import Forecast
+from core.jobs.waiting.turns import Priority
 from core.jobs.work import work_of
 from core.params import StyleParams
 from core.pictures.uploads import Checked
@@ -83,13 +85,27 @@ def admit(caller: Caller, key: IdempotencyKey | None, services: Services) -> Adm
     return Admitted(admission, key, known)
 
 
+def check_priority(priority: Priority, caller: Caller) -> None:
+    """Check that a caller may post jobs of a priority.
+
+    Raises:
+        InvalidRequest: the priority is high, and the caller has no key that permits it.
+    """
+    if priority is Priority.HIGH and not caller.high_priority:
+        message = (
+            "'high' requires an API key that permits it; use 'normal' or 'low', or ask the "
+            "operator of this server for a key made with `easel keys create --high-priority`"
+        )
+        raise InvalidRequest([FieldError("priority", message)])
+
+
 class Estimate(BaseModel):
     """The estimated memory, start and run time of a job that would be accepted now."""
 
     valid: bool = Field(True, description="Always true; an invalid request is a 422.")
     params: StyleParams = Field(description="All parameters, with presets and defaults applied.")
     memory_bytes: int = Field(description="The most memory that a worker needs on the CPU.")
-    queue_position: int = Field(description="The number of jobs that are queued before it.")
+    queue_position: int = Field(description="The number of jobs that would go before it.")
     start_seconds: float | None = Field(
         description="The expected time until a worker starts it; null if it is not known."
     )
@@ -113,7 +129,7 @@ def estimate(
         checked: what is known of its pictures.
         admission: the limits for the job, with the live workers.
         forecast: when the workers become free.
-        services: to ask for the current load.
+        services: to ask for the place in the queue.
 
     Raises:
         InvalidRequest: no worker has enough memory for the job.
@@ -122,12 +138,12 @@ def estimate(
     admission.check_memory(params, checked.pixels)
     work = work_of(params, checked.content_pixels, checked.style_pixels)
     run_seconds = forecast.pace.seconds(work, params.precision)
-    load = services.store.load(admission.caller, admission.max_jobs_per_caller)
-    seconds = forecast.wait(load.queued)
+    position = services.store.position_of_new(admission.caller, request.priority)
+    seconds = forecast.wait(position)
     return Estimate(
         params=params,
         memory_bytes=admission.memory_needed(params, checked.pixels),
-        queue_position=load.queued,
+        queue_position=position,
         start_seconds=None if seconds is None else round(seconds, 1),
         run_seconds=None if run_seconds is None else round(run_seconds, 1),
     )

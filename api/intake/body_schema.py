@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.intake.form import CONTINUE_FIELD
+from core.jobs.waiting.turns import Priority
 from core.params import StyleParams
 from core.params.edits import EDITS_FIELD, MAX_EDITS, Edit
 from core.params.presets import PRESETS
@@ -60,6 +61,13 @@ _OPTIONS = {
         "format": "uuid",
         "description": "A finished job of yours. The new job has its pictures and parameters, "
         "except those that are given, and begins at its result. Send no pictures then.",
+    },
+    "priority": {
+        "type": "string",
+        "enum": [priority.value for priority in Priority],
+        "default": Priority.NORMAL.value,
+        "description": "How urgent the job is among your own jobs. It changes nothing for other "
+        "callers. `high` requires an API key that permits it.",
     },
     "validate_only": {
         "type": "boolean",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import FieldError, InvalidRequest
+from core.jobs.waiting.turns import Priority
 from core.params import StyleParams, parse_params
 from core.params.edits import EDITS_FIELD, Edits, parse_edits
 from core.pictures.uploads import FILE_FIELDS, Upload, Uploads, start_from
@@ -21,6 +22,7 @@ from core.webhooks.webhook import EVENTS_FIELD, URL_FIELD, Webhook, parse_webhoo
 VALIDATE_FIELD = "validate_only"
 SECONDS_FIELD = "max_seconds"
 CONTINUE_FIELD = "continue_from"
+PRIORITY_FIELD = "priority"
 
 #: All fields of a request.
 FIELDS = (
@@ -31,6 +33,7 @@ FIELDS = (
     SECONDS_FIELD,
     EDITS_FIELD,
     CONTINUE_FIELD,
+    PRIORITY_FIELD,
     VALIDATE_FIELD,
 )
 
@@ -95,6 +98,7 @@ class JobRequest:
     webhook: Webhook | None = None
     #: How many seconds the job may run; None without a limit of the caller.
     max_seconds: int | None = None
+    priority: Priority = Priority.NORMAL
     #: Whether to answer with an estimate instead of creating the job.
     validate_only: bool = False
 
@@ -134,6 +138,8 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     if max_seconds is not None and not _SECONDS.fullmatch(max_seconds):
         message = f"{max_seconds!r} is invalid; expected a whole number of seconds from 1"
         errors.append(FieldError(SECONDS_FIELD, message))
+    priority, priority_errors = _parse_priority(fields.pop(PRIORITY_FIELD, Priority.NORMAL.value))
+    errors += priority_errors
     webhook, webhook_errors = parse_webhook(
         fields.pop(URL_FIELD, None), fields.pop(EVENTS_FIELD, None), guard
     )
@@ -152,7 +158,17 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     if errors or uploads is None or params is None:
         raise InvalidRequest(errors)
     seconds = None if max_seconds is None else int(max_seconds)
-    return JobRequest(params, uploads, edits, continued_from, webhook, seconds, validate_only)
+    return JobRequest(
+        params, uploads, edits, continued_from, webhook, seconds, priority, validate_only
+    )
+
+
+def _parse_priority(text: str) -> tuple[Priority, list[FieldError]]:
+    """Return the priority that a text names, or the error."""
+    if text in list(Priority):
+        return Priority(text), []
+    message = f"{text!r} is invalid; expected {', '.join(Priority)}"
+    return Priority.NORMAL, [FieldError(PRIORITY_FIELD, message)]
 
 
 def _unknown_fields(names: Iterable[str]) -> list[FieldError]:

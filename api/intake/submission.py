@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple, cast
 
@@ -14,7 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from api.asgi.headers import request_id_of
 from api.callers.authentication import Caller
 from api.deps import Services
-from api.intake.admission import Admitted, Estimate, admit, estimate
+from api.intake.admission import Admitted, Estimate, admit, check_priority, estimate
 from api.intake.body import read_form
 from api.intake.continuation import continued
 from api.intake.form import CONTINUE_FIELD, JobRequest, parse_form
@@ -22,15 +22,20 @@ from api.intake.inspector import PictureInspector, unless_disconnected
 from api.live.hub import Hub
 from core.errors import (
     IdempotencyKeyReused,
+    JobFinished,
     RedisUnavailable,
     ServiceUnavailable,
     StorageQuotaExceeded,
     TooManyJobs,
 )
+from core.jobs.admission import Admission
+from core.jobs.footprint import memory_needed
 from core.jobs.idempotency import IdempotencyKey
-from core.jobs.job import Job, new_job_id
+from core.jobs.job import Inputs, Job, new_job_id
 from core.jobs.sizes import accepted_size
+from core.jobs.waiting.turns import Priority
 from core.jobs.work import work_of
+from core.params import StyleParams
 from core.params.edits import dump_edits
 from core.pictures.uploads import Checked
 from core.runtime.tracing import trace_fields
@@ -63,6 +68,7 @@ async def submit(
         form = await run_in_threadpool(continued, form, caller, services)
     max_size = accepted_size(services.settings.max_size, admitted.admission.workers)
     job_request = await run_in_threadpool(parse_form, form, max_size, services.guard)
+    check_priority(job_request.priority, caller)
     inspector: PictureInspector = request.app.state.inspector
     checked = await unless_disconnected(
         request.receive, _check(job_request, inspector, caller.counted_as)
@@ -107,13 +113,7 @@ def _accept(
         ServiceUnavailable: a store or the broker is unavailable; the job is not kept.
     """
     inputs = request.uploads.inputs
-    options = {"webhook": request.webhook.model_dump_json()} if request.webhook else {}
-    if request.max_seconds is not None:
-        options["max_seconds"] = str(request.max_seconds)
-    if request.edits:
-        options["edits"] = dump_edits(request.edits)
-    if request.continued_from is not None:
-        options["continued_from"] = request.continued_from
+    options = _options(request)
     warnings = {"warnings": json.dumps(checked.warnings)} if checked.warnings else {}
     key = admitted.key and admitted.key.for_request(request.params, inputs, **options)
     if key is not None and admitted.known:
@@ -121,24 +121,66 @@ def _accept(
         if earlier is not None:
             return Accepted(earlier, replayed=True)
     admitted.admission.check_memory(request.params, checked.pixels)
+
+    def store_files() -> None:
+        for upload in request.uploads.files():
+            services.blobs.put(upload.data, upload.picture.sha256)
+
+    fields = {
+        "request_id": request_id,
+        "memory": json.dumps(memory_needed(request.params, checked.pixels)),
+        "work": str(work_of(request.params, checked.content_pixels, checked.style_pixels)),
+        **warnings,
+        **options,
+    }
+    return enqueue(request.params, inputs, admitted.admission, key, services, fields, store_files)
+
+
+def _options(request: JobRequest) -> dict[str, str]:
+    """Return the fields of the record that the request sets besides parameters and pictures."""
+    options = {"webhook": request.webhook.model_dump_json()} if request.webhook else {}
+    if request.max_seconds is not None:
+        options["max_seconds"] = str(request.max_seconds)
+    if request.edits:
+        options["edits"] = dump_edits(request.edits)
+    if request.continued_from is not None:
+        options["continued_from"] = request.continued_from
+    if request.priority is not Priority.NORMAL:
+        options["priority"] = request.priority.value
+    return options
+
+
+def enqueue(
+    params: StyleParams,
+    inputs: Inputs,
+    admission: Admission,
+    key: IdempotencyKey | None,
+    services: Services,
+    fields: Mapping[str, str],
+    ensure_files: Callable[[], None],
+) -> Accepted:
+    """Create a job and announce it.
+
+    Args:
+        params: its parameters.
+        inputs: its pictures.
+        admission: its caller, and the limits.
+        key: the idempotency key of the request, with the hash of the request.
+        services: the stores and the queue.
+        fields: further fields of the record.
+        ensure_files: stores the pictures, or raises an error if they are missing. The job holds
+            them already.
+
+    Raises:
+        EaselError: what :func:`_accept` raises, and what ``ensure_files`` raises.
+    """
     job_id = new_job_id()
     digests = [picture.sha256 for picture in inputs.pictures()]
     # The order matters: each step relies on the one before it.
     with _held(digests, job_id, services):
-        for upload in request.uploads.files():
-            services.blobs.put(upload.data, upload.picture.sha256)
+        ensure_files()
         job = services.store.create(
-            request.params,
-            inputs,
-            admitted.admission,
-            job_id=job_id,
-            key=key,
-            request_id=request_id,
-            pixels=str(checked.pixels),
-            work=str(work_of(request.params, checked.content_pixels, checked.style_pixels)),
-            **warnings,
-            **options,
-            **trace_fields(),
+            params, inputs, admission, job_id=job_id, key=key, **fields, **trace_fields()
         )
     if job.id != job_id:  # a concurrent request with the same key was faster
         services.store.holds.release(services.blobs, digests, job_id=job_id)
@@ -156,7 +198,13 @@ def _held(digests: list[str], job_id: str, services: Services) -> Iterator[None]
         yield
     except RedisUnavailable:
         raise  # the record may have been written; if it was not, a sweep removes the blobs
-    except (IdempotencyKeyReused, TooManyJobs, StorageQuotaExceeded, ServiceUnavailable):
+    except (
+        IdempotencyKeyReused,
+        TooManyJobs,
+        StorageQuotaExceeded,
+        ServiceUnavailable,
+        JobFinished,
+    ):
         services.store.holds.release(services.blobs, digests, job_id=job_id)
         raise
 

@@ -88,8 +88,8 @@ def job_response(
 def retry_after(snapshot: Snapshot, now: datetime) -> int:
     """Return the seconds until the next poll is worthwhile: half of the estimated time left."""
     remaining: float | None = None
-    if snapshot.starts_at is not None:
-        remaining = (snapshot.starts_at - now).total_seconds()
+    if snapshot.outlook.starts_at is not None:
+        remaining = (snapshot.outlook.starts_at - now).total_seconds()
     elif "progress" in snapshot.record:
         remaining = json.loads(snapshot.record["progress"])["eta_seconds"]
     return min(max(math.ceil((remaining or 0) / 2), _MIN_RETRY), _MAX_RETRY)

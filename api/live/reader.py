@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from api.answers.job_json import Snapshot
+from api.answers.job_json import NO_OUTLOOK, Outlook, Snapshot
 from core.errors import NewerRecord, RedisUnavailable
-from core.jobs.waiting.forecast import Forecast, make_forecast
 from core.jobs.job import is_job_id
 from core.jobs.schema_version import NewerRecordLog, newer_schema
+from core.jobs.waiting.forecast import Forecast, make_forecast
+from core.jobs.waiting.reasons import Fleet, WaitingReason, why_waiting
 from core.jobs.work import Speed
 from core.runtime.redis import redis_outages
 from core.store.jobs import not_found
 from core.store.scripts import script_text
 from core.store.serialization import detect_newer, pairs
-from core.store.workers import FORGET_SECONDS
+from core.store.workers import FORGET_SECONDS, parse_worker
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -27,6 +29,10 @@ _MAX_AGE = timedelta(seconds=1)
 
 #: The maximum number of jobs in one call, so that no call blocks Redis for long.
 _MAX_BATCH = 100
+
+
+#: The number of queued jobs whose own work a forecast reads. Behind them, the average counts.
+_MAX_FORECAST = 1000
 
 
 class JobReader:
@@ -44,6 +50,7 @@ class JobReader:
         self._read_forecast = redis.register_script(script_text("queries/forecast"))
         self._newer_records = NewerRecordLog("api")
         self._forecast: Forecast | None = None
+        self._fleet: Fleet | None = None
         self._pending: dict[str, asyncio.Future[Snapshot]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -96,9 +103,7 @@ class JobReader:
                 await self._refresh_forecast()
         for (job_id, future), (record, position) in zip(futures.items(), reply, strict=True):
             if record:
-                self._resolve_one(
-                    future, Snapshot(pairs(record), position, self.start_of(position))
-                )
+                self._resolve_one(future, self._snapshot(pairs(record), position))
             else:
                 future.set_exception(not_found(job_id))
 
@@ -113,6 +118,9 @@ class JobReader:
                 return
         future.set_result(snapshot)
 
+    def _snapshot(self, record: Mapping[str, str], position: int | None) -> Snapshot:
+        return Snapshot(record, position, self.outlook(record, position))
+
     async def forecast(self) -> Forecast:
         """Return when workers will become free, from data at most one second old.
 
@@ -122,21 +130,33 @@ class JobReader:
         with redis_outages():
             return await self._refresh_forecast()
 
-    def start_of(self, position: int | None) -> datetime | None:
-        """Return the estimated start of the job at a queue position, if it is known."""
-        if self._forecast is None or position is None:
-            return None
-        return self._forecast.start(position)
+    def outlook(self, record: Mapping[str, str], position: int | None) -> Outlook:
+        """Return the estimated start of the job at a queue position, and why it waits."""
+        if self._forecast is None or self._fleet is None or position is None:
+            return NO_OUTLOOK
+        queued_at = float(record.get("queued_at") or record["created_at"])
+        memory = json.loads(record.get("memory", "{}"))
+        waiting = why_waiting(self._fleet, position, queued_at, memory)
+        if waiting.reason is not WaitingReason.BEHIND_OTHERS:
+            return Outlook(waiting=waiting)  # nobody knows when it starts
+        return Outlook(self._forecast.start(position), waiting)
 
     async def _refresh_forecast(self) -> Forecast:
         """Return the forecast, after renewing it if it is too old."""
         now = datetime.now(UTC)
         if self._forecast is None or now - self._forecast.at > _MAX_AGE:
-            reply = await self._read_forecast(args=[FORGET_SECONDS])
-            run_seconds, workers, running, queued, pace = reply
+            reply = await self._read_forecast(args=[FORGET_SECONDS, _MAX_FORECAST])
+            run_seconds, running, queued, pace, texts, time, last_seen, paused = reply
+            workers = tuple(each for text in texts if (each := parse_worker(text)) is not None)
+            self._fleet = Fleet(
+                float(time),
+                workers,
+                None if last_seen is None else float(last_seen),
+                None if paused is None else float(paused),
+            )
             self._forecast = make_forecast(
                 now,
-                workers,
+                len(texts),
                 None if run_seconds is None else float(run_seconds),
                 [(float(since), progress) for since, progress in running],
                 [float(work) if work else None for work in queued],

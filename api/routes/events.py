@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from api.answers.error_docs import error_responses
-from api.answers.job_json import Snapshot, job_document
+from api.answers.job_json import Outlook, Snapshot, job_document
 from api.callers.authentication import Caller, may_continue
 from api.callers.visibility import ViewerDep
 from api.live.broadcast import Listener
@@ -180,8 +179,9 @@ class _Client:
                 self.snapshot = await self.hub.reader.get(self.snapshot.id)
         self._position, self._sent_at = _position(event), time.monotonic()
         params, edits = self.snapshot.record["params"], self.snapshot.record.get("edits", "[]")
-        starts_at = self.hub.reader.start_of(self._position)
-        return _serialised(event, self.snapshot.id, params, edits, starts_at, self._prefix)
+        record = {**self.snapshot.record, **event.state}
+        outlook = self.hub.reader.outlook(record, self._position)
+        return _serialised(event, self.snapshot.id, params, edits, outlook, self._prefix)
 
     async def refresh(self) -> bytes | None:
         """Read the job after a time without events. Returns None if the job was deleted."""
@@ -235,9 +235,9 @@ def _position(event: Event) -> int | None:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _serialised(
-    event: Event, job_id: str, params: str, edits: str, starts_at: datetime | None, prefix: str
+    event: Event, job_id: str, params: str, edits: str, outlook: Outlook, prefix: str
 ) -> bytes:
     """Serialise an event with the job at that moment, once for all clients."""
     record = {"id": job_id, "params": params, "edits": edits, **event.state}
-    document = job_document(record, _position(event), starts_at, prefix)
+    document = job_document(record, _position(event), outlook, prefix)
     return format_sse_event(data_str=document, event=event.name, id=event.id)

@@ -91,10 +91,12 @@ def _warnings(services: Services) -> list[str]:
     try:
         unknown = services.statistics.read().unknown_blobs
         durability = services.durability.warnings()
+        paused = services.store.paused_since()
         broken = [f"worker out of service: {each}" for each in services.workers.out_of_service()]
     except ServiceUnavailable:  # Redis became unavailable just now
         return []
-    return [*durability, *broken, *([explain_unknown(unknown)] if unknown else [])]
+    pause = [f"the queue is paused since {paused:%Y-%m-%d %H:%M:%SZ}"] if paused else []
+    return [*pause, *durability, *broken, *([explain_unknown(unknown)] if unknown else [])]
 
 
 def _background(request: Request) -> list[str]:

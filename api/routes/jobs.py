@@ -14,12 +14,14 @@ from api.answers.error_docs import error_responses
 from api.answers.job_json import Snapshot, snapshot_of
 from api.answers.schemas import JobView
 from api.asgi.body_limit import release_body
+from api.asgi.headers import request_id_of
 from api.callers.authentication import CallerDep
 from api.callers.visibility import JobDep
 from api.deps import ServicesDep
 from api.intake.admission import Estimate, KeyDep
 from api.intake.body_schema import body_schema
-from api.intake.submission import submit
+from api.intake.retry import retry
+from api.intake.submission import Accepted, submit
 from api.live.hub import Hub, HubDep, SnapshotDep, hub_of
 from api.live.polls import MAX_WAIT, job_response, preferred_wait, wait_until
 from core.errors import JobNotFound, ServiceUnavailable
@@ -64,12 +66,17 @@ async def create_job(
     if isinstance(answer, Estimate):
         return JSONResponse(answer.model_dump(mode="json"))
     release_body(request)
-    job, replayed = answer
-    seconds = preferred_wait(prefer)
-    snapshot = await _accepted(job, hub, seconds or 0)
+    return await _accepted_response(answer, hub, request, preferred_wait(prefer))
+
+
+async def _accepted_response(
+    accepted: Accepted, hub: Hub, request: Request, seconds: int | None = None
+) -> Response:
+    """Return the response with a new job, at the latest after some seconds."""
+    snapshot = await _accepted(accepted.job, hub, seconds or 0)
     response = job_response(snapshot, request, status=200 if seconds and snapshot.done else 202)
-    response.headers["Location"] = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
-    if replayed:
+    response.headers["Location"] = f"{request.scope.get('root_path', '')}/jobs/{accepted.job.id}"
+    if accepted.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     if seconds is not None:
         response.headers["Preference-Applied"] = f"wait={seconds}"
@@ -144,6 +151,29 @@ async def cancel_job(
     """
     await run_in_threadpool(services.store.cancel, snapshot.id)
     return job_response(await hub.reader.get(snapshot.id), request)
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    status_code=202,
+    operation_id="retry_job",
+    response_model=JobView,
+    responses=error_responses(404, 409, 422, 429, 503, 507),
+)
+async def retry_job(
+    job: JobDep,
+    caller: CallerDep,
+    key: KeyDep,
+    services: ServicesDep,
+    hub: HubDep,
+    request: Request,
+) -> Response:
+    """Post the request of a failed or canceled job again. The new job has an ID of its own.
+
+    The pictures need not be uploaded again, as long as they are kept.
+    """
+    accepted = await run_in_threadpool(retry, job, caller, key, services, request_id_of(request))
+    return await _accepted_response(accepted, hub, request)
 
 
 @router.delete(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from api.answers.error_docs import error_responses
-from api.answers.job_json import job_document
+from api.answers.job_json import Outlook, job_document
 from api.answers.schemas import JobView
 from api.callers.authentication import CallerDep
 from api.deps import ServicesDep
@@ -48,6 +47,13 @@ async def list_jobs(
         list[JobStatus] | None,
         Query(description="Only jobs with this status. Repeat it for several statuses."),
     ] = None,
+    error_code: Annotated[
+        str | None,
+        Query(
+            description="Only failed jobs with this `error.code`.",
+            pattern="^[a-z0-9_]{1,64}$",
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The maximum number of jobs.")] = 20,
     cursor: Annotated[
         str | None,
@@ -65,12 +71,13 @@ async def list_jobs(
         status or tuple(JobStatus),
         limit=limit,
         after=cursor,
+        error_code=error_code,
     )
     if any(position is not None for _, position in page.jobs):
         await hub.reader.forecast()
     prefix = request.scope.get("root_path", "")
     items = ",".join(
-        _document(record, position, hub.reader.start_of(position), prefix)
+        _document(record, position, hub.reader.outlook(record, position), prefix)
         for record, position in page.jobs
     )
     next_cursor = json.dumps(page.jobs[-1][0]["id"] if page.more else None)
@@ -80,7 +87,7 @@ async def list_jobs(
 
 
 def _document(
-    record: Mapping[str, str], position: int | None, starts_at: datetime | None, prefix: str
+    record: Mapping[str, str], position: int | None, outlook: Outlook, prefix: str
 ) -> str:
     with detect_newer(record):
-        return job_document(record, position, starts_at, prefix)
+        return job_document(record, position, outlook, prefix)

@@ -1,7 +1,7 @@
-"""Fills Redis with queued or finished jobs quickly, by copying the record of one job.
+"""Fills Redis with queued or finished jobs quickly.
 
-The first job is created, and its message sent, as the API does it. The others are copies of the
-keys that it left in Redis, each with an id of its own.
+Queued jobs are created as the API does it, and their messages are copies of one. Finished jobs are
+copies of one, each with an id of its own.
 """
 
 from __future__ import annotations
@@ -16,18 +16,25 @@ from core.jobs.admission import Admission
 from core.jobs.job import Inputs, Loss, Metrics, Picture, Progress, new_job_id
 from core.jobs.status import JobStatus
 from core.params import StyleParams
-from core.queue.app import MESSAGE_LISTS, JobQueue, make_celery
+from core.queue.app import JOB_QUEUES, JobQueue, make_celery
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
-from core.store.keys import JOBS_QUEUED, OWNED_PREFIX, UNFINISHED_PREFIX, events_key, job_key
+from core.store.keys import OWNED_PREFIX, events_key, job_key
 
 _PAGE = 1000
 
-#: The caller of the copies, which never reaches its limit.
+#: A caller that never reaches its limit.
 _ADMISSION = Admission(caller="fleet", max_queue=10**9, max_jobs_per_caller=10**9)
 
 
-def fill(redis: Redis, url: str, params: StyleParams, inputs: Inputs, count: int) -> list[str]:
+def fill(
+    redis: Redis,
+    url: str,
+    params: StyleParams,
+    inputs: Inputs,
+    count: int,
+    admission: Admission = _ADMISSION,
+) -> list[str]:
     """Queue jobs and send their messages.
 
     Args:
@@ -36,32 +43,18 @@ def fill(redis: Redis, url: str, params: StyleParams, inputs: Inputs, count: int
         params: the parameters of every job.
         inputs: the inputs of every job. The pictures must be in the blob store.
         count: the number of jobs, at least 1.
+        admission: the caller of the jobs, and limits that they do not reach.
 
     Returns:
         The ids of the jobs in the order of the queue.
     """
-    first = JobStore(redis).create(params, inputs, _ADMISSION)
-    message = _message(url, first.id)
-    now, _ = redis.time()
-    copied = [new_job_id() for _ in range(count - 1)]
-    held = [picture.sha256 for picture in inputs.pictures()]
-    for start in range(0, len(copied), _PAGE):
-        some = copied[start : start + _PAGE]
-        with redis.pipeline(transaction=False) as pipeline:
-            for job_id in some:
-                pipeline.copy(job_key(first.id), job_key(job_id))
-                pipeline.copy(events_key(first.id), events_key(job_id))
-                pipeline.hset(job_key(job_id), mapping={"id": job_id, "created_at": now})
-            owned = dict.fromkeys(some, 0)
-            pipeline.zadd(f"{OWNED_PREFIX}{JobStatus.QUEUED}:{first.owner}", owned)
-            pipeline.sadd(UNFINISHED_PREFIX + first.caller, *some)
-            pipeline.zadd("easel:held", {f"{digest}:{each}": 0 for digest in held for each in some})
-            pipeline.zadd(JOBS_QUEUED, dict.fromkeys(some, now))
-            pipeline.lpush(MESSAGE_LISTS[-1], *(_readdressed(message, each) for each in some))
-            pipeline.execute()
-    # Its message comes last: once a worker claims the job, its record is no longer a queued one.
-    redis.lpush(MESSAGE_LISTS[-1], message)
-    return [first.id, *copied]
+    store = JobStore(redis)
+    job_ids = [store.create(params, inputs, admission).id for _ in range(count)]
+    message = _message(url, job_ids[0])
+    for start in range(0, count, _PAGE):
+        some = job_ids[start : start + _PAGE]
+        redis.lpush(JOB_QUEUES[0], *(_readdressed(message, each) for each in some))
+    return job_ids
 
 
 def _message(url: str, job_id: str) -> str:
@@ -69,7 +62,7 @@ def _message(url: str, job_id: str) -> str:
     elsewhere = f"{url.rpartition('/')[0]}/15"
     JobQueue(make_celery(elsewhere)).announce(job_id)
     redis = connect(elsewhere, patience=0)
-    message = str(redis.lpop(MESSAGE_LISTS[-1]))
+    message = str(redis.lpop(JOB_QUEUES[0]))
     redis.flushdb()
     redis.close()
     return message

@@ -109,3 +109,21 @@ def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
     more = max(0, compared - _USUAL) * _CONTENT_BYTES[chosen]
     kept = round(params.optimizer.kept_pictures * _KEPT_BYTES)
     return Footprint(_WHOLE[chosen].steeper(more + kept), _IN_STRIPS[chosen].steeper(more))
+
+
+def memory_needed(params: StyleParams, pixels: int) -> dict[Precision, int]:
+    """Return the memory of a job in bytes, by the precision that a worker chooses by default.
+
+    Args:
+        params: the parameters of the job.
+        pixels: the pixels of its largest picture, at the requested size.
+
+    Returns:
+        The bytes; under ``auto``, those at a worker whose precision is not known.
+    """
+    return {
+        precision: footprint(params, None if precision is Precision.AUTO else precision).needed(
+            pixels
+        )
+        for precision in Precision
+    }

@@ -11,7 +11,8 @@ from uuid_utils import UUID, uuid7
 
 from core.jobs.schema_version import SCHEMA
 from core.jobs.status import JobStatus
-from core.params import StyleParams
+from core.jobs.waiting.turns import Priority
+from core.params import Precision, StyleParams
 from core.params.edits import Edits
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 
@@ -148,9 +149,11 @@ class Job(_Frozen):
     #: The changes and their steps: see ``core.params.edits``.
     edits: Annotated[Edits, Mark.NOT_IN_EVENTS] = ()
     inputs: Annotated[Inputs, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS]
-    #: The pixels of the largest picture at the requested size, which decide the memory of a run.
-    #: None if an earlier version of Easel created the job.
-    pixels: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
+    #: How urgent the job is among those of its caller.
+    priority: Priority = Priority.NORMAL
+    #: The bytes that a run takes, by the precision of the worker: see ``core.jobs.footprint``.
+    #: Empty if they are not known; any worker may then take the job.
+    memory: Annotated[dict[Precision, int], Mark.NOT_IN_EVENTS] = {}
     #: Sentences that the caller should know, such as about a cut-off picture or run.
     warnings: tuple[str, ...] = ()
     #: The work of a run: see ``core.jobs.work``. None if an earlier version created the job.
@@ -158,6 +161,8 @@ class Job(_Frozen):
     #: How many seconds it may run, if the caller limited it.
     max_seconds: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
     created_at: datetime
+    #: When the job was queued last: at its creation, or when its worker was lost or stopped.
+    queued_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     progress: Progress | None = None

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pydantic import BaseModel, ConfigDict
 
 from core.params.choices import Precision
+
+
+class Capacity(NamedTuple):
+    """What decides which jobs a worker can run."""
+
+    #: The memory for a job, in bytes; None if it is not known.
+    memory_bytes: int | None = None
+    #: The precision that the worker uses for jobs with `precision=auto`; None if unknown.
+    precision: Precision | None = None
 
 
 class WorkerInfo(BaseModel):
@@ -27,3 +38,8 @@ class WorkerInfo(BaseModel):
     steps_per_second: float | None = None
     #: The job that it is running.
     job_id: str | None = None
+
+    @property
+    def capacity(self) -> Capacity:
+        """Which jobs it can run."""
+        return Capacity(self.memory_total_bytes, self.precision)

@@ -1,7 +1,8 @@
-"""The queue: a Celery application whose messages carry the id of a job and nothing else.
+"""The queue: a Celery application whose messages wake workers.
 
-Celery only tells a worker about a job. The record holds what the job is and what became of it
-(``core.store.jobs``).
+A message carries the id of the job that it was sent for, and nothing else. The worker that
+receives it takes the job that goes next, which may be another one (``core.store.leases``). So
+Celery decides neither which job runs nor what became of it.
 """
 
 from __future__ import annotations
@@ -31,16 +32,6 @@ _SCHEMAS = range(1, SCHEMA_VERSION + 1)
 JOB_QUEUES = tuple(versioned(_JOB_QUEUE, schema) for schema in _SCHEMAS)
 WEBHOOK_QUEUES = tuple(versioned(_WEBHOOK_QUEUE, schema) for schema in _SCHEMAS)
 
-#: The priorities of messages: jobs that were started before go first.
-_FIRST, _USUAL = 0, 9
-_PRIORITY_SEPARATOR = "\x06\x16"
-
-#: The Redis lists with the messages of each priority. Celery documents their names under
-#: "Redis message priorities".
-MESSAGE_LISTS = tuple(
-    name for queue in JOB_QUEUES for name in (queue, f"{queue}{_PRIORITY_SEPARATOR}{_USUAL}")
-)
-
 _OPTIONS: dict[str, Any] = {
     # Accept only JSON, and never unpickle anything.
     "task_serializer": "json",
@@ -66,10 +57,8 @@ _OPTIONS: dict[str, Any] = {
     # Let the api answer 503 quickly during an outage of Redis.
     "broker_pool_acquire_timeout": 5,
     "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5},
-    "broker_transport_options": {
-        "priority_steps": [_FIRST, _USUAL],
-        "sep": _PRIORITY_SEPARATOR,
-    },
+    # All messages are equal: the order of the jobs is not theirs.
+    "broker_transport_options": {"priority_steps": [0]},
     # Each process sets up structured logging itself (core.runtime.logs).
     "worker_hijack_root_logger": False,
     "worker_redirect_stdouts": False,
@@ -92,8 +81,7 @@ def make_celery(
         include: the task modules.
         queues: the queues that a worker reads.
         redelivery_seconds: how long until Redis delivers an unacknowledged message again, even
-            while its job still runs; the second claim is then refused. An expired lease, and
-            not this, is what recovers a lost job.
+            while its job still runs. An expired lease, and not this, is what recovers a lost job.
         concurrency: how many tasks a worker runs at a time, each in a process of its own.
     """
     from celery import Celery  # deferred: the import takes a quarter of a second
@@ -127,23 +115,19 @@ class JobQueue:
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
 
-    def announce(
-        self, job_id: str, *, first: bool = False, schema: int | str = SCHEMA_VERSION
-    ) -> None:
-        """Send the id of a queued job to the first free worker.
+    def announce(self, job_id: str, *, schema: int | str = SCHEMA_VERSION) -> None:
+        """Wake the first free worker for a queued job.
 
-        Announcing a job twice does no harm: the second claim is refused.
+        Announcing a job twice does no harm: a worker that finds no job waits for the next message.
 
         Args:
             job_id: the job id.
-            first: whether the message goes before those of jobs that were never started.
             schema: the schema version of the job record.
 
         Raises:
             ServiceUnavailable: Redis is unavailable.
         """
-        options = {"task_id": job_id, "priority": _FIRST if first else _USUAL}
-        _send(self._celery, STYLIZE_TASK, [job_id], (_JOB_QUEUE, schema), **options)
+        _send(self._celery, STYLIZE_TASK, [job_id], (_JOB_QUEUE, schema), task_id=job_id)
 
 
 class WebhookQueue:
@@ -189,7 +173,7 @@ def _send(
 
 
 class Messages:
-    """The messages of jobs that no worker has received yet.
+    """The messages for jobs that no worker has received yet.
 
     Args:
         redis: a client with ``decode_responses=True``.
@@ -201,31 +185,16 @@ class Messages:
     @needs_redis
     def count(self) -> int:
         """Return the number of messages."""
-        lengths: list[int] = [self._redis.llen(name) for name in MESSAGE_LISTS]
+        lengths: list[int] = [self._redis.llen(name) for name in JOB_QUEUES]
         return sum(lengths)
 
     @needs_redis
-    def job_ids(self, limit: int | None = None) -> set[str]:
-        """Return the ids of the jobs.
-
-        Args:
-            limit: read only this many messages of each priority, those that are received next.
-        """
-        start = 0 if limit is None else -limit  # messages go in at the left, out at the right
+    def job_ids(self) -> set[str]:
+        """Return the ids of the jobs that they were sent for."""
         texts = [
-            text
-            for name in MESSAGE_LISTS
-            for text in cast(list[str], self._redis.lrange(name, start, -1))
+            text for name in JOB_QUEUES for text in cast(list[str], self._redis.lrange(name, 0, -1))
         ]
         return {job_id for text in texts if (job_id := _job_id(text)) is not None}
-
-    @needs_redis
-    def next(self) -> str | None:
-        """Return the job id in the message that is received next, or None."""
-        for name in MESSAGE_LISTS:
-            if texts := cast(list[str], self._redis.lrange(name, -1, -1)):
-                return _job_id(texts[0])
-        return None
 
 
 def _job_id(message: str) -> str | None:

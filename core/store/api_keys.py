@@ -52,6 +52,8 @@ class ApiKey(BaseModel):
     requests_per_minute: int | None = None
     max_jobs: int | None = None
     max_stored_bytes: int | None = None
+    #: Whether its jobs may have `priority=high`.
+    high_priority: bool = False
 
 
 def key_id(key: str) -> str | None:
@@ -87,6 +89,8 @@ class KeyStore:
         requests_per_minute: int | None = None,
         max_jobs: int | None = None,
         max_stored_bytes: int | None = None,
+        *,
+        high_priority: bool = False,
     ) -> tuple[ApiKey, str]:
         """Create a key.
 
@@ -111,6 +115,7 @@ class KeyStore:
             requests_per_minute=requests_per_minute,
             max_jobs=max_jobs,
             max_stored_bytes=max_stored_bytes,
+            high_priority=high_priority,
         )
         self._redis.hset(API_KEYS, key_number, key.model_dump_json())
         return key, text

@@ -7,7 +7,7 @@ come from the server's clock, so the clocks of the hosts need not agree.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import DeliveryNotFound, IdempotencyKeyReused, JobFinished, JobNotFound
@@ -15,11 +15,12 @@ from core.jobs.admission import Admission, Load
 from core.jobs.idempotency import KEY_LIFETIME, IdempotencyKey
 from core.jobs.job import RETENTION, Inputs, Job, is_job_id, new_job_id
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
+from core.jobs.waiting.turns import Priority
 from core.params import StyleParams
 from core.params.edits import Edits, dump_edits
 from core.runtime.redis import needs_redis
 from core.store.holds import Holds
-from core.store.keys import idempotency_key, job_key, losses_key
+from core.store.keys import QUEUE_PAUSED, idempotency_key, job_key, losses_key
 from core.store.leases import Leases
 from core.store.link_signing import LinkSigner
 from core.store.listing import Listing
@@ -50,6 +51,7 @@ class JobStore(Leases):
         self._redis = redis
         self._retention = retention
         self._load = script(redis, "queries/load")
+        self._position_of_new = script(redis, "queries/position_of_new")
         self._create = script(redis, "jobs/create")
         self._find_replay = script(redis, "jobs/find_replay")
         self._discard = script(redis, "jobs/discard")
@@ -71,6 +73,27 @@ class JobStore(Leases):
             max_jobs: the caller's limit. From there on every job of the caller is checked.
         """
         return _parse_load(self._load(args=[caller, max_jobs]))
+
+    @needs_redis
+    def pause_queue(self) -> None:
+        """Start no more jobs. Running jobs go on, and new ones are accepted."""
+        self._redis.set(QUEUE_PAUSED, self._redis.time()[0], nx=True)
+
+    @needs_redis
+    def resume_queue(self) -> None:
+        """Start jobs again, within the time between two sweeps of the reaper."""
+        self._redis.delete(QUEUE_PAUSED)
+
+    @needs_redis
+    def paused_since(self) -> datetime | None:
+        """Return since when the queue is paused, or None."""
+        since = cast("str | None", self._redis.get(QUEUE_PAUSED))
+        return None if since is None else datetime.fromtimestamp(float(since), UTC)
+
+    @needs_redis
+    def position_of_new(self, caller: str, priority: Priority) -> int:
+        """Return how many queued jobs would go before a new job of a caller."""
+        return cast(int, self._position_of_new(args=[caller, priority]))
 
     @needs_redis
     def create(

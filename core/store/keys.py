@@ -18,8 +18,20 @@ LOSSES_PREFIX = "easel:losses:"  # list: the losses, one line of CSV for each po
 JOBS_QUEUED = "easel:jobs:queued"  # sorted set: job id by creation time
 JOBS_RUNNING = "easel:jobs:running"  # sorted set: job id by expiry time of its lease
 OWNED_PREFIX = "easel:owned:"  # followed by `status:owner`; sorted set: job id, all scores 0
+FAILED_PREFIX = "easel:failed:"  # followed by `code:owner`; sorted set: job id, all scores 0
 UNFINISHED_PREFIX = "easel:unfinished:"  # followed by the caller; set: job ids queued or running
 IDEMPOTENCY_PREFIX = "easel:idempotency:"  # followed by a digest; hash: job, request
+
+# The order of the queued jobs (lua/lib/queue/). The lane follows each prefix.
+TURNS_PREFIX = "easel:queue:turns:"  # sorted set: `turn:caller` by turn, one for each queued job
+CALLERS_PREFIX = "easel:queue:callers:"  # sorted set: caller with queued jobs by its first turn
+# Sorted set: caller without queued jobs by its last turn, unless that is over for everybody.
+TURNS_SERVED_PREFIX = "easel:queue:served:"
+TURN_PREFIX = "easel:queue:turn:"  # string: the highest turn that was served
+# Followed by `lane:caller`; sorted set: job id by creation time, less the head start.
+WAITING_PREFIX = "easel:queue:jobs:"
+QUEUE_PAUSED = "easel:queue:paused"  # string: the time since which no job is started
+CLAIM_PREFIX = "easel:claim:"  # followed by the token of a claim; string: job id, for a while
 
 ALL_EVENTS = "easel:events"  # stream: the events of all jobs, trimmed to the newest
 
@@ -46,6 +58,7 @@ API_KEYS = "easel:keys"  # hash: API key by its id
 
 # Workers.
 WORKERS_SEEN = "easel:workers:seen"  # sorted set: worker id by the time of its last heartbeat
+WORKERS_LAST_SEEN = "easel:workers:last-seen"  # string: the time of the last heartbeat of any
 WORKERS_INFO = "easel:workers:info"  # hash: WorkerInfo by worker id
 # Sorted set: `worker id: reason` by the time of the last heartbeat.
 WORKERS_OUT_OF_SERVICE = "easel:workers:out-of-service"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic import BaseModel
 
 from core.errors import StaleAttempt
 from core.jobs.job import Failure, Job, Metrics, Picture, Progress
 from core.jobs.status import JobStatus
+from core.jobs.workers import Capacity
 from core.params.edits import Edits, load_edits
 from core.runtime.redis import needs_redis
 from core.store.keys import job_key
@@ -24,6 +25,10 @@ from core.store.serialization import flatten, read_job
 
 if TYPE_CHECKING:
     from redis import Redis
+
+
+#: A worker that can run every job.
+_ANY = Capacity()
 
 
 class Renewal(NamedTuple):
@@ -46,24 +51,36 @@ class Leases:
     def __init__(self, redis: Redis, lease_seconds: float) -> None:
         self._lease_seconds = lease_seconds
         self._claim = script(redis, "jobs/claim")
+        self._next_job = script(redis, "queries/next_job")
         self._renew = script(redis, "jobs/renew")
         self._take_edits = script(redis, "jobs/take_edits")
         self._finish = script(redis, "jobs/finish")
         self._hand_back = script(redis, "jobs/hand_back")
 
     @needs_redis
-    def claim(self, job_id: str) -> Job | None:
+    def claim(self, job_id: str | None = None, capacity: Capacity = _ANY) -> Job | None:
         """Begin an attempt at a queued job.
 
+        Args:
+            job_id: the job; None for the one that goes next, as workers claim it.
+            capacity: which jobs the worker can run. Those that it cannot run are left.
+
         Returns:
-            The job, which is now running; None if it is not queued or does not exist.
+            The job, which is now running; None if it is not queued, does not exist, or if no
+            queued job can be started.
 
         Raises:
-            NewerRecord: a newer version of Easel must run the job.
+            NewerRecord: a newer version of Easel must run the job with that id.
         """
-        args: list[str | float] = [job_id, self._lease_seconds, secrets.token_hex(8)]
-        record = self._claim(keys=[job_key(job_id)], args=args)
+        token = secrets.token_hex(8)
+        args = [str(self._lease_seconds), token, *_texts_of(capacity), job_id or ""]
+        record = self._claim(args=args)
         return read_job(record) if record else None
+
+    @needs_redis
+    def next_job(self, capacity: Capacity = _ANY) -> str | None:
+        """Return the id of the job that a worker would claim next, or None."""
+        return cast("str | None", self._next_job(args=_texts_of(capacity)))
 
     @needs_redis
     def renew(self, job: Job, **fields: BaseModel | str) -> Renewal:
@@ -145,6 +162,10 @@ def check_owner(job: Job, reply: Any) -> str:
     if reply is None:
         raise StaleAttempt(f"attempt {job.attempt} no longer owns job {job.id}")
     return str(reply)
+
+
+def _texts_of(capacity: Capacity) -> list[str]:
+    return ["" if each is None else str(each) for each in capacity]
 
 
 def _texts(fields: Mapping[str, BaseModel | str]) -> dict[str, str]:

@@ -45,6 +45,7 @@ class Listing:
         statuses: Iterable[JobStatus] = tuple(JobStatus),
         limit: int = MAX_PAGE,
         after: str | None = None,
+        error_code: str | None = None,
     ) -> Page:
         """Return an owner's jobs, newest first.
 
@@ -53,8 +54,12 @@ class Listing:
             statuses: only jobs with one of these statuses.
             limit: the maximum number of jobs.
             after: the id of the job to begin after. The job need not exist any more.
+            error_code: only failed jobs with this error code, if their status is one of these.
         """
-        args: list[str | int] = [owner, after or "", limit + 1, *sorted(set(statuses))]
+        wanted = sorted(set(statuses))
+        if error_code is not None:
+            wanted = [each for each in wanted if each is JobStatus.FAILED]
+        args: list[str | int] = [owner, after or "", limit + 1, error_code or "", *wanted]
         reply = self._list(args=args)
         jobs = [(pairs(record), position) for record, position in reply[:limit]]
         return Page(tuple(jobs), more=len(reply) > limit)

@@ -29,6 +29,8 @@ from core.jobs.job import ANONYMOUS, RETENTION, Mark
 from core.jobs.losses import POINTS
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
 from core.jobs.status import FINAL_STATUSES, JobStatus
+from core.jobs.waiting.turns import CALLERS_TRIED, HEAD_STARTS, JOBS_TRIED, Lane
+from core.params import Precision
 from core.store import keys, statistics
 from core.store.serialization import marked_fields
 from core.webhooks.webhook import DeliveryState, WebhookEvent
@@ -53,6 +55,12 @@ CONSTANTS: dict[str, _Constant] = {
     **{f"STATUS_{status.name}": status.value for status in JobStatus},
     **{f"EVENT_{event.name}": event.value for event in EventName},
     **{f"DELIVERY_{state.name}": state.value for state in DeliveryState},
+    **{f"LANE_{lane.name}": lane.value for lane in Lane},
+    "LANES": tuple(Lane),
+    "CALLERS_TRIED": CALLERS_TRIED,
+    "JOBS_TRIED": JOBS_TRIED,
+    "HEAD_STARTS": {priority.value: str(seconds) for priority, seconds in HEAD_STARTS.items()},
+    "UNKNOWN_PRECISION": Precision.AUTO.value,
     "ANONYMOUS": ANONYMOUS,
     "RETENTION_SECONDS": int(RETENTION.total_seconds()),
     "SCHEMA_FIELD": SCHEMA,

@@ -52,7 +52,7 @@ class WorkerRegistry:
         since = self._now() - FORGET_SECONDS
         ids = cast(list[str], self._redis.zrange(WORKERS_SEEN, since, "+inf", byscore=True))
         texts = cast("list[str | None]", self._redis.hmget(WORKERS_INFO, ids)) if ids else []
-        return [info for text in texts if text is not None and (info := _parse(text))]
+        return [info for text in texts if text is not None and (info := parse_worker(text))]
 
     @needs_redis
     def announce_out_of_service(self, worker_id: str, reason: str) -> None:
@@ -75,7 +75,7 @@ class WorkerRegistry:
         return seconds + microseconds / 1e6
 
 
-def _parse(text: str) -> WorkerInfo | None:
+def parse_worker(text: str) -> WorkerInfo | None:
     """Return a worker's description; None if another version wrote it in an unreadable way."""
     try:
         return WorkerInfo.model_validate_json(text)

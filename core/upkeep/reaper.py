@@ -1,8 +1,9 @@
-"""Requeues jobs whose lease expired or whose message was lost."""
+"""Requeues jobs whose lease expired, and replaces lost messages."""
 
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from core.errors import WorkerLost
@@ -11,7 +12,7 @@ from core.jobs.schema_version import SCHEMA, NewerRecordLog, newer_schema
 from core.jobs.status import JobStatus
 from core.queue.app import JobQueue, Messages
 from core.runtime.redis import needs_redis
-from core.store.keys import JOBS_QUEUED, job_key
+from core.store.keys import JOBS_QUEUED, QUEUE_PAUSED, job_key
 from core.store.scripts import script
 from core.store.serialization import pairs
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-#: How many jobs at the head of the queue a sweep checks. Workers receive messages nearly, but
-#: not exactly, in the order in which the jobs were created.
+#: The most queued jobs that a sweep sees to it that there are messages for. The messages for the
+#: others can wait until these have started.
 _CHECKED_JOBS = 200
 
 
 class Reaper:
-    """Recovers jobs whose worker died or whose message was lost.
+    """Recovers jobs whose worker died, and wakes workers whose messages were lost.
 
     The api and every worker run a reaper. The first one that is due makes the sweep; the
     others then have nothing to do.
@@ -58,7 +59,7 @@ class Reaper:
         self._newer_records = NewerRecordLog("reaper")
 
     def sweep(self) -> None:
-        """Requeue jobs whose lease expired, and announce queued jobs without a message.
+        """Requeue jobs whose lease expired, and replace lost messages.
 
         Raises:
             ServiceUnavailable: Redis is unavailable. The next sweep does what is left.
@@ -70,29 +71,23 @@ class Reaper:
             extra = {"job_id": job_id, "status": status.value}
             _logger.warning("attempt ended: its lease expired", extra=extra)
         requeued = [job_id for job_id, status in changed.items() if status is JobStatus.QUEUED]
-        self._announce(requeued)
-        lost = [job_id for job_id in self._without_message() if job_id not in changed]
-        for job_id in self._announce(lost):
-            _logger.warning("job announced again: its message was lost", extra={"job_id": job_id})
-
-    def _announce(self, job_ids: list[str]) -> list[str]:
-        """Announce the jobs that this version can read, and return their ids."""
-        schemas = self._schemas(job_ids)
-        newer = {job_id: text for job_id, text in schemas.items() if newer_schema({SCHEMA: text})}
-        self._newer_records.report(newer)
-        known = [job_id for job_id in job_ids if job_id not in newer]
-        for job_id in known:
-            self._queue.announce(job_id, first=True, schema=int(schemas[job_id]))
-        return known
+        for job_id, schema in self._known(requeued).items():
+            self._queue.announce(job_id, schema=schema)
+        for job_id, schema in self._without_message().items():
+            self._queue.announce(job_id, schema=schema)
+            _logger.info("job announced again: a message is missing", extra={"job_id": job_id})
 
     @needs_redis
-    def _schemas(self, job_ids: list[str]) -> dict[str, str]:
-        """Return the schema version of each record by the job id."""
+    def _known(self, job_ids: list[str]) -> dict[str, int]:
+        """Return the schema versions of the jobs that this version can read, by the job id."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.hget(job_key(job_id), SCHEMA)
-            schemas = cast("list[str | None]", pipeline.execute())
-        return {job_id: text or "1" for job_id, text in zip(job_ids, schemas, strict=True)}
+            texts = cast("list[str | None]", pipeline.execute())
+        schemas = {job_id: text or "1" for job_id, text in zip(job_ids, texts, strict=True)}
+        newer = {job_id: text for job_id, text in schemas.items() if newer_schema({SCHEMA: text})}
+        self._newer_records.report(newer)
+        return {job_id: int(text) for job_id, text in schemas.items() if job_id not in newer}
 
     @needs_redis
     def _end_expired_attempts(self) -> dict[str, JobStatus] | None:
@@ -114,18 +109,22 @@ class Reaper:
         return {job_id: JobStatus(status) for job_id, status in pairs(changed).items()}
 
     @needs_redis
-    def _without_message(self) -> list[str]:
-        """Return the jobs at the head of the queue that have no message.
+    def _without_message(self) -> dict[str, int]:
+        """Return as many queued jobs as messages are missing, with their schema versions.
 
-        The jobs behind them are checked when they come to the head. So the cost of a sweep
-        does not depend on the length of the queue, and no job starts later because of it.
+        A message starts one job, whichever goes next. So no worker stays idle as long as there
+        are as many messages as jobs. While the queue is paused, a message starts nothing.
         """
-        # Read the messages first: a job whose message is taken in between is no longer queued.
-        announced = self._messages.job_ids(2 * _CHECKED_JOBS)
+        if self._redis.exists(QUEUE_PAUSED):
+            return {}
+        # Count the messages first: a job whose message is taken in between is no longer queued.
+        messages = self._messages.count()
+        missing = self._redis.zcard(JOBS_QUEUED) - messages
         # A job is created before it is announced, so the message of a new job may be on its way.
         now, _ = self._redis.time()
         created_before = now - max(1.0, self._every_seconds)
         queued = self._redis.zrange(
             JOBS_QUEUED, "-inf", created_before, byscore=True, offset=0, num=_CHECKED_JOBS
         )
-        return [job_id for job_id in cast(list[str], queued) if job_id not in announced]
+        known = self._known(cast(list[str], queued)) if missing > 0 else {}
+        return dict(islice(known.items(), max(0, missing)))

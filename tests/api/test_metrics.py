@@ -68,6 +68,7 @@ def test_jobs_are_counted_by_status(client: httpx.Client, store: JobStore) -> No
     samples = scrape(client)
     assert value(samples, "easel_redis_up") == 1
     assert value(samples, "easel_jobs_accepted_total") == 6
+    assert value(samples, "easel_jobs_per_worker") == 3  # two queued, one running, no worker
     assert value(samples, "easel_jobs_queued") == 2
     assert value(samples, "easel_jobs_running") == 1
     assert value(samples, "easel_jobs_requeued_total") == 1

@@ -20,7 +20,7 @@ from tests.cli.conftest import PATIENCE_SECONDS, easel
 def test_a_key_can_be_created_listed_and_revoked(valkey_url: str, redis: Redis) -> None:
     environment = {"EASEL_REDIS_URL": valkey_url}
     limits = ("--rate", "70", "--max-jobs", "4", "--max-stored-bytes", "5000")
-    created = easel("keys", "create", "alice", *limits, **environment)
+    created = easel("keys", "create", "alice", *limits, "--high-priority", **environment)
     assert created.returncode == 0, created.stderr
     (text,) = created.stdout.splitlines()
     ring = KeyRing(KeyStore(redis))
@@ -28,7 +28,7 @@ def test_a_key_can_be_created_listed_and_revoked(valkey_url: str, redis: Redis) 
     key = ring.find(text)
     assert key is not None
     assert (key.name, key.requests_per_minute, key.max_jobs) == ("alice", 70, 4)
-    assert key.max_stored_bytes == 5000
+    assert (key.max_stored_bytes, key.high_priority) == (5000, True)
     table = easel("keys", "list", **environment).stdout
     assert all(word in table for word in (key.id, "alice", "70", "4", "5000"))
     assert text not in table

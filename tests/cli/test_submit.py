@@ -79,9 +79,7 @@ def claimed(redis: Redis, store: JobStore) -> Job:
     """Wait until a job is posted, and claim it as a worker does."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
-        for job_id in redis.zrange("easel:jobs:queued", 0, -1):
-            job = store.claim(str(job_id))
-            assert job is not None
+        if (job := store.claim()) is not None:
             return job
         time.sleep(0.05)
     raise AssertionError("no job was posted")

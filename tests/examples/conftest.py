@@ -66,8 +66,7 @@ def easel(
 
     def work() -> None:
         while not stop.wait(0.05):
-            for job_id in redis.zrange("easel:jobs:queued", 0, 0):
-                runner.run(str(job_id))
+            runner.run()
 
     worker = threading.Thread(target=work)
     worker.start()

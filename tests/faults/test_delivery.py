@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from core.jobs.job import new_job_id
-from core.queue.app import MESSAGE_LISTS, STYLIZE_TASK, make_celery
+from core.queue.app import JOB_QUEUES, STYLIZE_TASK, make_celery
 from core.store.keys import JOBS_RUNNING, LEASES_CHECKED
 from tests.faults.conftest import Row
 from tests.service.cluster import LONG, Cluster, Running
@@ -30,10 +30,8 @@ def test_a_message_delivered_again_while_the_job_runs_is_dropped(
     cluster: Cluster, held: Running, row: Row
 ) -> None:
     row("D2", "the message is delivered again while the job runs", "it is dropped")
-    cluster.queue.announce(held.job_id, first=True)
-    dropped = cluster.log.wait(
-        "job not claimed: it is not queued", after=held.mark, job_id=held.job_id
-    )
+    cluster.queue.announce(held.job_id)
+    dropped = cluster.log.wait("no job to start", after=held.mark, woken_for=held.job_id)
     assert dropped["process"] != held.worker.name
     cluster.assert_undisturbed(held, attempts=1)
 
@@ -51,12 +49,12 @@ def test_jobs_whose_messages_are_lost_are_announced_again(
     cluster.running_on(other, after=held.mark)
     waiting = [cluster.post() for _ in range(5)]
     row.begin()
-    assert cluster.redis.delete(*MESSAGE_LISTS) >= 1
+    assert cluster.redis.delete(*JOB_QUEUES) >= 1
     cluster.open_gate()
     for job_id in waiting:
         assert cluster.ended(job_id).status == "succeeded"
     row.recovered()
-    assert cluster.log.since(held.mark, "job announced again: its message was lost")
+    assert cluster.log.since(held.mark, "job announced again: a message is missing")
     cluster.assert_sound([held.job_id, other, *waiting])
 
 
@@ -65,7 +63,7 @@ def test_a_message_of_an_unknown_job_is_dropped(cluster: Cluster, row: Row) -> N
     for job_id in (new_job_id(), "nonsense"):
         mark = cluster.log.mark()
         cluster.queue.announce(job_id)
-        cluster.log.wait("job not claimed: it is not queued", after=mark, job_id=job_id)
+        cluster.log.wait("no job to start", after=mark, woken_for=job_id)
     cluster.assert_sound([])
 
 
@@ -82,10 +80,10 @@ def test_invalid_messages_are_dropped(cluster: Cluster, row: Row) -> None:
         '{"properties": {}}',
     ]
     for each in invalid:
-        cluster.redis.rpush(MESSAGE_LISTS[0], each)
+        cluster.redis.rpush(JOB_QUEUES[0], each)
     fresh = cluster.post()
     assert cluster.ended(fresh).status == "succeeded"
-    for name in MESSAGE_LISTS:
+    for name in JOB_QUEUES:
         cluster.wait_until_empty(name)
     dropped = cluster.log.since(mark, "unreadable message dropped from the queue")
     assert len(dropped) == len(invalid)
@@ -107,7 +105,7 @@ def test_a_pickled_message_is_refused_and_never_unpickled(
     )
     fresh = cluster.post()
     assert cluster.ended(fresh).status == "succeeded"
-    for name in MESSAGE_LISTS:
+    for name in JOB_QUEUES:
         cluster.wait_until_empty(name)
     cluster.wait_for_key(
         "unacked", lambda: not any(refused in each for each in cluster.redis.hvals("unacked"))
@@ -135,7 +133,7 @@ def test_a_message_of_a_job_that_has_ended_is_dropped(cluster: Cluster, row: Row
         before = cluster.ended(job_id)
         mark = cluster.log.mark()
         cluster.queue.announce(job_id)
-        cluster.log.wait("job not claimed: it is not queued", after=mark, job_id=job_id)
+        cluster.log.wait("no job to start", after=mark, woken_for=job_id)
         assert cluster.ended(job_id) == before
     cluster.assert_sound([succeeded, canceled])
 

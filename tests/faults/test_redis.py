@@ -98,7 +98,7 @@ def test_a_job_that_was_never_announced_is_announced_by_a_sweep(cluster: Cluster
     mark = cluster.log.mark()
     row.begin()
     job_id = cluster.store.create(example.params, example.inputs).id
-    cluster.log.wait("job announced again: its message was lost", after=mark, job_id=job_id)
+    cluster.log.wait("job announced again: a message is missing", after=mark, job_id=job_id)
     assert cluster.ended(job_id).status == "succeeded"
     row.recovered()
     cluster.assert_sound([job_id])

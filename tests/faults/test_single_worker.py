@@ -8,7 +8,7 @@ import signal
 
 import psutil
 
-from core.queue.app import MESSAGE_LISTS, make_celery
+from core.queue.app import JOB_QUEUES, make_celery
 from core.runtime.resources import memory_limit
 from tests.faults.conftest import Row
 from tests.service.cluster import LONG, Cluster
@@ -61,10 +61,10 @@ def test_a_redelivery_by_the_queue_is_dropped(single: Cluster, row: Row) -> None
         "the second delivery is dropped, and no message is left behind",
     )
     with single.holding() as held:
-        messages = MESSAGE_LISTS[1]
+        messages = JOB_QUEUES[0]
         single.wait_for_key(messages, lambda: bool(single.redis.exists(messages)))
     assert single.ended(held.job_id).attempts == 1
-    single.log.wait("job not claimed: it is not queued", after=held.mark, job_id=held.job_id)
+    single.log.wait("no job to start", after=held.mark, woken_for=held.job_id)
     assert len(single.log.since(held.mark, "job started", job_id=held.job_id)) == 1
     single.assert_undisturbed(held, attempts=1)
     single.wait_until_empty("unacked")

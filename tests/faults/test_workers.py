@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import resource
 import signal
+import time
 
 import psutil
 import pytest
 
 from tests.faults.conftest import Row
 from tests.service.cluster import LONG, Cluster, Running
+from tests.service.gate import HANG
 from tests.service.servers import PATIENCE_SECONDS
 
 
@@ -65,6 +67,30 @@ def test_a_worker_that_gets_sigterm_hands_its_job_back(
         "job handed back: the worker is stopping", after=held.mark, process=held.worker.name
     )
     assert held.worker.popen.wait(PATIENCE_SECONDS) == 0
+    row.recovered()
+    assert cluster.running_on(held.job_id, after=held.mark, message="job resumed") != held.worker
+    cluster.assert_undisturbed(held, attempts=1)
+
+
+def test_a_worker_that_gets_sigterm_in_a_step_without_end_hands_its_job_back(
+    cluster: Cluster, held: Running, row: Row
+) -> None:
+    row(
+        "W13",
+        "SIGTERM during a step that never ends",
+        "the step is abandoned; the job is handed back with its last checkpoint within 10 s, "
+        "without using an attempt",
+        "until the worker has exited",
+    )
+    held.worker.child().send_signal(HANG)
+    began = time.monotonic()
+    row.begin()
+    held.worker.send(signal.SIGTERM)
+    cluster.log.wait(
+        "job handed back in the middle of a step", after=held.mark, process=held.worker.name
+    )
+    assert time.monotonic() - began < 10
+    held.worker.popen.wait(PATIENCE_SECONDS)
     row.recovered()
     assert cluster.running_on(held.job_id, after=held.mark, message="job resumed") != held.worker
     cluster.assert_undisturbed(held, attempts=1)

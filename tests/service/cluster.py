@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from cli.valkey import free_port
 from core.errors import ServiceUnavailable
 from core.jobs.job import Job
-from core.queue.app import MESSAGE_LISTS, JobQueue, make_celery
+from core.queue.app import JOB_QUEUES, JobQueue, make_celery
 from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.store.jobs import JobStore
@@ -327,5 +327,5 @@ class Cluster:
         assert self.ended(fresh).status == "succeeded"
         assert self.redis.zcard("easel:jobs:queued") == 0
         assert self.redis.zcard("easel:jobs:running") == 0
-        for name in MESSAGE_LISTS:  # a second message may still wait to be refused
+        for name in JOB_QUEUES:  # a second message may still wait to be refused
             self.wait_until_empty(name)

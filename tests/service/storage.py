@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import resource
 import subprocess
@@ -118,11 +116,9 @@ class LocalService:
         return self.services.store.get(job_id)
 
     def work(self) -> None:
-        """Run every job whose message is in the queue, as a worker does."""
-        while message := self._redis.rpop("easel.jobs\x06\x169"):
-            assert isinstance(message, str)
-            body = base64.b64decode(json.loads(message)["body"])
-            self._runner.run(json.loads(body)[0][0])
+        """Run a job for every message in the queue, as a worker does."""
+        while self._redis.rpop("easel.jobs"):
+            self._runner.run()
 
     def done(self, content: bytes, style: bytes) -> Job:
         """Post a job and run it to its end."""

@@ -10,7 +10,8 @@ from core.blobs.blobs import Blobs
 from core.errors import BlobNotFound
 from core.jobs.job import Inputs, Job
 from core.jobs.status import JobStatus
-from core.params import Network, StyleParams
+from core.jobs.workers import Capacity
+from core.params import Network, Precision, StyleParams
 from core.queue.app import JobQueue, Messages
 from core.store.jobs import JobStore
 from core.store.previews import Previews
@@ -25,8 +26,8 @@ MAX_PIXELS = 1_000_000
 
 
 @pytest.fixture
-def prefetcher(redis: Redis, store: JobStore, blobs: Blobs) -> Prefetcher:
-    return Prefetcher(Messages(redis), store, PictureLoader(blobs, MAX_PIXELS))
+def prefetcher(store: JobStore, blobs: Blobs) -> Prefetcher:
+    return Prefetcher(store, PictureLoader(blobs, MAX_PIXELS))
 
 
 def new_job(store: JobStore, blobs: Blobs, queue: JobQueue, seed: int) -> Job:
@@ -41,11 +42,6 @@ def remove_files(blobs: Blobs, *jobs: Job) -> None:
     for job in jobs:
         for picture in job.inputs.pictures():
             blobs.delete(picture.sha256)
-
-
-def receive_message(redis: Redis) -> None:
-    """Take the first message of the queue, as a worker does."""
-    assert redis.rpop("easel.jobs\x06\x169")
 
 
 def test_a_job_runs_with_the_prefetched_pictures(
@@ -75,15 +71,20 @@ def test_prefetching_leaves_messages_and_jobs_as_they_are(
     assert {store.get(job.id).status for job in jobs} == {JobStatus.QUEUED}
 
 
-def test_a_job_that_was_handed_back_comes_before_new_ones(
-    store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+def test_a_job_that_was_handed_back_is_prefetched_before_new_ones(
+    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue
 ) -> None:
-    messages = Messages(redis)
-    assert messages.next() is None
+    assert store.next_job() is None
     first, second = (new_job(store, blobs, queue, seed) for seed in (1, 3))
-    assert messages.next() == first.id
-    queue.announce(second.id, first=True)
-    assert messages.next() == second.id
+    assert store.next_job() == first.id
+    attempt = store.claim(second.id)
+    assert attempt is not None
+    store.hand_back(attempt)
+    prefetcher.prefetch()
+    remove_files(blobs, first, second)
+    prefetcher.load(second)
+    with pytest.raises(BlobNotFound):
+        prefetcher.load(first)
 
 
 def test_a_job_that_was_not_prefetched_is_loaded_when_it_starts(
@@ -108,12 +109,12 @@ def test_prefetched_pictures_are_returned_once(
 
 
 def test_only_the_pictures_of_the_last_two_jobs_are_kept(
-    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue
 ) -> None:
     jobs = [new_job(store, blobs, queue, seed) for seed in (1, 3, 5)]
     for _ in jobs:
         prefetcher.prefetch()
-        receive_message(redis)
+        store.claim()
     remove_files(blobs, *jobs)
     with pytest.raises(BlobNotFound):
         prefetcher.load(jobs[0])
@@ -122,15 +123,15 @@ def test_only_the_pictures_of_the_last_two_jobs_are_kept(
 
 
 def test_pictures_are_kept_only_as_far_as_there_is_room(
-    store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+    store: JobStore, blobs: Blobs, queue: JobQueue
 ) -> None:
     of_one_job = 2 * 80 * 60 * 4  # Pillow takes 4 bytes a pixel
     loader = PictureLoader(blobs, MAX_PIXELS)
-    prefetcher = Prefetcher(Messages(redis), store, loader, room=lambda: 2 * of_one_job - 1)
+    prefetcher = Prefetcher(store, loader, room=lambda: 2 * of_one_job - 1)
     jobs = [new_job(store, blobs, queue, seed) for seed in (1, 3)]
     for _ in jobs:
         prefetcher.prefetch()
-        receive_message(redis)
+        store.claim()
     remove_files(blobs, *jobs)
     assert prefetcher.load(jobs[0]).size_bytes == of_one_job
     with pytest.raises(BlobNotFound):
@@ -149,7 +150,7 @@ def test_files_that_could_not_be_prefetched_are_loaded_when_the_job_starts(
 
 
 def test_a_job_does_not_wait_for_a_prefetch_that_broke(
-    store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+    store: JobStore, blobs: Blobs, queue: JobQueue
 ) -> None:
     class Breaking(Blobs):
         """Blobs whose first file does not fit into memory."""
@@ -164,19 +165,20 @@ def test_a_job_does_not_wait_for_a_prefetch_that_broke(
 
     job = new_job(store, blobs, queue, seed=1)
     loader = PictureLoader(Breaking(blobs._backend), MAX_PIXELS)
-    prefetcher = Prefetcher(Messages(redis), store, loader)
+    prefetcher = Prefetcher(store, loader)
     with pytest.raises(MemoryError):
         prefetcher.prefetch()
     assert prefetcher.load(job).content.size == (80, 60)
 
 
-def test_a_message_of_a_deleted_job_is_ignored(
-    prefetcher: Prefetcher, store: JobStore, blobs: Blobs, queue: JobQueue, redis: Redis
+def test_nothing_is_prefetched_for_a_worker_that_is_too_small(
+    store: JobStore, blobs: Blobs, queue: JobQueue
 ) -> None:
-    queue.announce("0" * 32)
-    prefetcher.prefetch()
-    receive_message(redis)
-    job = new_job(store, blobs, queue, seed=1)
+    loader = PictureLoader(blobs, MAX_PIXELS)
+    prefetcher = Prefetcher(store, loader, lambda: Capacity(1, Precision.FLOAT32))
+    content = stored(blobs, photo(80, 60, seed=1))
+    job = store.create(PARAMS, Inputs(content=content, styles=(content,)), memory='{"auto": 2}')
     prefetcher.prefetch()
     remove_files(blobs, job)
-    assert prefetcher.load(job).content.size == (80, 60)
+    with pytest.raises(BlobNotFound):
+        prefetcher.load(job)

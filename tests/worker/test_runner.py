@@ -7,7 +7,6 @@ import json
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -27,8 +26,10 @@ from core.errors import (
     ServiceUnavailable,
     WeightsCorrupt,
 )
+from core.jobs.footprint import memory_needed
 from core.jobs.job import Inputs, Job, Picture
 from core.jobs.status import JobStatus
+from core.jobs.workers import Capacity
 from core.nst import Pictures, load_network, stylize
 from core.nst.weights.files import save_weights
 from core.params import Network, PictureFormat, Precision, StyleParams
@@ -41,7 +42,6 @@ from core.store.previews import Previews
 from tests.conftest import photo, stored
 from worker.failures import DeviceLost, failure_of
 from worker.host.cores import SharedCores
-from worker.host.memory import has_memory
 from worker.networks import Networks, calibration_pictures
 from worker.prefetch import PictureLoader
 from worker.progress import RunLimits
@@ -62,7 +62,7 @@ class MakeRunner(Protocol):
         *,
         store: JobStore | None = None,
         blobs: Blobs | None = None,
-        has_memory: Callable[[Job], bool] = ...,
+        capacity: Callable[[], Capacity] = ...,
         share_cores: Callable[[], AbstractContextManager[None]] = ...,
     ) -> Runner: ...
 
@@ -78,14 +78,14 @@ def make_runner(
         *,
         store: JobStore | None = None,
         blobs: Blobs | None = None,
-        has_memory: Callable[[Job], bool] = lambda _: True,
+        capacity: Callable[[], Capacity] = Capacity,
         share_cores: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Runner:
         blobs = blobs or default_blobs
         load = PictureLoader(blobs, MAX_PIXELS).load
         store = store or default_store
         return Runner(
-            store, queue, blobs, previews, networks, load, LIMITS, stopping, has_memory, share_cores
+            store, queue, blobs, previews, networks, load, LIMITS, stopping, capacity, share_cores
         )
 
     return make
@@ -177,11 +177,13 @@ def test_the_result_keeps_the_alpha_of_the_content(
 def test_a_job_that_needs_more_memory_than_the_worker_has_stays_queued(
     make_runner: MakeRunner, store: JobStore, blobs: Blobs
 ) -> None:
-    large, small = (store.create(PARAMS, inputs(blobs), pixels=str(n)) for n in (4096**2, 64**2))
-    in_2_gb = partial(has_memory, precision=Precision.FLOAT32, memory=2 * 10**9)
-    runner = make_runner(has_memory=in_2_gb)
-    for job in (large, small):
-        runner.run(job.id)
+    large, small = (
+        store.create(PARAMS, inputs(blobs), memory=json.dumps(memory_needed(PARAMS, pixels)))
+        for pixels in (4096**2, 64**2)
+    )
+    runner = make_runner(capacity=lambda: Capacity(2 * 10**9, Precision.FLOAT32))
+    for _ in range(2):
+        runner.run()
     assert store.get(large.id).status is JobStatus.QUEUED
     assert store.get(large.id).attempt == 0
     assert store.get(small.id).status is JobStatus.SUCCEEDED
@@ -212,10 +214,6 @@ def test_a_job_runs_with_its_share_of_the_cores_and_its_record_says_so(
     assert running == [1]
     assert slots.count() == 0
     slots.close()
-
-
-def test_a_job_of_unknown_size_is_run(store: JobStore, blobs: Blobs) -> None:
-    assert has_memory(new_job(store, blobs), Precision.FLOAT32, memory=1)
 
 
 def test_a_deleted_job_is_not_run(runner: Runner, store: JobStore, blobs: Blobs) -> None:
@@ -557,18 +555,14 @@ def test_a_job_that_is_deleted_while_its_result_is_stored_leaves_nothing(
     assert digests(blobs) == {picture.sha256 for picture in other.inputs.pictures()}
 
 
-def test_a_newer_record_stays_as_it_is_and_is_announced_to_newer_workers(
+def test_a_newer_record_stays_as_it_is(
     runner: Runner, store: JobStore, blobs: Blobs, redis: Redis
 ) -> None:
     job = new_job(store, blobs)
     redis.hset(f"easel:job:{job.id}", "schema", 2)
     before = redis.hgetall(f"easel:job:{job.id}")
-    runner.run(job.id)
+    runner.run()
     assert redis.hgetall(f"easel:job:{job.id}") == before
-    assert Messages(redis).job_ids() == set()
-    (message,) = redis.lrange("easel.jobs.2", 0, -1)
-    headers = json.loads(message)["headers"]
-    assert (headers["id"], headers["schema"]) == (job.id, "2")
 
 
 def timed_runner(make_runner: MakeRunner, step_seconds: float) -> Runner:

@@ -11,10 +11,7 @@ from pathlib import Path
 
 import torch
 
-from core.jobs.footprint import footprint
-from core.jobs.job import Job
 from core.jobs.sharing import memory_share
-from core.params import Precision
 from core.runtime.resources import memory_available, memory_limit
 
 _STATM = Path("/proc/self/statm")
@@ -77,17 +74,6 @@ def resident_bytes() -> int | None:
     if not _STATM.exists():
         return None
     return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def has_memory(job: Job, precision: Precision, memory: int) -> bool:
-    """Return whether a job fits into the memory; True if its pixels are unknown.
-
-    Args:
-        job: the job.
-        precision: the precision that the worker uses for ``precision=auto``.
-        memory: the memory of the worker's device, in bytes.
-    """
-    return job.pixels is None or footprint(job.params, precision).needed(job.pixels) <= memory
 
 
 def _read_kib(file: Path, name: str) -> int:

@@ -42,13 +42,13 @@ class OutOfService:
         _logger.critical("worker out of service", extra={"reason": self._reason})
         self._heartbeat.start()
 
-    def run(self, job_id: str) -> None:
-        """Keep the message of a job, so that the worker receives no more of them, until it stops.
+    def run(self) -> None:
+        """Keep a message, so that the worker receives no more of them, until it stops.
 
-        The job stays queued. The reaper sees that it has no message and sends another one, which
-        reaches a worker that is in service.
+        All jobs stay queued. The reaper sees that a message is missing and sends another one,
+        which reaches a worker that is in service.
         """
-        _logger.warning("job left to other workers", extra={"job_id": job_id})
+        _logger.warning("jobs left to other workers")
         while not self._stopping:
             time.sleep(_POLL_SECONDS)
 

@@ -44,8 +44,10 @@ class Forecast:
             return self.starts[position]
         if not self.free_in or (self.run_seconds is None and position):
             return None
-        more = [self.run_seconds or 0.0] * (position - len(self.queued))
-        return _starts(self.free_in, [*self.queued, *more])[-1]
+        # Jobs that are not known count as average. With each round, every worker runs one of them.
+        average = self.run_seconds or 0.0
+        rounds, rest = divmod(position - len(self.queued), len(self.free_in))
+        return _starts(self.free_in, [*self.queued, *[average] * rest])[-1] + rounds * average
 
 
 def _starts(free_in: Sequence[float], run_seconds: Iterable[float]) -> list[float]:

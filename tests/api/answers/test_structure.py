@@ -18,7 +18,8 @@ from api.answers.schemas import JobView
 from core import errors
 from core.jobs.job import Failure, Inputs, Job, Metrics, Picture
 from core.jobs.status import JobStatus
-from core.params import StyleParams
+from core.jobs.waiting.turns import Priority
+from core.params import Precision, StyleParams
 from core.params.edits import Edit
 from core.webhooks.webhook import Delivery, Webhook, WebhookEvent
 from tests.conftest import some_progress
@@ -27,10 +28,11 @@ from tests.conftest import some_progress
 INTERNAL = {
     "schema_version", "owner", "caller", "request_id", "traceparent", "checkpoint", "inputs",
     "checkpoint_bytes",
-    "pixels",
+    "memory",
     "work",
     "max_seconds",
     "claim",
+    "queued_at",  # makes `waiting.since`
     "attempt", "handed_back",  # they make `metrics.attempts`
     "preview_version",  # a part of `progress`
     "result", "preview", "display",  # served by routes of their own
@@ -39,7 +41,7 @@ INTERNAL = {
 }  # fmt: skip
 
 #: Fields of the Job that are computed when it is read.
-DERIVED = {"done", "queue_position", "estimated_start_at", "expires_at", "links"}
+DERIVED = {"done", "queue_position", "estimated_start_at", "waiting", "expires_at", "links"}
 
 #: Errors that do not end a request: they are stored in a job, raised in a worker or in the
 #: command line, or turned into another error. If one escapes, it is a 500.
@@ -67,6 +69,7 @@ FINISHED = QUEUED.model_copy(
         "status": JobStatus.FAILED,
         "attempt": 2,
         "claim": "a token",
+        "queued_at": CREATED,
         "handed_back": 1,
         "preview_version": 3,
         "started_at": CREATED + timedelta(seconds=1),
@@ -87,7 +90,8 @@ FINISHED = QUEUED.model_copy(
         "display": PICTURE,
         "checkpoint": "b" * 64,
         "checkpoint_bytes": 1000,
-        "pixels": 64 * 48,
+        "priority": Priority.LOW,
+        "memory": {Precision.AUTO: 10**9},
         "work": 1_000_000,
         "max_seconds": 60,
         "request_id": "an id",

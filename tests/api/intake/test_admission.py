@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
+from core.jobs.footprint import memory_needed
 from core.jobs.job import Metrics, Picture
 from core.jobs.workers import WorkerInfo
 from core.store.api_keys import KeyStore
@@ -141,8 +142,9 @@ def test_a_job_too_large_for_every_worker_is_refused(
     assert post(client, size=fits).status_code == 202
 
 
-def test_the_record_has_the_pixels_that_a_worker_checks(
+def test_the_record_has_the_memory_that_a_worker_checks(
     client: httpx.Client, services: Services
 ) -> None:
     accepted = post(client, size=128)  # the pictures are 64 x 48
-    assert services.store.get(accepted.json()["id"]).pixels == 128 * 96
+    job = services.store.get(accepted.json()["id"])
+    assert job.memory == memory_needed(job.params, 128 * 96)

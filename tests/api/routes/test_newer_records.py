@@ -79,8 +79,8 @@ def test_the_message_of_a_newer_job_goes_to_the_queue_of_its_schema(
 ) -> None:
     queue: JobQueue = services.queue
     queue.announce("some-id", schema="2")
-    assert redis.llen("easel.jobs.2\x06\x169") == 1
-    assert redis.llen("easel.jobs\x06\x169") == 0
+    assert redis.llen("easel.jobs.2") == 1
+    assert redis.llen("easel.jobs") == 0
 
 
 def test_an_unreadable_worker_is_left_out_of_readyz(

@@ -173,10 +173,7 @@ def test_writes_of_an_old_attempt_are_refused(store: JobStore, redis: Redis) -> 
 def test_a_retried_claim_returns_the_same_attempt(store: JobStore, redis: Redis) -> None:
     # The client retries a call when the connection breaks before the reply.
     job = new_job(store)
-    answers = [
-        store._claim(keys=[job_key(job.id)], args=[job.id, 8, token])
-        for token in ("one", "one", "another")
-    ]
+    answers = [store._claim(args=[8, token, "", "", ""]) for token in ("one", "one", "another")]
     assert answers[0] == answers[1]
     assert answers[2] is None
     assert store.get(job.id).attempt == 1
@@ -187,9 +184,12 @@ def test_of_two_attempts_with_the_same_number_the_last_claim_owns_the_job(
 ) -> None:
     # Redis goes back to a backup from before the claim.
     job = new_job(store)
-    redis.copy(job_key(job.id), "backup")
+    backup = [str(name) for name in redis.scan_iter()]
+    for name in backup:
+        redis.copy(name, f"backup:{name}")
     first = store.claim(job.id)
-    redis.copy("backup", job_key(job.id), replace=True)
+    for name in backup:
+        redis.copy(f"backup:{name}", name, replace=True)
     second = store.claim(job.id)
     assert first is not None
     assert second is not None

@@ -22,7 +22,7 @@ FILES = sorted((ROOT / "core").rglob("*.lua"))
 SCRIPTS = [
     path.relative_to(LUA).with_suffix("").as_posix()
     for path in FILES
-    if path.is_relative_to(LUA) and path.parent.name != "lib"
+    if path.is_relative_to(LUA) and "lib" not in path.relative_to(LUA).parts
 ]
 
 _LITERAL = re.compile(r"'([^'\n]*)'")

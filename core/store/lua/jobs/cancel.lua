@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/schema"
+--- @include "lib/queue/turns"
 --- @include "lib/events"
 --- @include "lib/set_status"
 -- Cancel a job: at once if it is queued, at its next step if it is running.
@@ -16,8 +17,8 @@ if not status then
   return false
 end
 if status == STATUS_QUEUED then
+  leave_queue(KEYS[1], ARGV[1])
   finish(KEYS[1], ARGV[1], STATUS_CANCELED, now())
-  redis.call('ZREM', JOBS_QUEUED, ARGV[1])
   emit_event(ARGV[1], EVENT_CANCELED)
 elseif status == STATUS_RUNNING then
   redis.call('HSETNX', KEYS[1], 'cancel_requested_at', timestamp(now()))

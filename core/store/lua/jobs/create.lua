@@ -2,6 +2,7 @@
 --- @include "lib/load"
 --- @include "lib/holds"
 --- @include "lib/bytes"
+--- @include "lib/queue/turns"
 --- @include "lib/events"
 --- @include "lib/set_status"
 -- Create a queued job, unless there is no room for it or its idempotency key has a job already.
@@ -36,7 +37,7 @@ redis.call('HSET', KEYS[1], 'attempt', 0, 'caller', ARGV[2],
 set_status(KEYS[1], ARGV[1], STATUS_QUEUED)
 hold_blobs_of_fields(ARGV[1], ARGV, 9)
 count_bytes(KEYS[1], ARGV[1])
-redis.call('ZADD', JOBS_QUEUED, time, ARGV[1])
+enqueue(KEYS[1], ARGV[1])
 if KEYS[2] then
   redis.call('HSET', KEYS[2], 'job', ARGV[1], 'request', ARGV[7])
   redis.call('EXPIRE', KEYS[2], ARGV[8])

@@ -1,6 +1,8 @@
 #!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/schema"
+--- @include "lib/queue/turns"
+--- @include "lib/indexes"
 --- @include "lib/events"
 --- @include "lib/set_status"
 -- End the attempts whose lease has expired. Every process may call this; one at a time does it.
@@ -29,7 +31,7 @@ end
 local changed, newer = {}, {}
 local function end_attempt(id, key)
   local record = redis.call('HMGET', key, 'status', 'attempt', 'handed_back',
-                            'cancel_requested_at', 'created_at')
+                            'cancel_requested_at')
   redis.call('ZREM', JOBS_RUNNING, id)
   if record[1] ~= STATUS_RUNNING then
     return
@@ -40,10 +42,11 @@ local function end_attempt(id, key)
   elseif record[2] - (record[3] or 0) >= tonumber(ARGV[3]) then
     status = STATUS_FAILED
     redis.call('HSET', key, 'error', ARGV[4])
+    index_error(key, id)
   end
   if status == STATUS_QUEUED then
     set_status(key, id, status)
-    redis.call('ZADD', JOBS_QUEUED, record[5], id)
+    enqueue(key, id)
   else
     finish(key, id, status, time)
   end

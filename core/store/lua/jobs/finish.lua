@@ -2,6 +2,7 @@
 --- @include "lib/time"
 --- @include "lib/holds"
 --- @include "lib/bytes"
+--- @include "lib/indexes"
 --- @include "lib/events"
 --- @include "lib/losses"
 --- @include "lib/owner"
@@ -33,6 +34,9 @@ if status == ARGV[3] and #ARGV > 3 then
   if progress then
     keep_losses(ARGV[1], progress)
   end
+end
+if status == STATUS_FAILED then
+  index_error(KEYS[1], ARGV[1])
 end
 redis.call('ZREM', JOBS_RUNNING, ARGV[1])
 emit_event(ARGV[1], STATUS_EVENTS[status])

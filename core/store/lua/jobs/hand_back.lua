@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 --- @include "lib/time"
 --- @include "lib/bytes"
+--- @include "lib/queue/turns"
 --- @include "lib/events"
 --- @include "lib/owner"
 --- @include "lib/set_status"
@@ -9,13 +10,12 @@
 -- KEYS  1 job record
 -- ARGV  1 job id, 2 owner (lib/owner), 3 ... fields and values, alternating
 -- Returns the new status, or nil if the attempt no longer owns the job.
-local record = redis.call('HMGET', KEYS[1], 'status', 'created_at',
-                          'cancel_requested_at')
+local record = redis.call('HMGET', KEYS[1], 'status', 'cancel_requested_at')
 if record[1] ~= STATUS_RUNNING or owner_of(KEYS[1]) ~= ARGV[2] then
   return false
 end
 redis.call('ZREM', JOBS_RUNNING, ARGV[1])
-if record[3] then
+if record[2] then
   finish(KEYS[1], ARGV[1], STATUS_CANCELED, now())
   emit_event(ARGV[1], EVENT_CANCELED)
   return STATUS_CANCELED
@@ -27,6 +27,6 @@ if #ARGV > 2 then
 end
 -- The attempt number fences off late writes, so it never decreases.
 redis.call('HINCRBY', KEYS[1], 'handed_back', 1)
-redis.call('ZADD', JOBS_QUEUED, record[2], ARGV[1])
+enqueue(KEYS[1], ARGV[1])
 emit_event(ARGV[1], EVENT_QUEUED)
 return STATUS_QUEUED

@@ -1,3 +1,4 @@
+--- @include "lib/queue/position"
 -- Events (core/jobs/events.py).
 
 -- Write an event to the stream of the job and to the stream of all jobs. It carries the record
@@ -13,7 +14,7 @@ local function emit_event(id, name)
       state[record[i]] = record[i + 1]
     end
   end
-  state.position = redis.call('ZRANK', JOBS_QUEUED, id) or nil
+  state.position = state.status == STATUS_QUEUED and position_of(id) or nil
   local text = cjson.encode(state)
   local event_id = redis.call('XADD', ALL_EVENTS, 'MAXLEN', '~', ALL_EVENTS_LENGTH, '*',
                               'job', id, 'event', name, 'state', text)

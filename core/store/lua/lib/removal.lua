@@ -1,6 +1,7 @@
 --- @include "lib/indexes"
 --- @include "lib/holds"
 --- @include "lib/bytes"
+--- @include "lib/queue/turns"
 --- @include "lib/events"
 --- @include "lib/outbox"
 -- Removal of jobs.
@@ -23,12 +24,16 @@ local function remove_job(key, id)
   if fields.status then
     redis.call('ZREM', owned_key(fields.status, fields.owner or ANONYMOUS), id)
   end
+  if fields.error then
+    local code = cjson.decode(fields.error).code
+    redis.call('ZREM', failed_key(code, fields.owner or ANONYMOUS), id)
+  end
   redis.call('SREM', unfinished_key(fields.caller or ANONYMOUS), id)
   set_bytes(id, fields.caller or ANONYMOUS, 0)
   for event in pairs(cjson.decode(fields.deliveries or '{}')) do
     remove_delivery(fields.caller or ANONYMOUS, id .. '-' .. (WEBHOOK_WORDS[event] or event))
   end
-  redis.call('ZREM', JOBS_QUEUED, id)
+  leave_queue(key, id)
   redis.call('ZREM', JOBS_RUNNING, id)
   redis.call('UNLINK', key, EVENTS_PREFIX .. id, PREVIEW_PREFIX .. id, LOSSES_PREFIX .. id)
   emit_removal(id)

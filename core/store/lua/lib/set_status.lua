@@ -1,3 +1,4 @@
+--- @include "lib/time"
 --- @include "lib/bytes"
 --- @include "lib/indexes"
 --- @include "lib/webhooks"
@@ -12,6 +13,9 @@ local function set_status(key, id, status)
     redis.call('ZREM', owned_key(previous, owner), id)
   end
   redis.call('HSET', key, 'status', status)
+  if status == STATUS_QUEUED then
+    redis.call('HSET', key, 'queued_at', timestamp(now()))
+  end
   redis.call('ZADD', owned_key(status, owner), 0, id)
   redis.call(UNFINISHED_STATUSES[status] and 'SADD' or 'SREM', unfinished_key(caller), id)
   enqueue_delivery(key, id, status)

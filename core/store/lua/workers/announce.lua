@@ -9,3 +9,4 @@ for _, id in ipairs(redis.call('ZRANGE', WORKERS_SEEN, '-inf', time - ARGV[3], '
 end
 redis.call('ZADD', WORKERS_SEEN, timestamp(time), ARGV[1])
 redis.call('HSET', WORKERS_INFO, ARGV[1], ARGV[2])
+redis.call('SET', WORKERS_LAST_SEEN, timestamp(time))

@@ -5,7 +5,8 @@ import { h } from "../lib/dom.js";
 import { duration, label } from "../lib/words.js";
 
 /** How long a queued job waits. */
-export function queuedNote({ queue_position: position, estimated_start_at: start }) {
+export function queuedNote({ queue_position: position, estimated_start_at: start, waiting }) {
+  if (waiting && waiting.reason !== "behind_others") return `Waiting: ${waiting.detail}.`;
   const ahead = position > 0 ? `${position} ${position === 1 ? "picture" : "pictures"} before yours.` : "Yours is next.";
   const wait = start ? (new Date(start) - Date.now()) / 1000 : 0;
   return wait > 1 ? `${ahead} Starts in about ${duration(wait)}.` : ahead;

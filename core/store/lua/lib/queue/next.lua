@@ -1,0 +1,54 @@
+--- @include "lib/schema"
+--- @include "lib/queue/turns"
+-- Which jobs go next.
+
+-- Whether a worker can run a job. `memory` and `precision` are those of the worker; empty if they
+-- are not known.
+local function can_run(id, memory, precision)
+  local key = JOB_PREFIX .. id
+  if newer_schema(key) then
+    return false
+  end
+  local needed = redis.call('HGET', key, 'memory')
+  if not needed or memory == '' then
+    return true
+  end
+  local by_precision = cjson.decode(needed)
+  local bytes = by_precision[precision] or by_precision[UNKNOWN_PRECISION]
+  return not bytes or bytes <= tonumber(memory)
+end
+
+-- The next job for a worker, with its lane, its caller, and the callers that were passed because
+-- none of their first jobs can run there; nil if there is none. Callers and jobs far back in the
+-- queue are not looked at.
+local function next_job(memory, precision)
+  local passed = {}
+  for _, lane in ipairs(LANES) do
+    passed = {}
+    for _, caller in ipairs(redis.call('ZRANGE', CALLERS_PREFIX .. lane, 0, CALLERS_TRIED - 1)) do
+      for _, id in ipairs(redis.call('ZRANGE', waiting_key(lane, caller), 0, JOBS_TRIED - 1)) do
+        if can_run(id, memory, precision) then
+          return id, lane, caller, passed
+        end
+      end
+      table.insert(passed, caller)
+    end
+  end
+  return nil
+end
+
+-- The ids of the jobs that go first, in their order, at most `limit`.
+local function first_jobs(limit)
+  local ids = {}
+  for _, lane in ipairs(LANES) do
+    local jobs, taken = {}, {}
+    local turns = redis.call('ZRANGE', TURNS_PREFIX .. lane, 0, limit - #ids - 1)
+    for _, entry in ipairs(#ids < limit and turns or {}) do
+      local caller = entry:match('^%d+:(.*)$')
+      jobs[caller] = jobs[caller] or redis.call('ZRANGE', waiting_key(lane, caller), 0, limit - 1)
+      taken[caller] = (taken[caller] or 0) + 1
+      table.insert(ids, jobs[caller][taken[caller]])
+    end
+  end
+  return ids
+end
