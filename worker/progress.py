@@ -13,6 +13,9 @@ from core.nst import Step
 #: At most four reports a second, however fast the steps are.
 INTERVAL_SECONDS = 0.25
 
+#: The pixels of the largest pictures for which the limit of a step is meant: 2048 x 2048.
+_USUAL_PIXELS = 2**22
+
 #: The part of the work that must be done at a scale before its own pace is used.
 _MIN_FRACTION = 0.01
 
@@ -145,6 +148,15 @@ class RunLimits:
     stall_seconds: float
     #: The longest that a job may run, over all attempts.
     job_seconds: float = 86_400
+
+    def stall_of(self, pixels: int | None) -> float:
+        """Return the longest that one step of a job may take, in seconds.
+
+        Args:
+            pixels: of the job's largest picture, if known. A step and what is computed before the
+                first one take longer in proportion.
+        """
+        return self.stall_seconds * max(1.0, (pixels or 0) / _USUAL_PIXELS)
 
 
 class JobTime:

@@ -61,7 +61,8 @@ class WorkerSettings(Limits):
     stall_seconds: float = Field(
         900,
         gt=0,
-        description="A worker whose job makes no step for this many seconds is restarted.",
+        description="A worker whose job makes no step for this many seconds is restarted; beyond "
+        "2048 x 2048 pixels, in proportion to the pixels.",
     )
     idle_seconds: float = Field(
         30,
