@@ -63,7 +63,7 @@ def mix(under: Floats, over: Floats, share: Floats) -> Floats:
     return under * (1.0 - weight) + over * weight
 
 
-def smoothstep(low: float, high: float, values: Floats) -> Floats:
+def smoothstep(low: Floats | float, high: Floats | float, values: Floats) -> Floats:
     """Rise smoothly from 0 at `low` to 1 at `high`."""
     t = np.clip((values - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
@@ -73,6 +73,13 @@ def resize(values: Floats, size: Size) -> Floats:
     """Interpolate a map to another size."""
     image = Image.fromarray(values.astype(np.float32))
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float64)
+
+
+def blurred(values: Floats, radius: float) -> Floats:
+    """Blur a map of values between 0 and 1."""
+    levels = Image.fromarray((np.clip(values, 0, 1) * 255).astype(np.uint8))
+    soft = levels.filter(ImageFilter.GaussianBlur(radius))
+    return np.asarray(soft, dtype=np.float64) / 255.0
 
 
 def noise(rng: np.random.Generator, size: Size, cell: Size, octaves: int = 1) -> Floats:

@@ -8,8 +8,24 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from samples import embers, mosaic, photographs, swirls, woodblock
+from samples import photographs
 from samples.brush import FINISHED
+from samples.paintings import (
+    charcoal,
+    cutouts,
+    embers,
+    glass,
+    inkwash,
+    linocut,
+    mosaic,
+    points,
+    pond,
+    rings,
+    swirls,
+    watercolour,
+    weave,
+    woodblock,
+)
 
 PHOTOS = Path(__file__).parent / "photos"
 STYLES = Path(__file__).parent / "styles"
@@ -20,6 +36,16 @@ PICTURES: dict[str, tuple[int, Callable[[np.random.Generator], Image.Image]]] = 
     "mosaic": (1220, mosaic.draw),
     "woodblock": (1831, woodblock.draw),
     "embers": (1893, embers.draw),
+    "inkwash": (1905, inkwash.draw),
+    "watercolour": (1905, watercolour.draw),
+    "points": (1905, points.draw),
+    "pond": (1905, pond.draw),
+    "linocut": (1905, linocut.draw),
+    "charcoal": (1905, charcoal.draw),
+    "glass": (1905, glass.draw),
+    "cutouts": (1905, cutouts.draw),
+    "rings": (1905, rings.draw),
+    "weave": (1905, weave.draw),
 }
 
 

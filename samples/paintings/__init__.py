@@ -1,0 +1,1 @@
+"""One module for each style picture: its ``draw`` takes a random generator."""
