@@ -130,6 +130,7 @@ fleet: $(TOOLS)
 samples: $(TOOLS)
 	@$(BIN)/python -m samples.draw
 	@$(BIN)/python -m samples.small
+	@$(BIN)/python -m docs.page_figures
 
 # Makes the README's picture of the page. Requires chromium.
 page-picture: $(TOOLS)

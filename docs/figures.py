@@ -27,7 +27,7 @@ IMAGES = ROOT / "docs" / "images"
 _SIZE = 256
 #: Pixels between two pictures.
 GAP = 6
-_CAPTION = 18
+CAPTION = 18
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def draw_before_after(network: VGG19) -> Image.Image:
 def row(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
     """Place pictures side by side, with captions below."""
     width = sum(picture.width + GAP for picture in pictures) - GAP
-    height = max(picture.height for picture in pictures) + _CAPTION
+    height = max(picture.height for picture in pictures) + CAPTION
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
     left = 0

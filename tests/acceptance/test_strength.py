@@ -7,20 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from core.nst import VGG19, Pictures, stylize
 from core.nst.network.pixels import to_tensor
 from core.params import StyleParams
 from core.params.presets import STYLE_LAYERS
 
-SAMPLES = Path(__file__).parents[2] / "samples" / "small"
+SAMPLES = Path(__file__).parents[2] / "samples"
+SIZE = (144, 112)
 PAIRS = [("cat", "woodblock"), ("rocket", "embers")]
 STRENGTHS = (0, 0.25, 0.5, 0.75, 1)
 
 
 def read(name: str) -> Image.Image:
-    return Image.open(SAMPLES / f"{name}.jpg").convert("RGB")
+    return ImageOps.fit(Image.open(SAMPLES / f"{name}.jpg"), SIZE, Image.Resampling.LANCZOS)
 
 
 def grams(network: VGG19, image: torch.Tensor) -> list[np.ndarray]:
@@ -36,7 +37,7 @@ def grams(network: VGG19, image: torch.Tensor) -> list[np.ndarray]:
 def test_the_style_comes_closer_with_every_step_of_the_strength(
     network: VGG19, photo: str, painting: str
 ) -> None:
-    content, style = read(f"photos-{photo}"), read(f"styles-{painting}")
+    content, style = read(f"photos/{photo}"), read(f"styles/{painting}")
     distances, changes = [], []
     for strength in STRENGTHS:
         params = StyleParams.model_validate(

@@ -6,7 +6,7 @@ import base64
 import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.page.conftest import PATIENCE_MS, ROOT
 
@@ -52,6 +52,12 @@ def job_of(page: Page, job: str) -> dict[str, Any]:
     """Return a job as its browser sees it."""
     document: dict[str, Any] = page.request.get(f"{page.url.split('#')[0]}jobs/{job}").json()
     return document
+
+
+def canvas(page: Page, picture: str = "Photograph") -> Locator:
+    """The picture in the painter with this name."""
+    named = page.get_by_text(picture, exact=True)
+    return page.locator(".paint-sheet", has=named).locator("canvas")
 
 
 def expect_problem(page: Page, field: str, text: str | re.Pattern[str]) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import re
+
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import png, shot
-from tests.page.steps import check_accessible, choose_samples, drop, job_of, start
+from tests.page.conftest import shot
+from tests.page.steps import check_accessible, choose_samples, drop, heading, job_of, start
 
 #: Whether the browser has stored a form with a detail map.
 STORED = """async () => {
@@ -95,31 +100,65 @@ def test_painted_work_is_not_thrown_away_without_a_question(page: Page) -> None:
     expect(page.get_by_role("button", name="Edit detail")).to_be_visible()
 
 
-def test_strokes_are_undone_and_redone_with_the_usual_keys(page: Page) -> None:
+def test_a_picture_over_the_limit_is_scaled_down(page: Page) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (600, 800, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    assert len(buffer.getvalue()) > 1_000_000
+    drop(page, '[data-field="content"]', ("noise.png", buffer.getvalue()))
+    expect(page.locator('[data-field="content"] .tile')).to_contain_text("Scaled to")
+    expect(page.get_by_text("Scaled down from 800 × 600 pixels")).to_be_visible()
+    page.get_by_role("button", name="Swirls", exact=True).click()
+    job = start(page, steps=1)
+    assert job_of(page, job)["status"] in ("queued", "running", "succeeded")
+
+
+def test_variations_stand_together_and_can_be_compared(page: Page) -> None:
     choose_samples(page)
-    page.get_by_role("button", name="Paint detail").click()
-    painter = page.locator(".painter")
-    painter.locator("canvas").click()
-    expect(painter).to_contain_text("White keeps the detail")
-    page.keyboard.press("Control+z")
-    expect(painter).to_contain_text("Nothing is painted yet")
-    page.keyboard.press("Control+Shift+z")
-    expect(painter).to_contain_text("White keeps the detail")
-    page.keyboard.press("Control+z")
-    page.keyboard.press("Control+y")
-    expect(painter).to_contain_text("White keeps the detail")
+    one = start(page, steps=1)
+    page.get_by_role("link", name="Create").click()
+    page.get_by_label("Strength value").fill("0.8")
+    two = start(page, steps=1)
+    heading(page, "Finished")
+    page.get_by_role("link", name="Your pictures").click()
+    cards = page.locator(".card")
+    expect(cards).to_have_count(2)
+    expect(cards.nth(0)).to_contain_text("cat and woodblock: strength 0.8")
+    expect(cards.nth(1)).to_contain_text("cat and woodblock: strength 0.5")
+    for box in cards.get_by_role("checkbox").all():
+        box.check()
+    shot(page, "25-chosen")
+    check_accessible(page)
+    page.get_by_role("link", name="Compare").click()
+    heading(page, "Compare")
+    assert page.url.endswith(f"#/compare/{two},{one}")
+    figures = page.locator(".compared figure")
+    expect(figures.locator("dt")).to_have_text(["Strength", "Strength"])
+    expect(figures.locator("dd")).to_have_text(["0.8", "0.5"])
+    for picture in figures.get_by_role("img").all():
+        expect(picture).to_have_js_property("naturalWidth", 64)
+    shot(page, "26-compared")
+    check_accessible(page)
 
 
-def test_regions_follow_their_paintings(page: Page) -> None:
-    for field, name in (("content", "photo"), ("style", "first"), ("style", "second")):
-        drop(page, f'[data-field="{field}"]', (f"{name}.png", png(64, 64)))
-    expect(page.locator(".tile img")).to_have_count(3)
-    page.get_by_role("button", name="Paint regions").click()
-    for name in ("Photograph", "Painting 2"):
-        page.get_by_role("radio", name=name, exact=True).check()
-        page.locator(".painter canvas").click()
-    page.get_by_role("button", name="Use regions").click()
-    page.get_by_role("button", name="Move second.png earlier").click()
-    page.get_by_role("button", name="Remove first.png").click()
-    page.get_by_role("button", name="Edit regions").click()
-    expect(page.locator(".painter")).to_contain_text("have the same regions")
+def test_one_click_paints_a_variation_of_a_finished_picture(page: Page) -> None:
+    choose_samples(page)
+    first = start(page, steps=1)
+    heading(page, "Finished")
+    shot(page, "28-variations")
+    check_accessible(page)
+    expected = {
+        "Stronger": {"strength": 0.65, "size": 64, "color": "style"},
+        "Larger": {"strength": 0.65, "size": 96, "color": "style"},
+        "Photo’s colours": {"strength": 0.65, "size": 96, "color": "content"},
+        "Weaker": {"strength": 0.5, "size": 96, "color": "content"},
+    }
+    seen = first
+    for name, settings in expected.items():
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page).not_to_have_url(re.compile(seen))
+        seen = page.url.rsplit("/", 1)[1]
+        heading(page, "Finished")
+        expect(page.get_by_role("button", name="Larger", exact=True)).to_be_visible()
+        params = job_of(page, seen)["params"]
+        assert {each: params[each] for each in settings} == settings

@@ -3,19 +3,37 @@
 import { Draft } from "./form/draft.js";
 import { keepDraft } from "./form/kept.js";
 import { FormView } from "./form/view.js";
-import { JobView } from "./job/view.js";
-import { GalleryView } from "./pictures/gallery.js";
+import { h } from "./lib/dom.js";
 
 const main = document.getElementById("main");
 const draft = new Draft();
 const form = new FormView(draft);
 let leave = () => {};
 let first = true;
+let turns = 0;
 
-function show() {
+/** The other views are fetched when they are needed. */
+const fetchJob = () => import("./job/view.js");
+const fetchGallery = () => import("./pictures/gallery.js");
+
+async function viewOf(place, id) {
+  try {
+    if (place === "jobs" && id) return new (await fetchJob()).JobView(id, draft);
+    if (place === "compare" && id) return new (await import("./job/compare.js")).CompareView(id);
+    if (place === "pictures") return new (await fetchGallery()).GalleryView();
+    return form;
+  } catch {
+    return { element: h("p", { class: "notice", role: "alert" }, "This part of the page could not be loaded. Check your connection and reload the page.") };
+  }
+}
+
+async function show() {
   leave();
+  leave = () => {};
+  const turn = ++turns;
   const [, place, id] = location.hash.split("/");
-  const view = place === "jobs" && id ? new JobView(id, draft) : place === "pictures" ? new GalleryView() : form;
+  const view = await viewOf(place, id);
+  if (turn !== turns) return view.leave?.(); // the user has gone on meanwhile
   leave = () => view.leave?.();
   main.replaceChildren(view.element);
   for (const link of document.querySelectorAll(".top nav a")) {
@@ -28,6 +46,7 @@ function show() {
     scrollTo(0, 0);
   }
   first = false;
+  return undefined;
 }
 
 /** Add pictures that were dropped or pasted outside the wells. */
@@ -36,9 +55,13 @@ function receive(files) {
   form.wells.take(form.wells.nextField(), files);
 }
 
-// The first view works without the schema, so it is fetched on the first interaction.
+/** The first view works without the schema and the other views, so they are fetched on the first interaction. */
+function begin() {
+  for (const fetching of [draft.load(), fetchJob(), fetchGallery()]) fetching.catch((error) => console.info(error.message));
+}
+
 for (const event of ["pointerdown", "keydown", "dragenter", "paste"]) {
-  document.addEventListener(event, () => draft.load().catch((error) => console.info(error.message)), { once: true });
+  document.addEventListener(event, begin, { once: true });
 }
 window.addEventListener("hashchange", show);
 document.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dragging"); });

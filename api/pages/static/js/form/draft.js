@@ -6,11 +6,8 @@ import { paintedFiles } from "../pictures/painted.js";
 import { regionProblem } from "../pictures/regions.js";
 import { asList, asText, check, loadFields } from "./schema.js";
 
-/** Fields with a control of their own, or that are not settings. The drawers have a control for every other field. */
-export const OWN_CONTROLS = ["preset", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "detail_map", "validate_only"];
-
-/** Fields of the drawer for experts: what the losses compare, and their weights. */
-export const EXPERT = ["style_weight", "style_statistics", "content_weight", "tv_weight", "content_layers", "style_layers", "style_layer_weights"];
+/** Fields with a control of their own, or that are not settings. The drawer has a control for every other field. */
+export const OWN_CONTROLS = ["preset", "color", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "detail_map", "validate_only"];
 
 export const MAX_STYLES = 5;
 

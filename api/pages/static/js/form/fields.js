@@ -1,7 +1,9 @@
 // A control for each parameter, generated from its schema, with its problem beside it.
 
 import { h, newId } from "../lib/dom.js";
+import { ASSETS } from "../lib/server.js";
 import { label, number } from "../lib/words.js";
+import { FIGURES, LAYER_ENDS, VALUES } from "./groups.js";
 import { asList, asText, isFile } from "./schema.js";
 
 /** Create a field: its label, control, hint and problem. */
@@ -9,13 +11,17 @@ function frame(name, { title, hint, control, id, group = false, draft }) {
   const problem = h("p", { class: "problem", id: newId("problem"), hidden: true });
   const described = hint ? newId("hint") : null;
   control.setAttribute("aria-describedby", [described, problem.id].filter(Boolean).join(" "));
-  const reset = h("button", { type: "button", class: "reset", "aria-label": `Reset ${title.toLowerCase()}`, hidden: true, on: { click: () => { delete draft.explicit[name]; draft.changed(); } } }, "Reset");
+  const reset = h("button", { type: "button", class: "reset", "aria-label": `Reset ${title.toLowerCase()}`, title: "Return to the value of the preset", hidden: true,
+    on: { click: () => { delete draft.explicit[name]; draft.changed(); } } }, "Reset");
   const heading = group ? h("span", { class: "label", id: `${id}-label` }, title) : h("label", { for: id }, title);
   if (group) control.setAttribute("aria-labelledby", `${id}-label`);
   const field = h("div", { class: "field", "data-field": name },
     h("div", { class: "field-head" }, heading, reset), control,
     hint && h("p", { class: "hint", id: described }, hint), problem);
-  return { field, refresh: () => { reset.hidden = !(name in draft.explicit); } };
+  return { field, refresh: () => {
+    reset.hidden = !(name in draft.explicit);
+    field.classList.toggle("changed", name in draft.explicit);
+  } };
 }
 
 /** Create a field of the drawer, with a control chosen by its schema. `refresh` shows the draft's value. */
@@ -24,12 +30,16 @@ export function drawerField(name, schema, draft) {
   const make = isFile(schema) ? fileControl : schema.items?.enum ? layersControl : schema.enum ? choiceControl : schema.type === "boolean" ? switchControl : textControl;
   const { control, show, group } = make(name, schema, draft, id);
   const { field, refresh } = frame(name, { title: label(name), hint: schema.description, control, id, group, draft });
+  if (name in FIGURES) {
+    const src = new URL(`figures/${name}.webp`, ASSETS).href;
+    field.append(h("img", { class: "figure", src, loading: "lazy", width: "420", alt: `Examples, from left to right: ${FIGURES[name]}`, title: `From left to right: ${FIGURES[name]}` }));
+  }
   return { field, refresh: () => { refresh(); show(); } };
 }
 
 function choiceControl(name, schema, draft, id) {
   const control = h("select", { id, on: { change: () => draft.set(name, control.value) } },
-    schema.enum.map((value) => h("option", { value }, value)));
+    schema.enum.map((value) => h("option", { value }, VALUES[name]?.[value] ?? value)));
   return { control, show: () => { control.value = draft.value(name); } };
 }
 
@@ -60,7 +70,8 @@ function layersControl(name, schema, draft, id) {
   function choose() {
     draft.set(name, boxes.filter((box) => box.checked).map((box) => box.value));
   }
-  const control = h("div", { id, role: "group", class: "chips" }, boxes.map((box) => h("label", { class: "chip" }, box, h("span", {}, box.value))));
+  const control = h("div", { id, role: "group", class: "chips" }, boxes.map((box) => h("label", { class: "chip" }, box, h("span", {}, box.value))),
+    h("span", { class: "ends", "aria-hidden": "true" }, LAYER_ENDS.map((end) => h("span", {}, end))));
   const show = () => {
     const chosen = new Set(asList(draft.value(name)));
     boxes.forEach((box) => { box.checked = chosen.has(box.value); });

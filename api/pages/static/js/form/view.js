@@ -1,31 +1,18 @@
-// The form: the pictures, the preset, the sliders, and all other settings in a drawer.
+// The form: the pictures, the strength, the colours, the preset, the sliders, and all other settings in a drawer.
 
-import { newKey, postForm, Problem } from "../lib/api.js";
+import { newKey, Problem } from "../lib/api.js";
 import { announce, h, newId, toast } from "../lib/dom.js";
 import { server } from "../lib/server.js";
-import { remember } from "../lib/storage.js";
-import { thumbnail } from "../pictures/files.js";
 import { isPainted } from "../pictures/layers.js";
 import { paintedFiles } from "../pictures/painted.js";
 import { hasRegions } from "../pictures/regions.js";
-import { showCode } from "./code.js";
-import { EXPERT, OWN_CONTROLS } from "./draft.js";
-import { drawerField, showProblems, sliderField } from "./fields.js";
+import { pictureChoice } from "./choices.js";
+import { showProblems, sliderField } from "./fields.js";
+import { CHOICES } from "./groups.js";
+import { hero } from "./hero.js";
+import { send } from "./send.js";
+import { Settings } from "./settings.js";
 import { Wells } from "./wells.js";
-
-const PRESETS = {
-  fast: ["Fast", "For a first look"],
-  balanced: ["Balanced", "For most pictures"],
-  fine: ["Fine", "More steps, for prints"],
-  classic: ["Classic", "One scale, Adam and 300 steps"],
-  gatys2015: ["Paper", "The settings of Gatys et al., 2015"],
-};
-
-/** Which fields of the schema are in which drawer. */
-const DRAWERS = {
-  Advanced: (name) => !OWN_CONTROLS.includes(name) && !EXPERT.includes(name),
-  Expert: (name) => EXPERT.includes(name),
-};
 
 const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192, 12288, 16384];
 
@@ -51,7 +38,7 @@ export class FormView {
     this.element = this.#build();
     draft.addEventListener("change", ({ detail }) => {
       this.#sendKey = "";
-      if (detail === "fields") this.#fillDrawers();
+      if (detail === "fields") this.settings.fill();
       this.refresh();
     });
     this.refresh();
@@ -64,19 +51,21 @@ export class FormView {
     this.detail = h("div", { class: "regions-row", "data-field": "detail_map" },
       h("button", { type: "button", class: "button", on: { click: () => this.#paintDetail() } }, "Paint detail"),
       h("p", { class: "hint" }), h("p", { class: "problem", hidden: true }));
-    this.drawers = Object.keys(DRAWERS).map((title) =>
-      h("details", { class: "drawer" }, h("summary", {}, title, h("span", { class: "hint count" })), h("div", { class: "drawer-fields" })));
+    this.settings = new Settings(this.draft);
     this.reset = h("button", { type: "button", class: "quiet", hidden: true, on: { click: () => this.draft.reset() } }, "Reset to preset");
     this.summary = h("p", { class: "problem summary", role: "alert", hidden: true });
     this.submit = h("button", { type: "submit", class: "button primary wide" }, "Paint");
     this.upload = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Uploading pictures" });
     const sliders = Object.entries(SLIDERS).map(([name, slider]) => this.#keep(sliderField(name, slider, this.draft)));
-    const panel = h("div", { class: "panel" }, this.#presets(), h("div", { class: "sliders" }, sliders));
+    const [strength, ...others] = sliders;
+    const preset = pictureChoice("preset", "Preset", Object.keys(server.presets), () => this.draft.preset, (value) => this.draft.setPreset(value));
+    const color = pictureChoice("color", "Colours", Object.keys(CHOICES.color), () => this.draft.value("color"), (value) => this.draft.set("color", value));
+    const panel = h("div", { class: "panel" }, strength, this.#keep(color), this.#keep(preset), h("div", { class: "sliders" }, others));
     const go = h("div", { class: "go" }, this.summary, this.submit, this.upload,
       h("button", { type: "button", class: "quiet", on: { click: () => this.#showCode() } }, "Copy as code"));
     return h("form", { class: "view create", novalidate: true, "aria-label": "Create a picture", on: { submit: (event) => this.#send(event) } },
-      h("h1", { class: "headline" }, "Turn a photograph into a painting"),
-      h("div", { class: "stage" }, this.wells.element, this.regions, this.detail), panel, h("div", { class: "drawers" }, this.drawers, this.reset), go);
+      hero(),
+      h("div", { class: "stage" }, this.wells.element, this.regions, this.detail), panel, h("div", { class: "drawers" }, this.settings.element, this.reset), go);
   }
 
   #keep({ field, refresh }) {
@@ -84,34 +73,10 @@ export class FormView {
     return field;
   }
 
-  #presets() {
-    const name = newId("preset");
-    const radios = Object.keys(server.presets).map((value) => h("input", { type: "radio", name, value, on: { change: () => this.draft.setPreset(value) } }));
-    const hint = h("p", { class: "hint preset-hint" });
-    this.#controls.push(() => {
-      radios.forEach((radio) => { radio.checked = radio.value === this.draft.preset; });
-      hint.textContent = PRESETS[this.draft.preset]?.[1] ?? "";
-    });
-    return h("fieldset", { class: "presets", "data-field": "preset" }, h("legend", {}, "Preset"),
-      h("div", { class: "segments" }, radios.map((radio) => h("label", {}, radio, h("span", {}, PRESETS[radio.value]?.[0] ?? radio.value)))), hint, h("p", { class: "problem", hidden: true }));
-  }
-
-  /** Create a control for every field of the schema that has none yet. */
-  #fillDrawers() {
-    Object.values(DRAWERS).forEach((belongs, index) => {
-      const names = Object.keys(this.draft.fields).filter(belongs);
-      const fields = names.map((name) => this.#keep(drawerField(name, this.draft.fields[name], this.draft)));
-      this.drawers[index].querySelector(".drawer-fields").replaceChildren(...fields);
-    });
-  }
-
   refresh() {
     this.wells.refresh();
     for (const refresh of this.#controls) refresh();
-    Object.values(DRAWERS).forEach((belongs, index) => {
-      const changed = Object.keys(this.draft.explicit).filter(belongs).length;
-      this.drawers[index].querySelector(".count").textContent = changed ? `${changed} changed` : "";
-    });
+    this.settings.refresh();
     this.reset.hidden = !Object.keys(this.draft.explicit).length && !Object.values(this.draft.files).some(Boolean);
     this.#showRegions();
     this.#showDetail();
@@ -171,9 +136,7 @@ export class FormView {
     }
     const problems = { ...invalid, ...this.#serverProblems, ...this.#pictureProblems };
     const others = showProblems(this.element, problems);
-    for (const drawer of this.drawers) {
-      if (Object.keys(problems).some((field) => drawer.querySelector(`[data-field="${field}"]`))) drawer.open = true;
-    }
+    this.settings.reveal(problems);
     this.#showSummary(Object.entries(others).map(([field, text]) => (field ? `${field}: ${text}` : text)).join(" "));
     return problems;
   }
@@ -192,6 +155,7 @@ export class FormView {
 
   async #showCode() {
     try {
+      const { showCode } = await import("./code.js");
       showCode(this.draft.texts(), this.#fileNames(), await paintedFiles(this.draft));
     } catch (error) {
       this.#showError(error);
@@ -211,9 +175,8 @@ export class FormView {
     try {
       await this.draft.load();
       this.#sendKey ||= newKey();
-      const job = await postForm("jobs", await this.draft.form(), (fraction) => { this.upload.value = fraction; }, { "Idempotency-Key": this.#sendKey });
+      const job = await send(this.draft, this.#sendKey, (fraction) => { this.upload.value = fraction; });
       this.#sendKey = "";
-      await this.#remember(job.id);
       this.#submitted = false;
       location.hash = `#/jobs/${job.id}`;
     } catch (error) {
@@ -245,18 +208,6 @@ export class FormView {
     }
     this.#showProblems();
     this.element.querySelector(".wrong input, .wrong select")?.focus();
-  }
-
-  /** Store the pictures, for the comparison and for reusing the settings after a reload. */
-  async #remember(id) {
-    const { content, styles, regions, detail } = this.draft;
-    await remember(id, {
-      content: content.file,
-      styles: styles.map(({ picture, weight }) => ({ file: picture.file, weight })),
-      regions,
-      detail,
-      thumbnail: content.width ? await thumbnail(content.file) : null,
-    });
   }
 }
 

@@ -1,10 +1,15 @@
 // The wells that take pictures: dropped, pasted, chosen, photographed, or samples.
 
 import { announce, h, icon, newId, openDialog, toast } from "../lib/dom.js";
-import { ACCEPT, BadPicture, readPicture, sampleFile, SAMPLES, sampleThumbnail } from "../pictures/files.js";
+import { server } from "../lib/server.js";
+import { bytes } from "../lib/words.js";
+import { ACCEPT, BadPicture, readPicture } from "../pictures/files.js";
+import { creditOf, sampleFile, SAMPLES, sampleThumbnail } from "../pictures/samples.js";
 import { MAX_STYLES } from "./draft.js";
 
 const TITLES = { content: "Photograph", style: "Painting" };
+
+const SAMPLE_HINTS = { content: "Or use a sample", style: "Or pick one from the library" };
 
 const INVITATIONS = {
   content: "Drop, paste or choose a photograph",
@@ -34,6 +39,7 @@ export class Wells {
       const target = field === "content" && index > 0 ? "style" : field;
       try {
         const picture = await readPicture(file);
+        if (picture.scaled) toast(`${picture.scaled}: the server takes at most ${bytes(server.max_picture_bytes)} a file.`);
         if (!(await this.#place(target, picture, replace && index === 0))) return;
       } catch (error) {
         if (!(error instanceof BadPicture)) throw error;
@@ -101,7 +107,7 @@ export class Wells {
   #samples(field) {
     const buttons = SAMPLES[field].map((sample) => h("button", { type: "button", class: "sample", "data-sample": sample.name, on: { click: () => this.#sample(field, sample) } },
       h("img", { src: sampleThumbnail(sample), alt: "", width: "72", height: "56" }), h("span", {}, sample.title)));
-    return h("div", { class: "samples", role: "group", "aria-label": `Sample ${TITLES[field].toLowerCase()}s` }, h("span", { class: "hint" }, "Or use a sample"), h("div", { class: "sample-row" }, buttons));
+    return h("div", { class: "samples", role: "group", "aria-label": `Sample ${TITLES[field].toLowerCase()}s` }, h("span", { class: "hint" }, SAMPLE_HINTS[field]), h("div", { class: "sample-row" }, buttons));
   }
 
   /** Use a sample. It replaces what is there, unless another painting was asked for. */
@@ -139,7 +145,7 @@ export class Wells {
       ? h("img", { src: picture.url, alt: `${TITLES[field]}: ${picture.name}` })
       : h("p", { class: "no-preview" }, "This browser cannot display the picture, but the server can read its format.");
     const many = field === "style" && count > 1;
-    const caption = h("figcaption", {}, h("span", { class: "name" }, picture.name), picture.width ? h("span", { class: "hint" }, `${picture.width} × ${picture.height}`) : null,
+    const caption = h("figcaption", {}, h("span", { class: "name" }, picture.name), h("span", { class: "hint", title: picture.scaled ?? "" }, picture.scaled ? `Scaled to ${picture.width} × ${picture.height}` : creditOf(picture.name) ?? (picture.width ? `${picture.width} × ${picture.height}` : "")),
       h("span", { class: "tile-tools" }, many && at > 0 && this.#move(item, at - 1, "left", "earlier"), many && at < count - 1 && this.#move(item, at + 1, "right", "later"),
         h("button", { type: "button", class: "icon-button", "aria-label": `Remove ${picture.name}`, on: { click: () => this.#remove(field, item) } }, icon("close"))));
     return h("figure", { class: "tile" }, shown, caption, many && this.#weight(item));

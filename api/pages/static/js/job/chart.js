@@ -62,7 +62,8 @@ function jumpsOf(points) {
 
 /** A chart of each loss times its weight. `load` takes the history of a job, and `add` its progress. */
 export class LossChart {
-  #points = []; // {fraction, scale, width, height, loss}
+  #points = []; // {step, fraction, scale, width, height, loss}
+  #edits = []; // the steps at which the parameters changed
   #plot = null;
   #loading = false;
 
@@ -77,15 +78,23 @@ export class LossChart {
 
   /** Put the history of the job before the progress that was added meanwhile. */
   load(history) {
-    const past = history.map(({ fraction, scale, width, height, ...loss }) => ({ fraction, scale, width, height, loss }));
+    const past = history.map(({ step, fraction, scale, width, height, ...loss }) => ({ step, fraction, scale, width, height, loss }));
     const end = past.at(-1)?.fraction ?? -1;
     this.#points = [...past, ...this.#points.filter(({ fraction }) => fraction > end)];
     if (this.#points.length) this.#show();
   }
 
-  add({ fraction, scale, width, height, loss }) {
+  /** Mark the steps at which the parameters were changed. */
+  mark(edits) {
+    const steps = edits.map(({ step }) => step).filter((step) => step > 0);
+    if (steps.join() === this.#edits.join()) return;
+    this.#edits = steps;
+    this.#plot?.redraw();
+  }
+
+  add({ step, fraction, scale, width, height, loss }) {
     if (this.#points.length && fraction <= this.#points.at(-1).fraction) return;
-    this.#points.push({ fraction, scale, width, height, loss });
+    this.#points.push({ step, fraction, scale, width, height, loss });
     this.#show();
   }
 
@@ -138,7 +147,7 @@ export class LossChart {
     return undefined;
   }
 
-  /** Draw a dashed line with a label where a scale begins. */
+  /** Draw a dashed line with a label where a scale begins, and a line where the parameters changed. */
   #drawJumps(plot, color) {
     const { ctx: context, bbox: { top, height } } = plot;
     context.save();
@@ -148,13 +157,19 @@ export class LossChart {
     context.font = `${10 * devicePixelRatio}px system-ui, sans-serif`;
     context.textAlign = "left";
     context.textBaseline = "top";
-    for (const [percent, label] of jumpsOf(this.#points)) {
+    const line = (percent) => {
       const x = Math.round(plot.valToPos(percent, "x", true));
       context.beginPath();
       context.moveTo(x, top);
       context.lineTo(x, top + height);
       context.stroke();
-      context.fillText(label, x + 3 * devicePixelRatio, top);
+      return x;
+    };
+    for (const [percent, label] of jumpsOf(this.#points)) context.fillText(label, line(percent) + 3 * devicePixelRatio, top);
+    context.setLineDash([]);
+    for (const edit of this.#edits) {
+      const after = this.#points.find(({ step }) => step > edit);
+      if (after) context.fillText("changed", line(after.fraction * 100) + 3 * devicePixelRatio, top + 12 * devicePixelRatio);
     }
     context.restore();
   }

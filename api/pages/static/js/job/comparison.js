@@ -1,9 +1,12 @@
-// The photograph and the result, with a movable divider and zoom.
+// The photograph and the result, with a movable divider, and zoom with buttons, the wheel or two fingers.
 
 import { h, newId } from "../lib/dom.js";
+import { onGestures } from "../lib/gestures.js";
 
 /** A side that is narrower than this has no label. */
 const BADGE_PERCENT = 15;
+
+const MAX_ZOOM = 8;
 
 const ZOOMS = [["Fit", 0], ["100 %", 1], ["200 %", 2], ["400 %", 4]];
 
@@ -38,11 +41,28 @@ export function comparison({ after, before, width, height }) {
     move(50);
   }
   const radios = ZOOMS.map(([text, factor], index) => h("label", {}, h("input", { type: "radio", name: zoom, checked: !index, on: { change: () => setZoom(factor) } }), h("span", {}, text)));
-  function setZoom(factor) {
+  const middle = () => { const box = frame.getBoundingClientRect(); return { x: box.left + box.width / 2, y: box.top + box.height / 2 }; };
+
+  /** Zoom to a number of screen pixels for each pixel of the picture, 0 to fit; the point in the window stays where it is. */
+  function setZoom(factor, point = middle()) {
+    const box = pair.getBoundingClientRect();
+    const [x, y] = [(point.x - box.left) / box.width, (point.y - box.top) / box.height];
     frame.classList.toggle("zoomed", factor > 0);
     pair.style.setProperty("--wide", `${(width * factor) / devicePixelRatio}px`);
-    frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2, (frame.scrollHeight - frame.clientHeight) / 2);
+    const now = pair.getBoundingClientRect();
+    frame.scrollBy(now.left + x * now.width - point.x, now.top + y * now.height - point.y);
   }
+
+  onGestures(frame, {
+    zoom: (factor, point) => {
+      const now = (pair.getBoundingClientRect().width * devicePixelRatio) / width;
+      const wanted = Math.min(MAX_ZOOM, now * factor);
+      const fits = wanted * width <= frame.clientWidth * devicePixelRatio && wanted * height <= frame.clientHeight * devicePixelRatio;
+      setZoom(factor < 1 && fits ? 0 : wanted, point);
+      radios.forEach((radio) => { radio.firstChild.checked = false; });
+    },
+    pan: (x, y) => frame.scrollBy(x, y),
+  });
   tools.append(h("fieldset", { class: "choice" }, h("legend", { class: "visually-hidden" }, "Zoom"), h("div", { class: "segments small" }, radios)));
   return h("div", {}, frame, tools);
 }

@@ -1,11 +1,45 @@
-// Conversion of the result to other file formats in the browser, and its download.
+// The download of the result, and its conversion to other file formats in the browser.
+
+import { address, getBlob, getJson } from "../lib/api.js";
+import { h, newId } from "../lib/dom.js";
+import { save, saveFrom } from "../lib/save.js";
 
 const TYPES = { png: "image/png", jpeg: "image/jpeg", webp: "image/webp", tiff: "image/tiff" };
 
-export const FORMATS = Object.keys(TYPES);
+const FORMATS = Object.keys(TYPES);
+
+/** The size of a picture. */
+export async function sizeOf(picture) {
+  const bitmap = await createImageBitmap(picture);
+  const { width, height } = bitmap;
+  bitmap.close();
+  return { width, height };
+}
+
+/**
+ * The download of a result in its own format, or converted to another, unless the format is `fixed`: a conversion takes
+ * much memory. `button(text, action, look)` makes a button that reports errors.
+ */
+export function downloadControl({ id: job, params: { format: own } }, fixed, button) {
+  const id = newId("format");
+  const formats = fixed ? [own] : [own, ...FORMATS.filter((format) => format !== own)];
+  const select = h("select", { id, "aria-label": "File format" }, formats.map((format) => h("option", { value: format }, format === "jpeg" ? "JPEG" : format === "webp" ? "WebP" : format.toUpperCase())));
+  const download = button("Download", async () => {
+    const name = `easel-${job.slice(-8)}.${select.value}`;
+    if (select.value === own) { // the browser writes it to the disk while it arrives
+      const { result } = await getJson(`jobs/${job}/links`);
+      saveFrom(address(result), name);
+      return;
+    }
+    const blob = await convert(await getBlob(`jobs/${job}/result`), select.value);
+    if (!blob) throw new Error(`This browser cannot write ${select.value}. Choose another format, or create the picture again with this output format.`);
+    save(blob, name);
+  }, "button primary");
+  return h("div", { class: "download" }, download, select);
+}
 
 /** Convert a blob to a format. Resolves with null if this browser cannot write the format. */
-export async function convert(blob, format) {
+async function convert(blob, format) {
   const bitmap = await createImageBitmap(blob);
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d");

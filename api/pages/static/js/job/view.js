@@ -1,10 +1,11 @@
 // The view of one job: its progress while it runs, and its result.
 
 import { showCode } from "../form/code.js";
+import { fill } from "../form/reuse.js";
 import { asText } from "../form/schema.js";
-import { address, call, getBlob, getJson, Problem } from "../lib/api.js";
-import { announce, h, newId, toast } from "../lib/dom.js";
-import { save, saveFrom } from "../lib/save.js";
+import { call, getBlob, getJson, Problem } from "../lib/api.js";
+import { announce, h, toast } from "../lib/dom.js";
+import { save } from "../lib/save.js";
 import { server } from "../lib/server.js";
 import { recall, remember } from "../lib/storage.js";
 import { STATUS } from "../lib/words.js";
@@ -13,8 +14,10 @@ import { removeJob } from "../pictures/gallery.js";
 import { paintedFiles } from "../pictures/painted.js";
 import { LossChart } from "./chart.js";
 import { comparison } from "./comparison.js";
-import { convert, FORMATS } from "./download.js";
+import { downloadControl, sizeOf } from "./download.js";
 import { follow } from "./events.js";
+import { Tuning } from "./tuning.js";
+import { variations } from "./variations.js";
 import { endNote, facts, queuedNote, runningNote } from "./words.js";
 
 export class JobView {
@@ -45,6 +48,7 @@ export class JobView {
     this.bar = h("div", { class: "bar", role: "progressbar", "aria-label": "Progress", "aria-valuemin": "0", "aria-valuemax": "100", hidden: true }, h("div"));
     this.chartPlace = h("div");
     this.actions = h("div", { class: "job-actions" });
+    this.tuning = new Tuning(this.id, (job) => this.#update(job));
     this.details = h("div");
     this.stage = h("div", { class: "stage" }, h("figure", { class: "progress-picture" }, h("div", { class: "blank", "aria-hidden": "true" })));
     this.element = h("section", { class: "view job", "aria-label": "Picture" }, this.stage,
@@ -118,6 +122,8 @@ export class JobView {
     }
     if (progress?.preview_version > this.#shownVersion && !job.done) this.#showPreview();
     this.#showProgress(job);
+    if (!job.done) this.tuning.update(job);
+    this.#chart?.mark(job.edits ?? []);
     if (job.status === this.#status) return;
     this.#status = job.status;
     this.heading.textContent = STATUS[job.status];
@@ -167,13 +173,14 @@ export class JobView {
 
   #showActions({ done, status }) {
     if (!done) {
-      this.actions.replaceChildren(this.#button("Cancel", () => this.#cancel()));
+      this.actions.replaceChildren(this.tuning.element, this.#button("Cancel", () => this.#cancel(), "quiet danger"));
       return;
     }
     const reuse = this.#button(status === "succeeded" ? "Reuse settings" : "Try again", () => this.#reuse());
     const code = this.#button("Copy as code", () => this.#code(), "quiet");
     const remove = this.#button("Delete", () => this.#delete(), "quiet danger");
-    this.actions.replaceChildren(reuse, h("div", { class: "row" }, code, remove));
+    const again = status === "succeeded" && this.stored?.content ? variations(this.job, this.stored, this.#button.bind(this)) : "";
+    this.actions.replaceChildren(again, reuse, h("div", { class: "row" }, code, remove));
   }
 
   #button(text, action, look = "button") {
@@ -211,7 +218,7 @@ export class JobView {
     const large = width < progress.width;
     this.#hasResult = true;
     const all = large && !hidden ? [this.#button("Show all pixels", () => this.#showAll(progress))] : [];
-    this.actions.prepend(this.#download(hidden || large), ...all);
+    this.actions.prepend(downloadControl(job, hidden || large, this.#button.bind(this)), ...all);
     if (hidden) this.note.append(` Browsers cannot display ${params.format.toUpperCase()}, so this is a copy.`);
     if (large) this.note.append(` This is a copy of ${width} × ${height} pixels. Download has all of them.`);
     this.#compare(shown, { width, height });
@@ -224,26 +231,6 @@ export class JobView {
 
   async #showAll(size) {
     this.#compare(await getBlob(`jobs/${this.id}/result`, { signal: this.#abort.signal }), size);
-  }
-
-  /** The download of the result in its own format, or converted to another unless that takes too much memory. */
-  #download(fixed) {
-    const own = this.job.params.format;
-    const id = newId("format");
-    const formats = fixed ? [own] : [own, ...FORMATS.filter((format) => format !== own)];
-    const select = h("select", { id, "aria-label": "File format" }, formats.map((format) => h("option", { value: format }, format === "jpeg" ? "JPEG" : format === "webp" ? "WebP" : format.toUpperCase())));
-    const button = this.#button("Download", async () => {
-      const name = `easel-${this.id.slice(-8)}.${select.value}`;
-      if (select.value === own) { // the browser writes it to the disk while it arrives
-        const { result } = await getJson(`jobs/${this.id}/links`);
-        saveFrom(address(result), name);
-        return;
-      }
-      const blob = await convert(await getBlob(`jobs/${this.id}/result`), select.value);
-      if (!blob) throw new Error(`This browser cannot write ${select.value}. Choose another format, or create the picture again with this output format.`);
-      save(blob, name);
-    }, "button primary");
-    return h("div", { class: "download" }, button, select);
   }
 
   async #saveLosses() {
@@ -261,15 +248,7 @@ export class JobView {
 
   /** Open the form with this job's settings, and with its pictures if this browser has stored them. */
   async #reuse() {
-    await this.draft.load();
-    this.draft.adopt(this.job.params);
-    if (this.stored?.content) {
-      this.draft.setContent(await readPicture(this.stored.content));
-      this.draft.styles = [];
-      for (const { file, weight } of this.stored.styles) this.draft.styles.push({ picture: await readPicture(file), weight });
-      this.draft.setRegions(this.stored.regions ?? null);
-      this.draft.setDetail(this.stored.detail ?? null);
-    } else {
+    if (!(await fill(this.draft, this.job.params, this.stored))) {
       toast("Settings copied. The pictures are not stored in this browser: choose them again.");
     }
     location.hash = "#/";
@@ -289,11 +268,4 @@ export class JobView {
     const pictures = await Promise.all(styles.map(async ({ file }) => ({ picture: await readPicture(file) })));
     return paintedFiles({ content: await readPicture(content), styles: pictures, regions, detail });
   }
-}
-
-async function sizeOf(picture) {
-  const bitmap = await createImageBitmap(picture);
-  const { width, height } = bitmap;
-  bitmap.close();
-  return { width, height };
 }

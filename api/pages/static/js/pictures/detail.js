@@ -9,5 +9,8 @@ export const DETAIL = [
   { name: "Paint freely", color: [0, 0, 0] },
 ];
 
+/** The labels of a grey picture: light keeps detail, dark is painted freely, mid-grey changes nothing. */
+export const detailOf = (levels) => levels.map((level) => (level > 170 ? 1 : level < 85 ? 2 : 0));
+
 /** Create the file of the map, `[field, File]`. */
 export const detailFile = async (layer, picture) => ["detail_map", await layerFile(layer, DETAIL, picture, { suffix: "detail_map", smooth: true })];

@@ -1,7 +1,13 @@
-// Picture files: samples, the checks before an upload, and thumbnails.
+// Picture files: the checks before an upload, and thumbnails.
 
-import { ASSETS, server } from "../lib/server.js";
+import { server } from "../lib/server.js";
 import { bytes } from "../lib/words.js";
+
+/** The longer side of a picture that is scaled down: more than any result has by default. */
+const SCALED_SIDE = 4096;
+
+/** The smallest scale that is tried, relative to the first. */
+const MIN_SCALE = 0.2;
 
 export const ACCEPT = "image/jpeg,image/png,image/webp,image/avif,image/heic,image/heif,image/tiff,image/gif,image/bmp,"
   + ".jpg,.jpeg,.jfif,.png,.webp,.avif,.heic,.heif,.hif,.tif,.tiff,.gif,.bmp";
@@ -11,70 +17,64 @@ const FORMATS = "JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF or BMP";
 /** Formats of which some browsers cannot display any file, or not every file that the server can read. */
 const NOT_EVERYWHERE = new Set(["jpeg", "avif", "heic", "tiff"]);
 
-export const SAMPLES = {
-  content: [
-    { file: "photos/cat.jpg", title: "Cat" },
-    { file: "photos/coffee.jpg", title: "Coffee" },
-    { file: "photos/astronaut.jpg", title: "Astronaut" },
-    { file: "photos/rocket.jpg", title: "Rocket" },
-  ],
-  style: [
-    { file: "styles/swirls.jpg", title: "Swirls" },
-    { file: "styles/mosaic.jpg", title: "Mosaic" },
-    { file: "styles/woodblock.jpg", title: "Woodblock" },
-    { file: "styles/embers.jpg", title: "Embers" },
-  ],
-};
-
-for (const sample of [...SAMPLES.content, ...SAMPLES.style]) sample.name = sample.file.split("/").pop();
-
-/** Fetch a sample in full size. */
-export async function sampleFile({ file, name }) {
-  const response = await fetch(new URL(`samples/${file}`, ASSETS));
-  if (!response.ok) throw new Error(`The server responded with status ${response.status}.`);
-  return new File([await response.blob()], name, { type: "image/jpeg" });
-}
-
-export const sampleThumbnail = ({ file }) => new URL(`samples/small/${file.replace("/", "-")}`, ASSETS).href;
-
 /** A file that cannot be used. Its message is shown to the user. */
 export class BadPicture extends Error {}
 
 /**
  * Read and check a file. Throws BadPicture.
  *
- * `width` and `height` are those of the upright picture. They are 0 for a picture that the browser
- * cannot display, such as a TIFF, which only the server checks.
+ * A picture over the limits of the server is scaled down, if the browser can display it: `scaled` then says from what.
+ * `width` and `height` are those of the upright picture. They are 0 for a picture that the browser cannot display, such
+ * as a TIFF, which only the server checks.
  */
 export async function readPicture(file) {
   const name = `“${file.name}”`;
   if (!file.size) throw new BadPicture(`${name} is an empty file.`);
-  if (file.size > server.max_picture_bytes) {
-    throw new BadPicture(`${name} is ${bytes(file.size)}; the limit is ${bytes(server.max_picture_bytes)}. Choose a smaller file.`);
-  }
   const format = formatOf(new Uint8Array(await file.slice(0, 16).arrayBuffer()));
   if (!format) throw new BadPicture(`${name} is not a supported picture. Choose a ${FORMATS} file.`);
-  let [width, height] = [0, 0];
-  try {
-    const bitmap = await createImageBitmap(file);
-    [width, height] = [bitmap.width, bitmap.height];
-    bitmap.close();
-  } catch {
-    if (!NOT_EVERYWHERE.has(format)) throw new BadPicture(`${name} is damaged and cannot be read. Choose another file.`);
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (!bitmap && file.size > server.max_picture_bytes) {
+    throw new BadPicture(`${name} is ${bytes(file.size)}; the limit is ${bytes(server.max_picture_bytes)}. Choose a smaller file.`);
   }
-  checkSides(name, format, width, height);
-  return { file, name: file.name, width, height, url: width ? URL.createObjectURL(file) : "" };
+  if (!bitmap && !NOT_EVERYWHERE.has(format)) throw new BadPicture(`${name} is damaged and cannot be read. Choose another file.`);
+  if (!bitmap) return { file, name: file.name, width: 0, height: 0, url: "" };
+  const { width, height } = bitmap;
+  try {
+    checkSides(name, width, height);
+    const fitting = isOver(file, format, bitmap) ? await scaleDown(file, bitmap) : { file, width, height };
+    return { name: file.name, url: URL.createObjectURL(fitting.file), ...fitting };
+  } finally {
+    bitmap.close();
+  }
 }
 
-function checkSides(name, format, width, height) {
-  if (!width) return;
-  const size = `${name} has ${width} × ${height} pixels`;
-  if (format !== "jpeg" && width * height > server.max_picture_pixels) { // the server reads a larger JPEG at a reduced scale
-    throw new BadPicture(`${size}; the limit is ${Math.floor(server.max_picture_pixels / 1e5) / 10} million. Choose a smaller picture.`);
-  }
+function checkSides(name, width, height) {
   if (Math.min(width, height) < server.min_side) {
-    throw new BadPicture(`${size}; each side must have at least ${server.min_side} pixels. Choose a larger picture.`);
+    throw new BadPicture(`${name} has ${width} × ${height} pixels; each side must have at least ${server.min_side} pixels. Choose a larger picture.`);
   }
+}
+
+/** Whether the server would refuse a picture. It reads a JPEG with too many pixels at a reduced scale. */
+const isOver = (file, format, { width, height }) =>
+  file.size > server.max_picture_bytes || (format !== "jpeg" && width * height > server.max_picture_pixels);
+
+/** Scale a picture down until its file is within the limits. */
+async function scaleDown(file, bitmap) {
+  const { width, height } = bitmap;
+  const largest = Math.sqrt(Math.min(1, server.max_picture_pixels / (width * height), (SCALED_SIDE / Math.max(width, height)) ** 2));
+  for (let scale = largest; scale > MIN_SCALE * largest; scale *= 0.8) {
+    const canvas = new OffscreenCanvas(Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)));
+    const context = canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    // WebP keeps transparency. A browser that cannot write it writes PNG.
+    const blob = await canvas.convertToBlob({ type: "image/webp", quality: 0.92 });
+    if (blob.size > server.max_picture_bytes) continue;
+    const name = `${file.name.replace(/\.[^.]*$/, "")}.${blob.type.split("/")[1]}`;
+    const scaled = `Scaled down from ${width} × ${height} pixels, ${bytes(file.size)}`;
+    return { file: new File([blob], name, { type: blob.type }), width: canvas.width, height: canvas.height, scaled };
+  }
+  throw new BadPicture(`“${file.name}” is ${bytes(file.size)}; the limit is ${bytes(server.max_picture_bytes)}. Choose a smaller file.`);
 }
 
 /** Detect the format by the first bytes; "" if it is not supported. */

@@ -1,5 +1,6 @@
-// The gallery: the caller's jobs, newest first.
+// The gallery: the caller's jobs, newest first. Variations of the same pictures stand together.
 
+import { differing, describe, MAX_COMPARED } from "../job/compare.js";
 import { call, getBlob, getJson, Problem } from "../lib/api.js";
 import { announce, h, icon, openDialog } from "../lib/dom.js";
 import { forget, recall, remember } from "../lib/storage.js";
@@ -8,6 +9,9 @@ import { thumbnail } from "./files.js";
 
 const PAGE = 24;
 const POLL_MS = 4000;
+
+/** The most settings in the caption of a picture. */
+const MAX_NAMED = 3;
 
 /** Delete a job after a confirmation. Resolves with whether it was deleted. */
 export async function removeJob(id) {
@@ -27,14 +31,17 @@ export async function removeJob(id) {
 export class GalleryView {
   #cursor = null;
   #abort = new AbortController();
-  #cards = new Map();
+  #cards = new Map(); // {card, job, pair, caption, box} by id
+  #chosen = new Set();
 
   constructor() {
     document.title = "Your pictures · Easel";
     this.grid = h("ul", { class: "grid", role: "list" });
     this.note = h("p", { class: "hint", role: "status" }, "Loading…");
     this.more = h("button", { type: "button", class: "button", hidden: true, on: { click: () => this.#load() } }, "Show more");
-    this.element = h("section", { class: "view gallery", "aria-label": "Your pictures" }, h("h1", { class: "headline" }, "Your pictures"), this.note, this.grid, this.more);
+    this.compare = h("a", { class: "button primary" }, "Compare");
+    this.bar = h("div", { class: "compare-bar", hidden: true }, h("span", { class: "hint" }), this.compare);
+    this.element = h("section", { class: "view gallery", "aria-label": "Your pictures" }, h("h1", { class: "headline" }, "Your pictures"), this.note, this.grid, this.more, this.bar);
     this.#load();
   }
 
@@ -47,7 +54,7 @@ export class GalleryView {
       const query = new URLSearchParams({ limit: PAGE, ...(this.#cursor && { cursor: this.#cursor }) });
       const { items, next_cursor: next } = await getJson(`jobs?${query}`, { signal: this.#abort.signal });
       this.#cursor = next;
-      for (const job of items) this.#addCard(job);
+      for (const job of items) this.#addCard(job, pairOf(await recall(job.id)));
       this.more.hidden = !next;
       this.#showCount();
     } catch (error) {
@@ -60,16 +67,44 @@ export class GalleryView {
     if (!this.#cards.size) this.note.replaceChildren("No pictures yet. ", h("a", { href: "#/" }, "Create the first one"), ".");
   }
 
-  #addCard(job) {
+  /** Add the card of a job, beside the newest other one of the same pictures. */
+  #addCard(job, pair) {
     const picture = h("div", { class: "thumb" });
     const state = h("span", { class: "state" });
     const when = since(new Date(job.created_at));
-    const link = h("a", { href: `#/jobs/${job.id}` }, picture, h("span", { class: "when" }, state, h("span", { class: "hint" }, when)));
+    const caption = h("span", { class: "hint caption" });
+    const link = h("a", { href: `#/jobs/${job.id}` }, picture, h("span", { class: "when" }, state, h("span", { class: "hint" }, when)), caption);
+    const box = h("input", { type: "checkbox", "aria-label": `Compare picture from ${when}`, on: { change: () => this.#choose(job.id, box.checked) } });
     const remove = h("button", { type: "button", class: "icon-button", "aria-label": `Delete picture from ${when}`, on: { click: () => this.#remove(job.id) } }, icon("close"));
-    const card = h("li", { class: "card" }, link, remove);
-    this.#cards.set(job.id, card);
-    this.grid.append(card);
+    const card = h("li", { class: "card" }, link, box, remove);
+    const beside = pair && [...this.#cards.values()].filter((other) => other.pair === pair).at(-1);
+    if (beside) beside.card.after(card);
+    else this.grid.append(card);
+    this.#cards.set(job.id, { card, job, pair, caption, box });
+    this.#caption(pair, job.id);
     this.#show(job, state, picture);
+  }
+
+  /** Say of what a picture was made, or what makes it differ from its variations. */
+  #caption(pair, id) {
+    const group = [...this.#cards.entries()].filter(([other, card]) => other === id || (pair && card.pair === pair)).map(([, card]) => card);
+    const names = differing(group.map(({ job }) => job.params)).slice(0, MAX_NAMED);
+    for (const { caption, job, card } of group) {
+      card.classList.toggle("variation", group.length > 1);
+      const words = group.length > 1 ? describe(job.params, names) || "same settings" : `strength ${job.params.strength}, size ${job.params.size}`;
+      caption.textContent = [pair.split("\n")[0], words].filter(Boolean).join(": ");
+    }
+  }
+
+  #choose(id, chosen) {
+    if (chosen) this.#chosen.add(id);
+    else this.#chosen.delete(id);
+    const count = this.#chosen.size;
+    for (const { box } of this.#cards.values()) box.disabled = !box.checked && count >= MAX_COMPARED;
+    this.bar.hidden = !count;
+    this.bar.firstChild.textContent = count < 2 ? "Choose one to three more." : `${count} pictures chosen.`;
+    this.compare.hidden = count < 2;
+    this.compare.href = `#/compare/${[...this.#chosen].join(",")}`;
   }
 
   async #show(job, state, picture) {
@@ -93,11 +128,20 @@ export class GalleryView {
       this.note.textContent = error.message;
       return;
     }
-    this.#cards.get(id).remove();
+    this.#cards.get(id).card.remove();
     this.#cards.delete(id);
+    this.#choose(id, false);
     this.#showCount();
     (this.grid.querySelector("a") ?? document.getElementById("main")).focus();
   }
+}
+
+/** A key of the pictures that this browser has stored of a job, with their names in its first line; "" if it has none. */
+function pairOf(stored) {
+  if (!stored?.content) return "";
+  const files = [stored.content, ...(stored.styles ?? []).map(({ file }) => file)];
+  const names = files.map(({ name }) => name.replace(/\.[^.]*$/, ""));
+  return [`${names[0]} and ${names.slice(1).join(", ")}`, ...files.map(({ name, size }) => `${name} ${size}`)].join("\n");
 }
 
 /** The thumbnail of a job: of the result's preview, which is then stored, or else of its own or its input. */

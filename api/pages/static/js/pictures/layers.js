@@ -45,6 +45,16 @@ export function pixels({ columns, rows, cells }, labels, [unpainted, painted] = 
   return image;
 }
 
+/** Read the cells of a layer from a picture file. `labelsOf` turns its grey levels, 0 to 255, into labels, or throws. */
+export async function readLayer(file, { columns, rows }, labelsOf) {
+  const bitmap = await createImageBitmap(file, { resizeWidth: columns, resizeHeight: rows, resizeQuality: "pixelated" });
+  const context = new OffscreenCanvas(columns, rows).getContext("2d");
+  context.drawImage(bitmap, 0, 0, columns, rows);
+  bitmap.close();
+  const { data } = context.getImageData(0, 0, columns, rows);
+  return labelsOf(Uint8Array.from({ length: columns * rows }, (_, cell) => Math.round(0.299 * data[cell * 4] + 0.587 * data[cell * 4 + 1] + 0.114 * data[cell * 4 + 2])));
+}
+
 /** Create a PNG file of a layer, enlarged to the size of its picture, or less for a very large one. Its name ends with `suffix`; `smooth` gives it soft edges. */
 export async function layerFile(layer, labels, { width, height, name }, { suffix, smooth }) {
   const small = new OffscreenCanvas(layer.columns, layer.rows);

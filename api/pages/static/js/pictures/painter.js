@@ -1,13 +1,16 @@
-// The editor that paints on the pictures, with a mouse, touch, a pen or the keyboard.
+// The editor that paints on the pictures, which are side by side.
 
 import { announce, h, newId, openDialog } from "../lib/dom.js";
-import { DETAIL } from "./detail.js";
-import { copyLayer, isPainted, newLayer, paintDisc, paintLine, pixels } from "./layers.js";
-import { hasRegions, REGIONS, regionProblem } from "./regions.js";
+import { onGestures } from "../lib/gestures.js";
+import { DETAIL, detailOf } from "./detail.js";
+import { copyLayer, isPainted, newLayer, readLayer } from "./layers.js";
+import { hasRegions, REGIONS, regionProblem, regionsOf } from "./regions.js";
+import { Sheet } from "./sheet.js";
 
-/** The opacity of unpainted and of painted cells. */
-const OVERLAY_ALPHA = [0, 150];
 const MAX_UNDO = 30;
+
+const BRUSH = { min: 3, max: 60, start: 18 };
+const MAX_ZOOM = 6;
 
 /** Paint regions. Resolves with the regions, or with null if the editor was cancelled. */
 export async function paintRegions({ content, styles, regions }) {
@@ -17,6 +20,7 @@ export async function paintRegions({ content, styles, regions }) {
     hint: "Paint a region on the photograph. Then paint the same region on the painting, where its style is. Everything else is background.",
     labels: REGIONS,
     use: "Use regions",
+    labelsOf: regionsOf,
     sheets: [
       sheet("Photograph", content, regions?.content),
       ...styles.map(({ picture }, index) => sheet(styles.length > 1 ? `Painting ${index + 1}` : "Painting", picture, regions?.styles[index])),
@@ -33,6 +37,7 @@ export async function paintDetail({ content, detail }) {
     hint: "Paint where the photograph keeps its detail, such as faces and hands, or where the painting is free. Everything else stays as usual.",
     labels: DETAIL,
     use: "Use detail map",
+    labelsOf: detailOf,
     sheets: [sheet("Photograph", content, detail)],
     describe: ([layer]) => (isPainted(layer) ? "White keeps the detail, black is painted freely." : "Nothing is painted yet."),
   });
@@ -45,162 +50,131 @@ const sheet = (name, picture, layer) => ({ name, picture, layer: copyLayer(layer
 const open = (task) => new Promise((resolve) => new Painter(task, resolve));
 
 class Painter {
-  #label = 1;
-  #radius = 18;
+  #brush = { radius: BRUSH.start, label: 1 };
+  #zoom = 1;
   #done = []; // {sheet, cells} before each change
   #undone = [];
-  #lastPoint = null;
-  #cursor = null;
 
   constructor(task, resolve) {
     this.task = task;
     this.resolve = resolve;
-    this.sheet = task.sheets[0];
+    const listeners = { began: (sheet) => this.#saveUndo(sheet), drawn: () => this.#refresh() };
+    this.sheets = task.sheets.map((each) => new Sheet(each, task.labels, this.#brush, listeners));
     this.#build();
     this.dialog.showModal();
-    this.#show(this.sheet);
+    this.#refresh();
   }
 
   #build() {
-    const { title: heading, hint, labels, sheets } = this.task;
+    const { title: heading, hint, labels } = this.task;
     const title = newId("painter");
-    this.canvas = h("canvas", { tabIndex: 0, role: "application", "aria-roledescription": "drawing area", on: {
-      pointerdown: (event) => this.#startStroke(event), pointermove: (event) => this.#continueStroke(event),
-      pointerup: () => this.#endStroke(), pointercancel: () => this.#endStroke(), keydown: (event) => this.#key(event), blur: () => this.#draw(),
-    } });
-    this.picture = h("img", { alt: "" });
     this.message = h("p", { class: "hint", role: "status" });
+    this.area = h("div", { class: "sheets", "data-count": String(Math.min(3, this.sheets.length)) }, this.sheets.map(({ element }) => element));
+    onGestures(this.area, { begin: () => this.#endStroke(), zoom: (factor) => this.#zoomTo(this.#zoom * factor), pan: (x, y) => this.area.scrollBy(x, y) });
     this.dialog = h("dialog", { class: "dialog painter", "aria-labelledby": title, on: { close: () => this.#close(), keydown: (event) => this.#shortcut(event),
       cancel: (event) => { event.preventDefault(); this.#leave(); } } },
       h("div", {}, h("h2", { id: title }, heading), h("p", { class: "hint" }, hint)),
       h("div", { class: "painter-tools" },
-        sheets.length > 1 && this.#choice("Picture", sheets.map(({ name }, value) => ({ name, value })), 0, (index) => this.#show(sheets[index])),
-        this.#choice("Brush paints", labels.map(({ name, color }, value) => ({ name: value ? name : "Erase", value, color })), 1, (label) => { this.#label = label; }), this.#brush()),
-      h("div", { class: "sheet" }, this.picture, this.canvas), this.message, this.#actions());
+        this.#choice("Brush paints", labels.map(({ name, color }, value) => ({ name: value ? name : "Erase", value, color })), (label) => { this.#brush.label = label; }),
+        this.#brushSize(), this.#zoomButtons()),
+      this.area, this.message, this.#actions());
     document.body.append(this.dialog);
   }
 
-  #choice(legend, options, chosen, choose) {
+  #choice(legend, options, choose) {
     const name = newId("choice");
     return h("fieldset", { class: "choice" }, h("legend", { class: "visually-hidden" }, legend), h("div", { class: "segments" }, options.map(({ name: text, value, color }) => {
-      const swatch = color && h("i", { class: "swatch", "aria-hidden": "true" });
-      if (swatch && value) swatch.style.setProperty("--swatch", `rgb(${color})`);
-      return h("label", {}, h("input", { type: "radio", name, checked: value === chosen, on: { change: () => choose(value) } }), h("span", {}, swatch, text));
+      const swatch = h("i", { class: "swatch", "aria-hidden": "true" });
+      if (value) swatch.style.setProperty("--swatch", `rgb(${color})`);
+      return h("label", {}, h("input", { type: "radio", name, checked: value === this.#brush.label, on: { change: () => choose(value) } }), h("span", {}, swatch, text));
     })));
   }
 
-  #brush() {
+  #brushSize() {
     const id = newId("brush");
-    const slider = h("input", { id, type: "range", min: "3", max: "60", value: String(this.#radius), on: { input: () => { this.#radius = slider.valueAsNumber; part(); this.#draw(); } } });
-    const part = () => slider.style.setProperty("--part", String((slider.valueAsNumber - 3) / 57));
+    const { min, max, start } = BRUSH;
+    const slider = h("input", { id, type: "range", min: String(min), max: String(max), value: String(start), on: { input: () => { this.#brush.radius = slider.valueAsNumber; part(); } } });
+    const part = () => slider.style.setProperty("--part", String((slider.valueAsNumber - min) / (max - min)));
     part();
     return h("div", { class: "brush" }, h("label", { for: id }, "Brush"), slider);
+  }
+
+  #zoomButtons() {
+    const button = (name, text, factor) => h("button", { type: "button", class: "button", "aria-label": name, on: { click: () => this.#zoomTo(this.#zoom * factor) } }, text);
+    return h("div", { class: "row" }, button("Zoom out", "−", 1 / 1.5), button("Zoom in", "+", 1.5));
+  }
+
+  #zoomTo(zoom) {
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.area;
+    const before = this.#zoom;
+    this.#zoom = Math.min(MAX_ZOOM, Math.max(1, zoom));
+    this.area.style.setProperty("--zoom", String(this.#zoom));
+    const factor = this.#zoom / before; // the middle stays in the middle
+    this.area.scrollTo((scrollLeft + clientWidth / 2) * factor - clientWidth / 2, (scrollTop + clientHeight / 2) * factor - clientHeight / 2);
+  }
+
+  /** A second finger takes the stroke of the first one back. */
+  #endStroke() {
+    this.sheets.forEach((each) => each.stop());
+    this.#travel(this.#done, []);
   }
 
   #actions() {
     this.undo = h("button", { type: "button", class: "button", disabled: true, "aria-keyshortcuts": "Control+Z", on: { click: () => this.#travel(this.#done, this.#undone, "Undone.") } }, "Undo");
     this.redo = h("button", { type: "button", class: "button", disabled: true, "aria-keyshortcuts": "Control+Y", on: { click: () => this.#travel(this.#undone, this.#done, "Redone.") } }, "Redo");
-    const clear = h("button", { type: "button", class: "button", on: { click: () => this.#clear() } }, "Clear picture");
-    this.use = h("button", { type: "button", class: "button primary", on: { click: () => this.dialog.close("use") } }, this.task.use);
+    const clear = h("button", { type: "button", class: "button", on: { click: () => this.#clear() } }, "Clear");
+    const use = h("button", { type: "button", class: "button primary", on: { click: () => this.dialog.close("use") } }, this.task.use);
     const cancel = h("button", { type: "button", class: "button", on: { click: () => this.#leave() } }, "Cancel");
-    return h("div", { class: "actions" }, this.undo, this.redo, clear, h("span", { class: "spread" }), cancel, this.use);
+    return h("div", { class: "actions" }, this.undo, this.redo, clear, this.sheets.map((each) => this.#loader(each)), h("span", { class: "spread" }), cancel, use);
   }
 
-  /** Show a sheet that the user did not choose. */
-  #open(sheet) {
-    this.dialog.querySelectorAll(".painter-tools fieldset")[0].querySelectorAll("input")[this.task.sheets.indexOf(sheet)].checked = true;
-    this.#show(sheet);
+  /** A control that takes a picture file in place of painting. */
+  #loader(each) {
+    const id = newId("mask");
+    const name = this.sheets.length > 1 ? `Load mask: ${each.name.toLowerCase()}` : "Load mask";
+    const input = h("input", { id, type: "file", accept: "image/*", class: "visually-hidden", "aria-label": name, on: { change: () => this.#load(each, input) } });
+    return h("span", { class: "chooser" }, input, h("label", { for: id, class: "button", "aria-hidden": "true" }, name));
   }
 
-  #show(sheet) {
-    this.sheet = sheet;
-    this.picture.src = sheet.picture.url;
-    this.canvas.width = sheet.layer.columns;
-    this.canvas.height = sheet.layer.rows;
-    this.canvas.parentElement.style.setProperty("--ratio", String(sheet.layer.columns / sheet.layer.rows));
-    this.canvas.setAttribute("aria-label", `${sheet.name}. Arrow keys move the brush, Space paints, Shift and an arrow key paint a line.`);
-    this.#cursor = { x: sheet.layer.columns / 2, y: sheet.layer.rows / 2 };
-    this.#draw();
-  }
-
-  #draw() {
-    const context = this.canvas.getContext("2d");
-    context.putImageData(pixels(this.sheet.layer, this.task.labels, OVERLAY_ALPHA), 0, 0);
-    if (document.activeElement === this.canvas && this.canvas.matches(":focus-visible")) {
-      context.beginPath();
-      context.arc(this.#cursor.x, this.#cursor.y, this.#radius, 0, 2 * Math.PI);
-      context.lineWidth = 3;
-      context.strokeStyle = "#fff";
-      context.stroke();
-      context.lineWidth = 1.5;
-      context.strokeStyle = "#000";
-      context.stroke();
+  async #load(each, input) {
+    const [file] = input.files;
+    input.value = "";
+    if (!file) return;
+    try {
+      const cells = await readLayer(file, each.layer, this.task.labelsOf);
+      this.#saveUndo(each);
+      each.layer.cells = cells;
+      each.draw();
+      this.#refresh();
+    } catch (error) {
+      this.message.textContent = `“${file.name}” cannot be used: ${error.message}`;
     }
+  }
+
+  #refresh() {
     this.undo.disabled = !this.#done.length;
     this.redo.disabled = !this.#undone.length;
     this.message.textContent = this.task.describe(this.#layers());
   }
 
   #layers() {
-    return this.task.sheets.map(({ layer }) => layer);
+    return this.sheets.map(({ layer }) => layer);
   }
 
-  #saveUndo() {
-    this.#done.push({ sheet: this.sheet, cells: this.sheet.layer.cells.slice() });
+  #saveUndo(each) {
+    this.#done.push({ sheet: each, cells: each.layer.cells.slice() });
     if (this.#done.length > MAX_UNDO) this.#done.shift();
-    this.#undone = [];
-  }
-
-  #pointOf(event) {
-    const { left, top, width, height } = this.canvas.getBoundingClientRect();
-    return { x: ((event.clientX - left) / width) * this.canvas.width, y: ((event.clientY - top) / height) * this.canvas.height };
-  }
-
-  #startStroke(event) {
-    if (event.button) return;
-    this.canvas.setPointerCapture(event.pointerId);
-    this.#saveUndo();
-    this.#lastPoint = this.#pointOf(event);
-    paintDisc(this.sheet.layer, this.#lastPoint.x, this.#lastPoint.y, this.#radius, this.#label);
-    this.#draw();
-  }
-
-  #continueStroke(event) {
-    if (!this.#lastPoint) return;
-    const to = this.#pointOf(event);
-    paintLine(this.sheet.layer, this.#lastPoint, to, this.#radius, this.#label);
-    this.#lastPoint = to;
-    this.#draw();
-  }
-
-  #endStroke() {
-    this.#lastPoint = null;
-  }
-
-  #key(event) {
-    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (!direction && event.key !== " ") return;
-    event.preventDefault();
-    const from = this.#cursor;
-    const step = Math.max(2, this.#radius / 2);
-    const clamp = (value, maximum) => Math.min(maximum, Math.max(0, value));
-    if (direction) this.#cursor = { x: clamp(from.x + direction[0] * step, this.canvas.width), y: clamp(from.y + direction[1] * step, this.canvas.height) };
-    if (event.key === " " || event.shiftKey) {
-      this.#saveUndo();
-      paintLine(this.sheet.layer, from, this.#cursor, this.#radius, this.#label);
-    }
-    this.#draw();
+    this.#undone.length = 0;
   }
 
   /** Take the last change of one list back, and put its opposite into the other. */
-  #travel(from, to, word) {
+  #travel(from, to, word = "") {
     const change = from.pop();
     if (!change) return;
-    const { sheet, cells } = change;
-    to.push({ sheet, cells: sheet.layer.cells });
-    sheet.layer.cells = cells;
-    if (sheet !== this.sheet) this.#open(sheet);
-    this.#draw();
+    to.push({ sheet: change.sheet, cells: change.sheet.layer.cells });
+    change.sheet.layer.cells = change.cells;
+    change.sheet.draw();
+    this.#refresh();
     announce(word);
   }
 
@@ -213,9 +187,19 @@ class Painter {
     else this.undo.click();
   }
 
+  #clear() {
+    for (const each of this.sheets.filter(({ layer }) => isPainted(layer))) {
+      this.#saveUndo(each);
+      each.layer.cells.fill(0);
+      each.draw();
+    }
+    this.#refresh();
+  }
+
   /** Close without the strokes, after a question if there are any. */
   async #leave() {
-    if (this.#done.length && !this.asking) {
+    if (this.asking) return;
+    if (this.#done.length) {
       this.asking = true;
       const choice = await openDialog("Discard what you painted?", [h("p", {}, "The strokes since you opened this window will be lost.")],
         [{ label: "Go on painting", value: "" }, { label: "Discard", value: "discard", look: "button danger" }]);
@@ -223,12 +207,6 @@ class Painter {
       if (choice !== "discard") return;
     }
     this.dialog.close("");
-  }
-
-  #clear() {
-    this.#saveUndo();
-    this.sheet.layer.cells.fill(0);
-    this.#draw();
   }
 
   #close() {

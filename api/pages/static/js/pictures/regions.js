@@ -27,6 +27,16 @@ export function regionProblem({ content, styles }) {
   return "";
 }
 
+/** The labels of a mask with one grey level for each region; the darkest is the background. Throws for too many. */
+export function regionsOf(levels) {
+  const counts = new Map();
+  for (const level of levels) counts.set(level, (counts.get(level) ?? 0) + 1);
+  const known = [...counts].filter(([, count]) => count > levels.length / 2000).map(([level]) => level).sort((a, b) => a - b);
+  if (known.length > REGIONS.length) throw new Error(`it has ${known.length} grey levels. Expected at most ${REGIONS.length}, one for each region.`);
+  const nearest = (level) => known.reduce((best, other, index) => (Math.abs(other - level) < Math.abs(known[best] - level) ? index : best), 0);
+  return levels.map(nearest);
+}
+
 /** Create the mask files, `[field, File]`, for the photograph and each painting. Pictures of the same name have masks of different names. */
 export async function maskFiles({ content, styles }, picture, others) {
   const file = (layer, of, suffix) => layerFile(layer, REGIONS, of, { suffix, smooth: false });

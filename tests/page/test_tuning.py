@@ -1,0 +1,40 @@
+"""Changing a job while it runs, and keeping what it has painted."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.page.conftest import shot
+from tests.page.steps import check_accessible, choose_samples, heading, job_of, start
+
+
+def preview_of(page: Page) -> str:
+    source = page.locator(".progress-picture img[alt='Preview']").get_attribute("src")
+    assert source
+    return source
+
+
+def test_a_slider_changes_the_picture_in_mid_run_and_the_rest_is_kept(page: Page) -> None:
+    choose_samples(page)
+    job = start(page, steps=5000)
+    heading(page, "Painting")
+    expect(page.locator(".progress-picture img[alt='Preview']")).to_be_visible()
+    before = preview_of(page)
+    slider = page.get_by_role("slider", name="Strength")
+    expect(slider).to_have_value("0.5")
+    slider.fill("0.9")
+    expect(page.get_by_role("button", name="Undo last change")).to_be_visible()
+    assert job_of(page, job)["params"]["strength"] == 0.9
+    expect(page.locator(".progress-picture img")).not_to_have_attribute("src", before)
+    shot(page, "27-tuned")
+    check_accessible(page)
+    page.get_by_role("button", name="Undo last change").click()
+    expect(slider).to_have_value("0.5")
+    page.get_by_role("button", name="Stop here and keep").click()
+    heading(page, "Finished")
+    expect(page.locator(".pair img").first).to_be_visible()
+    kept = job_of(page, job)
+    assert kept["status"] == "succeeded"
+    assert kept["metrics"]["steps"] < 5000
+    changes = [edit["params"]["strength"] for edit in kept["edits"] if "strength" in edit["params"]]
+    assert changes == [0.5, 0.9, 0.5]
