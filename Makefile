@@ -8,7 +8,7 @@ DEVICE ?= $(if $(GPU),cuda,cpu)
 SERVICE := .venv/serve-$(DEVICE)
 TOOLS := .venv/dev-$(DEVICE)
 
-.PHONY: rolling serve test coverage check format lowest lock bench samples figures quality soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet
+.PHONY: rolling serve test coverage check format lowest lock bench samples figures quality soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet gpu-check
 
 serve: $(SERVICE)
 	@$(BIN)/easel serve --port $(PORT)
@@ -126,6 +126,10 @@ compose-test: $(TOOLS)
 fleet: $(TOOLS)
 	@$(BIN)/python -m bench.fleet
 	@$(BIN)/python -m bench.fleet.page
+
+# Measures Easel on the GPU of this machine within eight minutes, and writes docs/gpu.md.
+gpu-check: $(TOOLS)
+	@$(BIN)/python -m bench.gpu
 
 samples: $(TOOLS)
 	@$(BIN)/python -m samples.draw

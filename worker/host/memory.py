@@ -27,21 +27,26 @@ class DeviceMemory:
 
     total: int
     available: int
+    #: Whether what others use stays in use: nobody gives back the memory of a GPU.
+    occupied: bool = False
 
     @classmethod
     def of(cls, device: torch.device) -> DeviceMemory:
         """Measure the memory of the device."""
         if device.type == "cuda":
-            available, total = torch.cuda.mem_get_info(device)
-            return cls(total, available)
+            free, total = torch.cuda.mem_get_info(device)
+            return cls(total, free + torch.cuda.memory_reserved(device), occupied=True)
         return cls(memory_limit(), memory_available())
 
     def share(self, workers: int) -> DeviceMemory:
         """Return the share of one of several workers, see :func:`core.jobs.sharing.memory_share`.
 
-        What is available now counts up to that share.
+        What is available now counts up to that share. The share of a GPU is no more than what its
+        neighbours and the CUDA contexts leave.
         """
         total = memory_share(self.total, workers)
+        if self.occupied:
+            total = min(total, self.available)
         return DeviceMemory(total, min(total, self.available))
 
 

@@ -31,6 +31,12 @@ def test_workers_share_the_memory_of_their_device() -> None:
     assert DeviceMemory(total=8 * 2**30, available=MIB).share(4).available == MIB
 
 
+def test_a_share_of_a_gpu_is_no_more_than_its_neighbours_leave() -> None:
+    gpu = DeviceMemory(total=24 * 2**30, available=5 * 2**30, occupied=True)
+    assert gpu.share(1) == DeviceMemory(5 * 2**30, 5 * 2**30)
+    assert gpu.share(8).total < 3 * 2**30
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 def test_the_memory_of_a_gpu_is_its_own() -> None:
     memory = DeviceMemory.of(torch.device("cuda"))

@@ -1,0 +1,136 @@
+"""``make gpu-check``: what Easel does on this machine's GPU, within eight minutes.
+
+Each section runs in a process of its own, within its time limit, so that one that fails or hangs
+costs only its own results. The rows go to standard output and to a file, one JSON object a line;
+``docs/gpu.md`` is written from it. On a machine without a GPU it runs on the CPU, with small
+pictures and few steps, and the page says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from bench.gpu import faults, paths, speed
+from bench.gpu.machine import Machine, Row
+from bench.gpu.page import PAGE, write_page
+from core.nst import fetch_weights, pick_device
+from core.params import LAYERS, Network, StyleParams
+from core.settings.model import Settings
+from worker.networks import calibration_pictures
+
+Section = Callable[[Machine], Iterator[Row]]
+
+#: By name, in the order of importance, with the seconds that each may take: 480 in all.
+SECTIONS: dict[str, tuple[Section, float]] = {
+    "paths": (paths.against_the_cpu, 90),
+    "graphs": (paths.graphs, 60),
+    "steps": (speed.step_times, 75),
+    "jobs": (speed.jobs, 60),
+    "memory": (speed.memory, 60),
+    "no-memory": (faults.no_memory, 25),
+    "lost-device": (faults.lost_device, 20),
+    "processes": (faults.processes, 60),
+    "loop": (speed.usual_loop, 30),
+}
+#: Only other sections run these.
+_INNER: dict[str, Section] = {"rate": faults.rate}
+
+_ROWS = PAGE.with_suffix(".jsonl")
+
+
+def run_here(name: str, section: Section, machine: Machine) -> Iterator[Row]:
+    """Yield the rows of a section, and a last one that has its seconds or its error."""
+    started = time.perf_counter()
+    try:
+        for row in section(machine):
+            yield {"section": name, **row}
+    except Exception as error:
+        traceback.print_exc()
+        yield {"section": name, "failed": f"{type(error).__name__}: {error}"[:500], "ok": False}
+    yield {"section": name, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def run_apart(name: str, limit: float, machine: Machine) -> Iterator[Row]:
+    """Yield the rows of a section that runs in a process of its own, within a time limit."""
+    command = [sys.executable, "-m", "bench.gpu", "--one", name, *faults.arguments(machine)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            text, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            text, _ = process.communicate()
+            yield {"section": name, "failed": f"it took more than {limit:g} s", "ok": False}
+    for line in text.splitlines():
+        yield json.loads(line)
+
+
+def about(machine: Machine) -> Row:
+    """Return what the rows were measured on."""
+    row: Row = {"section": "machine", "device": str(machine.device), "torch": torch.__version__}
+    row |= {"python": platform.python_version(), "sizes": machine.sizes, "steps": machine.steps}
+    first = machine.load(torch.device("cpu")).convolutions[LAYERS[0]]
+    row["filters"] = len(first.weight)  # type: ignore[attr-defined]
+    if machine.device.type == "cuda":
+        properties = torch.cuda.get_device_properties(machine.device)
+        row |= {
+            "gpu": properties.name,
+            "capability": [properties.major, properties.minor],
+            "memory_mib": properties.total_memory // 2**20,
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+        }
+    return row
+
+
+def main() -> None:
+    """Run one section or all of them."""
+    parser = argparse.ArgumentParser(prog="bench.gpu", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("sections", nargs="*", help=f"some of: {', '.join(SECTIONS)}")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--weights", type=Path, default=Settings().weights_dir)
+    parser.add_argument("--network", type=Network, default=StyleParams().network)
+    parser.add_argument("--sizes", type=int, nargs="+")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--limit", type=float, default=1.0, help="a factor on all time limits")
+    parser.add_argument("--rows", type=Path, default=_ROWS)
+    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    device = pick_device(options.device)
+    on_gpu = device.type == "cuda"
+    machine = Machine(
+        device,
+        options.weights,
+        options.network,
+        tuple(options.sizes or ((256, 512, 1024, 2048) if on_gpu else (64, 96))),
+        options.steps or (60 if on_gpu else 6),
+    )
+    if options.one:
+        section = _INNER[options.one] if options.one in _INNER else SECTIONS[options.one][0]
+        for row in run_here(options.one, section, machine):
+            if options.one not in _INNER or "seconds" not in row:
+                print(json.dumps(row), flush=True)
+        return
+    fetch_weights(machine.network, machine.weights, calibration_pictures)
+    rows = [about(machine)]
+    for name in options.sections or SECTIONS:
+        for row in run_apart(name, SECTIONS[name][1] * options.limit, machine):
+            print(json.dumps(row), flush=True)
+            rows.append(row)
+    options.rows.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_page(rows, options.page)
+    if not all(row.get("ok", True) for row in rows):
+        raise SystemExit('some sections failed; see the rows with "ok": false')
+
+
+if __name__ == "__main__":
+    main()
