@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from cli.client import Client, JobDocument
+from easel.client.calls import DEFAULT_SERVER
+from easel.client.jobs import SubmittedJob
+from easel.client.sync import Client
 
 _STATUSES = click.Choice(["queued", "running", "succeeded", "failed", "canceled"])
 
@@ -23,7 +23,7 @@ def on_server(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--server",
             envvar="EASEL_SERVER",
-            default="http://127.0.0.1:8000",
+            default=DEFAULT_SERVER,
             show_default=True,
             help="The address of the server. [env: EASEL_SERVER]",
         ),
@@ -50,11 +50,11 @@ def list_jobs(
     if error_code is not None:
         query["error_code"] = error_code
     with _client(server, api_key) as client:
-        found = client.jobs(query)
+        found = client.jobs(**query)
     table = Table("id", "status", "size", "created", "details", box=None)
     for job in found:
-        created = job["created_at"][:19].replace("T", " ")
-        table.add_row(job["id"], job["status"], str(job["params"]["size"]), created, _details(job))
+        created = f"{job.created_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(job.id, job.status, str(job.params["size"]), created, _details(job))
     _print(table)
 
 
@@ -64,7 +64,7 @@ def list_jobs(
 def show(server: str, api_key: str | None, job_id: str) -> None:
     """Print a job as JSON."""
     with _client(server, api_key) as client:
-        click.echo(json.dumps(client.find(job_id), indent=2))
+        click.echo(client.get(job_id).model_dump_json(indent=2))
 
 
 @jobs.command()
@@ -73,8 +73,8 @@ def show(server: str, api_key: str | None, job_id: str) -> None:
 def cancel(server: str, api_key: str | None, job_id: str) -> None:
     """Cancel a job: at once if it is queued, after its current step if it is running."""
     with _client(server, api_key) as client:
-        job = client.cancel(client.find(job_id))
-    click.echo(f"job {job['id']} is {job['status']}")
+        job = client.cancel(job_id)
+    click.echo(f"job {job.id} is {job.status}")
 
 
 @jobs.command()
@@ -83,7 +83,7 @@ def cancel(server: str, api_key: str | None, job_id: str) -> None:
 def retry(server: str, api_key: str | None, job_id: str) -> None:
     """Post a failed or canceled job again, and print the id of the new job."""
     with _client(server, api_key) as client:
-        click.echo(client.retry(client.find(job_id))["id"])
+        click.echo(client.retry(job_id).id)
 
 
 @click.command()
@@ -101,23 +101,17 @@ def workers(server: str, api_key: str | None) -> None:
         click.echo(f"Warning: {warning}", err=True)
 
 
-@contextmanager
-def _client(server: str, api_key: str | None) -> Iterator[Client]:
-    client = Client(server, api_key, patience=0)
-    try:
-        yield client
-    finally:
-        client.close()
+def _client(server: str, api_key: str | None) -> Client:
+    return Client(server, api_key, patience=0)
 
 
-def _details(job: JobDocument) -> str:
+def _details(job: SubmittedJob) -> str:
     """Return what is worth knowing about a job in its status."""
-    if job["status"] == "queued":
-        waiting = job["waiting"]
-        return str(waiting["detail"]) if waiting else ""
-    if job["status"] == "running" and job["progress"]:
-        return f"{job['progress']['fraction']:.0%}"
-    return str(job["error"]["code"]) if job["error"] else ""
+    if job.status == "queued":
+        return str(job.waiting["detail"]) if job.waiting else ""
+    if job.status == "running" and job.progress:
+        return f"{job.fraction:.0%}"
+    return job.error.code if job.error else ""
 
 
 def _gib(size: int | None) -> str:

@@ -20,6 +20,7 @@ from cli.valkey import EmbeddedValkey
 from core.errors import CannotStart, InvalidSetting
 from core.params import StyleParams
 from core.runtime.logs import configure_logging
+from core.runtime.modules import full_name
 from core.runtime.redis import connect
 from core.settings.model import Settings
 from core.settings.values import parse_workers
@@ -139,11 +140,11 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _api(environment: dict[str, str]) -> Program:
-    return Program("api", [sys.executable, "-m", "api"], environment)
+    return Program("api", [sys.executable, "-m", full_name("api")], environment)
 
 
 def _worker(environment: dict[str, str], grace_seconds: float) -> Program:
-    command = [sys.executable, "-m", "worker"]
+    command = [sys.executable, "-m", full_name("worker")]
     return Program("worker", command, environment, grace_seconds=grace_seconds)
 
 
@@ -172,7 +173,7 @@ def _fetch_weights(settings: Settings) -> None:
         **_environment(settings),
         "EASEL_WEIGHTS_DIR": str(settings.weights_dir),
     }
-    command = [sys.executable, "-m", "cli", "weights", "fetch"]
+    command = [sys.executable, "-m", full_name("cli"), "weights", "fetch"]
     fetched = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
     if fetched.returncode != 0:
         raise SystemExit(fetched.returncode)  # it has printed the error

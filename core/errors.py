@@ -36,6 +36,7 @@ EaselError
 ├── HostRefused
 ├── OriginRefused
 ├── InvalidSetting
+├── PackageMissing
 ├── WeightsUnavailable
 │   └── WeightsCorrupt
 ├── LossNotFinite
@@ -108,10 +109,6 @@ class InvalidPicture(InvalidRequest, code="invalid_picture"):
     def __init__(self, message: str, field: str = "picture") -> None:
         super().__init__([FieldError(field, message)])
         self.message = message
-
-    def named(self, field: str) -> InvalidPicture:
-        """Return the same error for another form field."""
-        return InvalidPicture(self.message, field)
 
 
 class IdempotencyKeyReused(EaselError, code="idempotency_key_reused"):
@@ -252,6 +249,10 @@ class OriginRefused(EaselError, code="origin_refused"):
 
 class InvalidSetting(EaselError, code="invalid_setting"):
     """A setting of the deployment is invalid."""
+
+
+class PackageMissing(EaselError, code="package_missing"):
+    """A package that this needs is not installed."""
 
 
 class WeightsUnavailable(EaselError, code="weights_unavailable", retryable=True):

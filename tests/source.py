@@ -1,4 +1,4 @@
-"""The source code of the four packages as syntax trees, for tests of its structure."""
+"""The source code of the packages as syntax trees, for tests of its structure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("api", "cli", "core", "worker")
+PACKAGES = ("api", "cli", "core", "easel", "worker")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
@@ -30,7 +30,7 @@ def dotted(path: Path) -> str:
     return relative(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-#: The modules of the four packages by their dotted name.
+#: The modules of the packages by their dotted name.
 BY_NAME = {dotted(path): path for path in MODULES}
 
 

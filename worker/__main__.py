@@ -12,6 +12,7 @@ from celery.signals import setup_logging
 
 from core.queue.app import make_celery
 from core.runtime.logs import configure_logging
+from core.runtime.modules import full_name
 from core.runtime.startup import exit_if_settings_are_invalid
 from core.settings.model import Settings
 from worker.host.concurrency import number_of_workers
@@ -34,7 +35,7 @@ def _keep_logging(**_: Any) -> None:
 # Celery keeps a process for each job at a time.
 app = make_celery(
     _settings.redis_url,
-    include=("worker.tasks",),
+    include=(full_name("worker.tasks"),),
     redelivery_seconds=_settings.redelivery_seconds,
     concurrency=number_of_workers(_settings),
 )

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-_COMMAND = (b"-m", b"worker")
+from core.runtime.modules import full_name
+
+_COMMAND = (b"-m", full_name("worker").encode())
 #: billiard.spawn starts the child by this function. The parent's other child, the semaphore
 #: tracker, is started by another.
 _CHILD = b"spawn_main"

@@ -13,6 +13,7 @@ from core.nst.network.precision import pick_format
 from core.params import Network
 from core.params.choices import Precision
 from core.pictures.decode import decode
+from core.runtime.modules import full_name
 
 
 class Networks:
@@ -56,7 +57,9 @@ class Networks:
 
 def calibration_pictures() -> list[Image.Image]:
     """Return the photographs by which the weights of a network are normalised."""
-    photos = sorted(files("samples").joinpath("photos").iterdir(), key=lambda file: file.name)
+    photos = sorted(
+        files(full_name("samples")).joinpath("photos").iterdir(), key=lambda file: file.name
+    )
     return [
         decode(photo.read_bytes(), max_pixels=10_000_000).picture
         for photo in photos

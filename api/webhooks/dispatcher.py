@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from core.queue.app import WebhookQueue
+from core.runtime.modules import full_name
 from core.runtime.ticker import Ticker
 from core.store.outbox import Outbox
 
@@ -68,6 +69,6 @@ class Dispatcher:
             if status is None:
                 return
             _logger.warning("webhook sender exited; restarting", extra={"status": status})
-        command = [sys.executable, "-m", "api.webhooks", str(os.getpid())]
+        command = [sys.executable, "-m", full_name("api.webhooks"), str(os.getpid())]
         self._sender = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         _logger.info("webhook sender started", extra={"child_pid": self._sender.pid})

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from core.runtime.modules import full_name
 from core.runtime.redis import connect
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class RedisBackend:
         self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self.failures = (RedisError,)
         self._redis = connect(url, patience=patience, decode=False)
-        scripts = files("core.blobs")
+        scripts = files(full_name("core.blobs"))
         self._write = self._redis.register_script(scripts.joinpath("write.lua").read_text())
         self._remove = self._redis.register_script(scripts.joinpath("remove.lua").read_text())
 

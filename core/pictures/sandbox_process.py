@@ -26,10 +26,12 @@ _logger = logging.getLogger(__name__)
 
 #: The environment is empty, so the folder of our packages is an argument.
 _PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from core.pictures import sandbox_child; "
-    "sandbox_child.main(int(sys.argv[2]), int(sys.argv[3]))"
+    "import importlib, sys; sys.path.insert(0, sys.argv[1]); "
+    "importlib.import_module(sys.argv[2]).main(int(sys.argv[3]), int(sys.argv[4]))"
 )
-_ROOT = Path(__file__).parent.parent.parent
+_CHILD = __name__.replace("sandbox_process", "sandbox_child")
+#: The folder of the outermost package, which the wheel has one level deeper.
+_ROOT = Path(__file__).parents[__name__.count(".")]
 
 #: The most seconds that the start of a process may take.
 _START_SECONDS = 60.0
@@ -92,7 +94,7 @@ class SandboxProcess:
         arguments = (str(bounds.memory_bytes), str(bounds.seconds))
         try:
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-c", _PROGRAM, str(_ROOT), *arguments],
+                [sys.executable, "-I", "-c", _PROGRAM, str(_ROOT), _CHILD, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

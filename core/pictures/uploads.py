@@ -273,7 +273,7 @@ def _named(upload: Upload, read: Callable[[], _Result]) -> _Result:
     try:
         return read()
     except InvalidPicture as error:
-        raise error.named(upload.name) from error
+        raise InvalidPicture(error.message, upload.name) from error
 
 
 def _check_mask(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import ServiceUnavailable
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION, versioned
+from core.runtime.modules import full_name
 from core.runtime.redis import needs_redis, socket_options
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def make_celery(
     celery.conf.worker_concurrency = concurrency
     celery.conf.task_default_queue = queues[0]
     celery.conf.task_queues = {name: {"exchange": name} for name in queues}
-    celery.conf.broker_transport = "core.queue.transport:Transport"
+    celery.conf.broker_transport = full_name("core.queue.transport:Transport")
     celery.conf.broker_transport_options = {
         **celery.conf.broker_transport_options,
         **socket_options(redis_url),

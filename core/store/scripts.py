@@ -31,6 +31,7 @@ from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
 from core.jobs.status import FINAL_STATUSES, JobStatus
 from core.jobs.waiting.turns import CALLERS_TRIED, HEAD_STARTS, JOBS_TRIED, Lane
 from core.params import Precision
+from core.runtime.modules import full_name
 from core.store import keys, statistics
 from core.store.serialization import marked_fields
 from core.webhooks.webhook import DeliveryState, WebhookEvent
@@ -118,7 +119,7 @@ def script_text(name: str) -> str:
 
 
 def _read(name: str) -> str:
-    return files("core.store").joinpath("lua", f"{name}.lua").read_text()
+    return files(full_name("core.store")).joinpath("lua", f"{name}.lua").read_text()
 
 
 def _with_includes(name: str, included: set[str]) -> Iterator[str]:

@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-EASEL = os.environ.get("EASEL_URL", "http://127.0.0.1:8000")
-KEY = os.environ.get("EASEL_KEY")
+EASEL = os.environ.get("EASEL_SERVER", "http://127.0.0.1:8000")
+KEY = os.environ.get("EASEL_API_KEY")
 
 
 def paint(content: Path, style: Path, **params: str) -> bytes:

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Render a photograph in the style of a painting, with curl.
 #
-#     EASEL_URL=http://127.0.0.1:8000 sh paint.sh photo.jpg painting.jpg painted.png size=256
+#     EASEL_SERVER=http://127.0.0.1:8000 sh paint.sh photo.jpg painting.jpg painted.png size=256
 #
-# If EASEL_KEY is set, it is sent as the API key.
+# If EASEL_API_KEY is set, it is sent as the API key.
 set -eu
-easel=${EASEL_URL:-http://127.0.0.1:8000}
+easel=${EASEL_SERVER:-http://127.0.0.1:8000}
 content=$1 style=$2 painted=$3
 shift 3
 
@@ -14,7 +14,7 @@ idempotency_key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 
 request() {
   curl --silent --show-error --fail-with-body --retry 5 --retry-connrefused \
-    ${EASEL_KEY:+--header "Authorization: Bearer $EASEL_KEY"} "$@"
+    ${EASEL_API_KEY:+--header "Authorization: Bearer $EASEL_API_KEY"} "$@"
 }
 
 parameters=

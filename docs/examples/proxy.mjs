@@ -1,6 +1,6 @@
 // A proxy between the browser and Easel, which adds the API key. Needs Node 20 and no packages.
 //
-//   EASEL_URL=http://127.0.0.1:8000 EASEL_KEY=... PORT=3000 node proxy.mjs
+//   EASEL_SERVER=http://127.0.0.1:8000 EASEL_API_KEY=... PORT=3000 node proxy.mjs
 //
 // The page calls the proxy like Easel itself, so the links of a job lead through the proxy, too.
 // In Express: import { handle } from "./proxy.mjs" and app.use(handle), without a body parser before it.
@@ -10,8 +10,8 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { pathToFileURL } from "node:url";
 
-const easel = process.env.EASEL_URL ?? "http://127.0.0.1:8000";
-const key = process.env.EASEL_KEY;
+const easel = process.env.EASEL_SERVER ?? "http://127.0.0.1:8000";
+const key = process.env.EASEL_API_KEY;
 
 const JOB = "/jobs/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const allowed = [

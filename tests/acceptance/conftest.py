@@ -43,7 +43,13 @@ class Service:
     """A running ``easel serve``, and an HTTP client of it."""
 
     def __init__(
-        self, data_dir: Path, port: int, folder: Path | None = None, /, **environment: str
+        self,
+        data_dir: Path,
+        port: int,
+        folder: Path | None = None,
+        command: tuple[str, ...] = (sys.executable, "-P", "-m", "easel"),
+        /,
+        **environment: str,
     ) -> None:
         self.port = port
         host = environment.get("EASEL_HOST", "127.0.0.1")
@@ -54,7 +60,7 @@ class Service:
         #: The number of log lines that tests have read.
         self._read = 0
         self.process: subprocess.Popen[str] = subprocess.Popen(
-            [sys.executable, "-P", "-m", "cli", "serve", "--port", str(port)],
+            [*command, "serve", "--port", str(port)],
             cwd=folder,
             env={**os.environ, "EASEL_DATA_DIR": str(data_dir), **environment},
             stdout=subprocess.PIPE,

@@ -8,10 +8,8 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -21,8 +19,6 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
-from cli.client import Client
-from core.errors import ServerUnreachable
 from core.jobs.job import Failure, Job, Metrics, Picture
 from core.store.jobs import JobStore
 from tests.api.conftest import services, serving, settings  # noqa: F401 - fixtures
@@ -213,53 +209,9 @@ def test_an_unreachable_server_is_reported(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("SSL_CERT_FILE", "/nonexistent"),
-        ("ALL_PROXY", "socks5://user:secret@127.0.0.1:1"),
-        ("NO_PROXY", "[::1]"),
-    ],
-)
-def test_a_proxy_or_certificates_that_cannot_be_used_are_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
-    monkeypatch.setenv(name, value)
-    with pytest.raises(ServerUnreachable) as raised:
-        Client("http://127.0.0.1:1", None, patience=0)
-    assert str(raised.value).startswith("http://127.0.0.1:1 cannot be reached: ")
-    assert f"Correct or unset {name}" in str(raised.value) or f" or {name}" in str(raised.value)
-    assert "secret" not in str(raised.value)
-
-
 def test_an_unknown_extension_is_refused_before_anything_is_sent(
     tmp_path: Path,
 ) -> None:
     submission = Submission(tmp_path, "http://127.0.0.1:1", output="out.bmp")
     status, _, err = submission.finish()
     assert (status, "expected one of .png, .jpeg, .jpg" in err) == (1, True), err
-
-
-def test_keep_alive_comments_in_the_event_stream_are_skipped() -> None:
-    class Events(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.end_headers()
-            for text in (": ping", 'id: 1-0\ndata: {"done": false}', ": ping", ": ping"):
-                self.wfile.write(f"{text}\n\n".encode())
-            self.wfile.write(b'id: 2-0\ndata: {"done": true}\n\n')
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Events) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        client = Client(f"http://127.0.0.1:{server.server_address[1]}", None, patience=60)
-        links = {"self": "/jobs/some", "events": "/jobs/some/events"}
-        done = [job["done"] for job in client.follow({"done": False, "links": links})]
-        client.close()
-        server.shutdown()
-        thread.join()
-    assert done == [False, True]

@@ -165,7 +165,7 @@ def test_the_grace_period_of_a_worker_is_longer_than_its_pre_stop_hook(
     )
     pod = worker["spec"]["template"]["spec"]
     command = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
-    assert command[:3] == ["python", "-m", "worker.drain"]
+    assert command[:3] == ["python", "-m", "easel.worker.drain"]
     assert pod["terminationGracePeriodSeconds"] >= int(command[-1]) + 60
 
 

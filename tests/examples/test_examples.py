@@ -21,7 +21,7 @@ needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not in
 
 
 def environment(easel: Running) -> dict[str, str]:
-    return {**os.environ, "EASEL_URL": easel.url, "EASEL_KEY": easel.key}
+    return {**os.environ, "EASEL_SERVER": easel.url, "EASEL_API_KEY": easel.key}
 
 
 def is_painted(picture: bytes) -> bool:

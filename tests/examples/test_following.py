@@ -62,7 +62,7 @@ BROWSER = """
 import {{ openAsBlob }} from "node:fs";
 import {{ paint }} from {module};
 
-const key = {{ authorization: `Bearer ${{process.env.EASEL_KEY}}` }};
+const key = {{ authorization: `Bearer ${{process.env.EASEL_API_KEY}}` }};
 const send = globalThis.fetch;
 globalThis.fetch = (url, options = {{}}) =>
   send(url, {{ ...options, headers: {{ ...options.headers, ...key }} }});
@@ -86,10 +86,11 @@ globalThis.EventSource = class extends EventTarget {{
 
 const [content, style] = await Promise.all(process.argv.slice(2).map((path) => openAsBlob(path)));
 const fractions = [];
-const url = await paint(process.env.EASEL_URL, {{ content, style, ...{params} }},
+const url = await paint(process.env.EASEL_SERVER, {{ content, style, ...{params} }},
   (progress) => fractions.push(progress.fraction));
 console.log(JSON.stringify({{ url, fractions }}));
-const refused = await paint(process.env.EASEL_URL, {{ content, style, size: 1 }}).catch((e) => e);
+const refused = await paint(process.env.EASEL_SERVER, {{ content, style, size: 1 }})
+  .catch((error) => error);
 console.log(refused.message);
 """
 

@@ -24,7 +24,7 @@ from tests.service.servers import PATIENCE_SECONDS, ROOT, Server
 _PORT, _S3_PORT, _REDIS_PORT = 8000, 5000, 6379
 
 #: The packages that make up a version of Easel.
-_PACKAGES = ("core", "api", "worker", "cli")
+_PACKAGES = ("core", "api", "worker", "cli", "easel")
 
 
 class Fleet:

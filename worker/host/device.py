@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from core.errors import InvalidSetting
+from core.runtime.modules import full_name
 from core.runtime.startup import exit_if_settings_are_invalid
 from core.settings.model import Settings
 
@@ -44,7 +45,7 @@ def check_device(settings: Settings) -> None:
     if settings.device in ("auto", "cpu"):
         return
     tried = subprocess.run(
-        [sys.executable, "-P", "-m", "worker.host.device"],
+        [sys.executable, "-P", "-m", full_name("worker.host.device")],
         env={**os.environ, "EASEL_DEVICE": settings.device},
         check=False,
     )

@@ -50,7 +50,7 @@ NOT_FOR_CLIENTS = {
     errors.InvalidSetting, errors.WeightsUnavailable, errors.WeightsCorrupt,
     errors.LossNotFinite, errors.TimeLimit, errors.CheckpointMismatch, errors.AddressRefused,
     errors.NameNotResolved, errors.CannotStart, errors.ServerRefused,
-    errors.ServerUnreachable, errors.Interrupted,
+    errors.ServerUnreachable, errors.Interrupted, errors.PackageMissing,
 }  # fmt: skip
 
 CREATED = datetime(2026, 11, 22, 12, 49, 8, 830465, UTC)

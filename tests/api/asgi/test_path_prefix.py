@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from api.deps import Services
-from cli.client import Client
 from core.errors import ServerRefused
+from easel import Client, SubmittedJob
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import CONTENT, files, finish
@@ -78,13 +78,12 @@ def test_the_page_and_the_reference_load_everything_below_the_prefix(
 
 
 def test_the_command_line_works_with_a_prefix(proxied: httpx.Client, services: Services) -> None:
-    client = Client(str(proxied.base_url.join(PREFIX)), None, patience=5)
-    posted = proxied.post(f"{PREFIX}/jobs", files=files()).json()
-    assert client.get(posted)["id"] == posted["id"]
-    assert client.cancel(posted)["status"] == "canceled"
-    assert [each["status"] for each in client.follow({**posted, "done": False})][-1:] == [
-        "canceled"
-    ]
+    client = Client(str(proxied.base_url.join(PREFIX)), patience=5)
+    response = proxied.post(f"{PREFIX}/jobs", files=files())
+    posted = SubmittedJob.model_validate_json(response.content)
+    assert client.get(posted).id == posted.id
+    assert client.cancel(posted).status == "canceled"
+    assert [each.status for each in client.events(posted)][-1:] == ["canceled"]
     client.close()
 
 
@@ -121,7 +120,7 @@ def test_the_command_line_explains_the_error_page_of_a_proxy(
     client: httpx.Client, status: int, message: str
 ) -> None:
     with PathProxy(str(client.base_url), PREFIX, strip=True, error=status) as proxy:
-        command = Client(proxy.url, None, patience=0)
+        command = Client(proxy.url, patience=0)
         with pytest.raises(ServerRefused, match=re.escape(message)):
-            command.submit({}, {}, "a key")
+            command.post({}, {}, "a key")
         command.close()

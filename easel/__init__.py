@@ -1,0 +1,69 @@
+"""Neural style transfer in Python.
+
+    import easel
+
+    easel.stylize("photo.jpg", "painting.jpg", strength=0.6).save("painted.png")
+
+``stylize`` and ``paint`` run the optimiser in this process, ``Client`` and ``AsyncClient`` call a
+server. ``docs/python.md`` has examples.
+
+Every part of the installed package lies below this one, also small processes that must start
+quickly. So a name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.errors import (
+        EaselError,
+        InvalidRequest,
+        JobFailed,
+        PackageMissing,
+        ServerRefused,
+        ServerUnreachable,
+    )
+    from easel.client.asynchronous import AsyncClient
+    from easel.client.jobs import SubmittedJob
+    from easel.client.sync import Client
+    from easel.painting import Painting, paint, stylize
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "EaselError",
+    "InvalidRequest",
+    "JobFailed",
+    "PackageMissing",
+    "Painting",
+    "ServerRefused",
+    "ServerUnreachable",
+    "SubmittedJob",
+    "paint",
+    "stylize",
+]
+
+_MODULES = {
+    "AsyncClient": "easel.client.asynchronous",
+    "Client": "easel.client.sync",
+    "Painting": "easel.painting",
+    "SubmittedJob": "easel.client.jobs",
+    "paint": "easel.painting",
+    "stylize": "easel.painting",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'easel' has no attribute {name!r}")
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
+    from core import errors
+
+    return getattr(errors, name)
+
+
+def __dir__() -> list[str]:
+    return __all__
