@@ -47,7 +47,7 @@ _RESOLVER_THREADS = 4
 def build() -> FastAPI:
     """Return the application with its services, configured by environment variables."""
     settings = Settings().within(memory_limit()).within_files(raise_file_limit())
-    configure_logging(settings.log_level, part="api")
+    configure_logging(settings.log_level, "api", settings.log_format)
     start_tracing("api")
     redis = connect(settings.redis_url, patience=2, give_up_seconds=API_SECONDS)
     blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,14 @@ def _parameter_option(name: str) -> _Decorator:
         default = "by preset"
     flag = f"--{name.replace('_', '-')}"
     help_text = f"{field.description} [default: {default}]"
-    return click.option(flag, name, help=help_text, metavar="VALUE")
+    return click.option(flag, name, help=help_text, metavar=_metavar(field.annotation))
+
+
+def _metavar(kind: Any) -> str:
+    """Return what ``--help`` shows as the value. The model checks values, with better messages."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f"[{'|'.join(each.value for each in kind)}]"
+    return {int: "INTEGER", float: "NUMBER"}.get(kind, "VALUE")
 
 
 def _paths(value: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:

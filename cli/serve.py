@@ -62,7 +62,7 @@ def serve(host: str | None, port: int | None, workers: int | str | None) -> None
     settings = Settings().model_copy(
         update={name: value for name, value in options.items() if value is not None}
     )
-    configure_logging(settings.log_level, part="serve")
+    configure_logging(settings.log_level, "serve", settings.log_format)
     _check_address(settings)
     check_device(settings)
     _make_data_dir(settings)
@@ -92,6 +92,8 @@ async def _serve(settings: Settings) -> None:
         # still write to it.
         for group in (running[1:], running[:1]):
             await asyncio.gather(*(supervised.stop() for supervised in group))
+        if "redis_url" not in settings.model_fields_set:
+            click.echo(f"Easel has stopped. The pictures and jobs are in {settings.data_dir}")
 
 
 async def _start(

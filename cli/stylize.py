@@ -4,31 +4,61 @@ from __future__ import annotations
 
 import math
 import time
-from functools import partial
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cli.files import write_atomically
 from cli.options import JobArguments, takes_job
+from cli.recording.film import LONGEST_SIDE, check_film
+from cli.recording.steps import Recorder, film_at, frames_in, losses_in, saved_in
 from cli.weights import fetch_with_progress
-from core.params import StyleParams, parse_params
-from core.pictures.bundle import Pictures
-from core.pictures.inspection import inspect
+from core.params import parse_params
 from core.pictures.uploads import Upload, Uploads, start_from
-from core.runtime.cpu import OtherProcesses
 from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
+from easel.painting import Painting
 
 if TYPE_CHECKING:
-    from core.pictures.encode import Encoded
+    from core.nst import Step
+
+_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
 @takes_job
-def stylize(job: JobArguments) -> None:
+@click.option(
+    "--frames",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for the picture after every step, as PNG.",
+)
+@click.option(
+    "--film",
+    type=_NEW_FILE,
+    help=f"A film of the steps to write: {', '.join(LONGEST_SIDE)}.",
+)
+@click.option("--losses", type=_NEW_FILE, help="A CSV file for the losses of every step.")
+@click.option(
+    "--resume",
+    type=_NEW_FILE,
+    help="A file that holds the state of the run until it is complete. If the file exists, the "
+    "run goes on from there.",
+)
+def stylize(
+    job: JobArguments,
+    frames: Path | None,
+    film: Path | None,
+    losses: Path | None,
+    resume: Path | None,
+) -> None:
     """Paint the picture CONTENT in the style of one or more pictures STYLE."""
+    if film is not None:
+        check_film(film)
     params = parse_params({**start_from(job.files["init_image"]), **job.parameters})
     settings = Settings()
     uploads = Uploads.of(
@@ -37,49 +67,61 @@ def stylize(job: JobArguments) -> None:
             for field, paths in job.files.items()
         }
     )
-    checked = uploads.check(params, partial(inspect, max_pixels=settings.max_picture_pixels))
-    for warning in checked.warnings:
+    keep_freed_memory()
+    fetch_with_progress(params.network, settings.weights_dir)
+    saved = resume.read_bytes() if resume is not None and resume.exists() else None
+    painting = Painting(uploads, params, settings, saved)
+    for warning in painting.warnings:
         click.echo(f"Warning: {warning}", err=True)
     seconds = math.inf if job.max_seconds is None else job.max_seconds
-    file = _paint(uploads.load(settings.max_picture_pixels), params, settings, seconds)
-    job.output.write_bytes(file.data)
+    with ExitStack() as stack:
+        recorders = [
+            stack.enter_context(each)
+            for each in _recordings(frames, film, losses, resume, resumed=saved is not None)
+        ]
+        last = _paint(painting, seconds, recorders)
+        write_atomically(job.output, painting.encode(last))
     click.echo(job.output)
 
 
-def _paint(pictures: Pictures, params: StyleParams, settings: Settings, seconds: float) -> Encoded:
-    # Imports torch, which the other commands do without.
-    from core import nst
-    from core.pictures.encode import encode
-    from worker.host.cores import SharedCores, open_slots
-    from worker.host.device import device_of
-    from worker.progress import JobTime
+def _recordings(
+    frames: Path | None,
+    film: Path | None,
+    losses: Path | None,
+    state: Path | None,
+    *,
+    resumed: bool,
+) -> Iterator[AbstractContextManager[Recorder]]:
+    """Yield what the options ask for. The state comes first, and so is removed last."""
+    if state is not None:
+        yield saved_in(state)
+    if frames is not None:
+        yield frames_in(frames, resumed, film)
+    elif film is not None:
+        yield film_at(film)
+    if losses is not None:
+        yield losses_in(losses, resumed)
 
-    keep_freed_memory()
-    others = OtherProcesses()
-    device = device_of(settings)
-    fetch_with_progress(params.network, settings.weights_dir)
-    warning = nst.fallback_warning(params.precision, device)
-    if warning:
-        click.echo(f"Warning: {warning}", err=True)
-    network = nst.load_network(params.network, settings.weights_dir, device)
+
+def _paint(painting: Painting, seconds: float, recorders: list[Recorder]) -> Step:
+    """Show and record every step, and return the last."""
+    from worker.progress import JobTime  # imports torch, which the other commands do without
+
     columns = (
         TextColumn("Step {task.completed}/{task.total}"),
         BarColumn(),
         TextColumn("loss {task.fields[loss]:.4g}"),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
-    with (
-        Progress(*columns, console=console) as bar,
-        SharedCores(open_slots(settings), others=others.cores).job(),
-    ):
-        limit = JobTime(seconds, time.monotonic)
-        task = bar.add_task("", total=params.steps, loss=float("nan"))
-        for step in nst.stylize(pictures, params, network):
+    limit = JobTime(seconds, time.monotonic)
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=painting.params.steps, loss=float("nan"))
+        for step in painting:
             bar.update(task, completed=step.step, total=step.steps, loss=float(step.loss.total))
+            for record in recorders:
+                record(step)
             if limit.ends_with(step):
                 break
-    cut = limit.warning(step)
-    if cut:
+    if cut := limit.warning(step):
         click.echo(f"Warning: {cut}", err=True)
-    return encode(step.pixels(), pictures.alpha, params.format, params.quality)
+    return step

@@ -24,7 +24,7 @@ _OPTIONS = ("--without-mingle", "--without-gossip")
 with exit_if_settings_are_invalid():
     _settings = Settings()
 
-configure_logging(_settings.log_level, part="worker")
+configure_logging(_settings.log_level, "worker", _settings.log_format)
 
 
 @setup_logging.connect

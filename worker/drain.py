@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--worker", default=f"celery@{socket.gethostname()}", help="its node name")
     options = parser.parse_args()
     settings = Settings()
-    configure_logging(settings.log_level, part="drain")
+    configure_logging(settings.log_level, "drain", settings.log_format)
     control = make_celery(settings.redis_url).control
     idle = drain(control, options.worker, options.seconds)
     _logger.info("drained", extra={"worker": options.worker, "idle": idle})

@@ -64,7 +64,7 @@ def _stop_parent(**_: Any) -> None:
 def _start_child(**_: Any) -> None:
     global _process
     settings = Settings()
-    configure_logging(settings.log_level, part="worker")
+    configure_logging(settings.log_level, "worker", settings.log_format)
     start_tracing("worker")
     try:
         process = _process = _make_process(settings)

@@ -59,7 +59,7 @@ def main() -> None:
         _exit_with(int(parent))
     with exit_if_settings_are_invalid():
         settings = Settings()
-    configure_logging(settings.log_level, part="webhooks")
+    configure_logging(settings.log_level, "webhooks", settings.log_format)
     start_tracing("webhooks")
     setup_logging.connect(_keep_logging)
     build(settings).worker_main(

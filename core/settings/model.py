@@ -16,6 +16,7 @@ from pydantic_settings import SettingsConfigDict
 from core.errors import HostRefused, InvalidSetting, OriginRefused
 from core.jobs.job import RETENTION
 from core.params.validation import validation_message
+from core.runtime.logs import LogFormat
 from core.settings import exposure, sites
 from core.settings.values import (
     BlobsUrl,
@@ -161,6 +162,11 @@ class Settings(WorkerSettings):
         DELAYS, description="The delays before each retry of a webhook."
     )
     log_level: str = Field("INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+    log_format: LogFormat = Field(
+        LogFormat.AUTO,
+        description="How log lines are written: `json`, `plain`, or `auto`, which is plain on a "
+        "terminal and JSON elsewhere.",
+    )
 
     def __init__(self, **values: Any) -> None:
         try:

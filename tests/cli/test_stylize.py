@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from core.nst.network.devices import BFLOAT16_UNITS, cpu_capabilities
-from core.params import StyleParams
+from core.params import Color, Optimizer, Preset, StyleParams
 from tests.cli.conftest import easel
 from tests.conftest import photo
 
@@ -165,6 +165,18 @@ def test_every_parameter_is_an_option_but_the_format(command: str) -> None:
 
 def test_the_help_shows_the_default_of_a_parameter() -> None:
     help_text = " ".join(easel("stylize", "--help").stdout.split())
-    defaults = dict(re.findall(r"--([a-z-]+) VALUE (?:(?! --).)*?\[default: ([^]]*)\]", help_text))
+    defaults = dict(
+        re.findall(
+            r"--([a-z-]+) (?:VALUE|INTEGER|NUMBER|\[\S+\]) (?:(?! --).)*?\[default: ([^]]*)\]",
+            help_text,
+        )
+    )
     assert (defaults["strength"], defaults["style-blend"]) == ("0.5", "empty")
     assert {defaults[name] for name in ("steps", "style-weight", "pooling")} == {"by preset"}
+
+
+@pytest.mark.parametrize("command", ["stylize", "submit"])
+def test_the_help_shows_the_choices_of_a_parameter(command: str) -> None:
+    help_text = "".join(easel(command, "--help").stdout.split())
+    for name, choices in (("optimizer", Optimizer), ("preset", Preset), ("color", Color)):
+        assert f"--{name}[{'|'.join(each.value for each in choices)}]" in help_text

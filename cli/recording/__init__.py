@@ -1,0 +1,1 @@
+"""What ``easel stylize`` keeps of a run besides its result."""

@@ -1,0 +1,99 @@
+"""What ``easel stylize`` keeps of a run besides its result: pictures, a film, losses, its state."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.files import write_atomically
+from cli.recording.film import write_film
+from core.jobs.losses import CSV_HEADER
+
+if TYPE_CHECKING:
+    from core.nst import Step
+
+#: Receives every step of a run.
+Recorder = Callable[["Step"], None]
+
+#: How often the state of a run is saved.
+_SAVE_SECONDS = 10.0
+
+
+@contextmanager
+def frames_in(folder: Path, resumed: bool, film: Path | None) -> Iterator[Recorder]:
+    """Write the picture after every step into a folder and, at the end, a film of them.
+
+    Args:
+        folder: is created if missing.
+        resumed: whether the run goes on from a saved one, whose pictures the film has too.
+        film: the film; None for none.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    frames: list[Path] = []
+
+    def record(step: Step) -> None:
+        frame = folder / f"{step.step:05}.png"
+        if resumed and not frames:
+            frames.extend(each for each in sorted(folder.glob("?????.png")) if each < frame)
+        step.picture().save(frame, compress_level=1)
+        frames.append(frame)
+
+    yield record
+    if film is not None:
+        write_film(film, frames)
+
+
+@contextmanager
+def film_at(film: Path) -> Iterator[Recorder]:
+    """Write a film of the steps at the end, without keeping their pictures."""
+    with (
+        tempfile.TemporaryDirectory(prefix="easel-") as folder,
+        frames_in(Path(folder), resumed=False, film=film) as record,
+    ):
+        yield record
+
+
+@contextmanager
+def losses_in(path: Path, resumed: bool) -> Iterator[Recorder]:
+    """Write the losses of every step into a CSV file, as ``GET /jobs/{id}/losses`` has them.
+
+    Args:
+        path: the file. It is replaced.
+        resumed: whether the run goes on from a saved one, whose lines are kept.
+    """
+    earlier = path.read_text().splitlines()[1:] if resumed and path.exists() else []
+    with path.open("w", newline="") as file:
+        file.write(f"{CSV_HEADER}\n")
+        table = csv.writer(file, lineterminator="\n")
+        first = True
+
+        def record(step: Step) -> None:
+            nonlocal first
+            if first:
+                kept = (line for line in earlier if int(line.split(",")[0]) < step.step)
+                file.writelines(f"{line}\n" for line in kept)
+                first = False
+            place = (step.step, round(step.fraction, 6), step.scale, step.width, step.height)
+            table.writerow([*place, *(f"{float(term):.8g}" for term in step.loss)])
+
+        yield record
+
+
+@contextmanager
+def saved_in(path: Path) -> Iterator[Recorder]:
+    """Save the state of a run every ten seconds, and remove the file once it is complete."""
+    saved = time.monotonic()
+
+    def record(step: Step) -> None:
+        nonlocal saved
+        if time.monotonic() - saved >= _SAVE_SECONDS:
+            write_atomically(path, step.checkpoint())
+            saved = time.monotonic()
+
+    yield record
+    path.unlink(missing_ok=True)
