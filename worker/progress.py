@@ -149,14 +149,14 @@ class RunLimits:
     #: The longest that a job may run, over all attempts.
     job_seconds: float = 86_400
 
-    def stall_of(self, pixels: int | None) -> float:
+    def stall_of(self, pixels: int) -> float:
         """Return the longest that one step of a job may take, in seconds.
 
         Args:
-            pixels: of the job's largest picture, if known. A step and what is computed before the
-                first one take longer in proportion.
+            pixels: at most those of the job's result. A step and what is computed before the first
+                one take longer in proportion.
         """
-        return self.stall_seconds * max(1.0, (pixels or 0) / _USUAL_PIXELS)
+        return self.stall_seconds * max(1.0, pixels / _USUAL_PIXELS)
 
 
 class JobTime:

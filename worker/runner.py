@@ -159,7 +159,7 @@ class Runner:
             self._blobs, self._limits.checkpoint_seconds, self._clock, job.id, job.checkpoint
         )
         try:
-            with Lease(self._store, job, self._limits.stall_of(job.pixels)) as lease:
+            with Lease(self._store, job, self._limits.stall_of(job.params.size**2)) as lease:
                 status = self._paint_or_fail(job, lease, checkpoints)
         except StaleAttempt:
             if self._results.is_deleted(

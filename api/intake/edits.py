@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import cast
 
@@ -20,6 +21,7 @@ from core.errors import (
     JobFinished,
     JobNotFinished,
 )
+from core.jobs.footprint import memory_needed
 from core.jobs.job import Job
 from core.jobs.status import JobStatus
 from core.jobs.work import work_of
@@ -153,7 +155,8 @@ async def _costs(
     admission = await run_in_threadpool(admission_of, caller, services)
     admission.check_memory(params, checked.pixels)
     work = work_of(params, checked.content_pixels, checked.style_pixels)
-    return {"pixels": str(checked.pixels), "work": str(work)}
+    memory = memory_needed(params, checked.pixels)
+    return {"memory": json.dumps(memory), "work": str(work)}
 
 
 def _check_revision(job: Job, revision: int | None) -> None:
