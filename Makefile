@@ -8,7 +8,7 @@ DEVICE ?= $(if $(GPU),cuda,cpu)
 SERVICE := .venv/serve-$(DEVICE)
 TOOLS := .venv/dev-$(DEVICE)
 
-.PHONY: rolling serve test coverage check format lowest lock bench samples figures quality soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet gpu-check
+.PHONY: docs release-check rolling serve test coverage check format lowest lock bench samples figures quality soak soak-cut fuzz audit load reliability compose-test vendor page-picture clean fleet gpu-check
 
 serve: $(SERVICE)
 	@$(BIN)/easel serve --port $(PORT)
@@ -76,6 +76,11 @@ SIZES ?= 256 512
 bench: $(TOOLS)
 	@for size in $(SIZES); do $(BIN)/python -m bench.speed --size $$size || exit 1; done
 
+# Builds the site of the documentation into build/site.
+docs: $(TOOLS)
+	@$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . build/site
+	@echo "Open build/site/docs/index.html"
+
 # Makes the pictures of docs/.
 figures: $(TOOLS)
 	@$(BIN)/python -m docs.figures
@@ -130,6 +135,10 @@ fleet: $(TOOLS)
 # Measures Easel on the GPU of this machine within eight minutes, and writes docs/gpu.md.
 gpu-check: $(TOOLS)
 	@$(BIN)/python -m bench.gpu
+
+# Tries a release as a stranger would: a fresh clone, both commands, the wheel, and the images.
+release-check: $(TOOLS)
+	@$(BIN)/python -m tools.release_check
 
 samples: $(TOOLS)
 	@$(BIN)/python -m samples.draw

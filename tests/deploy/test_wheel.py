@@ -79,8 +79,9 @@ def run(*command: object, folder: Path = ROOT) -> str:
 def test_the_wheel_has_one_package_and_the_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {name.split("/")[0] for name in names} == {"easel", "easel-0.1.0.dist-info"}
-    assert "easel-0.1.0.dist-info/licenses/LICENSE" in names
+    metadata = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
+    assert {name.split("/")[0] for name in names} == {"easel", metadata}
+    assert f"{metadata}/licenses/LICENSE" in names
     for package in INNER:
         assert any(name.startswith(f"easel/{package}/") for name in names), package
     assert "easel/core/store/lua/jobs/claim.lua" in names

@@ -30,7 +30,8 @@ def client(service: Running) -> Iterator[Client]:
 
 def test_a_job_is_submitted_followed_and_fetched(client: Client, service: Running) -> None:
     job = client.submit(service.content, service.style, **QUICK, strength=0.25)
-    assert (job.status, job.params["strength"], job.fraction) == ("queued", 0.25, 0.0)
+    assert job.status in ("queued", "running")
+    assert (job.params["strength"], job.fraction) == (0.25, 0.0)
     followed = list(client.events(job))
     assert {each.id for each in followed} == {job.id}
     assert [each.status for each in followed][-1] == "succeeded"
