@@ -138,6 +138,21 @@ def test_the_changelog_has_a_section_for_the_version() -> None:
     assert f"## {version}" in changelog or "## Unreleased" in changelog
 
 
+@pytest.mark.parametrize(
+    ("file", "pattern"),
+    [
+        ("Dockerfile.api", r"ARG VERSION=(\S+)"),
+        ("Dockerfile.worker", r"ARG VERSION=(\S+)"),
+        ("deploy/kubernetes/base/kustomization.yaml", r"newTag: ([\d.]+)"),
+        ("deploy/kubernetes/components/gpu/kustomization.yaml", r"newTag: ([\d.]+)"),
+        ("docs/kubernetes.md", r"-t easel-\w+:([\d.]+)"),
+    ],
+)
+def test_files_that_cannot_read_the_version_repeat_it(file: str, pattern: str) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert set(re.findall(pattern, (ROOT / file).read_text())) == {version}
+
+
 def test_no_page_contains_a_placeholder() -> None:
     for page in PAGES:
         assert not re.search(r"@@|TODO|TBD", page.read_text()), page.name
