@@ -11,6 +11,7 @@ import click
 from cli.jobs import jobs, workers
 from cli.keys import keys
 from cli.queue import queue
+from cli.replay import inspect, replay
 from cli.serve import serve
 from cli.stylize import stylize
 from cli.submit import submit
@@ -27,7 +28,7 @@ def easel() -> None:
     """Neural style transfer: repaint a photograph in the style of a painting."""
 
 
-for _command in (jobs, keys, queue, serve, stylize, submit, weights, workers):
+for _command in (inspect, jobs, keys, queue, replay, serve, stylize, submit, weights, workers):
     easel.add_command(_command)
 
 

@@ -23,27 +23,27 @@ from core.params.presets import PRESETS
 _Function = Callable[..., None]
 _Decorator = Callable[[_Function], _Function]
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 #: The pictures of a job, by form field.
 _PICTURES: dict[str, _Decorator] = {
-    "content": click.argument("content", type=_FILE),
-    "style": click.argument("style", type=_FILE, nargs=-1, required=True),
+    "content": click.argument("content", type=FILE),
+    "style": click.argument("style", type=FILE, nargs=-1, required=True),
     "init_image": click.option(
-        "--init-image", type=_FILE, help="A picture that the optimiser starts from."
+        "--init-image", type=FILE, help="A picture that the optimiser starts from."
     ),
     "content_mask": click.option(
-        "--content-mask", type=_FILE, help="The regions of CONTENT: each colour is a label."
+        "--content-mask", type=FILE, help="The regions of CONTENT: each colour is a label."
     ),
     "style_mask": click.option(
         "--style-mask",
-        type=_FILE,
+        type=FILE,
         multiple=True,
         help="The regions of a STYLE. Repeat the option for each STYLE, in order.",
     ),
     "detail_map": click.option(
         "--detail-map",
-        type=_FILE,
+        type=FILE,
         help="Where the detail of CONTENT is kept: white keeps it, black paints freely, and "
         "mid-grey (128) changes nothing.",
     ),
@@ -51,7 +51,7 @@ _PICTURES: dict[str, _Decorator] = {
 
 _EXTENSIONS = ", ".join(f".{suffix}" for suffix in PictureFormat.suffixes())
 
-_OUTPUT = click.option(
+OUTPUT = click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -98,12 +98,12 @@ def takes_job(function: _Function) -> _Function:
         files = {field: _paths(values.pop(field)) for field in _PICTURES}
         texts = {name: values.pop(name) for name in _PARAMETERS}
         parameters = {name: text for name, text in texts.items() if text}
-        parameters["format"] = _format_of(output)
-        _check_writable(output)
+        parameters["format"] = format_of(output).value
+        check_writable(output)
         function(JobArguments(files, parameters, output, max_seconds), **values)
 
     command: _Function = run
-    options: list[_Decorator] = [*_PICTURES.values(), _OUTPUT, _MAX_SECONDS]
+    options: list[_Decorator] = [*_PICTURES.values(), OUTPUT, _MAX_SECONDS]
     options += map(_parameter_option, _PARAMETERS)
     for option in reversed(options):
         command = option(command)
@@ -115,6 +115,8 @@ def _parameter_option(name: str) -> _Decorator:
     default = field.default
     if isinstance(default, tuple):
         default = ",".join(default)
+    if isinstance(default, bool):
+        default = str(default).lower()
     if default in (None, ""):
         default = "empty"
     if any(name in preset for preset in PRESETS.values()):
@@ -137,16 +139,26 @@ def _paths(value: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _format_of(output: Path) -> str:
+def format_of(output: Path) -> PictureFormat:
+    """Return the format that the extension of an output selects.
+
+    Raises:
+        InvalidRequest: the extension is unknown.
+    """
     extension = output.suffix.lower().removeprefix(".")
     formats = PictureFormat.suffixes()
     if extension not in formats:
         message = f"{output.name!r} has an unknown extension; expected one of {_EXTENSIONS}"
         raise InvalidRequest([FieldError("output", message)])
-    return formats[extension].value
+    return formats[extension]
 
 
-def _check_writable(output: Path) -> None:
+def check_writable(output: Path) -> None:
+    """Check that an output can be written, before the work.
+
+    Raises:
+        InvalidRequest: it cannot.
+    """
     target = output if output.exists() else output.parent
     if not os.access(target, os.W_OK):
         raise InvalidRequest([FieldError("output", f"{output} cannot be written")])

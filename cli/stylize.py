@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +79,7 @@ def stylize(
             stack.enter_context(each)
             for each in _recordings(frames, film, losses, resume, resumed=saved is not None)
         ]
-        last = _paint(painting, seconds, recorders)
+        last = paint(painting, seconds, recorders)
         write_atomically(job.output, painting.encode(last))
     click.echo(job.output)
 
@@ -103,7 +103,9 @@ def _recordings(
         yield losses_in(losses, resumed)
 
 
-def _paint(painting: Painting, seconds: float, recorders: list[Recorder]) -> Step:
+def paint(
+    painting: Painting, seconds: float = math.inf, recorders: Sequence[Recorder] = ()
+) -> Step:
     """Show and record every step, and return the last."""
     from worker.progress import JobTime  # imports torch, which the other commands do without
 

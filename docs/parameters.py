@@ -60,6 +60,8 @@ def _allowed(name: str, schema: dict[str, Any]) -> str:
     annotation = StyleParams.model_fields[name].annotation
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return ", ".join(f"`{choice.value}`" for choice in annotation)
+    if annotation is bool:
+        return "`true`, `false`"
     bounds = schema["properties"][name]
     bounds = bounds.get("anyOf", [bounds])[0]  # the other one is null
     low = bounds.get("minimum", bounds.get("exclusiveMinimum"))
@@ -79,6 +81,8 @@ def _text(value: object) -> str:
     """A value as the text of a form field."""
     if isinstance(value, (list, tuple)):
         return ",".join(str(item) for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if value is None else str(value)
 
 

@@ -13,6 +13,8 @@ from core.errors import PackageMissing
 from core.params import Network, PictureFormat, StyleParams, parse_params
 from core.params.edits import Edits
 from core.pictures.inspection import inspect
+from core.pictures.provenance.record import Digests, Machine
+from core.pictures.provenance.xmp import metadata_of
 from core.pictures.uploads import Upload, Uploads, start_from
 from core.runtime.cpu import OtherProcesses
 from core.settings.model import Settings
@@ -32,7 +34,16 @@ class Painting(Iterator["Step"]):
     iterating to stop the work.
 
     Attributes:
-        warnings: sentences about pictures that were read with losses, and the number format.
+        warnings: sentences about pictures that were read with losses, the number format, what
+            differs from an earlier machine, and a result that cannot say how it was made.
+
+    Args:
+        uploads: the pictures.
+        params: the parameters.
+        settings: the settings.
+        resume: the checkpoint of a step of the same request, to go on from.
+        edits: changes of the parameters, as :attr:`edits` of an earlier run has them.
+        machine: what computed an earlier run, whose bytes are wanted again.
     """
 
     def __init__(
@@ -42,6 +53,7 @@ class Painting(Iterator["Step"]):
         settings: Settings,
         resume: bytes | None = None,
         edits: Edits = (),
+        machine: Machine | None = None,
     ) -> None:
         try:
             from core import nst
@@ -58,8 +70,14 @@ class Painting(Iterator["Step"]):
         device = device_of(settings)
         if warning := nst.fallback_warning(params.precision, device):
             self.warnings += (warning,)
-        network = _network(params.network, settings.weights_dir, device)
-        self._run = nst.stylize(self._pictures, params, network, resume, edits)
+        self._network = _network(params.network, settings.weights_dir, device)
+        memory = {} if machine is None else {"memory": machine.memory}
+        self._run = nst.stylize(self._pictures, params, self._network, resume, edits, **memory)
+        self._inputs = Digests.of(uploads.inputs)
+        self._first_params = params
+        self._machine = machine
+        if machine is not None:
+            self._compare(machine)
         self._steps = self._with_cores()
 
     def __next__(self) -> Step:
@@ -95,25 +113,47 @@ class Painting(Iterator["Step"]):
     def encode(self, step: Step) -> bytes:
         """Return the file of a step's picture, in the format and quality of the parameters.
 
-        It has the transparency of the content.
+        It has the transparency of the content, and says how it was made unless ``metadata`` is
+        false.
         """
-        return self._encode(step, self.params.format, self.params.quality)
+        from core.nst.provenance import provenance_of
+
+        made = provenance_of(self._run, step, self._first_params, self._network, self._inputs)
+        xmp, too_long = metadata_of(made, self.params)
+        if too_long:
+            self.warnings += (too_long,)
+        return self._encode(step, self.params.format, self.params.quality, xmp)
 
     def picture(self, step: Step) -> Image.Image:
         """Return a step's picture in 8 bits, with the transparency of the content."""
         return picture_of(self._encode(step, PictureFormat.PNG, self.params.quality))
 
-    def _encode(self, step: Step, picture_format: PictureFormat, quality: int) -> bytes:
+    def _encode(
+        self, step: Step, picture_format: PictureFormat, quality: int, xmp: bytes | None = None
+    ) -> bytes:
         from core.pictures.encode import encode  # NumPy, which the clients do without
 
-        return encode(step.pixels(), self._pictures.alpha, picture_format, quality).data
+        return encode(step.pixels(), self._pictures.alpha, picture_format, quality, xmp).data
+
+    def _compare(self, machine: Machine) -> None:
+        """Warn of what this machine cannot do as the earlier one."""
+        from core.nst.provenance import machine_of
+
+        own = machine_of(self._network, self._first_params.precision, machine.memory)
+        same_threads = own.model_copy(update={"threads": machine.threads})
+        self.warnings += tuple(
+            f"the bytes may differ: {each}" for each in machine.differences(same_threads)
+        )
 
     def _with_cores(self) -> Iterator[Step]:
         """Run with a share of the cores, which is given back at the end."""
+        from core.nst.provenance import use_threads_of
         from worker.host.cores import SharedCores, open_slots
 
         others = OtherProcesses()
         with SharedCores(open_slots(self._settings), others=others.cores).job():
+            if self._machine is not None:
+                use_threads_of(self._machine)
             yield from self._run
 
 

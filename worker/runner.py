@@ -21,7 +21,10 @@ from core.nst import Pictures, Step, fallback_warning
 from core.nst.network.cuda.errors import is_device_lost
 from core.nst.network.devices import threads_on
 from core.nst.network.rows.strips import USUAL_MEMORY
+from core.nst.provenance import provenance_of
 from core.pictures.encode import encode
+from core.pictures.provenance.record import Digests
+from core.pictures.provenance.xmp import metadata_of
 from core.queue.app import JobQueue
 from core.runtime.logs import log_context
 from core.runtime.malloc import give_back_memory
@@ -233,9 +236,11 @@ class Runner:
         progress = progress_of(step, pace.fraction(step.fraction), 0.0)
         lease.report(progress)  # so that the lease writes no older progress from now on
         params = run.params
+        made = provenance_of(run, step, job.params, network, Digests.of(job.inputs))
+        xmp, too_long = metadata_of(made, params)
         copies = copies_of(step.image, pictures.alpha, params.format, self._display_side)
-        result = encode(step.pixels(), pictures.alpha, params.format, params.quality)
-        self._warn(job, fallback, job_time.warning(step))
+        result = encode(step.pixels(), pictures.alpha, params.format, params.quality, xmp)
+        self._warn(job, fallback, job_time.warning(step), too_long)
         return self._results.succeed(job, {**copies, "result": result}, progress, metrics)
 
     def _report(self, step: Step, pace: Pace, lease: Lease) -> None:

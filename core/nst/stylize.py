@@ -66,7 +66,7 @@ class Run(Iterator[Step]):
     """A run, whose parameters may change between two steps; see :func:`stylize`.
 
     Attributes:
-        edits: the changes so far.
+        memory: what the run may use of the device's memory, in bytes.
     """
 
     def __init__(
@@ -82,11 +82,11 @@ class Run(Iterator[Step]):
         self._network = network.using(self._number_format, params.pooling, params.padding)
         self._pictures = pictures
         self._params = params
-        self._memory = memory
+        self.memory = memory
         self._scales = Scales(pictures, params, self._network, memory)
         #: Edits to come, by step.
         self._coming = [edit for edit in edits if edit.step is not None]
-        self.edits: Edits = ()
+        self._noted: Edits = ()
         #: The steps made in all phases, and the last ones that were yielded.
         self._made, self._yielded = 0, -1
         #: Whether the last record was yielded.
@@ -104,9 +104,14 @@ class Run(Iterator[Step]):
         return next(self._steps)
 
     @property
+    def edits(self) -> Edits:
+        """The changes so far, also those that the next step makes."""
+        return (*self._noted, *filter(self._is_due, self._coming))
+
+    @property
     def params(self) -> StyleParams:
         """The parameters of the next step."""
-        return edited(self._params, [edit for edit in self._coming if self._is_due(edit)])
+        return edited(self._params, list(filter(self._is_due, self._coming)))
 
     def change(self, **changes: object) -> None:
         """Change parameters before the next step. What is painted is kept.
@@ -133,11 +138,7 @@ class Run(Iterator[Step]):
             self.edit(Edit(step=self._made, params={}, finish=True))
 
     def edit(self, edit: Edit) -> None:
-        """Make a change before the next step.
-
-        Args:
-            edit: its step is the step of the last record.
-        """
+        """Make a change before the next step. Its step must be that of the last record."""
         after = sum(self._is_due(each) for each in self._coming)
         self._coming.insert(after, edit)
 
@@ -155,7 +156,7 @@ class Run(Iterator[Step]):
             del saved
         self._machine = {
             "threads": torch.tensor(torch.get_num_threads()),
-            "memory": torch.tensor(self._memory),
+            "memory": torch.tensor(self.memory),
         }
         yield from self._go_on()
 
@@ -193,8 +194,8 @@ class Run(Iterator[Step]):
     def _resume(self, saved: State) -> None:
         """Go to the step of a checkpoint."""
         torch.set_num_threads(int(saved["threads"]))
-        self._memory = min(self._memory, int(saved["memory"]))
-        self._scales = self._scales.with_memory(self._memory)
+        self.memory = min(self.memory, int(saved["memory"]))
+        self._scales = self._scales.with_memory(self.memory)
         made = int(saved["made"])
         while self._coming and (self._coming[0].step or 0) < made:
             edit = self._coming.pop(0)
@@ -256,7 +257,7 @@ class Run(Iterator[Step]):
         return True
 
     def _note(self, edit: Edit) -> None:
-        self.edits = (*self.edits, edit)
+        self._noted = (*self._noted, edit)
         self._params = edited(self._params, [edit])
         self._scales = self._scales.with_params(self._params)
 

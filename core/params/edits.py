@@ -108,6 +108,16 @@ def with_first_values(params: StyleParams, edits: Edits, names: Mapping[str, obj
     return (Edit(step=0, params={**first, **values}), *rest)
 
 
+def from_start(params: StyleParams, edits: Edits) -> tuple[StyleParams, Edits]:
+    """Return the parameters at the start of a run, and the edits after it.
+
+    Args:
+        params, edits: as :func:`core.nst.stylize.stylize` takes them.
+    """
+    first = [edit for edit in edits if edit.step == 0 and not edit.finish]
+    return edited(params, first), tuple(edit for edit in edits if edit not in first)
+
+
 def edited(params: StyleParams, edits: Sequence[Edit]) -> StyleParams:
     """Return the parameters after some edits, taken literally.
 

@@ -172,6 +172,11 @@ class StyleParams(BaseModel):
         json_schema_extra=_tunable,
         description=f"Quality of {_WITH_QUALITY} results; WEBP with 100 is lossless.",
     )
+    metadata: bool = Field(
+        True,
+        json_schema_extra=_tunable,
+        description="Whether the result says in its metadata how it was made.",
+    )
 
     @model_validator(mode="before")
     @classmethod

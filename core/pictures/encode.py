@@ -1,4 +1,4 @@
-"""Encoding of results into picture files, with an sRGB profile and no other metadata.
+"""Encoding of results into picture files, with an sRGB profile and the metadata given.
 
 Values are rounded without dithering, so that the file is the picture whose losses are
 reported, the same request gives the same bytes, and PNG files stay small. Banding is not
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from core.jobs.job import Picture
 from core.params import PictureFormat
@@ -40,6 +41,9 @@ _TILE = 256
 #: The bytes of levels that a TIFF may have. Larger ones are BigTIFFs: offsets in TIFF 6.0 have 32
 #: bits, which many programs read as signed.
 _MAX_TIFF_BYTES = 2**31 - 2**20
+
+#: The tag of a TIFF that has an XMP packet.
+_XMP_TAG = 700
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,11 @@ class Encoded:
 
 
 def encode(
-    pixels: _Pixels, alpha: Image.Image | None, picture_format: PictureFormat, quality: int
+    pixels: _Pixels,
+    alpha: Image.Image | None,
+    picture_format: PictureFormat,
+    quality: int,
+    xmp: bytes | None = None,
 ) -> Encoded:
     """Encode a picture. The same arguments give the same bytes.
 
@@ -71,35 +79,40 @@ def encode(
         picture_format: the file format. TIFF has 16 bits per channel, the others 8. Each side of
             the picture has at most ``picture_format.max_side`` pixels.
         quality: 1 to 100, for JPEG (always 4:4:4) and WebP (100 is lossless).
+        xmp: an XMP packet in UTF-8, for a JPEG of at most 65,502 bytes.
     """
     if alpha is not None:
         height, width, _ = pixels.shape
         alpha = alpha.resize((width, height), Image.Resampling.LANCZOS)
-    data = _ENCODERS[picture_format](pixels, alpha, quality)
+    data = _ENCODERS[picture_format](pixels, alpha, quality, xmp)
     return Encoded(data, picture_format.media_type)
 
 
-def _png(pixels: _Pixels, alpha: Image.Image | None, _quality: int) -> bytes:
-    return _save(_eight_bits(pixels, alpha), "PNG")
+def _png(pixels: _Pixels, alpha: Image.Image | None, _quality: int, xmp: bytes | None) -> bytes:
+    texts = PngInfo()
+    if xmp is not None:
+        texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    return _save(_eight_bits(pixels, alpha), "PNG", pnginfo=texts)
 
 
-def _jpeg(pixels: _Pixels, alpha: Image.Image | None, quality: int) -> bytes:
+def _jpeg(pixels: _Pixels, alpha: Image.Image | None, quality: int, xmp: bytes | None) -> bytes:
     picture = _eight_bits(pixels, None, on_white=alpha)
-    return _save(picture, "JPEG", quality=quality, subsampling="4:4:4")
+    return _save(picture, "JPEG", quality=quality, subsampling="4:4:4", xmp=xmp)
 
 
-def _webp(pixels: _Pixels, alpha: Image.Image | None, quality: int) -> bytes:
+def _webp(pixels: _Pixels, alpha: Image.Image | None, quality: int, xmp: bytes | None) -> bytes:
     picture = _eight_bits(pixels, alpha)
+    metadata = {} if xmp is None else {"xmp": xmp}
     if quality == 100:
         # `exact` keeps the colours of transparent pixels. For lossless files, Pillow's quality
         # is the compression effort.
-        return _save(picture, "WEBP", lossless=True, exact=True, quality=75)
+        return _save(picture, "WEBP", lossless=True, exact=True, quality=75, **metadata)
     # Methods above Pillow's default of 4 take twice as long, and stylised pictures do not
     # become smaller.
-    return _save(picture, "WEBP", quality=quality)
+    return _save(picture, "WEBP", quality=quality, **metadata)
 
 
-def _tiff(pixels: _Pixels, alpha: Image.Image | None, _quality: int) -> bytes:
+def _tiff(pixels: _Pixels, alpha: Image.Image | None, _quality: int, xmp: bytes | None) -> bytes:
     # Pillow cannot write 16-bit colours.
     height, width, colors = pixels.shape
     shape = (height, width, colors + (alpha is not None))
@@ -118,6 +131,7 @@ def _tiff(pixels: _Pixels, alpha: Image.Image | None, _quality: int) -> bytes:
         iccprofile=srgb_profile(),
         metadata=None,
         software=False,
+        extratags=[] if xmp is None else [(_XMP_TAG, "B", len(xmp), xmp, True)],
     )
     return buffer.getvalue()
 
@@ -134,17 +148,16 @@ def _tiles(pixels: _Pixels, alpha: Image.Image | None) -> Iterator[npt.NDArray[n
             yield levels[:, left : left + _TILE]
 
 
-#: Every encoder takes the pixels, the alpha channel in the size of the result, and the quality.
-_ENCODERS: dict[PictureFormat, Callable[[_Pixels, Image.Image | None, int], bytes]] = (
-    complete_table(
-        PictureFormat,
-        {
-            PictureFormat.PNG: _png,
-            PictureFormat.JPEG: _jpeg,
-            PictureFormat.WEBP: _webp,
-            PictureFormat.TIFF: _tiff,
-        },
-    )
+#: Takes the pixels, the alpha channel in the size of the result, the quality, and the XMP packet.
+_Encoder = Callable[[_Pixels, Image.Image | None, int, bytes | None], bytes]
+_ENCODERS: dict[PictureFormat, _Encoder] = complete_table(
+    PictureFormat,
+    {
+        PictureFormat.PNG: _png,
+        PictureFormat.JPEG: _jpeg,
+        PictureFormat.WEBP: _webp,
+        PictureFormat.TIFF: _tiff,
+    },
 )
 
 

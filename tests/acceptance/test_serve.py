@@ -23,6 +23,7 @@ from core.params.presets import STYLE_LAYERS
 from core.settings.model import Settings
 from tests.acceptance import judge
 from tests.acceptance.conftest import PATIENCE_SECONDS, Service, free_port
+from tests.cli.conftest import easel
 
 ROOT = Path(__file__).parent.parent.parent
 #: The layer weights of a job without ``style_weight``.
@@ -86,6 +87,18 @@ def test_a_job_goes_from_queued_to_done(running: Service, samples: Path) -> None
     ended = running.finished(job)
     assert (ended["progress"]["step"], ended["progress"]["fraction"]) == (10, 1)
     assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
+
+
+def test_the_command_line_makes_a_result_of_the_service_again(
+    running: Service, samples: Path, tmp_path: Path
+) -> None:
+    ended = running.finished(post_sample(running, samples, size=64, steps=10, format="jpeg"))
+    result, again = tmp_path / "result.jpg", tmp_path / "again.jpg"
+    result.write_bytes(running.http.get(ended["links"]["result"]).content)
+    content, style = samples / "photos" / "cat.jpg", samples / "styles" / "embers.jpg"
+    done = easel("replay", result, "--content", content, "--style", style, "-o", again)
+    assert (done.returncode, "Warning" in done.stderr) == (0, False), done.stderr
+    assert again.read_bytes() == result.read_bytes()
 
 
 def test_an_invalid_upload_is_a_422_and_the_service_keeps_running(

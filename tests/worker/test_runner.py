@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import weakref
 from collections.abc import Callable, Iterator
@@ -31,9 +32,13 @@ from core.jobs.job import Inputs, Job, Picture
 from core.jobs.status import JobStatus
 from core.jobs.workers import Capacity
 from core.nst import Pictures, load_network, stylize
+from core.nst.network.rows.strips import USUAL_MEMORY
+from core.nst.provenance import machine_of
 from core.nst.weights.files import save_weights
 from core.params import Network, PictureFormat, Precision, StyleParams
 from core.pictures.decode import Decoded, decode
+from core.pictures.provenance.record import Digests, Provenance
+from core.pictures.provenance.xmp import read_record
 from core.queue.app import JobQueue, Messages
 from core.runtime.redis import connect
 from core.runtime.slots import Slots
@@ -124,6 +129,29 @@ def uninterrupted_result(runner: Runner, store: JobStore, blobs: Blobs) -> bytes
 def digests(blobs: Blobs) -> set[str]:
     """The digests of all stored files."""
     return {digest for digest, _ in blobs.ages()}
+
+
+def test_the_result_says_how_it_was_made(
+    runner: Runner, store: JobStore, blobs: Blobs, networks: Networks
+) -> None:
+    job = new_job(store, blobs)
+    runner.run(job.id)
+    made = Provenance.parse(read_record(result_file(store, blobs, job)))
+    content, (style,) = (job.inputs.content, job.inputs.styles)
+    assert made.inputs == Digests(content=content.sha256, style=(style.sha256,))
+    assert (made.params, made.edits) == (PARAMS, ())
+    network = networks.get(Network.TORCHVISION)
+    assert made.machine == machine_of(network, Precision.AUTO, USUAL_MEMORY)
+    assert len(network.digest) == 64
+
+
+def test_a_result_without_metadata_says_nothing(
+    runner: Runner, store: JobStore, blobs: Blobs
+) -> None:
+    job = new_job(store, blobs, PARAMS.model_copy(update={"metadata": False}))
+    runner.run(job.id)
+    with Image.open(io.BytesIO(result_file(store, blobs, job))) as opened:
+        assert set(opened.info) == {"icc_profile"}
 
 
 def test_the_result_is_the_picture_that_the_optimiser_made(

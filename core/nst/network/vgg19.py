@@ -42,6 +42,7 @@ class VGG19:
         pooling: the pools between the blocks. Departure: max by default. The paper found average
             pooling "slightly more appealing", but the weights are normalised for max pooling.
         padding: what lies beyond the border of every convolution's input.
+        digest: the SHA-256 of the weights; empty if they did not come from the cache.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class VGG19:
         number_format: NumberFormat = FLOAT32,
         pooling: Pooling = Pooling.MAX,
         padding: Padding = Padding.ZERO,
+        digest: str = "",
     ) -> None:
+        self.digest = digest
         self.device = device or torch.device("cpu")
         self.number_format = number_format
         self.convolutions = make_convolutions(weights, self.device, number_format, pooling, padding)
@@ -84,7 +87,7 @@ class VGG19:
             padding or self._padding,
         )
         if variant not in self._variants:
-            network = VGG19(self._weights, self._mean, self.device, *variant)
+            network = VGG19(self._weights, self._mean, self.device, *variant, self.digest)
             network._variants, network.cache = self._variants, self.cache
             self._variants[variant] = network
         self._variants.move_to_end(variant)

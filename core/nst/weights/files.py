@@ -125,7 +125,7 @@ def load_network(network: Network, directory: Path, device: torch.device) -> VGG
     if digest(weights) != expected:
         raise WeightsCorrupt(_corrupt(path, f"its digest is not {expected}"))
     make_deterministic(device)
-    return VGG19(weights, _MEANS[network], device)
+    return VGG19(weights, _MEANS[network], device, digest=expected)
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:

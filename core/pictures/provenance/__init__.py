@@ -1,0 +1,1 @@
+"""Provenance: how a result was made, which its file carries."""
