@@ -157,6 +157,7 @@ async def cancel_job(
     "/jobs/{job_id}/retry",
     status_code=202,
     operation_id="retry_job",
+    response_description="The new job",
     response_model=JobView,
     responses=error_responses(404, 409, 422, 429, 503, 507),
 )

@@ -39,6 +39,7 @@ def _body() -> dict[str, Any]:
     "/jobs/{job_id}",
     operation_id="edit_job",
     response_model=JobView,
+    response_description="The job with its new parameters",
     responses=error_responses(400, 404, 409, 412, 413, 415, 422, 503),
     openapi_extra={"requestBody": _body()},
 )
@@ -68,6 +69,7 @@ async def change_job(
     "/jobs/{job_id}/finish",
     operation_id="finish_job",
     response_model=JobView,
+    response_description="The job, which ends after the current step",
     responses=error_responses(404, 409, 503),
 )
 async def finish_job_early(

@@ -27,13 +27,13 @@ def test_options_and_a_405_list_the_allowed_methods(client: httpx.Client) -> Non
     job = "/jobs/01a202d6-98c4-775e-952b-a081813c8da6"
     for path, allowed in (
         ("/jobs", "GET, HEAD, POST, OPTIONS"),
-        (job, "GET, HEAD, DELETE, OPTIONS"),
+        (job, "GET, HEAD, PATCH, DELETE, OPTIONS"),
         (f"{job}/cancel", "POST, OPTIONS"),
         (f"{job}/result", "GET, HEAD, OPTIONS"),
     ):
         answer = client.options(path)
         assert (answer.status_code, answer.headers["allow"]) == (204, allowed), path
-        refused = client.patch(path)
+        refused = client.put(path)
         problem = assert_problem(refused, 405, "method_not_allowed")
         assert refused.headers["allow"] == allowed
         assert allowed in problem["detail"]
