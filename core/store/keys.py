@@ -45,7 +45,6 @@ LEAVING_PREFIX = "easel:leaving:"  # followed by a digest; string: token of its 
 WEBHOOKS_CALLERS = "easel:webhooks:callers"  # sorted set: caller by the time to look at it again
 # Followed by the caller; sorted set: delivery id by the time of its next attempt.
 WEBHOOKS_PENDING_PREFIX = "easel:webhooks:pending:"
-WEBHOOKS_DUE = "easel:webhooks:due"  # the same for all callers, from an earlier version
 WEBHOOKS_ACTIVE_PREFIX = (
     "easel:webhooks:under-way:"  # followed by the caller; sorted set: delivery id by expiry time
 )

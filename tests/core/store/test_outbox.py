@@ -302,19 +302,7 @@ def test_a_caller_whose_deliveries_are_all_made_is_forgotten(
     assert redis.keys("easel:webhooks:*") == []
 
 
-def test_a_delivery_of_an_older_worker_is_made_when_it_is_due(
-    store: JobStore, outbox: Outbox, redis: Redis
-) -> None:
-    due_now, claimed_by_an_older_api = post_and_cancel(store, "ann"), post_and_cancel(store, "ann")
-    redis.delete(*redis.keys("easel:webhooks:*"))
-    scores = {f"{due_now.id}-canceled": 1, f"{claimed_by_an_older_api.id}-canceled": 10**10}
-    redis.zadd("easel:webhooks:due", scores)
-    assert start(outbox).job == store.get(due_now.id)
-    assert outbox.claim() == []
-    assert redis.zrange("easel:webhooks:due", 0, -1) == [f"{claimed_by_an_older_api.id}-canceled"]
-
-
-def test_a_delivery_whose_job_an_older_api_removed_is_dropped(
+def test_a_delivery_whose_job_was_removed_is_dropped(
     store: JobStore, outbox: Outbox, redis: Redis
 ) -> None:
     job = post_and_cancel(store, "ann")

@@ -13,15 +13,6 @@ local maximum = tonumber(ARGV[2])
 local share = tonumber(ARGV[3])
 local claimed, newer = {}, {}
 
--- An earlier version, which may still run, has one index for all callers. What it has claimed
--- stays there until the claim ends.
-for _, id in ipairs(redis.call('ZRANGE', WEBHOOKS_DUE, '-inf', time, 'BYSCORE',
-                               'LIMIT', 0, maximum)) do
-  local caller = redis.call('HGET', JOB_PREFIX .. (id:match('^(.*)%-') or id), 'caller')
-  schedule_delivery(caller or ANONYMOUS, id, timestamp(time))
-  redis.call('ZREM', WEBHOOKS_DUE, id)
-end
-
 local function claim_of(caller, room)
   local key = pending_key(caller)
   local offset = 0  -- skips the deliveries of newer records
@@ -31,7 +22,7 @@ local function claim_of(caller, room)
       local job_id = id:match('^(.*)%-') or id
       local schema = newer_schema(JOB_PREFIX .. job_id)
       if redis.call('EXISTS', JOB_PREFIX .. job_id) == 0 then
-        redis.call('ZREM', key, id)  -- an earlier version removed the job
+        redis.call('ZREM', key, id)  -- the job was removed
       elseif schema then
         offset = offset + 1
         table.insert(newer, job_id)

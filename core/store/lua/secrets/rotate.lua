@@ -1,7 +1,7 @@
 --- @include "lib/time"
 -- Replace the webhook secret of a caller. The previous one also signs for a while.
--- ARGV  1 caller, 2 new secret, 3 how long the previous one signs, in seconds, 4 maximum of previous
---       secrets, above which those that end first are removed
+-- ARGV  1 caller, 2 new secret, 3 how long the previous one signs, in seconds,
+--       4 maximum of previous secrets, above which those that end first are removed
 -- Returns when it ends to sign, in seconds since 1970; nil if there was none.
 local previous = redis.call('HGET', WEBHOOK_SECRETS, ARGV[1])
 redis.call('HSET', WEBHOOK_SECRETS, ARGV[1], ARGV[2])
