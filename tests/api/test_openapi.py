@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import pytest
 from pydantic import BaseModel
 from redis import Redis
 
@@ -20,6 +21,7 @@ from api.routes.links import SignedLinks
 from api.routes.listing import JobPage
 from api.routes.version import Version
 from core.errors import JobNotFound
+from core.jobs.job import ANONYMOUS
 from core.jobs.status import JobStatus
 from core.jobs.workers import WorkerInfo
 from core.runtime.ticker import Ticker
@@ -45,11 +47,11 @@ checks.negative_data_rejection.expected-statuses = ["2xx", "4xx", "5xx"]
 WORKER = WorkerInfo(id="a", device="cpu", networks=(), memory_total_bytes=2**40)
 
 
-def end_all(services: Services) -> None:
-    """Announce a worker and cancel every job, so that no request waits for a job."""
+def end_all(services: Services, caller: str) -> None:
+    """Announce a worker and cancel the caller's jobs, so that no request waits for a job."""
     services.workers.announce(WORKER)
     for status in (JobStatus.QUEUED, JobStatus.RUNNING):
-        for record, _ in services.store.listing.page("fuzzer", [status]).jobs:
+        for record, _ in services.store.listing.page(caller, [status]).jobs:
             with suppress(JobNotFound):
                 services.store.cancel(record["id"])
 
@@ -164,13 +166,19 @@ def test_every_header_of_a_response_is_described(client: httpx.Client, services:
     assert {("/jobs", 202), ("/jobs/{job_id}", 304), ("/jobs/{job_id}", 401)} <= seen
 
 
-def test_schemathesis_finds_no_difference(services: Services, redis: Redis, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("keyless", "examples"), [(False, 6), (True, 1)])
+def test_schemathesis_finds_no_difference(
+    services: Services, redis: Redis, tmp_path: Path, keyless: bool, examples: int
+) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
-    _, key = KeyStore(redis).create("fuzzer")
+    caller, headers = ANONYMOUS, []
+    if not keyless:
+        caller = "fuzzer"
+        headers = ["--header", f"Authorization: Bearer {KeyStore(redis).create(caller)[1]}"]
     no_limits = dict.fromkeys(
         ("max_queue", "max_jobs_per_caller", "max_requests_per_minute"), 10**6
     )
-    ticker = Ticker("end jobs", 0.05, lambda: end_all(services), str)
+    ticker = Ticker("end jobs", 0.05, lambda: end_all(services, caller), str)
     ticker.start()
     hooks = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks"}
     with serving(limited(services, **no_limits)) as client:
@@ -179,8 +187,8 @@ def test_schemathesis_finds_no_difference(services: Services, redis: Redis, tmp_
                 *(sys.executable, "-m", "schemathesis.cli"),
                 *("--config-file", str(tmp_path / "schemathesis.toml")),
                 *("run", str(client.base_url.join("/openapi.json"))),
-                *("--header", f"Authorization: Bearer {key}"),
-                *("--checks", "all", "--max-examples", "6", "--seed", "1", "--no-color"),
+                *headers,
+                *("--checks", "all", "--max-examples", str(examples), "--seed", "1", "--no-color"),
                 *("--generation-database", "none", "--workers", "1"),
             ],
             env={**os.environ, **hooks},
