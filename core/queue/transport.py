@@ -1,4 +1,4 @@
-"""kombu's Redis transport with TLS, made robust against demotion and unreadable messages.
+"""kombu's Redis transport with TLS, made robust against failover and unreadable messages.
 
 kombu uses TLS only for a transport with the name `rediss`, not for a subclass, and it reads
 fewer forms of URL than redis-py. So this transport has redis-py read the URL, and connects as
@@ -6,15 +6,20 @@ every other part of Easel does.
 
 A server that becomes a replica keeps its connections and refuses to write. kombu does not take
 that for the loss of a connection. The connections of this transport do: the next call makes a new
-one, which leads to the new primary. A worker may still receive no messages until it is restarted.
+one, which leads to the new primary.
+
+A worker takes no message while it has as many unacknowledged ones as it may have, and kombu counts
+a message as unacknowledged until Redis has accepted the acknowledgement. If Redis refuses one, as
+a replica does, the worker would wait for ever. This transport counts such a message as
+acknowledged: Redis delivers it again, and the second claim of its job is refused.
 
 kombu takes a message off its list before it decodes it, and an error then ends the whole
 worker, which has to start again and load its network. So this transport drops unreadable
 messages, and moves messages with a newer schema version to the queues of that version.
 
 This is the only module that uses private interfaces of kombu: ``Channel._brpop_read``,
-``Channel._connparams``, ``Channel._put`` and ``Transport._deliver``. Tried with kombu 5.7.0,
-Celery 5.7.0 and redis-py 8.1.0. ``core.queue.app`` tells Celery to use it.
+``Channel._connparams``, ``Channel._put``, ``QoS._quick_ack`` and ``Transport._deliver``. Tried with
+kombu 5.7.0, Celery 5.7.0 and redis-py 8.1.0. ``core.queue.app`` tells Celery to use it.
 """
 
 from __future__ import annotations
@@ -61,7 +66,23 @@ def _is_demotion(error: ResponseError) -> bool:
     return isinstance(error, ReadOnlyError | MasterDownError) or str(error).startswith("UNBLOCKED")
 
 
+class _QoS(redis.QoS):
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+        finally:
+            self._quick_ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
+        finally:
+            self._quick_ack(delivery_tag)
+
+
 class _Channel(redis.Channel):
+    QoS = _QoS
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         """Return the parameters of the connection pool: kombu's, for the server in the URL."""
         url = self.connection.client.hostname
@@ -83,7 +104,7 @@ class _Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """A Redis transport that uses TLS, and that demotion and unreadable messages do not stop."""
+    """A Redis transport that uses TLS, and that failover and unreadable messages do not stop."""
 
     Channel = _Channel
     #: Has kombu hand over the URL as it is.

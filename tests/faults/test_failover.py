@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from redis import Redis
 
 from cli.valkey import free_port
 from core.runtime.redis import connect
-from tests.faults.conftest import Proxied, Row
+from tests.faults.conftest import MEASURING, Proxied, Row
 from tests.service import servers
 from tests.service.cluster import Cluster
 from tests.service.servers import PATIENCE_SECONDS, Server
@@ -23,8 +25,7 @@ class Pair:
         cluster = proxied.cluster
         self._wires = (proxied.api_wire, proxied.wire)
         self._ports = [cluster.valkey_port, free_port()]
-        folder = cluster.folder / "replica"
-        folder.mkdir()
+        folder = Path(mkdtemp(dir=cluster.folder))
         cluster.redis.config_set("repl-diskless-sync-delay", 0)
         primary, replica = self._ports
         command = servers.valkey(folder, replica)
@@ -68,22 +69,24 @@ def pair(proxied: Proxied, single: Cluster) -> Iterator[Pair]:
     pair.close()
 
 
-def test_the_api_follows_a_failover_and_a_restarted_worker_loses_no_job(
+def test_jobs_flow_again_after_a_failover_that_leaves_connections_open(
     pair: Pair, single: Cluster, row: Row
 ) -> None:
     row(
         "R13",
-        "Redis becomes a replica of another server during a job, and keeps its connections; "
-        "the worker is restarted",
-        "the API connects to the new primary; the running job and a new one succeed",
-        "from the failover until both jobs have succeeded",
+        "Redis becomes a replica of another server during a job, and keeps its connections",
+        "the API and the worker connect to the new primary; the job keeps its attempt",
+        "from the failover until a new job and the running one have succeeded",
     )
     with single.holding() as held:
+        child = held.worker.child()
         row.begin()
         pair.fail_over()
         waiting = single.post()
-        single.only()  # a worker that keeps its connection may receive no more messages
         single.open_gate()
+        single.result(held.job_id)
         single.result(waiting)
-        assert single.result(held.job_id) == single.undisturbed
-        row.recovered()
+        seconds = row.recovered()
+        assert seconds < 15 or not MEASURING  # a busy machine takes longer
+        assert held.worker.child() == child, "the worker was restarted"
+        single.assert_undisturbed(held, attempts=1)

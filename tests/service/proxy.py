@@ -91,4 +91,5 @@ class Wire:
                     self.swallowed.set()
                     return  # the connection stays open, without a reply
                 sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)  # also after a reset, when a process was killed
