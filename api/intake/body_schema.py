@@ -10,7 +10,7 @@ from core.params import StyleParams
 from core.params.edits import EDITS_FIELD, MAX_EDITS, Edit
 from core.params.presets import PRESETS
 from core.pictures.uploads import FILE_FIELDS, MAX_STYLES
-from core.webhooks.webhook import EVENTS_FIELD, MAX_URL, URL_FIELD, WebhookEvent
+from core.webhooks.webhook import EVENTS_FIELD, MAX_URL, SECRET_FIELD, URL_FIELD, WebhookEvent
 
 _FILE_DESCRIPTIONS = {
     "content": "The photograph.",
@@ -40,6 +40,13 @@ _OPTIONS = {
         + ", ".join(event.value for event in WebhookEvent)
         + ".",
         "examples": ["job.succeeded,job.failed"],
+    },
+    SECRET_FIELD: {
+        "type": "string",
+        "pattern": "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$",
+        "description": "The secret that signs the events of this job: `whsec_` and 24 to 64 bytes "
+        "in base64. By default, the secret of the caller signs them. It is never shown.",
+        "examples": ["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"],
     },
     "max_seconds": {
         "type": "integer",

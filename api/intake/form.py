@@ -17,7 +17,7 @@ from core.params.edits import EDITS_FIELD, Edits, parse_edits
 from core.pictures.uploads import FILE_FIELDS, Upload, Uploads, start_from
 from core.settings.limits import Limits
 from core.webhooks.addresses import AddressGuard
-from core.webhooks.webhook import EVENTS_FIELD, URL_FIELD, Webhook, parse_webhook
+from core.webhooks.webhook import EVENTS_FIELD, SECRET_FIELD, URL_FIELD, Webhook, parse_webhook
 
 VALIDATE_FIELD = "validate_only"
 SECONDS_FIELD = "max_seconds"
@@ -30,6 +30,7 @@ FIELDS = (
     *StyleParams.model_fields,
     URL_FIELD,
     EVENTS_FIELD,
+    SECRET_FIELD,
     SECONDS_FIELD,
     EDITS_FIELD,
     CONTINUE_FIELD,
@@ -141,7 +142,10 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     priority, priority_errors = _parse_priority(fields.pop(PRIORITY_FIELD, Priority.NORMAL.value))
     errors += priority_errors
     webhook, webhook_errors = parse_webhook(
-        fields.pop(URL_FIELD, None), fields.pop(EVENTS_FIELD, None), guard
+        fields.pop(URL_FIELD, None),
+        fields.pop(EVENTS_FIELD, None),
+        fields.pop(SECRET_FIELD, None),
+        guard,
     )
     errors += webhook_errors
     edits: Edits = ()

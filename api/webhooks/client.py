@@ -106,7 +106,8 @@ class WebhookClient:
         assert job.webhook is not None
         body = body_of(job, event, self._server)
         message_id, now = delivery_id(job.id, event), datetime.now(UTC)
-        keys = self._secrets.of(account_of(job.owner))
+        own = job.webhook.secret
+        keys = (own,) if own else self._secrets.of(account_of(job.owner))
         headers: dict[bytes | str, bytes | str] = {
             "Content-Type": "application/json",
             "User-Agent": f"Easel/{version('easel')}",

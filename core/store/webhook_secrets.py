@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
@@ -12,12 +11,10 @@ from core.errors import InvalidSetting, SecretConfigured
 from core.runtime.redis import needs_redis
 from core.store.keys import WEBHOOK_RETIRED_PREFIX, WEBHOOK_SECRETS
 from core.store.scripts import script
+from core.webhooks.webhook import PREFIX, check_secret
 
 if TYPE_CHECKING:
     from redis import Redis
-
-#: The prefix of every webhook secret.
-PREFIX = "whsec_"
 
 _SECRET_BYTES = 32
 
@@ -44,7 +41,11 @@ class WebhookSecrets:
         self._rotate = script(redis, "secrets/rotate")
         self._configured = tuple(setting.split())
         for position, secret in enumerate(self._configured, 1):
-            _check_secret(secret, position)
+            try:
+                check_secret(secret)
+            except ValueError as error:
+                setting = f"secret {position} of EASEL_WEBHOOK_SECRET"
+                raise InvalidSetting(f"{setting} {error}") from None
 
     @needs_redis
     def of(self, caller: str) -> tuple[str, ...]:
@@ -98,15 +99,3 @@ def sign_webhook(keys: tuple[str, ...], message_id: str, sent_at: datetime, body
 
 def _generate() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-
-
-def _check_secret(secret: str, position: int) -> None:
-    try:
-        size = len(base64.b64decode(secret.removeprefix(PREFIX), validate=True))
-    except binascii.Error:
-        size = 0
-    if not secret.startswith(PREFIX) or not 24 <= size <= 64:
-        raise InvalidSetting(
-            f"secret {position} of EASEL_WEBHOOK_SECRET is invalid; expected {PREFIX} followed by "
-            f"24 to 64 bytes in base64, for example from: echo {PREFIX}$(openssl rand -base64 32)"
-        )

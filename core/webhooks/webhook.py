@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import AddressRefused, FieldError
 from core.webhooks.addresses import AddressGuard, parse_host
 
 #: The form fields of a webhook.
-URL_FIELD, EVENTS_FIELD = "webhook_url", "webhook_events"
+URL_FIELD, EVENTS_FIELD, SECRET_FIELD = "webhook_url", "webhook_events", "webhook_secret"
+
+#: The prefix of every webhook secret.
+PREFIX = "whsec_"
+
+#: The sizes of a secret that Standard Webhooks allows, in bytes.
+_SECRET_BYTES = range(24, 65)
 
 #: The longest URL, in characters.
 MAX_URL = 2048
@@ -40,10 +47,12 @@ class _Frozen(BaseModel):
 
 
 class Webhook(_Frozen):
-    """The URL that a job's events are sent to, and which events are sent."""
+    """The URL that a job's events are sent to, which events are sent, and how they are signed."""
 
     url: str
     events: tuple[WebhookEvent, ...] = tuple(WebhookEvent)
+    #: The secret that signs them; None: the secrets of the job's owner.
+    secret: str | None = Field(default=None, repr=False)
 
 
 class DeliveryState(StrEnum):
@@ -121,36 +130,67 @@ def parse_url(url: str) -> Target:
     )
 
 
+def check_secret(secret: str) -> None:
+    """Check that a secret has the form that Standard Webhooks specifies.
+
+    Raises:
+        ValueError: it has not. The message does not contain it.
+    """
+    try:
+        size = len(base64.b64decode(secret.removeprefix(PREFIX), validate=True))
+    except ValueError:
+        size = 0
+    if not secret.startswith(PREFIX) or size not in _SECRET_BYTES:
+        raise ValueError(
+            f"is invalid; expected {PREFIX} followed by 24 to 64 bytes in base64, for "
+            f"example from: echo {PREFIX}$(openssl rand -base64 32)"
+        )
+
+
 def parse_webhook(
-    url: str | None, events: str | None, guard: AddressGuard
+    url: str | None, events: str | None, secret: str | None, guard: AddressGuard
 ) -> tuple[Webhook | None, list[FieldError]]:
     """Return the webhook of a form, or the errors of its fields.
 
     Args:
         url: the field ``webhook_url``, or None.
         events: the field ``webhook_events``, comma-separated names, or None.
+        secret: the field ``webhook_secret``, or None.
         guard: checks the host of the URL.
     """
-    errors = []
-    chosen = tuple(WebhookEvent)
-    if events is not None:
-        names = [name.strip() for name in events.split(",")]
-        known = {event.value: event for event in WebhookEvent}
-        if unknown := [name for name in names if name not in known]:
-            offered = ", ".join(known)
-            message = f"unknown events {', '.join(map(repr, unknown))}; expected some of {offered}"
-            errors.append(FieldError(EVENTS_FIELD, message))
-        chosen = tuple(event for name, event in known.items() if name in names)
-        if url is None:
-            message = f"requires a {URL_FIELD}; add one, or leave out {EVENTS_FIELD}"
-            errors.append(FieldError(EVENTS_FIELD, message))
+    chosen, errors = _chosen(events)
+    if secret is not None:
+        try:
+            check_secret(secret)
+        except ValueError as error:
+            errors.append(FieldError(SECRET_FIELD, str(error)))
     if url is None:
-        return None, errors
+        given = {EVENTS_FIELD: events, SECRET_FIELD: secret}
+        useless = [name for name, value in given.items() if value is not None]
+        return None, errors + [
+            FieldError(name, f"requires a {URL_FIELD}; add one, or leave out {name}")
+            for name in useless
+        ]
     try:
         guard.check(parse_url(url).host)
     except (ValueError, AddressRefused) as error:
         errors.append(FieldError(URL_FIELD, str(error)))
-    return (None if errors else Webhook(url=url, events=chosen)), errors
+    return (None if errors else Webhook(url=url, events=chosen, secret=secret)), errors
+
+
+def _chosen(events: str | None) -> tuple[tuple[WebhookEvent, ...], list[FieldError]]:
+    """Return the events with these comma-separated names; all of them if there are no names."""
+    if events is None:
+        return tuple(WebhookEvent), []
+    names = [name.strip() for name in events.split(",")]
+    known = {event.value: event for event in WebhookEvent}
+    chosen = tuple(event for name, event in known.items() if name in names)
+    unknown = [name for name in names if name not in known]
+    if not unknown:
+        return chosen, []
+    offered = ", ".join(known)
+    message = f"unknown events {', '.join(map(repr, unknown))}; expected some of {offered}"
+    return chosen, [FieldError(EVENTS_FIELD, message)]
 
 
 def delivery_id(job_id: str, event: WebhookEvent) -> str:

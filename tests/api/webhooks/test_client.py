@@ -113,6 +113,17 @@ def test_during_rotation_both_secrets_sign(redis: Redis, job: Job) -> None:
         Verifier(secret).verify(request.body, request.headers)
 
 
+def test_the_secret_of_a_job_signs_its_events_and_no_other_does(redis: Redis, job: Job) -> None:
+    with Receiver() as receiver:
+        webhook = Webhook(url=receiver.url(), secret=OLD)
+        own = job.model_copy(update={"webhook": webhook})
+        client_of(redis, secret=NEW).attempt(own, WebhookEvent.SUCCEEDED)
+        request = receiver.next()
+    Verifier(OLD).verify(request.body, request.headers)
+    with pytest.raises(WebhookVerificationError):
+        Verifier(NEW).verify(request.body, request.headers)
+
+
 def test_every_owner_has_a_permanent_secret(redis: Redis) -> None:
     made = WebhookSecrets(redis).of("ann")
     assert WebhookSecrets(redis).of("ann") == made

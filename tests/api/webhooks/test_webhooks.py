@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import time
@@ -30,6 +31,9 @@ from tests.receiver import PATIENCE_SECONDS, Receiver
 
 PICTURE = Picture(sha256="0" * 64, media_type="image/png", size_bytes=1)
 FILES = {"content": png(photo(64, 48, seed=1)), "style": png(photo(48, 64, seed=2))}
+
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
 def post(client: httpx.Client, **fields: str) -> httpx.Response:
@@ -73,8 +77,11 @@ def replaced(services: Services, **changes: Any) -> Services:
 
 def test_the_job_shows_its_webhook(client: httpx.Client) -> None:
     url = "https://8.8.8.8/easel?for=me"
-    answer = post(client, webhook_url=url, webhook_events="job.failed,job.succeeded")
+    answer = post(
+        client, webhook_url=url, webhook_events="job.failed,job.succeeded", webhook_secret=SECRET
+    )
     assert answer.status_code == 202, answer.text
+    assert SECRET not in client.get(f"/jobs/{answer.json()['id']}").text
     expected = {"url": url, "events": ["job.succeeded", "job.failed"], "deliveries": []}
     assert answer.json()["webhook"] == expected
     assert post(client).json()["webhook"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -69,16 +70,16 @@ def test_a_url_is_parsed_into_its_parts(
     ],
 )
 def test_the_error_for_an_invalid_url_has_the_reason(url: str, reason: str) -> None:
-    webhook, (error,) = parse_webhook(url, None, GUARD)
+    webhook, (error,) = parse_webhook(url, None, None, GUARD)
     assert (webhook, error.field) == (None, "webhook_url")
     assert reason in error.message
 
 
 def test_events_are_chosen_by_name_and_all_by_default() -> None:
-    webhook, errors = parse_webhook("https://h.example/", None, GUARD)
+    webhook, errors = parse_webhook("https://h.example/", None, None, GUARD)
     assert webhook is not None
     assert (webhook.events, errors) == (tuple(WebhookEvent), [])
-    webhook, _ = parse_webhook("https://h.example/", "job.failed, job.succeeded", GUARD)
+    webhook, _ = parse_webhook("https://h.example/", "job.failed, job.succeeded", None, GUARD)
     assert webhook is not None
     assert webhook.events == (WebhookEvent.SUCCEEDED, WebhookEvent.FAILED)
 
@@ -96,13 +97,41 @@ def test_events_are_chosen_by_name_and_all_by_default() -> None:
     ],
 )
 def test_invalid_events_are_refused(url: str | None, events: str, reason: str) -> None:
-    webhook, (error,) = parse_webhook(url, events, GUARD)
+    webhook, (error,) = parse_webhook(url, events, None, GUARD)
     assert (webhook, error.field) == (None, "webhook_events")
     assert reason in error.message
 
 
+@pytest.mark.parametrize("size", [24, 64])
+def test_a_job_can_have_a_secret_of_its_own(size: int) -> None:
+    secret = "whsec_" + base64.b64encode(bytes(size)).decode()
+    webhook, errors = parse_webhook("https://h.example/", None, secret, GUARD)
+    assert webhook is not None
+    assert (webhook.secret, errors) == (secret, [])
+    assert secret not in repr(webhook)
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "reason"),
+    [
+        ("https://h.example/", "hush", "expected whsec_ followed by 24 to 64 bytes in base64"),
+        ("https://h.example/", "whsec_" + base64.b64encode(bytes(23)).decode(), "24 to 64 bytes"),
+        ("https://h.example/", "whsec_" + base64.b64encode(bytes(65)).decode(), "24 to 64 bytes"),
+        ("https://h.example/", base64.b64encode(bytes(32)).decode(), "expected whsec_"),
+        (None, "whsec_" + base64.b64encode(bytes(32)).decode(), "requires a webhook_url"),
+    ],
+)
+def test_an_invalid_secret_is_refused_without_repeating_it(
+    url: str | None, secret: str, reason: str
+) -> None:
+    webhook, (error,) = parse_webhook(url, None, secret, GUARD)
+    assert (webhook, error.field) == (None, "webhook_secret")
+    assert reason in error.message
+    assert secret not in error.message
+
+
 def test_a_form_without_the_fields_has_no_webhook() -> None:
-    assert parse_webhook(None, None, GUARD) == (None, [])
+    assert parse_webhook(None, None, None, GUARD) == (None, [])
 
 
 @pytest.mark.parametrize("event", WebhookEvent)
