@@ -71,7 +71,7 @@ class Painting(Iterator["Step"]):
         if warning := nst.fallback_warning(params.precision, device):
             self.warnings += (warning,)
         self._network = _network(params.network, settings.weights_dir, device)
-        memory = {} if machine is None else {"memory": machine.memory}
+        memory = {"memory": machine.memory} if machine and machine.memory else {}
         self._run = nst.stylize(self._pictures, params, self._network, resume, edits, **memory)
         self._inputs = Digests.of(uploads.inputs)
         self._first_params = params

@@ -8,6 +8,7 @@ import torch
 
 from core.nst.network.devices import threads_on
 from core.nst.network.precision import NumberFormat, pick_format
+from core.nst.network.rows.strips import computed_whole
 from core.nst.network.vgg19 import VGG19
 from core.nst.step import Step
 from core.nst.stylize import Run
@@ -32,17 +33,20 @@ def provenance_of(
     if last.step < last.steps and not any(edit.finish for edit in edits):
         edits = (*edits, Edit(step=last.step, params={}, finish=True))
     first, later = from_start(params, edits)
-    machine = machine_of(network, params.precision, run.memory)
+    on_gpu = network.device.type == "cuda"
+    whole = computed_whole(last.height, last.width, run.memory, on_gpu=on_gpu)
+    machine = machine_of(network, params.precision, None if whole else run.memory)
     return Provenance(params=first, edits=later, inputs=inputs, machine=machine)
 
 
-def machine_of(network: VGG19, precision: Precision, memory: int) -> Machine:
+def machine_of(network: VGG19, precision: Precision, memory: int | None) -> Machine:
     """Return what computes the steps of a run in this process.
 
     Args:
         network: the network of the run.
         precision: the parameter of the run.
-        memory: what the run may use of the device's memory, in bytes.
+        memory: what the run may use of the device's memory, in bytes. None if its pictures are
+            computed whole, so that the memory does not matter.
     """
     device = network.device
     return Machine(

@@ -188,8 +188,9 @@ def test_a_worker_whose_device_fails_for_every_job_leaves_them_to_others(
         "W12",
         "a device that fails at the second step of every job",
         "each failure ends the process and leaves the job's record alone; after three in a row the "
-        "worker takes no more jobs, `/readyz` says why, and another worker completes the jobs",
-        "from the first failure until both jobs have succeeded",
+        "worker takes no more jobs, `/readyz` says why, and another worker completes the jobs, "
+        "unless a job has failed three times by then",
+        "from the first failure until both jobs have ended",
     )
     mark = cluster.log.mark()
     broken = cluster.only(FAULT_DEVICE=ILLEGAL_ACCESS)
@@ -197,15 +198,20 @@ def test_a_worker_whose_device_fails_for_every_job_leaves_them_to_others(
     cluster.log.wait("the device failed; exiting", after=mark, process=broken.name)
     row.begin()
     out = cluster.log.wait("worker out of service", after=mark, process=broken.name)
-    assert "the device failed 3 times in a row" in out["reason"]
+    failures = len(cluster.log.since(mark, "the device failed; exiting", process=broken.name))
+    assert 3 <= failures <= 4, "a fourth if the first three are of one job"
+    assert f"the device failed {failures} times in a row" in out["reason"]
     assert ILLEGAL_ACCESS in out["reason"]
     warnings = cluster.readiness(missing=["workers"])["warnings"]
     assert any(out["reason"] in warning for warning in warnings)
     cluster.start_worker()
-    for job_id in jobs:
-        assert cluster.ended(job_id).status == "succeeded"
+    first, second = (cluster.ended(job_id) for job_id in jobs)
     row.recovered()
-    assert len(cluster.log.since(mark, "the device failed; exiting", process=broken.name)) == 3
+    # A lost job goes before a new one, so that three attempts of the first one may come first.
+    assert first.status == "succeeded" or (failures, first.attempts) == (4, 3)
+    assert second.status == "succeeded"
+    ended = cluster.log.since(mark, "the device failed; exiting", process=broken.name)
+    assert len(ended) == failures, "it takes no more jobs"
     broken.send(signal.SIGTERM)
     assert broken.popen.wait(PATIENCE_SECONDS) == 0
     cluster.assert_sound(jobs)

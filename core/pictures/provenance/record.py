@@ -102,8 +102,8 @@ class Machine(_Frozen):
     precision: str
     #: The number of threads; None on a GPU.
     threads: int | None = Field(ge=1, le=1024)
-    #: The memory that decided the strips of large pictures, in bytes.
-    memory: int
+    #: The memory that decided the strips of a large picture, in bytes; None if it had none.
+    memory: int | None
 
     def differences(self, other: Machine) -> list[str]:
         """Return a phrase for everything in which two machines differ."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def record(run: Run, last: Step, params: StyleParams, network: VGG19) -> Provena
 
 
 def again(made: Provenance, network: VGG19) -> Step:
-    *_, last = stylize(PICTURES, made.params, network, edits=made.edits, memory=made.machine.memory)
+    *_, last = stylize(PICTURES, made.params, network, edits=made.edits)
     return last
 
 
@@ -85,6 +86,14 @@ def test_the_machine_is_described(precision: Precision, name: str, tiny_weights:
     assert (machine.network, machine.precision, machine.memory) == ("abc", name, 5)
     assert machine.torch == torch.__version__
     assert machine.threads == torch.get_num_threads()
+
+
+def test_the_memory_is_recorded_only_for_pictures_in_strips(tiny_network: VGG19) -> None:
+    run = stylize(PICTURES, PARAMS, tiny_network, memory=2**34)
+    *_, last = run
+    assert record(run, last, PARAMS, tiny_network).machine.memory is None
+    large = replace(last, height=1025, width=1024)
+    assert record(run, large, PARAMS, tiny_network).machine.memory == 2**34
 
 
 def test_the_threads_of_a_run_are_used_again(tiny_network: VGG19) -> None:

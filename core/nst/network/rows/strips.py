@@ -76,6 +76,12 @@ def activations_at_once(height: int, width: int, memory: int, *, on_gpu: bool = 
     return min(_FILTERS * width * _MOST_ROWS, int(memory * _SHARE / _ACTIVATION_BYTES))
 
 
+def computed_whole(height: int, width: int, memory: int, *, on_gpu: bool = False) -> bool:
+    """Return whether a picture has no strips; see :func:`activations_at_once`."""
+    at_once = activations_at_once(height, width, memory, on_gpu=on_gpu)
+    return at_once == _FILTERS * height * width
+
+
 def block_strips(layers: Sequence[Layer], height: int, width: int, activations: int) -> list[Strip]:
     """Return the strips of a block.
 
