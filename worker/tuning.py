@@ -39,6 +39,7 @@ class Tuning:
         while True:
             for step in self._steps:
                 yield step
+            _logger.info("last step made", extra={"step": step.step})
             if not self.take(step, last=True):
                 return
             self._steps = self._run  # the edit may have added steps

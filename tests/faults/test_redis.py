@@ -79,7 +79,7 @@ def test_a_job_that_ends_while_redis_is_unreachable_is_not_lost(
     )
     cluster.valkey.kill()
     cluster.open_gate()
-    cluster.log.wait("picture finished", after=held.mark, job_id=held.job_id)
+    cluster.log.wait("last step made", after=held.mark, job_id=held.job_id)
     row.begin()
     cluster.start_valkey()
     cluster.result(held.job_id)
@@ -189,7 +189,7 @@ def test_a_temporary_change_of_the_password_loses_no_job(
     try:
         assert cluster.try_to_post().status_code == 503
         cluster.open_gate()
-        cluster.log.wait("picture finished", after=held.mark, job_id=held.job_id)
+        cluster.log.wait("last step made", after=held.mark, job_id=held.job_id)
     finally:
         admin.config_set("requirepass", "")
         admin.close()
