@@ -143,7 +143,8 @@ class WorkerProcess:
             _logger.warning("worker not withdrawn; it is forgotten when its heartbeat expires")
 
     def _capacity(self) -> Capacity:
-        return Capacity(self._memory().total, self._networks.precision)
+        avoided = self._device_errors.job_ids()
+        return Capacity(self._memory().total, self._networks.precision, avoided)
 
     def _memory(self) -> DeviceMemory:
         return DeviceMemory.of(self._networks.device).share(self._workers)

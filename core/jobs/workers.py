@@ -10,12 +10,14 @@ from core.params.choices import Precision
 
 
 class Capacity(NamedTuple):
-    """What decides which jobs a worker can run."""
+    """What decides which jobs a worker takes."""
 
     #: The memory for a job, in bytes; None if it is not known.
     memory_bytes: int | None = None
     #: The precision that the worker uses for jobs with `precision=auto`; None if unknown.
     precision: Precision | None = None
+    #: Jobs that it takes only if it can run no other: its device failed while they ran.
+    avoided: frozenset[str] = frozenset()
 
 
 class WorkerInfo(BaseModel):

@@ -165,7 +165,8 @@ def check_owner(job: Job, reply: Any) -> str:
 
 
 def _texts_of(capacity: Capacity) -> list[str]:
-    return ["" if each is None else str(each) for each in capacity]
+    memory, precision, avoided = capacity
+    return ["" if memory is None else str(memory), precision or "", " ".join(sorted(avoided))]
 
 
 def _texts(fields: Mapping[str, BaseModel | str]) -> dict[str, str]:

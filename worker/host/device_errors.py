@@ -75,6 +75,10 @@ class DeviceErrors:
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
+    def job_ids(self) -> frozenset[str]:
+        """Return the jobs that ran when the device failed."""
+        return frozenset(error.job_id for error in self._read())
+
     def problem(self) -> str | None:
         """Return why the device is out of service, or None.
 

@@ -185,9 +185,23 @@ def test_a_caller_of_large_jobs_is_next_at_a_large_worker(store: JobStore) -> No
         assert take(store) == ["z"]
 
 
+def test_a_worker_takes_a_job_whose_device_failed_only_if_there_is_no_other(
+    store: JobStore,
+) -> None:
+    lost, other = post(store, "a", 2)
+    job = store.claim(lost.id)
+    assert job is not None
+    store.hand_back(job)  # it now waits among the jobs that go first
+    avoiding = Capacity(avoided=frozenset([lost.id]))
+    assert store.next_job() == lost.id
+    assert store.next_job(avoiding) == other.id
+    claimed = [store.claim(capacity=avoiding) for _ in range(2)]
+    assert [each and each.id for each in claimed] == [other.id, lost.id]
+
+
 def test_a_retried_claim_takes_no_second_job(store: JobStore) -> None:
     first, _ = post(store, "a", 2)
-    answers = [store._claim(args=[8, "token", "", "", ""]) for _ in range(2)]
+    answers = [store._claim(args=[8, "token", "", "", "", ""]) for _ in range(2)]
     assert answers[0] == answers[1]
     assert first.id in answers[0]
 

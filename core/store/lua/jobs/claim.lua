@@ -6,8 +6,8 @@
 --- @include "lib/set_status"
 -- queued -> running: begin an attempt with a lease.
 -- ARGV  1 duration of the lease in seconds, 2 random token of this claim, 3 memory of the worker in
---       bytes and 4 its precision, each empty if it is not known, 5 id of the job; empty for the
---       job that goes next
+--       bytes and 4 its precision, each empty if it is not known, 5 ids of the jobs that it avoids,
+--       6 id of the job; empty for the job that goes next
 -- Returns the record, or nil if no job can be claimed.
 local made = redis.call('GET', CLAIM_PREFIX .. ARGV[2])
 if made then
@@ -16,12 +16,12 @@ if made then
     return redis.call('HGETALL', JOB_PREFIX .. made)  -- the reply to the first try was lost
   end
 end
-local id, lane, caller, passed = ARGV[5], nil, nil, {}
+local id, lane, caller, passed = ARGV[6], nil, nil, {}
 if id == '' then
   if redis.call('EXISTS', QUEUE_PAUSED) == 1 then
     return false
   end
-  id, lane, caller, passed = next_job(ARGV[3], ARGV[4])
+  id, lane, caller, passed = next_job(ARGV[3], ARGV[4], ARGV[5])
   if not id then
     return false
   end

@@ -19,22 +19,25 @@ local function can_run(id, memory, precision)
 end
 
 -- The next job for a worker, with its lane, its caller, and the callers that were passed because
--- none of their first jobs can run there; nil if there is none. Callers and jobs far back in the
--- queue are not looked at.
-local function next_job(memory, precision)
-  local passed = {}
+-- none of their first jobs can run there; nil if there is none. A job in the text `avoided` goes
+-- only if no other can. Callers and jobs far back in the queue are not looked at.
+local function next_job(memory, precision, avoided)
+  local last_choice = {}
   for _, lane in ipairs(LANES) do
-    passed = {}
+    local passed = {}
     for _, caller in ipairs(redis.call('ZRANGE', CALLERS_PREFIX .. lane, 0, CALLERS_TRIED - 1)) do
       for _, id in ipairs(redis.call('ZRANGE', waiting_key(lane, caller), 0, JOBS_TRIED - 1)) do
         if can_run(id, memory, precision) then
-          return id, lane, caller, passed
+          if not avoided:find(id, 1, true) then
+            return id, lane, caller, passed
+          end
+          last_choice = last_choice[1] and last_choice or {id, lane, caller, {}}
         end
       end
       table.insert(passed, caller)
     end
   end
-  return nil
+  return unpack(last_choice)
 end
 
 -- The ids of the jobs that go first, in their order, at most `limit`.
@@ -42,8 +45,9 @@ local function first_jobs(limit)
   local ids = {}
   for _, lane in ipairs(LANES) do
     local jobs, taken = {}, {}
-    local turns = redis.call('ZRANGE', TURNS_PREFIX .. lane, 0, limit - #ids - 1)
-    for _, entry in ipairs(#ids < limit and turns or {}) do
+    local room = limit - #ids
+    local turns = room > 0 and redis.call('ZRANGE', TURNS_PREFIX .. lane, 0, room - 1) or {}
+    for _, entry in ipairs(turns) do
       local caller = entry:match('^%d+:(.*)$')
       jobs[caller] = jobs[caller] or redis.call('ZRANGE', waiting_key(lane, caller), 0, limit - 1)
       taken[caller] = (taken[caller] or 0) + 1
