@@ -1,8 +1,8 @@
 """Runs beside busy processes, compared with a fair share: ``python -m bench.neighbours``.
 
-A fair share of the cores is what a run would have if it took turns with the other processes: with
-k of them on c cores, c / (k + 1) cores, but never fewer than k of them leave over. Of another
-program, k is the number of cores that it keeps busy while it has all of them. The run chooses its
+A fair share of c cores beside k busy processes is c / (k + 1), which taking turns would give, or
+the c - k cores that they cannot use, whichever is more. For another program, k is the number of
+cores that it keeps busy while it has all of them. The run chooses its
 threads and how they wait, as a worker and ``easel stylize`` do; for comparison, others have threads
 that spin, as PyTorch's do by default. Each figure is the median of several rounds.
 

@@ -19,7 +19,9 @@ _STATUSES = click.Choice(["queued", "running", "succeeded", "failed", "canceled"
 def on_server(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name a server to a command."""
     for option in (
-        click.option("--api-key", envvar="EASEL_API_KEY", help="[env: EASEL_API_KEY]"),
+        click.option(
+            "--api-key", envvar="EASEL_API_KEY", help="Your API key. [env: EASEL_API_KEY]"
+        ),
         click.option(
             "--server",
             envvar="EASEL_SERVER",

@@ -95,7 +95,7 @@ def takes_job(function: _Function) -> _Function:
 
     @wraps(function)
     def run(output: Path, max_seconds: int | None, **values: Any) -> None:
-        files = {field: _paths(values.pop(field)) for field in _PICTURES}
+        files = {field: paths_of(values.pop(field)) for field in _PICTURES}
         texts = {name: values.pop(name) for name in _PARAMETERS}
         parameters = {name: text for name, text in texts.items() if text}
         parameters["format"] = format_of(output).value
@@ -133,7 +133,8 @@ def _metavar(kind: Any) -> str:
     return {int: "INTEGER", float: "NUMBER"}.get(kind, "VALUE")
 
 
-def _paths(value: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:
+def paths_of(value: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:
+    """Return the files of an option that is given once, several times, or not at all."""
     if value is None:
         return ()
     return value if isinstance(value, tuple) else (value,)
@@ -153,12 +154,13 @@ def format_of(output: Path) -> PictureFormat:
     return formats[extension]
 
 
-def check_writable(output: Path) -> None:
-    """Check that an output can be written, before the work.
+def check_writable(output: Path, field: str = "output") -> None:
+    """Check that a file can be written, before the work.
 
     Raises:
         InvalidRequest: it cannot.
     """
-    target = output if output.exists() else output.parent
-    if not os.access(target, os.W_OK):
-        raise InvalidRequest([FieldError("output", f"{output} cannot be written")])
+    # Files are written beside their place first, so the folder counts too.
+    folder = output.absolute().parent
+    if not os.access(folder, os.W_OK) or (output.exists() and not os.access(output, os.W_OK)):
+        raise InvalidRequest([FieldError(field, f"{output} cannot be written")])

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from cli.files import write_atomically
-from cli.options import FILE, OUTPUT, check_writable, format_of
+from cli.options import FILE, OUTPUT, check_writable, format_of, paths_of
 from cli.stylize import paint
 from cli.weights import fetch_with_progress
 from core.errors import FieldError, InvalidPicture, InvalidRequest
@@ -62,18 +62,14 @@ def replay(result: Path, output: Path, **files: Any) -> None:
     """
     original = result.read_bytes()
     made = _read(result, lambda: Provenance.parse(read_record(original)))
-    paths: dict[str, tuple[Path, ...]] = {
-        field: each if isinstance(each, tuple) else (each,) for field, each in files.items() if each
+    given = {
+        field: [Upload(str(path), path.read_bytes()) for path in paths_of(each)]
+        for field, each in files.items()
     }
-    contents = {field: [path.read_bytes() for path in each] for field, each in paths.items()}
+    contents = {field: [upload.data for upload in some] for field, some in given.items()}
     made.inputs.check(Digests.of_files(contents))
     _check_output(output, edited(made.params, made.edits).format)
-    uploads = Uploads.of(
-        {
-            field: [Upload(str(p), d) for p, d in zip(each, contents[field], strict=True)]
-            for field, each in paths.items()
-        }
-    )
+    uploads = Uploads.of(given)
     settings = Settings()
     keep_freed_memory()
     fetch_with_progress(made.params.network, settings.weights_dir)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.files import write_atomically
-from cli.options import JobArguments, takes_job
+from cli.options import JobArguments, check_writable, takes_job
 from cli.recording.film import LONGEST_SIDE, check_film
 from cli.recording.steps import Recorder, film_at, frames_in, losses_in, saved_in
 from cli.weights import fetch_with_progress
@@ -59,6 +59,9 @@ def stylize(
     """Paint the picture CONTENT in the style of one or more pictures STYLE."""
     if film is not None:
         check_film(film)
+    for field, path in (("film", film), ("losses", losses), ("resume", resume)):
+        if path is not None:
+            check_writable(path, field)
     params = parse_params({**start_from(job.files["init_image"]), **job.parameters})
     settings = Settings()
     uploads = Uploads.of(

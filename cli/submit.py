@@ -10,22 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from cli.files import write_atomically
+from cli.jobs import on_server
 from cli.options import JobArguments, takes_job
 from core.errors import EaselError, Interrupted, JobFailed
-from easel.client.calls import DEFAULT_SERVER
 from easel.client.jobs import SubmittedJob
 from easel.client.sync import Client
 
 
 @click.command()
-@click.option(
-    "--server",
-    envvar="EASEL_SERVER",
-    default=DEFAULT_SERVER,
-    show_default=True,
-    help="The address of the server. [env: EASEL_SERVER]",
-)
-@click.option("--api-key", envvar="EASEL_API_KEY", help="Your API key. [env: EASEL_API_KEY]")
+@on_server
 @click.option(
     "--patience",
     type=click.FloatRange(min=0),

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.errors import (
+        CheckpointMismatch,
         EaselError,
         InvalidRequest,
         JobFailed,
         PackageMissing,
         ServerRefused,
         ServerUnreachable,
+        WeightsUnavailable,
     )
     from easel.client.asynchronous import AsyncClient
     from easel.client.jobs import SubmittedJob
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncClient",
+    "CheckpointMismatch",
     "Client",
     "EaselError",
     "InvalidRequest",
@@ -41,6 +44,7 @@ __all__ = [
     "ServerRefused",
     "ServerUnreachable",
     "SubmittedJob",
+    "WeightsUnavailable",
     "paint",
     "stylize",
 ]

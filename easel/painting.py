@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from core.errors import PackageMissing
-from core.params import Network, PictureFormat, StyleParams, parse_params
+from core.params import Network, StyleParams, parse_params
 from core.params.edits import Edits
 from core.pictures.inspection import inspect
 from core.pictures.provenance.record import Digests, Machine
@@ -18,7 +18,7 @@ from core.pictures.provenance.xmp import metadata_of
 from core.pictures.uploads import Upload, Uploads, start_from
 from core.runtime.cpu import OtherProcesses
 from core.settings.model import Settings
-from easel.pictures import Picture, picture_of, read_files, split_fields
+from easel.pictures import Picture, read_files, split_fields
 
 if TYPE_CHECKING:
     import torch
@@ -117,23 +117,20 @@ class Painting(Iterator["Step"]):
         false.
         """
         from core.nst.provenance import provenance_of
+        from core.pictures.encode import encode  # NumPy, which the clients do without
 
         made = provenance_of(self._run, step, self._first_params, self._network, self._inputs)
         xmp, too_long = metadata_of(made, self.params)
-        if too_long:
+        if too_long and too_long not in self.warnings:
             self.warnings += (too_long,)
-        return self._encode(step, self.params.format, self.params.quality, xmp)
+        params, alpha = self.params, self._pictures.alpha
+        return encode(step.pixels(), alpha, params.format, params.quality, xmp).data
 
     def picture(self, step: Step) -> Image.Image:
         """Return a step's picture in 8 bits, with the transparency of the content."""
-        return picture_of(self._encode(step, PictureFormat.PNG, self.params.quality))
+        from core.pictures.encode import eight_bits
 
-    def _encode(
-        self, step: Step, picture_format: PictureFormat, quality: int, xmp: bytes | None = None
-    ) -> bytes:
-        from core.pictures.encode import encode  # NumPy, which the clients do without
-
-        return encode(step.pixels(), self._pictures.alpha, picture_format, quality, xmp).data
+        return eight_bits(step.pixels(), self._pictures.alpha)
 
     def _compare(self, machine: Machine) -> None:
         """Warn of what this machine cannot do as the earlier one."""
@@ -184,6 +181,7 @@ def paint(
         WeightsUnavailable: the weights are not cached and cannot be downloaded.
         PackageMissing: torch is not installed.
         CheckpointMismatch: the checkpoint belongs to another request or version of Easel.
+        OSError: a picture cannot be read.
     """
     pictures, params = split_fields(content, style, fields)
     given = {name: value for name, value in params.items() if value is not None}

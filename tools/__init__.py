@@ -1,1 +1,3 @@
-"""Programs for developers: the test of the Compose files, vendored libraries, smaller images."""
+"""Programs for developers: the wheel, checks of a release and of the Compose files,
+vendored libraries, and smaller images.
+"""

@@ -1,4 +1,4 @@
-"""Tries a release as a stranger would: ``make release-check``. It takes half an hour.
+"""Tries a release as a stranger would: ``make release-check``.
 
 A fresh clone of the last commit runs the service and all tests. A wheel of it is installed into an
 empty environment, which paints a picture. With a Docker engine, both images are built and tried.

@@ -165,9 +165,8 @@ class Runner:
             with Lease(self._store, job, self._limits.stall_of(job.params.size**2)) as lease:
                 status = self._paint_or_fail(job, lease, checkpoints)
         except StaleAttempt:
-            if self._results.is_deleted(
-                job
-            ):  # otherwise, the other attempt may need the checkpoints
+            # If the job was not deleted, the other attempt may need the checkpoints.
+            if self._results.is_deleted(job):
                 checkpoints.keep_only()
                 _logger.info("job was deleted; its checkpoints are removed")
             raise

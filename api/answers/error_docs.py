@@ -69,8 +69,8 @@ _ERROR_DOCS = {
     412: _ErrorDoc(
         "`job_changed`: the parameters were changed since you read the job. Read it again.",
         "job_changed",
-        "the job has revision 3 and If-Match names 2; read the job again, then send your change "
-        "again",
+        "the job has revision 3 and If-Match names revision 2; read the job again, then send your "
+        "change again",
     ),
     413: _ErrorDoc(
         "`request_too_large`: the body exceeds the limit of this server.",

@@ -77,6 +77,8 @@ def _fields_of(job: Job, given: dict[str, str]) -> dict[str, str]:
         replaced |= {name for preset in PRESETS.values() for name in preset} | {"learning_rate"}
     if "strength" in given:
         replaced.add("style_weight")
+    if "style_weight" in given and job.params.style_weight is None:
+        replaced.add("style_statistics")  # as in any request: see StyleParams
     if "optimizer" in given:
         replaced.add("learning_rate")
     size = given.get("size", "")

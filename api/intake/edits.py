@@ -15,8 +15,6 @@ from api.deps import Services
 from api.intake.admission import admission_of
 from api.intake.inspector import PictureInspector
 from core.errors import (
-    FieldError,
-    InvalidRequest,
     JobChanged,
     JobFinished,
     JobNotFinished,
@@ -26,7 +24,7 @@ from core.jobs.job import Job
 from core.jobs.status import JobStatus
 from core.jobs.work import work_of
 from core.params import StyleParams
-from core.params.edits import MAX_EDITS, Edits, with_edit, with_finish
+from core.params.edits import MAX_EDITS, Edits, check_blend, with_edit, with_finish
 from core.pictures.uploads import Uploads
 
 #: How often a change is tried again if the job changes meanwhile.
@@ -97,7 +95,7 @@ async def edit_job(
         params, edits = with_edit(job.params, job.edits, changes)
         if params == job.params:
             return
-        _check_styles(job, params)
+        check_blend(params, len(job.inputs.styles), masked=job.inputs.content_mask is not None)
         fields = {}
         if any(getattr(params, name) != getattr(job.params, name) for name in _COSTLY):
             fields = await _costs(job, params, caller, services, inspector)
@@ -161,17 +159,12 @@ async def _costs(
 
 def _check_revision(job: Job, revision: int | None) -> None:
     if revision not in (None, job.revision):
+        known = revision is not None and revision >= 0
+        named = f"revision {revision}" if known else "no revision of it"
         raise JobChanged(
-            f"the job has revision {job.revision} and If-Match names {revision}; read the job "
-            "again, then send your change again"
+            f"the job has revision {job.revision} and If-Match names {named}; read the job again, "
+            "then send your change again"
         )
-
-
-def _check_styles(job: Job, params: StyleParams) -> None:
-    weights = params.blend_weights(len(job.inputs.styles))
-    if job.inputs.content_mask is not None and not all(weights):
-        message = "has a weight of 0; with masks, expected only weights above 0"
-        raise InvalidRequest([FieldError("style_blend", message)])
 
 
 def _finished(job: Job) -> JobFinished:

@@ -29,19 +29,7 @@ def retry(
     _check(job)
     check_priority(job.priority, caller)
     admitted = admit(caller, key, services)
-    fields = {
-        "request_id": request_id,
-        "priority": job.priority.value,
-        "memory": json.dumps(job.memory),
-    }
-    if job.work is not None:
-        fields["work"] = str(job.work)
-    if job.max_seconds is not None:
-        fields["max_seconds"] = str(job.max_seconds)
-    if job.edits:
-        fields["edits"] = dump_edits(job.edits)
-    if job.webhook is not None:
-        fields["webhook"] = job.webhook.model_dump_json()
+    fields = _options_of(job) | {"request_id": request_id}
 
     def check_files() -> None:
         for picture in job.inputs.pictures():
@@ -54,6 +42,27 @@ def retry(
     return enqueue(
         job.params, job.inputs, admitted.admission, request, services, fields, check_files
     )
+
+
+def _options_of(job: Job) -> dict[str, str]:
+    """Return the fields of a record that its request has beside parameters and pictures."""
+    fields = {
+        "priority": job.priority.value,
+        "memory": json.dumps(job.memory),
+    }
+    if job.work is not None:
+        fields["work"] = str(job.work)
+    if job.max_seconds is not None:
+        fields["max_seconds"] = str(job.max_seconds)
+    # A finish that no worker has taken belongs to the run that was canceled.
+    edits = tuple(edit for edit in job.edits if edit.step is not None or not edit.finish)
+    if edits:
+        fields["edits"] = dump_edits(edits)
+    if job.webhook is not None:
+        fields["webhook"] = job.webhook.model_dump_json()
+    if job.continued_from is not None:
+        fields["continued_from"] = job.continued_from
+    return fields
 
 
 def _check(job: Job) -> None:

@@ -36,7 +36,7 @@ from core.jobs.sizes import accepted_size
 from core.jobs.waiting.turns import Priority
 from core.jobs.work import work_of
 from core.params import StyleParams
-from core.params.edits import dump_edits
+from core.params.edits import check_blend, dump_edits, edited
 from core.pictures.uploads import Checked
 from core.runtime.tracing import trace_fields
 
@@ -85,7 +85,10 @@ async def submit(
 
 async def _check(request: JobRequest, inspector: PictureInspector, caller: str) -> Checked:
     """Check the pictures, with the smallest and the largest style_scale of all edits."""
-    params = request.params
+    params, uploads = request.params, request.uploads
+    masked = uploads.content_mask is not None
+    for edit in request.edits:
+        check_blend(edited(params, [edit]), len(uploads.styles), masked=masked)
     scales = [params.style_scale]
     scales += [cast(float, edit.params.get("style_scale", scales[0])) for edit in request.edits]
     each = [

@@ -42,7 +42,7 @@ _logger = logging.getLogger(__name__)
             "description": "The estimate for `validate_only`, "
             "or the job, if it has ended within `Prefer: wait`.",
         },
-        **error_responses(400, 408, 413, 415, 422, 429, 503, 507),
+        **error_responses(400, 404, 408, 409, 410, 413, 415, 422, 429, 503, 507),
     },
     openapi_extra={"requestBody": body_schema()},
 )

@@ -124,11 +124,13 @@ def install() -> None:
     _module("core.nst.network.precision", pick_format=lambda *_: exact)
     _module("core.nst.network.devices", threads_on=lambda _: 1)
     _module(
-        "core.nst.network.device_errors",
+        "core.nst.network.cuda.errors",
         is_out_of_memory=lambda error: isinstance(error, MemoryError),
         is_device_lost=lambda _: False,
     )
     _module("core.nst.network.rows.strips", USUAL_MEMORY=0)
+    _module("core.nst.provenance", provenance_of=lambda *_: None)
+    from core.pictures.provenance.xmp import Metadata
     from worker import runner
     from worker.output import previews
 
@@ -140,7 +142,11 @@ def install() -> None:
     small = Encoded(preview.getvalue(), "image/jpeg")
     large = Encoded(result.getvalue(), "image/png")
     vars(previews).update(shrink=lambda _: small, to_jpeg=lambda given: given)
-    vars(runner).update(thumbnail=lambda _: small, encode=lambda *_: _own(large))
+    vars(runner).update(
+        copies_of=lambda *_: {"preview": small},
+        encode=lambda *_: _own(large),
+        metadata_of=lambda *_: Metadata(),
+    )
 
 
 def _own(picture: Encoded) -> Encoded:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -62,16 +64,24 @@ def run_here(name: str, section: Section, machine: Machine) -> Iterator[Row]:
 
 def run_apart(name: str, limit: float, machine: Machine) -> Iterator[Row]:
     """Yield the rows of a section that runs in a process of its own, within a time limit."""
-    command = [sys.executable, "-m", "bench.gpu", "--one", name, *faults.arguments(machine)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "bench.gpu", "--one", name, *machine.arguments()]
+    late = False
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         try:
             text, _ = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
-            process.kill()
+            late = True
+            os.killpg(process.pid, signal.SIGKILL)  # with the processes that it has started
             text, _ = process.communicate()
-            yield {"section": name, "failed": f"it took more than {limit:g} s", "ok": False}
-    for line in text.splitlines():
-        yield json.loads(line)
+    rows: list[Row] = [json.loads(line) for line in text.splitlines()]
+    yield from rows
+    if late:
+        yield {"section": name, "failed": f"it took more than {limit:g} s", "ok": False}
+    elif not rows or "seconds" not in rows[-1]:
+        failed = f"its process ended with exit status {process.returncode}"
+        yield {"section": name, "failed": failed, "ok": False}
 
 
 def about(machine: Machine) -> Row:
@@ -117,8 +127,7 @@ def main() -> None:
     if options.one:
         section = _INNER[options.one] if options.one in _INNER else SECTIONS[options.one][0]
         for row in run_here(options.one, section, machine):
-            if options.one not in _INNER or "seconds" not in row:
-                print(json.dumps(row), flush=True)
+            print(json.dumps(row), flush=True)
         return
     fetch_weights(machine.network, machine.weights, calibration_pictures)
     rows = [about(machine)]

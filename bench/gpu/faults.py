@@ -48,11 +48,11 @@ def lost_device(machine: Machine) -> Iterator[Row]:
 def processes(machine: Machine) -> Iterator[Row]:
     """Count the jobs a second of several processes that share the device."""
     for count in _PROCESSES:
-        command = [sys.executable, "-m", "bench.gpu", "--one", "rate", *arguments(machine)]
+        command = [sys.executable, "-m", "bench.gpu", "--one", "rate", *machine.arguments()]
         started = [
             subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)
         ]
-        spans = [json.loads(each.communicate()[0].splitlines()[-1]) for each in started]
+        spans = [json.loads(each.communicate()[0].splitlines()[0]) for each in started]
         seconds = max(each["ended"] for each in spans) - min(each["began"] for each in spans)
         yield {"processes": count, "jobs_a_second": round(count * _JOBS / seconds, 3)}
 
@@ -66,15 +66,6 @@ def rate(machine: Machine) -> Iterator[Row]:
     for _ in range(_JOBS):
         list(stylize(pictures(), params, network))
     yield {"began": began, "ended": time.time()}
-
-
-def arguments(machine: Machine) -> list[str]:
-    """Return the machine as arguments of ``python -m bench.gpu``."""
-    return [
-        *("--device", str(machine.device), "--weights", str(machine.weights)),
-        *("--network", machine.network.value, "--steps", str(machine.steps)),
-        *("--sizes", *(str(size) for size in machine.sizes)),
-    ]
 
 
 def _error_of(work: object) -> Exception | None:

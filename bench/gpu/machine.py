@@ -75,6 +75,14 @@ class Machine:
         self.synchronize()
         return 1e3 * (time.perf_counter() - started) / times
 
+    def arguments(self) -> list[str]:
+        """Return the machine as arguments of ``python -m bench.gpu``."""
+        return [
+            *("--device", str(self.device), "--weights", str(self.weights)),
+            *("--network", self.network.value, "--steps", str(self.steps)),
+            *("--sizes", *(str(size) for size in self.sizes)),
+        ]
+
     def used_mib(self) -> int:
         """Return the memory of the device that all processes use."""
         if self.device.type != "cuda":

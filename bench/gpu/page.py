@@ -17,9 +17,9 @@ page. No entry was written by hand. The rows are in [gpu.jsonl](gpu.jsonl).
 """
 
 _NO_GPU = """
-**This page was written on a CPU: no GPU has run Easel yet.** It shows only that its sections run
-through, with pictures of {sizes} pixels, {steps} steps, and a network with {filters} filters in its
-first layer (VGG-19 has 64). Its times say nothing about a GPU.
+**This page was written on a CPU: no GPU has run Easel yet.** It shows only that the sections below
+run through, with pictures of {sizes} pixels, {steps} steps, and a network with {filters} filters
+in its first layer (VGG-19 has 64). Its times say nothing about a GPU.
 """
 
 _ABOUT = {

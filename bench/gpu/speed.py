@@ -14,6 +14,7 @@ from core.jobs.footprint import footprint
 from core.nst import stylize
 from core.nst.descent import Descent
 from core.nst.network.cuda.graphs import record_for
+from core.nst.network.pixels import in_unit_range
 from core.nst.network.precision import pick_format
 from core.nst.objective import Objective
 from core.nst.optimizers.optimizer import make_optimizer
@@ -85,11 +86,11 @@ def memory(machine: Machine) -> Iterator[Row]:
             params = machine.params(size=size, steps=12, pyramid="off", precision=precision)
             if machine.device.type == "cuda":
                 torch.cuda.empty_cache()
-            peak = PeakMemory(machine.device)
-            list(stylize(pictures(size, size), params, network))
             chosen = pick_format(precision, machine.device).dtype
             known = Precision.FLOAT32 if chosen is torch.float32 else Precision.BFLOAT16
             needed = footprint(params, known).needed(size * size)
+            peak = PeakMemory(machine.device)
+            list(stylize(pictures(size, size), params, network, memory=needed))
             yield {
                 "size": size,
                 "precision": precision.value,
@@ -108,7 +109,7 @@ def usual_loop(machine: Machine) -> Iterator[Row]:
     for size in machine.sizes[:3]:
         scale = machine.scale(network, size)
         weights = machine.weights / machine.network.filename
-        loop = Loop(weights, scale.content.cpu(), scale.styles[0].cpu(), 1.0, 20.0)
+        loop = Loop(weights, scale.content.cpu(), in_unit_range(scale.styles[0]).cpu(), 1.0, 20.0)
         loop.vgg.to(machine.device)
         bench.loop.MEAN = bench.loop.MEAN.to(machine.device)
         loop.P = loop.P.to(machine.device)

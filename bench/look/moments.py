@@ -41,14 +41,15 @@ def main() -> None:
     network = load_network(params.network, Settings().weights_dir, torch.device("cpu"))
     print(f"| steps | side | seconds | total | {' | '.join(_MEASURES)} |")
     print("|" + "---|" * (4 + len(_MEASURES)), flush=True)
-    began, first = time.perf_counter(), None
+    began, measuring, first = time.perf_counter(), 0.0, None
     for step in stylize(Pictures(content, [style]), params, network):
         if step.scale + 1 < step.scales:
             continue
         first = step.step if first is None else first
-        made, seconds = step.step - first, time.perf_counter() - began
+        made, seconds = step.step - first, time.perf_counter() - began - measuring
         if made not in arguments.steps:
             continue
+        paused = time.perf_counter()
         picture = step.picture()
         if arguments.out:
             arguments.out.mkdir(parents=True, exist_ok=True)
@@ -60,6 +61,7 @@ def main() -> None:
                 f"| {made} | {side} | {seconds:.0f} | {float(step.loss.total):.4g} | {values} |",
                 flush=True,
             )
+        measuring += time.perf_counter() - paused
         if made == max(arguments.steps):
             return
 

@@ -22,7 +22,7 @@ _CRF = "18"
 
 
 def check_film(path: Path) -> None:
-    """Check, before the run, that a film can be written there.
+    """Check, before the run, that a film of this kind can be written.
 
     Raises:
         InvalidRequest: its extension is unknown.

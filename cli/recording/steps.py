@@ -66,17 +66,20 @@ def losses_in(path: Path, resumed: bool) -> Iterator[Recorder]:
         path: the file. It is replaced.
         resumed: whether the run goes on from a saved one, whose lines are kept.
     """
-    earlier = path.read_text().splitlines()[1:] if resumed and path.exists() else []
-    with path.open("w", newline="") as file:
-        file.write(f"{CSV_HEADER}\n")
+    mode = "r+" if resumed and path.exists() else "w+"
+    # Earlier lines stay in the file until the first step says which of them are kept.
+    with path.open(mode, newline="", buffering=1) as file:
         table = csv.writer(file, lineterminator="\n")
         first = True
 
         def record(step: Step) -> None:
             nonlocal first
             if first:
-                kept = (line for line in earlier if int(line.split(",")[0]) < step.step)
-                file.writelines(f"{line}\n" for line in kept)
+                earlier = file.read().splitlines()[1:]
+                kept = [line for line in earlier if int(line.split(",")[0]) < step.step]
+                file.seek(0)
+                file.truncate()
+                file.writelines(f"{line}\n" for line in (CSV_HEADER, *kept))
                 first = False
             place = (step.step, round(step.fraction, 6), step.scale, step.width, step.height)
             table.writerow([*place, *(f"{float(term):.8g}" for term in step.loss)])

@@ -8,7 +8,6 @@ import torch
 
 from core.nst.network.devices import threads_on
 from core.nst.network.precision import NumberFormat, pick_format
-from core.nst.network.rows.strips import computed_whole
 from core.nst.network.vgg19 import VGG19
 from core.nst.step import Step
 from core.nst.stylize import Run
@@ -33,9 +32,9 @@ def provenance_of(
     if last.step < last.steps and not any(edit.finish for edit in edits):
         edits = (*edits, Edit(step=last.step, params={}, finish=True))
     first, later = from_start(params, edits)
-    on_gpu = network.device.type == "cuda"
-    whole = computed_whole(last.height, last.width, run.memory, on_gpu=on_gpu)
-    machine = machine_of(network, params.precision, None if whole else run.memory)
+    # An earlier style_scale may have made the styles larger than they are at the last step.
+    matters = last.has_strips(run.memory) or any("style_scale" in edit.params for edit in later)
+    machine = machine_of(network, params.precision, run.memory if matters else None)
     return Provenance(params=first, edits=later, inputs=inputs, machine=machine)
 
 
@@ -61,7 +60,7 @@ def machine_of(network: VGG19, precision: Precision, memory: int | None) -> Mach
 
 
 def use_threads_of(machine: Machine) -> None:
-    """Compute with the threads of an earlier run, be they more than there are cores."""
+    """Compute with the threads of an earlier run, even if there are fewer cores."""
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
 

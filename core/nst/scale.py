@@ -13,7 +13,7 @@ from core.errors import InvalidRequest
 from core.nst.colour import ColorMode, color_mode
 from core.nst.detail import read_levels
 from core.nst.network.pixels import in_unit_range, to_bytes
-from core.nst.network.rows.strips import USUAL_MEMORY
+from core.nst.network.rows.strips import USUAL_MEMORY, computed_whole
 from core.nst.network.vgg19 import VGG19
 from core.nst.objective import Objective
 from core.nst.optimizers.point import LossTerms
@@ -49,6 +49,15 @@ class Scale:
     def content(self) -> Tensor:
         """The content in RGB in [0, 1], made anew: shape (1, 3, H, W)."""
         return in_unit_range(self.content_bytes)
+
+    def has_strips(self, memory: int) -> bool:
+        """Return whether a picture of this scale has strips, unless a GPU computes it whole.
+
+        Args:
+            memory: what the run may use of the device's memory, in bytes.
+        """
+        sizes = [each.shape[2:] for each in (self.content_bytes, *self.styles)]
+        return not all(computed_whole(height, width, memory) for height, width in sizes)
 
     def objective_in(self, phase: Phase) -> Objective:
         """Return the objective to follow in a phase."""

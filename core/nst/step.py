@@ -29,8 +29,8 @@ class Step:
     #: The scale, counted from 0, and the number of scales.
     scale: int
     scales: int
-    #: The scale of the next step. The last record at a scale is thus told from the others; the next
-    #: record comes only when the next scale is prepared.
+    #: The scale of the next step. It differs from ``scale`` in the last record before a larger
+    #: scale. The next record then takes longer, because the larger scale is prepared first.
     next_scale: int
     #: Of the image, in pixels.
     width: int
@@ -48,6 +48,10 @@ class Step:
     def image(self) -> Tensor:
         """The picture as it is shown, made anew: shape (1, 3, height, width), RGB in [0, 1]."""
         return self._scale.shown(self._state["image"])
+
+    def has_strips(self, memory: int) -> bool:
+        """Return whether the result depends on the memory; see :meth:`Scale.has_strips`."""
+        return self._scale.has_strips(memory)
 
     def picture(self) -> Image.Image:
         """Return the picture in 8 bits."""

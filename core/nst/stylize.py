@@ -21,7 +21,7 @@ from core.nst.optimizers.point import LossTerms, State
 from core.nst.scale import Scales
 from core.nst.step import Step
 from core.params import StyleParams
-from core.params.edits import Edit, Edits, differences, edited, tuned
+from core.params.edits import Edit, Edits, check_blend, differences, edited, tuned
 from core.params.schedule import Phase, Schedule, schedule
 from core.pictures.bundle import Pictures
 
@@ -41,9 +41,9 @@ def stylize(
         params: see :class:`core.params.StyleParams`.
         network: the network whose features are compared. The work happens on its device.
         resume: the checkpoint of a step of the same request. The run continues there, and gives
-            the same picture as an uninterrupted one, bit for bit on the same device. Sums depend
-            on the number of threads, so PyTorch gets the number that the run began with, and on
-            the height of the strips, so the smaller one of both memories counts.
+            the same picture as an uninterrupted one, bit for bit on the same device: sums depend
+            on the number of threads and the memory, and it keeps those that it began with. With
+            less memory, strips of large pictures are lower, and the picture differs by rounding.
         edits: changes of the parameters, each after a number of steps, as :attr:`Run.edits` of an
             earlier run has them. The picture is the same as that of the earlier run.
         memory: what the run may use of the device's memory, in bytes. The height of the strips in
@@ -65,8 +65,7 @@ def stylize(
 class Run(Iterator[Step]):
     """A run, whose parameters may change between two steps; see :func:`stylize`.
 
-    Attributes:
-        memory: what the run may use of the device's memory, in bytes.
+    ``memory`` is the argument, or that of the resumed run if it is smaller.
     """
 
     def __init__(
@@ -74,9 +73,9 @@ class Run(Iterator[Step]):
         pictures: Pictures,
         params: StyleParams,
         network: VGG19,
-        resume: bytes | None = None,
-        edits: Edits = (),
-        memory: int = USUAL_MEMORY,
+        resume: bytes | None,
+        edits: Edits,
+        memory: int,
     ) -> None:
         self._number_format = pick_format(params.precision, network.device)
         self._network = network.using(self._number_format, params.pooling, params.padding)
@@ -124,7 +123,8 @@ class Run(Iterator[Step]):
                 value. The run goes on unchanged.
         """
         params = tuned(self.params, changes)
-        params.blend_weights(len(self._pictures.styles))
+        masked = self._pictures.content_mask is not None
+        check_blend(params, len(self._pictures.styles), masked=masked)
         self._scales.with_params(params).check(params.size)
         if values := differences(self.params, params):
             self.edit(Edit(step=self._made, params=values))
@@ -134,7 +134,7 @@ class Run(Iterator[Step]):
 
         At a smaller scale, the picture is enlarged as the last scale would begin with it.
         """
-        if not any(edit.finish for edit in (*self.edits, *self._coming)):
+        if not any(edit.finish for edit in self.edits):
             self.edit(Edit(step=self._made, params={}, finish=True))
 
     def edit(self, edit: Edit) -> None:

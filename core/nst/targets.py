@@ -12,7 +12,7 @@ from torch import Tensor
 from core.errors import FieldError, InvalidRequest
 from core.nst.network.passes import Part, Pass
 from core.nst.network.rows.bands import Bands
-from core.nst.network.rows.strips import USUAL_MEMORY
+from core.nst.network.rows.strips import USUAL_MEMORY, activations_at_once
 from core.nst.network.tensor_cache import fingerprint
 from core.nst.network.vgg19 import VGG19, deepest
 from core.nst.regions import Guides
@@ -160,7 +160,10 @@ class TargetPictures:
 
         maps = [guide.T for guide in guides.values()] if guides else []
         digest = fingerprint([style, *maps])
-        tensors = network.cached((digest, *keys, *layers), compute)
+        on_gpu = network.device.type != "cpu"
+        height, width = style.shape[2:]
+        strips = activations_at_once(height, width, self.memory, on_gpu=on_gpu)
+        tensors = network.cached((digest, *keys, *layers, strips), compute)
         return (
             {key: FeatureStatistics(*tensors[2 * n : 2 * n + 2]) for n, key in enumerate(keys)},
             dict(zip(layers, tensors[2 * len(keys) :], strict=True)),

@@ -201,3 +201,19 @@ def differences(params: StyleParams, other: StyleParams) -> dict[str, JsonValue]
 
 def _invalid(message: str) -> InvalidRequest:
     return InvalidRequest([FieldError(EDITS_FIELD, message)])
+
+
+def check_blend(params: StyleParams, styles: int, *, masked: bool) -> None:
+    """Check that the blend of an edit fits the style pictures.
+
+    Args:
+        params: the new parameters.
+        styles: the number of style pictures.
+        masked: whether the request has masks.
+
+    Raises:
+        InvalidRequest: there is not one weight for each, or with masks one is 0.
+    """
+    if not all(params.blend_weights(styles)) and masked:
+        message = "has a weight of 0; with masks, expected only weights above 0"
+        raise InvalidRequest([FieldError("style_blend", message)])

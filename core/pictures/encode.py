@@ -81,11 +81,20 @@ def encode(
         quality: 1 to 100, for JPEG (always 4:4:4) and WebP (100 is lossless).
         xmp: an XMP packet in UTF-8, for a JPEG of at most 65,502 bytes.
     """
-    if alpha is not None:
-        height, width, _ = pixels.shape
-        alpha = alpha.resize((width, height), Image.Resampling.LANCZOS)
-    data = _ENCODERS[picture_format](pixels, alpha, quality, xmp)
+    data = _ENCODERS[picture_format](pixels, _fitted(alpha, pixels), quality, xmp)
     return Encoded(data, picture_format.media_type)
+
+
+def eight_bits(pixels: _Pixels, alpha: Image.Image | None) -> Image.Image:
+    """Return a picture in 8 bits, with an alpha channel of any size; see :func:`encode`."""
+    picture = _eight_bits(pixels, _fitted(alpha, pixels))
+    picture.info["icc_profile"] = srgb_profile()
+    return picture
+
+
+def _fitted(alpha: Image.Image | None, pixels: _Pixels) -> Image.Image | None:
+    height, width, _ = pixels.shape
+    return alpha and alpha.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _png(pixels: _Pixels, alpha: Image.Image | None, _quality: int, xmp: bytes | None) -> bytes:

@@ -228,7 +228,7 @@ class SandboxProcess:
             self._popen.stdin.write(data)
             self._popen.stdin.flush()
         except OSError:
-            return b""  # the process has ended; its exit status is examined below
+            return b""  # the process has ended; the caller examines its exit status
         return self._popen.stdout.readline(_MAX_ANSWER_BYTES)
 
     def end(self) -> None:

@@ -43,7 +43,7 @@ def configure_logging(level: str, part: str, log_format: LogFormat = LogFormat.J
     handler.addFilter(_add_context)
     plain = log_format is LogFormat.PLAIN
     if plain or (log_format is LogFormat.AUTO and sys.stderr.isatty()):
-        handler.setFormatter(_PlainFormatter(f"%(asctime)s {part}: %(message)s", "%H:%M:%S"))
+        handler.setFormatter(_PlainFormatter(f"%(asctime)s {part}:", "%H:%M:%S"))
     else:
         handler.setFormatter(_json_formatter(part))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -68,7 +68,7 @@ class _PlainFormatter(logging.Formatter):
         fields = {name: value for name, value in vars(record).items() if name not in _RESERVED}
         details = ", ".join(f"{name}={value}" for name, value in fields.items())
         level = "" if record.levelno <= logging.INFO else f"{record.levelname}: "
-        line = super().formatMessage(record).replace(record.message, level + record.message, 1)
+        line = f"{super().formatMessage(record)} {level}{record.message}"
         return f"{line} ({details})" if details else line
 
 

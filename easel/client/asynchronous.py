@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import anyio
 import httpx
+from anyio import to_thread
 from httpx_sse import SSEError, aconnect_sse
 from PIL import Image
 
@@ -85,8 +86,9 @@ class AsyncClient:
     async def post(
         self, pictures: Pictures, params: dict[str, object], idempotency_key: str | None = None
     ) -> SubmittedJob:
-        """Do the same with the pictures by form field."""
-        return await self._job(calls.submission(pictures, params, idempotency_key))
+        """Create a job, as :meth:`submit` does, from pictures by form field."""
+        call = await to_thread.run_sync(calls.submission, pictures, params, idempotency_key)
+        return await self._job(call)
 
     async def get(self, job: SubmittedJob | str) -> SubmittedJob:
         """Return the current state of a job."""
@@ -134,10 +136,10 @@ class AsyncClient:
 
     async def result(self, job: SubmittedJob | str) -> Image.Image:
         """Return the picture of a job that has succeeded."""
-        return picture_of(await self.download(job))
+        return await to_thread.run_sync(picture_of, await self.download(job))
 
     async def download(self, job: SubmittedJob | str) -> bytes:
-        """Return the file of that picture."""
+        """Return the file of the result of a job that has succeeded."""
         return (await self._send(self._server.call("GET", job, "result"))).content
 
     async def tune(self, job: SubmittedJob | str, **params: object) -> SubmittedJob:
@@ -168,7 +170,7 @@ class AsyncClient:
 
     async def retry(self, job: SubmittedJob | str) -> SubmittedJob:
         """Post the request of a failed or canceled job again, and return the new job."""
-        return await self._job(self._server.call("POST", job, "retry"))
+        return await self._job(self._server.call("POST", job, "retry", headers=calls.idempotent()))
 
     async def readiness(self) -> dict[str, Any]:
         """Return what ``/readyz`` says about the server and its workers, ready or not."""

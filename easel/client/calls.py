@@ -50,15 +50,9 @@ class Endpoint:
     def __init__(self, url: str | None, api_key: str | None) -> None:
         self.url = (url or os.environ.get("EASEL_SERVER") or DEFAULT_SERVER).rstrip("/")
         self._api_key = api_key or os.environ.get("EASEL_API_KEY")
-        self._path = ""
 
     def httpx_options(self) -> dict[str, Any]:
-        """Return the arguments for an httpx client.
-
-        Raises:
-            ValueError: the address is not a URL.
-        """
-        self._path = urlsplit(self.url).path
+        """Return the arguments for an httpx client."""
         headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         timeout = httpx.Timeout(_READ_TIMEOUT_SECONDS, connect=10)
         return {"base_url": self.url, "headers": headers, "timeout": timeout}
@@ -103,17 +97,22 @@ class Endpoint:
         """Return the answer of ``/readyz``, whether or not the server is ready.
 
         Raises:
-            ServerRefused: it is not a JSON object.
+            ServerRefused: it is an error, or not the answer of an Easel API.
         """
         try:
-            return dict(response.json())
+            readiness = dict(response.json())
         except (ValueError, TypeError):
-            raise ServerRefused(f"{self.url}/readyz cannot be read; is it hidden?") from None
+            readiness = {}
+        if "ready" in readiness:
+            return readiness
+        if response.is_error:
+            raise refusal(response)
+        raise ServerRefused(f"the server at {self.url} is not an Easel API")
 
     def link(self, job: SubmittedJob | str, name: str = "") -> str:
-        """Return the path of a job, or of something of it, below the server's address.
+        """Return the path of a job, or of one of its resources, below the server's address.
 
-        Links begin with the path of the address if the API knows it, else they do not.
+        The links of a job may begin with the path of that address, which is removed.
 
         Args:
             job: the job, or its id.
@@ -122,12 +121,17 @@ class Endpoint:
         if isinstance(job, str):
             path = f"/jobs/{quote(job, safe='')}"
         else:
-            path = job.links["self"].removeprefix(self._path)
+            path = job.links["self"].removeprefix(urlsplit(self.url).path)
         return f"{path}/{name}" if name else path
 
     def call(self, method: str, job: SubmittedJob | str, name: str = "", **options: object) -> Call:
         """Return a call about a job."""
         return Call(method, self.link(job, name), options)
+
+
+def idempotent(key: str | None = None) -> dict[str, str]:
+    """Return the header with which a repeated call creates no second job; None makes a key."""
+    return {"Idempotency-Key": key or str(uuid4())}
 
 
 def submission(pictures: Pictures, params: Mapping[str, object], key: str | None) -> Call:
@@ -143,8 +147,8 @@ def submission(pictures: Pictures, params: Mapping[str, object], key: str | None
     """
     files = [(each.field, (Path(each.name).name, each.data)) for each in read_files(pictures)]
     fields = {name: _text(value) for name, value in params.items() if value is not None}
-    headers = {"Idempotency-Key": key or str(uuid4())}
-    return Call("POST", "/jobs", {"files": files, "data": fields, "headers": headers})
+    options = {"files": files, "data": fields, "headers": idempotent(key)}
+    return Call("POST", "/jobs", options)
 
 
 def ended(job: SubmittedJob) -> SubmittedJob:

@@ -83,7 +83,7 @@ class Client:
     def post(
         self, pictures: Pictures, params: dict[str, object], idempotency_key: str | None = None
     ) -> SubmittedJob:
-        """Do the same with the pictures by form field."""
+        """Create a job, as :meth:`submit` does, from pictures by form field."""
         return self._job(calls.submission(pictures, params, idempotency_key))
 
     def get(self, job: SubmittedJob | str) -> SubmittedJob:
@@ -133,7 +133,7 @@ class Client:
         return picture_of(self.download(job))
 
     def download(self, job: SubmittedJob | str) -> bytes:
-        """Return the file of that picture."""
+        """Return the file of the result of a job that has succeeded."""
         return self._send(self._server.call("GET", job, "result")).content
 
     def tune(self, job: SubmittedJob | str, **params: object) -> SubmittedJob:
@@ -164,7 +164,7 @@ class Client:
 
     def retry(self, job: SubmittedJob | str) -> SubmittedJob:
         """Post the request of a failed or canceled job again, and return the new job."""
-        return self._job(self._server.call("POST", job, "retry"))
+        return self._job(self._server.call("POST", job, "retry", headers=calls.idempotent()))
 
     def readiness(self) -> dict[str, Any]:
         """Return what ``/readyz`` says about the server and its workers, ready or not."""

@@ -88,10 +88,12 @@ def test_a_run_that_is_interrupted_is_resumed(
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         process.communicate()
+    painted = len(losses.read_text().splitlines())
     done = easel(*arguments, *long, "--max-seconds", 1)
     assert done.returncode == 0, done.stderr
     steps = [int(row["step"]) for row in csv.DictReader(losses.read_text().splitlines())]
     assert steps == list(range(len(steps)))
+    assert len(steps) > painted // 2  # a new run of a second would have far fewer
     assert not saved.exists()
     saved.write_bytes(b"damaged")
     done = easel(*arguments, *QUICK, "--resume", saved)

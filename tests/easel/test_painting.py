@@ -70,7 +70,8 @@ def test_every_step_has_its_losses_and_picture(content: Image.Image, style: Imag
 def test_a_painting_goes_on_from_a_checkpoint(content: Image.Image, style: Image.Image) -> None:
     *steps, last = easel.paint(content, style, **QUICK)
     saved = steps[3].checkpoint()
-    *_, resumed = easel.paint(content, style, **QUICK, resume=saved)
+    first, *_, resumed = easel.paint(content, style, **QUICK, resume=saved)
+    assert first.step == 3
     assert resumed.picture().tobytes() == last.picture().tobytes()
     with pytest.raises(easel.EaselError, match="belongs to other pictures or parameters"):
         next(easel.paint(style, content, **QUICK, resume=saved))

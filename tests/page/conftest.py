@@ -50,6 +50,7 @@ def service(data_dir: Path) -> Iterator[Service]:
         free_port(),
         EASEL_MAX_PICTURE_BYTES="200000",
         EASEL_DISPLAY_SIDE="80",
+        EASEL_MAX_SIZE="2048",
         OMP_NUM_THREADS="1",
     )
     service.wait_until_ready()

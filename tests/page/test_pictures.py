@@ -107,10 +107,10 @@ def test_a_picture_over_the_limit_is_scaled_down(page: Page) -> None:
     assert len(buffer.getvalue()) > 1_000_000
     drop(page, '[data-field="content"]', ("noise.png", buffer.getvalue()))
     expect(page.locator('[data-field="content"] .tile')).to_contain_text("Scaled to")
-    expect(page.get_by_text("Scaled down from 800 × 600 pixels")).to_be_visible()
+    expect(page.get_by_text("scaled down from 800 × 600 pixels")).to_be_visible()
     page.get_by_role("button", name="Swirls", exact=True).click()
-    job = start(page, steps=1)
-    assert job_of(page, job)["status"] in ("queued", "running", "succeeded")
+    start(page, steps=1)
+    heading(page, "Finished")
 
 
 def test_variations_stand_together_and_can_be_compared(page: Page) -> None:

@@ -20,6 +20,7 @@ from celery.signals import worker_process_init
 
 if TYPE_CHECKING:
     from core.nst import Run, Step
+    from core.params.edits import Edits
 
 #: Makes the main thread of a worker's child hang forever, while its other threads continue.
 HANG = signal.SIGRTMIN
@@ -37,10 +38,21 @@ def _install_gate(**_: Any) -> None:
 
 
 def _gated(gate: Path) -> Callable[..., Run]:
-    from core.nst import Run  # imports torch, which the parent does without
+    # Imported here, because these import torch, which the parent does without.
+    from core.nst import Run
+    from core.nst.network.rows.strips import USUAL_MEMORY
 
     class Gated(Run):
         last: Step | None = None
+
+        def __init__(
+            self,
+            *request: Any,
+            resume: bytes | None = None,
+            edits: Edits = (),
+            memory: int = USUAL_MEMORY,
+        ) -> None:
+            super().__init__(*request, resume, edits, memory)
 
         def __next__(self) -> Step:
             if self.last is not None:

@@ -69,7 +69,9 @@ class Checkpoints:
                 # Pass the checkpoint without naming it: it is as large as the run itself, which
                 # releases it after reading it.
                 checkpoint = self._blobs.get(self._resumed)
-                run = stylize(pictures, job.params, network, checkpoint, job.edits, memory=memory)
+                run = stylize(
+                    pictures, job.params, network, resume=checkpoint, edits=job.edits, memory=memory
+                )
                 del checkpoint
                 first = next(run)
             except (EaselError, LookupError, TypeError, ValueError) as error:

@@ -22,9 +22,9 @@ class Forecast:
     run_seconds: float | None
     #: The measured pace of the workers.
     pace: Speed
-    #: The expected run time of each queued job, first in the queue first.
-    queued: tuple[float, ...] = ()
-    #: In how many seconds each of them starts, and then a job behind them.
+    #: In how many seconds each worker has run the queued jobs that are known.
+    then_free: tuple[float, ...] = ()
+    #: In how many seconds each of these jobs starts, and then a job behind them.
     starts: tuple[float, ...] = ()
 
     def start(self, position: int) -> datetime | None:
@@ -46,12 +46,18 @@ class Forecast:
             return None
         # Jobs that are not known count as average. With each round, every worker runs one of them.
         average = self.run_seconds or 0.0
-        rounds, rest = divmod(position - len(self.queued), len(self.free_in))
-        return _starts(self.free_in, [*self.queued, *[average] * rest])[-1] + rounds * average
+        known = max(0, len(self.starts) - 1)
+        rounds, rest = divmod(position - known, len(self.free_in))
+        starts, _ = _starts(self.then_free or self.free_in, [average] * rest)
+        return starts[-1] + rounds * average
 
 
-def _starts(free_in: Sequence[float], run_seconds: Iterable[float]) -> list[float]:
-    """Return when each job of a queue starts, and one behind it; each takes the next free worker.
+def _starts(
+    free_in: Sequence[float], run_seconds: Iterable[float]
+) -> tuple[list[float], list[float]]:
+    """Return when each job of a queue starts, and one behind it, and when the workers are free.
+
+    Each job takes the next free worker.
 
     Args:
         free_in: in how many seconds each worker becomes free.
@@ -63,7 +69,7 @@ def _starts(free_in: Sequence[float], run_seconds: Iterable[float]) -> list[floa
     for seconds in run_seconds:
         heapq.heapreplace(busy, busy[0] + seconds)
         starts.append(busy[0])
-    return starts
+    return starts, busy
 
 
 def make_forecast(
@@ -91,7 +97,8 @@ def make_forecast(
     seconds = tuple(run_seconds or 0.0 if each is None else each for each in expected)
     if not free_in or (run_seconds is None and None in expected):
         return Forecast(at, free_in, run_seconds, pace)
-    return Forecast(at, free_in, run_seconds, pace, seconds, tuple(_starts(free_in, seconds)))
+    starts, then_free = _starts(free_in, seconds)
+    return Forecast(at, free_in, run_seconds, pace, tuple(then_free), tuple(starts))
 
 
 def _remaining(since: float, progress: str | None, run_seconds: float | None) -> float:

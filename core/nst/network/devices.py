@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 
 import torch
@@ -15,7 +16,7 @@ _MAX_THREADS = torch.get_num_threads()
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Return the device of that name; ``auto`` is CUDA if available, else the CPU.
+    """Return the device of that name; ``auto`` is CUDA if torch can compute on it, else the CPU.
 
     A GPU is tried with a small computation: a driver may be too old, or torch have no kernels for
     the card.
@@ -24,7 +25,14 @@ def pick_device(name: str = "auto") -> torch.device:
         ValueError: the name is not a device, or names a GPU that torch cannot compute on.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        try:
+            _check_cuda(torch.device("cuda"))
+        except ValueError as error:
+            warnings.warn(f"computing on the CPU: {error.__cause__}", stacklevel=2)
+            return torch.device("cpu")
+        return torch.device("cuda")
     try:
         device = torch.device(name)
     except RuntimeError as error:

@@ -75,8 +75,8 @@ def on_cuda(precision: Precision, capability: tuple[int, int]) -> NumberFormat:
     """Return the number format that a GPU of NVIDIA computes in.
 
     Args:
-        precision: the request. ``int8`` means ``bfloat16``. All others than ``float32`` mean
-            ``float32`` on a GPU without units for bfloat16, which would be emulated.
+        precision: the request. Every value but ``float32`` means ``bfloat16`` on a GPU with units
+            for it, and ``float32`` on others, which would emulate bfloat16.
         capability: the compute capability. Ampere (8.0) was the first with these units.
     """
     has_bfloat16 = capability >= (8, 0)

@@ -23,6 +23,7 @@ INVALID = {
     "integer": ("x", "1e999", "nan", "0x10", "1,2", "100.5"),
     "number": ("x", "1e999", "nan", "0x10", "1,2"),
     "array": ("x", "conv9_9", "-1", "1,,2", "nan"),
+    "boolean": ("x", "None", "2"),
     "string": ("x", "None"),
     "choice": ("x", "None"),
 }

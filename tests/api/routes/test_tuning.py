@@ -134,7 +134,7 @@ def test_if_match_guards_against_two_editors(client: httpx.Client, services: Ser
     assert first.headers["etag"] != etag
     second = client.patch(url, json={"strength": 0.9}, headers={"If-Match": etag})
     assert_problem(second, 412, "job_changed")
-    assert "has revision 1 and If-Match names 0" in second.json()["detail"]
+    assert "has revision 1 and If-Match names revision 0" in second.json()["detail"]
     assert client.get(url).json()["params"]["strength"] == 0.6
     for tag in ("*", first.headers["etag"]):
         headers = {"If-Match": tag}

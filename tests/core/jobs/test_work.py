@@ -69,7 +69,8 @@ def test_a_queued_run_in_float32_is_expected_to_take_longer_than_a_default_one()
     forecast = make_forecast(
         datetime.now(UTC), 1, 10, [], [work(), work(precision="float32")], pace
     )
-    assert forecast.queued[1] > 2 * forecast.queued[0]
+    _, first, second = forecast.starts
+    assert second - first > 2 * first
 
 
 def test_the_run_time_follows_the_pace_of_runs_in_the_same_number_format() -> None:

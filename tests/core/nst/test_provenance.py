@@ -92,7 +92,8 @@ def test_the_memory_is_recorded_only_for_pictures_in_strips(tiny_network: VGG19)
     run = stylize(PICTURES, PARAMS, tiny_network, memory=2**34)
     *_, last = run
     assert record(run, last, PARAMS, tiny_network).machine.memory is None
-    large = replace(last, height=1025, width=1024)
+    scale = replace(last._scale, styles=(torch.empty(1, 3, 1025, 1024),))
+    large = replace(last, _scale=scale)
     assert record(run, large, PARAMS, tiny_network).machine.memory == 2**34
 
 

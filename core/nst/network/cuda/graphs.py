@@ -20,15 +20,12 @@ import torch
 from torch import Tensor
 
 from core.nst.network.cuda.errors import is_device_lost, is_out_of_memory
+from core.params import LARGE_PIXELS
 
 #: Work on tensors that keep their places. Returns the total loss and the gradient that it saw.
 Work = Callable[[], tuple[Tensor, Tensor]]
 #: Makes a recording of some work, which does the same.
 Record = Callable[[Work], Work]
-
-#: Steps on larger pictures should take longer than launching their kernels. A graph also keeps
-#: all memory of a step for as long as it exists.
-_MAX_PIXELS = 1024 * 1024
 
 #: The largest relative difference of the total, and of the gradient as a vector.
 _TOTAL_TOLERANCE = 1e-3
@@ -44,7 +41,9 @@ def record_for(image: Tensor) -> Record | None:
     Args:
         image: shape (1, C, H, W).
     """
-    small = image.shape[2] * image.shape[3] <= _MAX_PIXELS
+    # Steps on larger pictures should take longer than launching their kernels, a graph keeps all
+    # memory of a step for as long as it exists, and L-BFGS keeps larger pairs in bfloat16.
+    small = image.shape[2] * image.shape[3] <= LARGE_PIXELS
     return partial(Graph, image.device) if _enabled and image.is_cuda and small else None
 
 

@@ -12,8 +12,8 @@ from core.params import LARGE_PIXELS, Layer
 _FILTERS = 64
 #: The most filters of a block.
 _MOST_FILTERS = 512
-#: A strip gains nothing by more rows: the halo of 128 is 3 % in the first block, and 6 % in those
-#: with four convolutions.
+#: More rows gain nothing: the halo of a strip of 128 rows is 3 % in the first block, and 6 % in
+#: those with four convolutions.
 _MOST_ROWS = 128
 #: The bytes that an activation of a strip takes, with its gradient and what the convolutions need,
 #: in float32. In other formats it is half.
@@ -76,10 +76,9 @@ def activations_at_once(height: int, width: int, memory: int, *, on_gpu: bool = 
     return min(_FILTERS * width * _MOST_ROWS, int(memory * _SHARE / _ACTIVATION_BYTES))
 
 
-def computed_whole(height: int, width: int, memory: int, *, on_gpu: bool = False) -> bool:
-    """Return whether a picture has no strips; see :func:`activations_at_once`."""
-    at_once = activations_at_once(height, width, memory, on_gpu=on_gpu)
-    return at_once == _FILTERS * height * width
+def computed_whole(height: int, width: int, memory: int) -> bool:
+    """Return whether a CPU computes a picture without strips; see :func:`activations_at_once`."""
+    return activations_at_once(height, width, memory) == _FILTERS * height * width
 
 
 def block_strips(layers: Sequence[Layer], height: int, width: int, activations: int) -> list[Strip]:

@@ -45,9 +45,11 @@ if status == STATUS_SUCCEEDED then
   local seconds = time - tonumber(redis.call('HGET', KEYS[1], 'started_at'))
   local mean = tonumber(redis.call('GET', RUN_SECONDS) or seconds)
   redis.call('SET', RUN_SECONDS, string.format('%.6f', mean + (seconds - mean) / 10))
-  local job = redis.call('HMGET', KEYS[1], 'work', 'params', 'progress')
-  -- Only the work of a single attempt that was not cut short by a time limit.
-  if job[1] and job[3] and record[3] == '1' and cjson.decode(job[3]).fraction == 1 then
+  local job = redis.call('HMGET', KEYS[1], 'work', 'params', 'progress', 'edits')
+  -- Only the work of a single attempt that was cut short neither by a time limit nor by its caller.
+  local finished_early = (job[4] or ''):find('"finish":true', 1, true)
+  if job[1] and job[3] and record[3] == '1' and not finished_early
+      and cjson.decode(job[3]).fraction == 1 then
     local precision = cjson.decode(job[2]).precision
     average('seconds:any', seconds)
     average('work:any', job[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -10,10 +9,9 @@ import torch
 from torch import Tensor
 
 from core.nst.optimizers.adam import Adam
-from core.nst.optimizers.device_adam import DeviceAdam
 from core.nst.optimizers.device_lbfgs import DeviceLBFGS
 from core.nst.optimizers.lbfgs import LBFGS
-from core.nst.optimizers.optimizer import PixelOptimizer
+from core.nst.optimizers.optimizer import PixelOptimizer, device_steps
 from core.nst.optimizers.point import Point, State
 from core.nst.optimizers.preconditioner import Smoothing
 from tests.core.nst.optimizers.functions import Evaluator, Function, rosenbrock
@@ -44,7 +42,7 @@ def flat(image: Tensor) -> Tensor:
 
 
 def ends(image: Tensor) -> Tensor:
-    """A function with its minimum at the start."""
+    """A parabola with its minimum within the bounds."""
     return (image - uniform(1, image.dtype)).square().sum()
 
 
@@ -69,9 +67,7 @@ def by_device(
 ) -> list[Point]:
     evaluate = Evaluator(function)
     point = evaluate(start)
-    kinds: dict[type, Callable[..., DeviceAdam | DeviceLBFGS]]
-    kinds = {Adam: DeviceAdam, LBFGS: DeviceLBFGS}
-    device = kinds[type(optimizer)](optimizer, point)
+    device = device_steps(optimizer, point)
     points = [point]
     while len(points) <= steps // at_a_time:
         points.append(device.advance(points[-1], at_a_time, partial(device.trial, evaluate)))

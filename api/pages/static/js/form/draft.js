@@ -6,9 +6,6 @@ import { paintedFiles } from "../pictures/painted.js";
 import { regionProblem } from "../pictures/regions.js";
 import { asList, asText, check, loadFields } from "./schema.js";
 
-/** Fields with a control of their own, or that are not settings. The drawer has a control for every other field. */
-export const OWN_CONTROLS = ["preset", "color", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "detail_map", "validate_only"];
-
 export const MAX_STYLES = 5;
 
 /** Dispatches a `change` event on every change. */

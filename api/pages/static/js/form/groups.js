@@ -12,7 +12,8 @@ export const GROUPS = [
     fields: ["optimizer", "learning_rate", "network", "pooling", "padding", "precision", "max_seconds"] },
   { title: "File", sentence: "What you download. The page can also convert the finished picture.",
     fields: ["format", "quality", "metadata"] },
-  { title: "For programs", sentence: "Messages to another server. They have no effect on the picture.", fields: ["webhook_url", "webhook_events"] },
+  { title: "For programs", sentence: "Messages to another server, and the order of your jobs. They have no effect on the picture.",
+    fields: ["webhook_url", "webhook_events", "webhook_secret", "priority"] },
 ];
 
 /** What the picture of a field shows, from left to right. The pictures are cut from the figures of docs/algorithm.md. */

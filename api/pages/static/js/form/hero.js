@@ -8,7 +8,7 @@ import { sampleFile, SAMPLES } from "../pictures/samples.js";
 import { Draft } from "./draft.js";
 import { send } from "./send.js";
 
-/** Whether this browser has painted, or has hidden the example. */
+/** Whether the user has hidden the example. */
 const SEEN = "easel-example-seen";
 
 const EXAMPLE = { content: "cat.jpg", style: "embers.jpg", settings: { preset: "fast", size: 256 } };
@@ -18,7 +18,7 @@ const heading = () => h("h1", { class: "headline" }, "Turn a photograph into a p
 /** Do not show the example again. */
 const endExample = () => localStorage.setItem(SEEN, "1");
 
-/** Create the heading, with the example on a first visit. It stays until the user hides it, so the page does not jump. */
+/** Create the heading, with the example until the user hides it. */
 export function hero() {
   if (localStorage.getItem(SEEN)) return heading();
   const picture = (name, alt, width, height) => h("img", { src: new URL(`figures/hero-${name}.webp`, ASSETS).href, alt, width: String(width), height: String(height) });

@@ -39,7 +39,7 @@ export class Wells {
       const target = field === "content" && index > 0 ? "style" : field;
       try {
         const picture = await readPicture(file);
-        if (picture.scaled) toast(`${picture.scaled}: the server takes at most ${bytes(server.max_picture_bytes)} a file.`);
+        if (picture.scaled) toast(`${picture.name}: ${picture.scaled}, because of the limits of this server.`);
         if (!(await this.#place(target, picture, replace && index === 0))) return;
       } catch (error) {
         if (!(error instanceof BadPicture)) throw error;
@@ -75,10 +75,10 @@ export class Wells {
   }
 
   /** Ask before painted regions or detail are lost. */
-  async #mayDrop(painted, what) {
+  async #mayDrop(painted, what, verb = "Replace") {
     if (!painted) return true;
-    const body = [h("p", {}, `What you painted on this ${what} does not fit another one, and will be removed.`)];
-    return (await openDialog(`Replace the ${what}?`, body, [{ label: "Keep it", value: "" }, { label: "Replace", value: "replace", look: "button primary" }])) === "replace";
+    const body = [h("p", {}, `What you painted on this ${what} will be removed too.`)];
+    return (await openDialog(`${verb} the ${what}?`, body, [{ label: "Keep it", value: "" }, { label: verb, value: "drop", look: "button primary" }])) === "drop";
   }
 
   #stopAdding() {
@@ -135,7 +135,7 @@ export class Wells {
     drop.classList.toggle("many", items.length > 1 || slot);
     drop.replaceChildren(...items.map((item, at) => this.#tile(field, item, at, items.length)), slot ? this.#slot() : "", ...this.#choosers(field, items.length));
     if (focused) drop.querySelector(".slot input, input, button")?.focus({ preventScroll: true });
-    const names = new Set(items.map(({ picture }) => picture.name));
+    const names = new Set(items.filter(({ picture }) => creditOf(picture.file)).map(({ picture }) => picture.name));
     for (const button of well.querySelectorAll("[data-sample]")) button.setAttribute("aria-pressed", String(names.has(button.dataset.sample)));
   }
 
@@ -145,7 +145,7 @@ export class Wells {
       ? h("img", { src: picture.url, alt: `${TITLES[field]}: ${picture.name}` })
       : h("p", { class: "no-preview" }, "This browser cannot display the picture, but the server can read its format.");
     const many = field === "style" && count > 1;
-    const caption = h("figcaption", {}, h("span", { class: "name" }, picture.name), h("span", { class: "hint", title: picture.scaled ?? "" }, picture.scaled ? `Scaled to ${picture.width} × ${picture.height}` : creditOf(picture.name) ?? (picture.width ? `${picture.width} × ${picture.height}` : "")),
+    const caption = h("figcaption", {}, h("span", { class: "name" }, picture.name), h("span", { class: "hint", title: picture.scaled ?? "" }, picture.scaled ? `Scaled to ${picture.width} × ${picture.height}` : creditOf(picture.file) ?? (picture.width ? `${picture.width} × ${picture.height}` : "")),
       h("span", { class: "tile-tools" }, many && at > 0 && this.#move(item, at - 1, "left", "earlier"), many && at < count - 1 && this.#move(item, at + 1, "right", "later"),
         h("button", { type: "button", class: "icon-button", "aria-label": `Remove ${picture.name}`, on: { click: () => this.#remove(field, item) } }, icon("close"))));
     return h("figure", { class: "tile" }, shown, caption, many && this.#weight(item));
@@ -184,7 +184,7 @@ export class Wells {
     const { draft } = this;
     const before = draft.snapshot();
     if (field === "content") {
-      if (!(await this.#mayDrop(draft.regions || draft.detail, "photograph"))) return;
+      if (!(await this.#mayDrop(draft.regions || draft.detail, "photograph", "Remove"))) return;
       draft.setContent(null);
     } else {
       draft.removeStyle(item);

@@ -19,6 +19,7 @@ export class Tuning {
   #history = []; // what to send to undo each change
   #timer = 0;
   #sending = false;
+  #stopping = false;
 
   constructor(id, changed) {
     this.id = id;
@@ -48,11 +49,11 @@ export class Tuning {
 
   /** Show a job, but not over a change that is still on its way. */
   update(job) {
-    this.params = job.params;
-    this.finish.disabled = job.status !== "running" || !job.progress;
+    this.job = job;
+    this.finish.disabled = this.#stopping || job.status !== "running" || !job.progress;
     for (const [name, { slider }] of Object.entries(this.#sliders)) {
       if (name in this.#pending || slider.matches(":active")) continue;
-      this.#show(name, job.params[name] ?? 0.5);
+      this.#show(name, job.params[name]);
     }
   }
 
@@ -68,7 +69,12 @@ export class Tuning {
     if (this.#sending) return; // what comes meanwhile is sent next
     this.#sending = true;
     const change = this.#pending;
-    const before = Object.fromEntries(Object.keys(change).map((name) => [name, this.params[name]]));
+    const { params } = this.job;
+    const before = Object.fromEntries(Object.keys(change).map((name) => [name, params[name]]));
+    if ("strength" in change && params.style_weight !== null) { // the strength takes its place
+      delete before.strength;
+      Object.assign(before, { style_weight: params.style_weight, style_statistics: params.style_statistics });
+    }
     try {
       const job = await (await call(`jobs/${this.id}`, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) })).json();
       if (undo) this.#history.push(before);
@@ -78,7 +84,7 @@ export class Tuning {
       this.changed(job);
     } catch (error) {
       this.#forget(change);
-      if (this.params) this.update({ params: this.params, status: "running", progress: true });
+      this.update(this.job);
       toast(error.message, { error: true });
     }
     this.#sending = false;
@@ -91,17 +97,18 @@ export class Tuning {
   }
 
   #undo() {
+    if (this.#sending || Object.keys(this.#pending).length) return; // the last change is not made yet
     Object.assign(this.#pending, this.#history.pop());
     this.#send({ undo: false });
   }
 
   async #finish() {
-    this.finish.disabled = true;
+    this.#stopping = this.finish.disabled = true;
     try {
       this.changed(await (await call(`jobs/${this.id}/finish`, { method: "POST" })).json());
       this.finish.textContent = "Stopping…";
     } catch (error) {
-      this.finish.disabled = false;
+      this.#stopping = this.finish.disabled = false;
       toast(error.message, { error: true });
     }
   }

@@ -3,7 +3,7 @@
 import { server } from "../lib/server.js";
 import { bytes } from "../lib/words.js";
 
-/** The longer side of a picture that is scaled down: more than any result has by default. */
+/** The longer side of a picture that is scaled down. The server can enlarge it for a larger result, without more detail. */
 const SCALED_SIDE = 4096;
 
 /** The smallest scale that is tried, relative to the first. */
@@ -71,7 +71,7 @@ async function scaleDown(file, bitmap) {
     const blob = await canvas.convertToBlob({ type: "image/webp", quality: 0.92 });
     if (blob.size > server.max_picture_bytes) continue;
     const name = `${file.name.replace(/\.[^.]*$/, "")}.${blob.type.split("/")[1]}`;
-    const scaled = `Scaled down from ${width} × ${height} pixels, ${bytes(file.size)}`;
+    const scaled = `scaled down from ${width} × ${height} pixels, ${bytes(file.size)}`;
     return { file: new File([blob], name, { type: blob.type }), width: canvas.width, height: canvas.height, scaled };
   }
   throw new BadPicture(`“${file.name}” is ${bytes(file.size)}; the limit is ${bytes(server.max_picture_bytes)}. Choose a smaller file.`);

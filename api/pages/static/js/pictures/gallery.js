@@ -91,7 +91,7 @@ export class GalleryView {
     const names = differing(group.map(({ job }) => job.params)).slice(0, MAX_NAMED);
     for (const { caption, job, card } of group) {
       card.classList.toggle("variation", group.length > 1);
-      const words = group.length > 1 ? describe(job.params, names) || "same settings" : `strength ${job.params.strength}, size ${job.params.size}`;
+      const words = group.length > 1 ? describe(job.params, names) || "same settings" : describe(job.params, [job.params.style_weight === null ? "strength" : "style_weight", "size"]);
       caption.textContent = [pair.split("\n")[0], words].filter(Boolean).join(": ");
     }
   }
@@ -144,7 +144,7 @@ function pairOf(stored) {
   return [`${names[0]} and ${names.slice(1).join(", ")}`, ...files.map(({ name, size }) => `${name} ${size}`)].join("\n");
 }
 
-/** The thumbnail of a job: of the result's preview, which is then stored, or else of its own or its input. */
+/** The thumbnail of a job. That of a finished job is made from its preview and stored; an unfinished one has its preview or its input. */
 async function thumbnailOf(job) {
   const stored = await recall(job.id);
   if (job.status !== "succeeded") {

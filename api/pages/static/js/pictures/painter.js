@@ -115,8 +115,7 @@ class Painter {
 
   /** A second finger takes the stroke of the first one back. */
   #endStroke() {
-    this.sheets.forEach((each) => each.stop());
-    this.#travel(this.#done, []);
+    if (this.sheets.filter((each) => each.stop()).length) this.#travel(this.#done, []);
   }
 
   #actions() {

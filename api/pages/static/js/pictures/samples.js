@@ -35,14 +35,14 @@ export const SAMPLES = {
 
 const all = [...SAMPLES.content, ...SAMPLES.style];
 
-/** Who made the sample with this file name; undefined for a picture of the user. */
-export const creditOf = (name) => all.find((sample) => sample.name === name)?.by;
+/** Who made a sample; undefined for a picture of the user, whatever its name. The file of a sample is dated 1970. */
+export const creditOf = ({ name, lastModified }) => (lastModified === 0 ? all.find((sample) => sample.name === name)?.by : undefined);
 
 /** Fetch a sample in full size. */
 export async function sampleFile({ file, name }) {
   const response = await fetch(new URL(`samples/${file}`, ASSETS));
   if (!response.ok) throw new Error(`The server responded with status ${response.status}.`);
-  return new File([await response.blob()], name, { type: "image/jpeg" });
+  return new File([await response.blob()], name, { type: "image/jpeg", lastModified: 0 });
 }
 
 export const sampleThumbnail = ({ file }) => new URL(`samples/small/${file.replace("/", "-").replace(/jpg$/, "webp")}`, ASSETS).href;

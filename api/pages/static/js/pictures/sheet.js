@@ -50,9 +50,11 @@ export class Sheet {
     }
   }
 
-  /** End the line. */
+  /** End the line. Returns whether there was one. */
   stop() {
+    const painting = this.#last !== null;
     this.#last = null;
+    return painting;
   }
 
   #pointOf(event) {
