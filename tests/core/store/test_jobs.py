@@ -173,7 +173,7 @@ def test_writes_of_an_old_attempt_are_refused(store: JobStore, redis: Redis) -> 
 def test_a_retried_claim_returns_the_same_attempt(store: JobStore, redis: Redis) -> None:
     # The client retries a call when the connection breaks before the reply.
     job = new_job(store)
-    answers = [store._claim(args=[8, token, "", "", ""]) for token in ("one", "one", "another")]
+    answers = [store._claim(args=[8, token, "", "", "", ""]) for token in ("one", "one", "another")]
     assert answers[0] == answers[1]
     assert answers[2] is None
     assert store.get(job.id).attempt == 1
