@@ -23,16 +23,29 @@ from core.pictures.masks import Label, check_areas, check_labels, regions_of
 
 @dataclass(frozen=True)
 class Guides:
-    """The regions of one picture at one size."""
+    """The regions of one picture at one size.
 
-    #: How much each pixel belongs to a region, 0 to 1: shape (1, 1, H, W).
-    regions: dict[Label, Tensor]
-    #: The part of the mask that each region covers, 0 to 1.
-    areas: dict[Label, float]
+    A region takes as much memory as a channel of the picture, so it is made when it is needed.
+    """
 
-    def at(self, label: Label, layer: Layer) -> Tensor:
-        """Return how much each position of a layer belongs to a region: (H', W'), 0 to 1."""
-        return at_layer(self.regions[label], layer)
+    mask: Mask
+    #: Width and height, in pixels.
+    size: tuple[int, int]
+    device: torch.device
+
+    @property
+    def areas(self) -> dict[Label, float]:
+        """The part of the mask that each region covers, 0 to 1."""
+        return self.mask.areas
+
+    def region(self, label: Label) -> Tensor:
+        """Return how much each pixel belongs to a region, 0 to 1: shape (1, 1, H, W).
+
+        It is averaged, so that a region thinner than a pixel does not vanish.
+        """
+        inside = (self.mask.pixels == label).all(axis=2).astype(np.float32)  # (H, W) of the mask
+        averaged = Image.fromarray(inside).resize(self.size, Image.Resampling.BOX)
+        return torch.from_numpy(np.array(averaged))[None, None].to(self.device)
 
 
 class Mask:
@@ -50,20 +63,11 @@ class Mask:
         self.field = field
         #: The part of the mask that each region covers, 0 to 1.
         self.areas = dict(regions_of(picture))
-        self._pixels = np.asarray(picture.convert("RGB"))  # (H, W, 3)
+        self.pixels = np.asarray(picture.convert("RGB"))  # (H, W, 3)
 
     def guides(self, size: tuple[int, int], device: torch.device) -> Guides:
-        """Return the regions at the size (width, height) of the picture that is masked.
-
-        They are averaged, so that a region thinner than a pixel does not vanish.
-        """
-        regions = {label: self._region(label, size).to(device) for label in self.areas}
-        return Guides(regions, self.areas)
-
-    def _region(self, label: Label, size: tuple[int, int]) -> Tensor:
-        inside = (self._pixels == label).all(axis=2).astype(np.float32)  # (H, W)
-        averaged = Image.fromarray(inside).resize(size, Image.Resampling.BOX)
-        return torch.from_numpy(np.array(averaged))[None, None]  # (1, 1, H', W')
+        """Return the regions at the size (width, height) of the picture that is masked."""
+        return Guides(self, size, device)
 
 
 def at_layer(pixels: Tensor, layer: Layer) -> Tensor:

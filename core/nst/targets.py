@@ -15,7 +15,7 @@ from core.nst.network.rows.bands import Bands
 from core.nst.network.rows.strips import USUAL_MEMORY, activations_at_once
 from core.nst.network.tensor_cache import fingerprint
 from core.nst.network.vgg19 import VGG19, deepest
-from core.nst.regions import Guides
+from core.nst.regions import Guides, at_layer
 from core.nst.style import FeatureStatistics, statistics
 from core.params import LAYERS, Layer, StyleParams
 from core.pictures.masks import Label, name_of
@@ -174,18 +174,20 @@ class TargetPictures:
         last = deepest([*self.params.content_layers, *self.params.style_layers])
         return list(LAYERS[: LAYERS.index(last) + 1])
 
-    def _style_guides(self) -> list[GuideMaps | None]:
-        if self.masks is None:
-            return [None for _ in self.styles]
-        return [guide_maps(guides, self.params.style_layers) for guides in self.masks.styles]
+    def _style_guides(self) -> Iterator[GuideMaps | None]:
+        """Yield the maps of each style picture, so that those of one are in memory at a time."""
+        masks = [None] * len(self.styles) if self.masks is None else self.masks.styles
+        for guides in masks:
+            yield None if guides is None else guide_maps(guides, self.params.style_layers)
 
 
 def guide_maps(guides: Guides, layers: Sequence[Layer]) -> GuideMaps:
     """Return how much each position of each layer belongs to each region."""
     maps = {}
-    for layer in layers:
-        for label in guides.regions:
-            T = guides.at(label, layer)
+    for label in guides.areas:
+        region = guides.region(label)
+        for layer in layers:
+            T = at_layer(region, layer)
             rows = T.cpu().sum(1, dtype=torch.float64)  # the GPU of a Mac has no float64
             maps[layer, label] = GuideMap(T, rows / rows.sum())
     return maps

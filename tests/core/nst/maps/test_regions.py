@@ -14,6 +14,7 @@ from core.errors import InvalidPicture, InvalidRequest
 from core.nst import VGG19, Pictures, stylize
 from core.nst.network.pixels import to_tensor
 from core.nst.objective import Objective
+from core.nst.regions import at_layer
 from core.nst.targets import Masks
 from core.params import StyleParams
 from core.pictures.masks import check_areas, regions_of
@@ -35,8 +36,8 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 def test_each_colour_of_a_mask_is_a_region() -> None:
     guides = guides_of(halves((40, 30)), (20, 16))
-    assert set(guides.regions) == {RED, BLUE}
-    red = guides.regions[RED][0, 0]
+    assert set(guides.areas) == {RED, BLUE}
+    red = guides.region(RED)[0, 0]
     assert red.shape == (16, 20)
     assert red[:, :10].min() == 1
     assert red[:, 10:].max() == 0
@@ -44,7 +45,7 @@ def test_each_colour_of_a_mask_is_a_region() -> None:
 
 def test_the_regions_at_a_layer_add_up_to_1_at_every_position() -> None:
     guides = guides_of(halves((40, 30)), (31, 37))
-    total = sum(guides.at(label, "conv3_1") for label in guides.regions)
+    total = sum(at_layer(guides.region(label), "conv3_1") for label in guides.areas)
     torch.testing.assert_close(total, torch.ones(9, 7))
 
 
@@ -57,11 +58,11 @@ def test_a_region_thinner_than_a_pixel_does_not_vanish() -> None:
     mask = flat((4000, 3000), "blue")
     mask.paste("red", (4, 0, 11, 3000))
     guides = guides_of(mask, (512, 384))
-    red = guides.regions[RED]
+    red = guides.region(RED)
     assert guides.areas[RED] == 7 / 4000
     assert float(red.mean()) == pytest.approx(7 / 4000, rel=0.1)
-    torch.testing.assert_close(red + guides.regions[BLUE], torch.ones_like(red))
-    assert float(guides.at(RED, "conv5_1").sum()) > 0
+    torch.testing.assert_close(red + guides.region(BLUE), torch.ones_like(red))
+    assert float(at_layer(red, "conv5_1").sum()) > 0
 
 
 class CountingImage(Image.Image):
