@@ -22,6 +22,8 @@ from unittest.mock import patch
 
 import torch
 
+from core.blobs.blobs import Blobs
+from core.blobs.file import FileBackend
 from core.jobs.footprint import footprint
 from core.nst import VGG19, Pictures, load_network, stylize
 from core.nst.checkpoint import Request
@@ -83,7 +85,8 @@ def save(case: Case) -> None:
         state |= {
             name.replace(".0.", f".{number}."): tensor.clone() for name, tensor in pair.items()
         }
-    case.checkpoint.write_bytes(request.pack(state))
+    with case.checkpoint.open("wb") as file:
+        file.writelines(request.pack(state))
 
 
 def measure(case: Case) -> tuple[int, float]:
@@ -101,7 +104,7 @@ def measure(case: Case) -> tuple[int, float]:
     before = time.perf_counter()
     step = next(steps)
     seconds = time.perf_counter() - before
-    step.checkpoint()
+    Blobs(FileBackend(case.checkpoint.parent)).put_pieces(step.checkpoint_pieces())
     thumbnail(step.image)
     encode(step.pixels(), None, PictureFormat.PNG, 92)
     return peak.peak(), seconds

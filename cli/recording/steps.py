@@ -95,7 +95,7 @@ def saved_in(path: Path) -> Iterator[Recorder]:
     def record(step: Step) -> None:
         nonlocal saved
         if time.monotonic() - saved >= _SAVE_SECONDS:
-            write_atomically(path, step.checkpoint())
+            write_atomically(path, *step.checkpoint_pieces())
             saved = time.monotonic()
 
     yield record

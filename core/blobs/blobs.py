@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from core.blobs.pieces import Pieces
 from core.blobs.reader import BlobReader, StoredBlob
 from core.errors import BlobCorrupt, BlobNotFound, InvalidSetting, ServiceUnavailable
 
@@ -35,7 +36,7 @@ class BlobBackend(Protocol):
     def failures(self) -> tuple[type[Exception], ...]:
         """The exceptions raised when the storage is unavailable, full or not permitted."""
 
-    def write(self, digest: str, data: bytes) -> None:
+    def write(self, digest: str, pieces: Pieces) -> None:
         """Store the bytes durably. Writing a blob again resets its age to 0."""
 
     def read(self, digest: str) -> bytes | None:
@@ -83,9 +84,17 @@ class Blobs:
         Raises:
             ServiceUnavailable: the store is unavailable, full or read-only.
         """
-        digest = digest or hashlib.sha256(data).hexdigest()
+        return self.put_pieces([data], digest)
+
+    def put_pieces(self, pieces: Pieces, digest: str | None = None) -> str:
+        """Store bytes that are in several pieces, as :meth:`put` does, without joining them."""
+        if digest is None:
+            hashed = hashlib.sha256()
+            for piece in pieces:
+                hashed.update(piece)
+            digest = hashed.hexdigest()
         with self._outages("written"):
-            self._backend.write(digest, data)
+            self._backend.write(digest, pieces)
         return digest
 
     def get(self, digest: str) -> bytes:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core.blobs.pieces import Pieces
+
 _INCOMING = ".incoming-"
 
 
@@ -31,7 +33,7 @@ class FileBackend:
         self.name = root.as_uri()
         self._root = root
 
-    def write(self, digest: str, data: bytes) -> None:
+    def write(self, digest: str, pieces: Pieces) -> None:
         """Store the bytes durably."""
         path = self._path(digest)
         self._make_root()
@@ -39,7 +41,7 @@ class FileBackend:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=_INCOMING)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
             with self._locked(fcntl.LOCK_SH):

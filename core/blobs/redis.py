@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import TYPE_CHECKING, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from core.blobs.pieces import Pieces, cut, size_of
 from core.runtime.modules import full_name
 from core.runtime.redis import connect
 
@@ -16,9 +19,18 @@ if TYPE_CHECKING:
 _WRITTEN = "easel:blobs:written"  # sorted set: digest by the time it was last written
 _PROBE = "easel:blobs:probe"
 
+#: The bytes of a field. A slow client costs memory for three.
+_PIECE = 32 * 1024
+#: The fields that a call reads or writes.
+_BATCH = 32
+#: The seconds after which the server removes the upload of a killed writer.
+_UPLOAD_SECONDS = 3600
+
 
 class RedisBackend:
-    """One key for each blob. The server's `appendfsync` setting decides how durable writes are.
+    """One hash for each blob, with a field for each piece: a string has at most 512 MB.
+
+    The server's `appendfsync` setting decides how durable writes are.
 
     Args:
         url: the URL of the server.
@@ -36,20 +48,40 @@ class RedisBackend:
         self._write = self._redis.register_script(scripts.joinpath("write.lua").read_text())
         self._remove = self._redis.register_script(scripts.joinpath("remove.lua").read_text())
 
-    def write(self, digest: str, data: bytes) -> None:
-        """Store the bytes."""
-        self._write(keys=[_key(digest), _WRITTEN], args=[digest, data])
+    def write(self, digest: str, pieces: Pieces) -> None:
+        """Store the bytes: first under another key, so that the blob is complete or absent."""
+        upload = f"easel:blobs:upload:{uuid.uuid4().hex}"
+        parts = ((str(number), piece) for number, piece in enumerate(cut(pieces, _PIECE)))
+        fields: dict[Any, Any] = {"size": str(size_of(pieces))}
+        fields |= islice(parts, _BATCH)
+        count = 0
+        try:
+            while fields:
+                with self._redis.pipeline() as calls:
+                    calls.hset(upload, mapping=fields)
+                    calls.expire(upload, _UPLOAD_SECONDS)
+                    calls.execute()
+                count += len(fields)
+                fields = dict(islice(parts, _BATCH))
+            self._write(keys=[upload, _key(digest), _WRITTEN], args=[digest, count])
+        except BaseException:
+            self._redis.unlink(upload)
+            raise
 
     def read(self, digest: str) -> bytes | None:
         """Return the bytes, or None if there is no such blob."""
-        return cast("bytes | None", self._redis.get(_key(digest)))
+        blob = self.open(digest)
+        if blob is None:
+            return None
+        at_once = _BATCH * _PIECE
+        pieces = [blob.read(offset, at_once) for offset in range(0, blob.size, at_once)]
+        removed = blob.size and not all(pieces)
+        return None if removed else b"".join(pieces)
 
     def open(self, digest: str) -> _OpenKey | None:
         """Open a blob; None if there is no such blob."""
-        key = _key(digest)
-        if not self._redis.exists(key):
-            return None
-        return _OpenKey(self._redis, key)
+        size = self._redis.hget(_key(digest), "size")
+        return None if size is None else _OpenKey(self._redis, _key(digest), int(size))
 
     def remove(self, digest: str, older_than: float) -> bool:
         """Remove a blob of at least that age in seconds; return whether it was removed."""
@@ -72,15 +104,21 @@ class RedisBackend:
 
 
 class _OpenKey:
-    piece_bytes = 32 * 1024
+    piece_bytes = _PIECE
 
-    def __init__(self, redis: Redis, key: str) -> None:
+    def __init__(self, redis: Redis, key: str, size: int) -> None:
         self._redis = redis
         self._key = key
-        self.size = redis.strlen(key)
+        self.size = size
 
     def read(self, offset: int, length: int) -> bytes:
-        return cast(bytes, self._redis.getrange(self._key, offset, offset + length - 1))
+        first, last = offset // _PIECE, (offset + length - 1) // _PIECE
+        fields = [str(number) for number in range(first, min(last, (self.size - 1) // _PIECE) + 1)]
+        pieces = cast("list[bytes | None]", self._redis.hmget(self._key, fields))
+        if None in pieces:
+            return b""  # removed
+        start = offset - first * _PIECE
+        return b"".join(cast("list[bytes]", pieces))[start : start + length]
 
     def close(self) -> None:
         """Do nothing: the connections belong to the backend."""

@@ -7,10 +7,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from core.blobs.pieces import Pieces, cut, size_of
 from core.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from obstore.store import S3Config, S3Store
+
+#: The bytes of a part of an upload. S3 allows 10,000 parts, and holding one object of this size
+#: in a single request costs no more memory than the parts on their way.
+_PART = 16 * 2**20
+#: The parts that are sent at a time.
+_PARTS_AT_ONCE = 4
 
 
 class S3Backend:
@@ -60,9 +67,15 @@ class S3Backend:
                 "AWS_SECRET_ACCESS_KEY and AWS_REGION, and EASEL_S3_ENDPOINT unless it is Amazon S3"
             ) from error
 
-    def write(self, digest: str, data: bytes) -> None:
-        """Store the bytes, in a single request, so that no partial uploads remain."""
-        self._obstore.put(self._store, digest, data, use_multipart=False)
+    def write(self, digest: str, pieces: Pieces) -> None:
+        """Store the bytes: small ones in a single request, so that no partial uploads remain."""
+        parts = cut(pieces, _PART)
+        if size_of(pieces) <= _PART:
+            self._obstore.put(self._store, digest, b"".join(parts), use_multipart=False)
+        else:
+            self._obstore.put(
+                self._store, digest, parts, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE
+            )
 
     def read(self, digest: str) -> bytes | None:
         """Return the bytes, or None if there is no such blob."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from functools import cached_property
 import torch
 from PIL import Image
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from core.errors import CheckpointMismatch
@@ -28,6 +29,15 @@ _MADE = "made"
 #: version then refuse the checkpoint, and start the job over.
 _FORMAT = b"6"
 
+#: The names of number formats in a safetensors file.
+_DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.uint8: "U8",
+}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -41,17 +51,22 @@ class Request:
     pictures: Pictures
     params: StyleParams
 
-    def pack(self, state: dict[str, Tensor], edits: Sequence[Edit] = (), label: str = "") -> bytes:
-        """Return a state as a safetensors file.
+    def pack(
+        self, state: dict[str, Tensor], edits: Sequence[Edit] = (), label: str = ""
+    ) -> list[bytes | memoryview]:
+        """Return a state as a safetensors file, in pieces that are not copied.
 
         Args:
             state: the state. Its entry ``made`` has the number of steps.
             edits: the edits of the run.
             label: stands in the metadata.
+
+        Returns:
+            The bytes of the file in order. On the CPU, they are those of the tensors.
         """
         entries = {**state, _REQUEST: self._digest(state, edits)}
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in entries.items()}
-        return save(tensors, {"label": label})
+        return _safetensors(tensors, {"label": label})
 
     def unpack(
         self, data: bytes, device: torch.device, edits: Sequence[Edit] = ()
@@ -59,7 +74,7 @@ class Request:
         """Return the state that :meth:`pack` was given, on a device.
 
         Args:
-            data: the file.
+            data: the file, with its pieces joined.
             device: the device.
             edits: the edits of the run. Only those before the state count.
 
@@ -108,6 +123,27 @@ class Request:
         ):
             _update(digest, picture)
         return digest
+
+
+def _safetensors(tensors: dict[str, Tensor], metadata: dict[str, str]) -> list[bytes | memoryview]:
+    """Return a file in the format of safetensors, whose own ``save`` copies all tensors.
+
+    The format (https://huggingface.co/docs/safetensors): the length of the header in eight bytes,
+    the header in JSON, the bytes of the tensors.
+    """
+    header: dict[str, object] = {"__metadata__": metadata}
+    pieces: list[bytes | memoryview] = []
+    end = 0
+    # Larger items come first, so that every tensor is aligned.
+    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0])):
+        piece = tensor.reshape(-1).view(torch.uint8).numpy().data
+        start, end = end, end + len(piece)
+        entry = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape)}
+        header[name] = {**entry, "data_offsets": [start, end]}
+        pieces.append(piece)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return [len(text).to_bytes(8, "little"), text, *pieces]
 
 
 def _update(digest: hashlib._Hash, picture: Image.Image | None) -> None:

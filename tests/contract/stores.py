@@ -76,7 +76,9 @@ class RedisBackdoor:
     def damage(self, digest: str) -> None:
         binary = connect(self.url, patience=0, decode=False)
         key = f"easel:blob:{digest}"
-        binary.set(key, cast(bytes, binary.get(key))[:-1])
+        last = str(binary.hlen(key) - 2)  # beside the pieces, there is the size
+        binary.hset(key, last, cast(bytes, binary.hget(key, last))[:-1])
+        binary.hincrby(key, "size", -1)
         binary.close()
 
     def backdate(self, digest: str, seconds: float) -> None:

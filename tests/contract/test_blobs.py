@@ -55,6 +55,17 @@ def test_a_large_blob_is_read_in_pieces(blobs: Blobs) -> None:
     assert max(map(len, pieces)) <= 256 * 1024
 
 
+def test_a_blob_is_stored_from_pieces_of_any_length(blobs: Blobs) -> None:
+    data = PICTURE * 1700  # 17 MB: more than a call to Redis or a request to S3 has
+    view = memoryview(data)
+    pieces: list[bytes | memoryview] = [b"", view[:1], data[1:70_000], view[70_000:]]
+    digest = blobs.put_pieces(pieces)
+    assert digest == hashlib.sha256(data).hexdigest()
+    assert blobs.get(digest) == data
+    reader = blobs.open(digest)
+    assert b"".join(reader.pieces()) == data
+
+
 def test_opening_an_unknown_or_a_damaged_blob_raises_as_reading_does(
     blobs: Blobs, backdoor: Backdoor
 ) -> None:

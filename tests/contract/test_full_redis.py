@@ -29,5 +29,6 @@ def test_a_full_server_refuses_writes_and_keeps_its_blobs(full: Redis, valkey_ur
     assert blobs.get(stored) == b"stored"
     assert blobs.delete(stored)  # deleting works
     full.config_set("maxmemory", 0)
+    assert full.keys("easel:blob*") == []
     assert list(blobs.ages()) == []
     blobs.check()

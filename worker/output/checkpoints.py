@@ -8,6 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from core.blobs.blobs import Blobs
+from core.blobs.pieces import size_of
 from core.errors import EaselError, ServiceUnavailable
 from core.jobs.job import Job
 from core.nst import VGG19, Pictures, Run, Step, stylize
@@ -92,8 +93,8 @@ class Checkpoints:
         """Store the state of the run; return None if it could not be stored."""
         started = self._clock()
         try:
-            data = step.checkpoint(self._job_id)
-            saved = Saved(self._blobs.put(data), len(data))
+            pieces = step.checkpoint_pieces(self._job_id)
+            saved = Saved(self._blobs.put_pieces(pieces), size_of(pieces))
         except (OSError, ServiceUnavailable) as error:
             # The run itself does not need the checkpoint.
             _logger.warning("checkpoint not saved", extra={"reason": str(error)})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from core.errors import CheckpointMismatch
 from core.nst import VGG19, Pictures, stylize
@@ -53,6 +54,17 @@ def test_a_checkpoint_needs_no_float64_on_the_device(tiny_network: VGG19) -> Non
     assert state["image"].is_meta
     moved = {tensor.dtype for tensor in state.values() if tensor.is_meta}
     assert torch.float64 not in moved
+
+
+def test_a_checkpoint_is_made_of_the_tensors_themselves(tiny_network: VGG19) -> None:
+    *_, last = stylize(PICTURES, small_params(optimizer="lbfgs"), tiny_network)
+    pieces = last.checkpoint_pieces()
+    addresses = {np.frombuffer(piece, np.uint8).ctypes.data for piece in pieces}
+    pictures = [tensor for tensor in last._state.values() if tensor.numel() >= 64 * 43]
+    assert len(pictures) > 2
+    assert all(tensor.data_ptr() in addresses for tensor in pictures)
+    stored = load(b"".join(pieces))
+    assert all(torch.equal(stored[name], tensor) for name, tensor in last._state.items())
 
 
 def test_a_checkpoint_of_another_version_is_refused(
