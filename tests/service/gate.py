@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from celery.signals import worker_process_init
 
 if TYPE_CHECKING:
-    from core.nst import Run, Step
+    from core.nst import VGG19, Pictures, Run, Step
+    from core.params import StyleParams
     from core.params.edits import Edits
 
 #: Makes the main thread of a worker's child hang forever, while its other threads continue.
@@ -47,12 +48,14 @@ def _gated(gate: Path) -> Callable[..., Run]:
 
         def __init__(
             self,
-            *request: Any,
+            pictures: Pictures,
+            params: StyleParams,
+            network: VGG19,
             resume: bytes | None = None,
             edits: Edits = (),
             memory: int = USUAL_MEMORY,
         ) -> None:
-            super().__init__(*request, resume, edits, memory)
+            super().__init__(pictures, params, network, resume, edits, memory)
 
         def __next__(self) -> Step:
             if self.last is not None:
