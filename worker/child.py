@@ -26,7 +26,7 @@ from worker.host.concurrency import number_of_workers
 from worker.host.cores import SharedCores, open_slots
 from worker.host.device import device_of
 from worker.host.device_errors import DeviceErrors
-from worker.host.memory import DeviceMemory, resident_bytes
+from worker.host.memory import DeviceMemory, WorkerMemory, resident_bytes
 from worker.lease import exit_now
 from worker.networks import Networks
 from worker.prefetch import PictureLoader, Prefetcher
@@ -61,6 +61,8 @@ class WorkerProcess:
         blobs = open_blobs(settings.blobs_url, s3_endpoint=settings.s3_endpoint, patience=retries)
         loader = PictureLoader(blobs, settings.max_picture_pixels)
         self._workers = number_of_workers(settings)
+        networks = self._networks
+        self._device_memory = WorkerMemory(networks.device, self._workers, networks.precision)
         self._messages = Messages(impatient)
         self._others = OtherProcesses()
         cores = SharedCores(
@@ -147,7 +149,7 @@ class WorkerProcess:
         return Capacity(self._memory().total, self._networks.precision, avoided)
 
     def _memory(self) -> DeviceMemory:
-        return DeviceMemory.of(self._networks.device).share(self._workers)
+        return self._device_memory.measure()
 
     def _count_waiting(self) -> int:
         try:

@@ -1,4 +1,4 @@
-"""The memory that a run takes on the CPU, and the largest size that fits."""
+"""The memory that a run takes, and the largest size that fits."""
 
 from __future__ import annotations
 
@@ -90,6 +90,24 @@ _ACTIVATIONS = {"1": 64, "2": 32, "3": 16, "4": 8, "5": 2}
 #: of each compared activation beyond those of conv4_2. Measured in bfloat16 only.
 _CONTENT_BYTES = {Precision.BFLOAT16: 15, Precision.FLOAT32: 24}
 _USUAL = _ACTIVATIONS["4"]
+
+#: What the optimiser holds for each pixel while a step is recorded as a CUDA graph: its state on
+#: the device, of ten pairs of pictures, the picture and the gradient, and two copies of it.
+_STATE_BYTES = 22 * 3 * 4
+_STATES = 3
+
+
+def graph_bytes(precision: Precision | None) -> int:
+    """Return the most memory that the graph of a step takes on a GPU, in bytes.
+
+    Only pictures with at most ``LARGE_PIXELS`` have graphs. A graph keeps the memory of one
+    evaluation for itself. Not measured on a GPU.
+
+    Args:
+        precision: as ``automatic`` of :func:`footprint`.
+    """
+    line = _WHOLE[precision if precision in _WHOLE else Precision.FLOAT32]
+    return LARGE_PIXELS * (line.bytes_per_pixel + _STATES * _STATE_BYTES)
 
 
 def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:

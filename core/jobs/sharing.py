@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 
-from core.jobs.footprint import footprint
+from core.jobs.footprint import footprint, graph_bytes
 from core.params import StyleParams
+from core.params.choices import Precision
 
 #: The memory of a worker's parent process, which runs no jobs: 80 MiB measured, and a margin.
 _PARENT_BYTES = 100 * 2**20
 
 #: Style targets that a process keeps between jobs, beyond the estimate of a job's memory.
 _CACHE_BYTES = 128 * 2**20
+
+#: What CUDA takes of a GPU for each process: the context, the kernels, and the workspaces of cuBLAS
+#: and cuDNN. Of these, a context without a job has less than half. Not measured.
+_CUDA_BYTES, _CUDA_GROWTH_BYTES = 700 * 2**20, 400 * 2**20
 
 #: The longer side of the square job that each worker of ``auto`` has memory for.
 _ROOMY = 1024
@@ -45,6 +50,23 @@ def memory_share(memory: int, workers: int) -> int:
         workers: the number of workers that share it.
     """
     return max(0, (memory - _PARENT_BYTES) // workers - _CACHE_BYTES)
+
+
+def gpu_memory_share(total: int, free: int, workers: int, precision: Precision | None) -> int:
+    """Return the most memory that a job of one of several workers on a GPU may need, in bytes.
+
+    Compared with this is the estimate of a job's memory, which was measured on the CPU. On a GPU,
+    CUDA and the graph of a step come on top. Not measured on a GPU.
+
+    Args:
+        total: the memory of the GPU in bytes.
+        free: what was free of it when the process started and had its CUDA context. What other
+            programs have taken by then counts as theirs.
+        workers: the number of workers that share the GPU.
+        precision: what the worker uses with ``precision=auto``.
+    """
+    share = min(total // workers - _CUDA_BYTES, free - _CUDA_GROWTH_BYTES)
+    return max(0, share - graph_bytes(precision) - _CACHE_BYTES)
 
 
 def threads_for_job(

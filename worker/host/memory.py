@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-from core.jobs.sharing import memory_share
+from core.jobs.sharing import gpu_memory_share, memory_share
+from core.params.choices import Precision
 from core.runtime.resources import memory_available, memory_limit
 
 _STATM = Path("/proc/self/statm")
@@ -27,27 +28,45 @@ class DeviceMemory:
 
     total: int
     available: int
-    #: Whether what others use stays in use: nobody gives back the memory of a GPU.
-    occupied: bool = False
 
     @classmethod
     def of(cls, device: torch.device) -> DeviceMemory:
         """Measure the memory of the device."""
         if device.type == "cuda":
             free, total = torch.cuda.mem_get_info(device)
-            return cls(total, free + torch.cuda.memory_reserved(device), occupied=True)
+            return cls(total, free + torch.cuda.memory_reserved(device))
         return cls(memory_limit(), memory_available())
 
-    def share(self, workers: int) -> DeviceMemory:
-        """Return the share of one of several workers, see :func:`core.jobs.sharing.memory_share`.
 
-        What is available now counts up to that share. The share of a GPU is no more than what its
-        neighbours and the CUDA contexts leave.
-        """
-        total = memory_share(self.total, workers)
-        if self.occupied:
-            total = min(total, self.available)
-        return DeviceMemory(total, min(total, self.available))
+class WorkerMemory:
+    """What a job of this process may use of its device.
+
+    What is free of a GPU is measured once: other programs keep what they have, and later the
+    memory of this process's own jobs would have to be told from theirs.
+
+    Args:
+        device: the device.
+        workers: the number of processes that share it.
+        precision: what they use with ``precision=auto``.
+    """
+
+    def __init__(
+        self, device: torch.device, workers: int, precision: Precision | None = None
+    ) -> None:
+        self._device = device
+        self._workers = workers
+        self._precision = precision
+        self._at_start = DeviceMemory.of(device)
+
+    def measure(self) -> DeviceMemory:
+        """Return the share of a job, and how much of it is available now."""
+        now = DeviceMemory.of(self._device)
+        if self._device.type == "cuda":
+            start = self._at_start
+            total = gpu_memory_share(start.total, start.available, self._workers, self._precision)
+        else:
+            total = memory_share(now.total, self._workers)
+        return DeviceMemory(total, min(total, now.available))
 
 
 class PeakMemory:

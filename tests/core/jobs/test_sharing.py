@@ -7,12 +7,16 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import torch
 
-from core.jobs.footprint import footprint
-from core.jobs.sharing import memory_share, threads_for_job, workers_for
-from core.params import StyleParams
+from core.jobs.footprint import footprint, graph_bytes
+from core.jobs.sharing import gpu_memory_share, memory_share, threads_for_job, workers_for
+from core.nst.optimizers.lbfgs import LBFGS
+from core.nst.optimizers.optimizer import device_steps
+from core.nst.optimizers.point import LossTerms, Point
+from core.params import LARGE_PIXELS, Precision, StyleParams
 
-GIB = 2**30
+GIB, MIB = 2**30, 2**20
 
 PAGE = Path(__file__).parent.parent.parent.parent / "docs/operations.md"
 
@@ -45,6 +49,36 @@ def test_the_shares_fit_together_with_the_parent_process_and_the_caches() -> Non
     shares = [memory_share(8 * GIB, 3)] * 3
     assert 8 * GIB - 1.1 * kept < sum(shares) < 8 * GIB - kept
     assert memory_share(1, 3) == 0
+
+
+@pytest.mark.parametrize("precision", [Precision.BFLOAT16, Precision.FLOAT32])
+@pytest.mark.parametrize(("total", "free"), [(24, 23), (24, 9), (141, 139)])
+def test_a_job_that_fits_a_share_of_a_gpu_fits_beside_its_graph_cuda_and_neighbours(
+    precision: Precision, total: int, free: int
+) -> None:
+    share = gpu_memory_share(total * GIB, free * GIB, 1, precision)
+    beside = graph_bytes(precision) + (128 + 400) * MIB
+    assert share + beside == free * GIB  # which is less than the GPU has
+    half = gpu_memory_share(total * GIB, total * GIB, 2, precision)
+    assert 2 * (half + graph_bytes(precision) + (128 + 700) * MIB) == total * GIB
+
+
+def test_a_gpu_without_room_for_a_graph_has_no_share() -> None:
+    assert gpu_memory_share(8 * GIB, GIB, 1, Precision.BFLOAT16) == 0
+    assert gpu_memory_share(8 * GIB, 8 * GIB, 1, None) == (
+        gpu_memory_share(8 * GIB, 8 * GIB, 1, Precision.FLOAT32)
+    )
+
+
+def test_a_graph_has_memory_for_an_evaluation_and_the_state_of_the_optimiser_three_times() -> None:
+    image = torch.zeros(1, 3, 512, 512)
+    zero = torch.zeros(())
+    point = Point(image, LossTerms(zero, zero, zero, zero), image)
+    state = sum(each.nbytes for each in device_steps(LBFGS(1.0), point).buffers())
+    evaluation = footprint(StyleParams(), Precision.FLOAT32).whole.bytes_per_pixel
+    of_a_pixel = graph_bytes(Precision.FLOAT32) / LARGE_PIXELS
+    kept = 1.1 * 12 * StyleParams().optimizer.kept_pictures  # the run's own, part of the footprint
+    assert of_a_pixel == pytest.approx(evaluation - kept + 3 * state / 512**2, rel=0.01)
 
 
 @pytest.mark.parametrize(

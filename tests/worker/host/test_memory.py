@@ -10,8 +10,9 @@ import psutil
 import pytest
 import torch
 
+from core.jobs.sharing import memory_share
 from core.runtime.resources import memory_available, memory_limit
-from worker.host.memory import DeviceMemory, resident_bytes
+from worker.host.memory import DeviceMemory, WorkerMemory, resident_bytes
 
 CPU = torch.device("cpu")
 MIB = 2**20
@@ -25,22 +26,19 @@ def test_the_memory_of_the_cpu_is_what_this_process_may_use() -> None:
 
 
 def test_workers_share_the_memory_of_their_device() -> None:
-    share = DeviceMemory(total=8 * 2**30, available=7 * 2**30).share(4)
-    assert 4 * share.total <= 8 * 2**30 < 4 * share.total + 640 * MIB
-    assert share.available == share.total
-    assert DeviceMemory(total=8 * 2**30, available=MIB).share(4).available == MIB
-
-
-def test_a_share_of_a_gpu_is_no_more_than_its_neighbours_leave() -> None:
-    gpu = DeviceMemory(total=24 * 2**30, available=5 * 2**30, occupied=True)
-    assert gpu.share(1) == DeviceMemory(5 * 2**30, 5 * 2**30)
-    assert gpu.share(8).total < 3 * 2**30
+    share = WorkerMemory(CPU, 4).measure()
+    assert share.total == memory_share(memory_limit(), 4)
+    assert 0 <= share.available <= share.total
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
-def test_the_memory_of_a_gpu_is_its_own() -> None:
-    memory = DeviceMemory.of(torch.device("cuda"))
-    assert 0 < memory.available <= memory.total
+def test_the_share_of_a_gpu_stays_what_it_was_at_the_start() -> None:
+    gpu = torch.device("cuda")
+    memory = WorkerMemory(gpu, 1)
+    before = memory.measure()
+    taken = torch.ones(2**28, device=gpu)  # 1 GiB
+    assert memory.measure().total == before.total < DeviceMemory.of(gpu).total
+    del taken
 
 
 def test_a_process_reports_the_memory_that_it_occupies() -> None:

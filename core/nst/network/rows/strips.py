@@ -22,8 +22,11 @@ _ACTIVATION_BYTES = 24
 USUAL_MEMORY = 16 * 2**30
 #: The part of a device's memory that a strip may take.
 _SHARE = 0.1
-#: What a picture that is computed whole takes in float32: for each pixel, and beside them.
-_WHOLE_BYTES, _BASE_BYTES = 2000, 2**30
+#: What a picture that is computed whole takes in float32: for each pixel, more of them on a GPU,
+#: where cuDNN needs memory too, and beside the pixels.
+_WHOLE_BYTES, _GPU_WHOLE_BYTES, _BASE_BYTES = 2000, 2600, 2**30
+#: Kernels of CUDA and cuDNN count the elements of a tensor in 32 bits, with a sign.
+MOST_ELEMENTS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def activations_at_once(height: int, width: int, memory: int, *, on_gpu: bool = 
     """Return how many activations of a layer are computed at a time: 64 for each pixel, or fewer.
 
     A picture of up to 1024 x 1024 pixels is computed whole if the memory suffices, which is
-    faster; on a GPU, whose memory is there for nothing else, a larger one too.
+    faster; on a GPU, whose memory is there for nothing else, a larger one too, as long as no layer
+    has more than ``MOST_ELEMENTS``.
 
     Args:
         height, width: of the picture, in pixels.
@@ -70,8 +74,11 @@ def activations_at_once(height: int, width: int, memory: int, *, on_gpu: bool = 
         on_gpu: whether the device is a GPU.
     """
     pixels = height * width
-    fitting = (memory - _BASE_BYTES) / _WHOLE_BYTES
-    if pixels <= (fitting if on_gpu else min(fitting, LARGE_PIXELS)):
+    if on_gpu:
+        most = min((memory - _BASE_BYTES) / _GPU_WHOLE_BYTES, MOST_ELEMENTS / _FILTERS)
+    else:
+        most = min((memory - _BASE_BYTES) / _WHOLE_BYTES, LARGE_PIXELS)
+    if pixels <= most:
         return _FILTERS * pixels
     return min(_FILTERS * width * _MOST_ROWS, int(memory * _SHARE / _ACTIVATION_BYTES))
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.nst.network.rows.strips import activations_at_once, block_strips, strips_of
+from core.nst.network.rows.strips import (
+    MOST_ELEMENTS,
+    activations_at_once,
+    block_strips,
+    strips_of,
+)
 from core.params import Layer
 
 GIB = 2**30
@@ -72,3 +77,21 @@ def test_a_small_picture_is_computed_whole_where_its_memory_suffices() -> None:
 def test_a_gpu_computes_all_pictures_whole_that_fit() -> None:
     assert activations_at_once(4096, 4096, 80 * GIB, on_gpu=True) == 64 * 4096 * 4096
     assert activations_at_once(8192, 8192, 80 * GIB, on_gpu=True) < 64 * 8192 * 8192
+
+
+@given(
+    memory=st.integers(GIB, 4000 * GIB),
+    width=st.integers(16, 16384),
+    height=st.integers(16, 16384),
+)
+@example(memory=4000 * GIB, width=16384, height=16384)
+@example(memory=4000 * GIB, width=5793, height=5793)  # 64 features of each pixel: over 2^31
+def test_no_tensor_of_a_gpu_has_more_elements_than_32_bits_count(
+    memory: int, width: int, height: int
+) -> None:
+    at_once = activations_at_once(height, width, memory, on_gpu=True)
+    for layers, filters, halved in BLOCKS:
+        for strip in block_strips(layers, height >> halved, width >> halved, at_once):
+            rows = strip.computed.stop - strip.computed.start
+            assert filters * rows * (width >> halved) <= MOST_ELEMENTS
+    assert 3 * width * height <= MOST_ELEMENTS  # the picture and its gradient have no strips
