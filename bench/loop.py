@@ -27,8 +27,11 @@ STYLE_WEIGHT = 20.0
 class VGG(nn.Module):
     """Convolutions and ReLUs up to conv5_1, with max pooling in between."""
 
+    mean: Tensor
+
     def __init__(self, weights: Path) -> None:
         super().__init__()
+        self.register_buffer("mean", MEAN)
         tensors = load_file(weights)
         self.convolutions = nn.ModuleDict()
         for block, count in BLOCKS:
@@ -44,7 +47,7 @@ class VGG(nn.Module):
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return the features of every layer."""
         features = {}
-        x = image - MEAN
+        x = image - self.mean
         for name, convolution in self.convolutions.items():
             if name.endswith("_1") and name != "conv1_1":
                 x = nn.functional.max_pool2d(x, 2)
@@ -63,14 +66,14 @@ class Loop:
 
     Args:
         weights: the safetensors file of the network.
-        content, style: shape (1, 3, H, W), RGB in [0, 1].
+        content, style: shape (1, 3, H, W), RGB in [0, 1]. The loop runs on their device.
         alpha, beta: the weights of the content and the style loss.
     """
 
     def __init__(
         self, weights: Path, content: Tensor, style: Tensor, alpha: float, beta: float
     ) -> None:
-        self.vgg = VGG(weights)
+        self.vgg = VGG(weights).to(content.device)
         self.alpha, self.beta = alpha, beta
         with torch.no_grad():
             self.P = self.vgg(content)[CONTENT_LAYER]

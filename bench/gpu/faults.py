@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
-from bench.gpu.machine import Machine, Row, pictures
+from bench.gpu.machine import Machine, Row, complete_rows, pictures
 from core.nst import stylize
 from core.nst.network.cuda.errors import is_device_lost, is_out_of_memory
 from worker.failures import failure_of
 
-#: The processes that share the device.
-_PROCESSES = (1, 2, 4)
-_JOBS = 4
+#: The processes that share the device, and the jobs that each runs: fewer on a CPU.
+_PROCESSES, _JOBS = (1, 2, 4), 4
+_CPU_PROCESSES, _CPU_JOBS = (1, 2), 1
 
 
 def no_memory(machine: Machine) -> Iterator[Row]:
@@ -47,25 +47,39 @@ def lost_device(machine: Machine) -> Iterator[Row]:
 
 def processes(machine: Machine) -> Iterator[Row]:
     """Count the jobs a second of several processes that share the device."""
-    for count in _PROCESSES:
+    on_gpu = machine.device.type == "cuda"
+    for count in _PROCESSES if on_gpu else _CPU_PROCESSES:
         command = [sys.executable, "-m", "bench.gpu", "--one", "rate", *machine.arguments()]
         started = [
             subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)
         ]
-        spans = [json.loads(each.communicate()[0].splitlines()[0]) for each in started]
+        spans = [_first_row(each) for each in started]
+        if failed := [span["failed"] for span in spans if "failed" in span]:
+            yield {"processes": count, "failed": failed[0], "ok": False}
+            continue
         seconds = max(each["ended"] for each in spans) - min(each["began"] for each in spans)
-        yield {"processes": count, "jobs_a_second": round(count * _JOBS / seconds, 3)}
+        jobs = sum(each["jobs"] for each in spans)
+        yield {"processes": count, "jobs_a_second": round(jobs / seconds, 3)}
 
 
 def rate(machine: Machine) -> Iterator[Row]:
-    """Run four jobs after a first one, and return when."""
+    """Run some jobs after a first one, and return when."""
     network, size = machine.load(), machine.sizes[min(1, len(machine.sizes) - 1)]
-    params = machine.params(size=size)
-    list(stylize(pictures(), params, network))
+    params, bundle = machine.job_params(size), pictures()
+    jobs = _JOBS if machine.device.type == "cuda" else _CPU_JOBS
+    list(stylize(bundle, params, network))
+    machine.synchronize()
     began = time.time()
-    for _ in range(_JOBS):
-        list(stylize(pictures(), params, network))
-    yield {"began": began, "ended": time.time()}
+    for _ in range(jobs):
+        list(stylize(bundle, params, network))
+    machine.synchronize()
+    yield {"jobs": jobs, "began": began, "ended": time.time()}
+
+
+def _first_row(process: subprocess.Popen[str]) -> dict[str, Any]:
+    text, _ = process.communicate()
+    rows = complete_rows(text)
+    return rows[0] if rows else {"failed": f"a process ended with status {process.returncode}"}
 
 
 def _error_of(work: object) -> Exception | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -53,6 +55,11 @@ class Machine:
         """Return parameters for this network."""
         return StyleParams.model_validate({"network": self.network, **given})
 
+    def job_params(self, size: int) -> StyleParams:
+        """Return those of a whole job: the default ones, but few steps on a CPU."""
+        few = {} if self.device.type == "cuda" else {"steps": self.steps}
+        return self.params(size=size, **few)
+
     def scale(self, network: VGG19, size: int, **given: object) -> Scale:
         """Return one scale of a run in the precision that the device would choose."""
         params = self.params(size=size, pyramid="off", **given)
@@ -89,6 +96,15 @@ class Machine:
             return 0
         free, total = torch.cuda.mem_get_info(self.device)
         return (total - free) // 2**20
+
+
+def complete_rows(text: str) -> list[dict[str, Any]]:
+    """Return the rows that a process has printed, one a line; not one that it was writing.
+
+    What libraries print is left out.
+    """
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
 
 
 def pictures(width: int = 2048, height: int = 1536, *, masks: bool = False) -> Pictures:

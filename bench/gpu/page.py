@@ -18,20 +18,20 @@ page. No entry was written by hand. The rows are in [gpu.jsonl](gpu.jsonl).
 
 _NO_GPU = """
 **This page was written on a CPU: no GPU has run Easel yet.** It shows only that the sections below
-run through, with pictures of {sizes} pixels, {steps} steps, and a network with {filters} filters
-in its first layer (VGG-19 has 64). Its times say nothing about a GPU.
+run through, with pictures of {sizes} pixels, {steps} steps, also of whole jobs, and {network}.
+Nothing is recorded on a CPU. The times say nothing about a GPU.
 """
 
 _ABOUT = {
     "paths": "Six steps of each way against float32 on the CPU; resumed in the middle.",
     "graphs": "Ten recorded steps against ten plain ones, also beside threads on the device.",
     "steps": "Milliseconds of a step of L-BFGS and of its evaluation, and the part of the ceiling.",
-    "jobs": "Seconds of whole jobs with default parameters: first record, picture, file.",
+    "jobs": "Seconds of whole jobs, on a GPU with default parameters: first record, picture, file.",
     "memory": "The peak of the device, and the estimate that jobs are refused by.",
     "no-memory": "More memory than there is, and the next job of the same process.",
     "lost-device": "An illegal access, and what follows it.",
     "processes": "Jobs a second of several processes that share the device.",
-    "loop": "Milliseconds of a step of the usual loop (`bench/loop.py`).",
+    "loop": "Milliseconds of a step of the usual loop (`bench/loop.py`), also with TF32.",
 }
 
 
@@ -39,19 +39,27 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the page.
 
     Args:
-        rows: of the check; the first describes the machine.
+        rows: of the check; the first describes the machine, or says why nothing does.
     """
     machine, *measured = rows
+    measured = [row for row in measured if row["section"] != "machine"]
     text = _HEAD
-    if "gpu" in machine:
+    if "failed" in machine:
+        text += f"\nWhat the machine is could not be found out: {machine['failed']}\n"
+    elif "gpu" in machine:
         capability = ".".join(str(part) for part in machine["capability"])
         text += (
             f"\nMeasured on {machine['gpu']} (compute capability {capability}, "
-            f"{machine['memory_mib']} MiB) with torch {machine['torch']}.\n"
+            f"{machine['memory_mib']} MiB) with torch {machine['torch']}. With one idle process, "
+            f"{machine['context_mib']} MiB were in use.\n"
         )
     else:
         sizes = " and ".join(str(size) for size in machine["sizes"])
-        text += _NO_GPU.format(**{**machine, "sizes": sizes})
+        filters = machine["filters"]
+        network = (
+            "VGG-19" if filters == 64 else f"a network whose first layer has {filters} filters"
+        )
+        text += _NO_GPU.format(sizes=sizes, steps=machine["steps"], network=network)
     for name in dict.fromkeys(row["section"] for row in measured):
         own = [row for row in measured if row["section"] == name]
         text += f"\n## {name}\n\n{_ABOUT[name]}\n"

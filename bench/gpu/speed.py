@@ -9,8 +9,8 @@ from functools import partial
 import torch
 
 from bench.gpu.machine import Machine, Row, pictures
-from bench.loop import Loop
-from core.jobs.footprint import footprint
+from bench.loop import STYLE_WEIGHT, Loop
+from core.jobs.footprint import footprint, graph_bytes
 from core.nst import stylize
 from core.nst.descent import Descent
 from core.nst.network.cuda.graphs import record_for
@@ -58,7 +58,7 @@ def jobs(machine: Machine) -> Iterator[Row]:
         for width, height in ((2048, 1536), (2048, 1536), (2048, 1365)):
             bundle, memory = pictures(width, height), PeakMemory(machine.device)
             began = time.perf_counter()
-            steps = stylize(bundle, machine.params(size=size), network)
+            steps = stylize(bundle, machine.job_params(size), network)
             step = next(steps)
             image = step.pixels()
             first = time.perf_counter() - began
@@ -79,7 +79,10 @@ def jobs(machine: Machine) -> Iterator[Row]:
 
 
 def memory(machine: Machine) -> Iterator[Row]:
-    """Compare the peak of the device with the estimate that jobs are refused by."""
+    """Compare the peak of the device with the estimate that jobs are refused by.
+
+    Beside the estimate, a worker keeps room for a graph.
+    """
     network = machine.load()
     for precision in (Precision.BFLOAT16, Precision.FLOAT32):
         for size in machine.sizes:
@@ -89,6 +92,7 @@ def memory(machine: Machine) -> Iterator[Row]:
             chosen = pick_format(precision, machine.device).dtype
             known = Precision.FLOAT32 if chosen is torch.float32 else Precision.BFLOAT16
             needed = footprint(params, known).needed(size * size)
+            total = needed + graph_bytes(known)
             peak = PeakMemory(machine.device)
             list(stylize(pictures(size, size), params, network, memory=needed))
             yield {
@@ -97,26 +101,27 @@ def memory(machine: Machine) -> Iterator[Row]:
                 "peak_mib": peak.peak() // 2**20,
                 "used_mib": machine.used_mib(),
                 "estimate_mib": needed // 2**20,
-                "ok": machine.device.type != "cuda" or peak.peak() <= needed,
+                "with_graph_mib": total // 2**20,
+                "ok": machine.device.type != "cuda" or peak.peak() <= total,
             }
 
 
 def usual_loop(machine: Machine) -> Iterator[Row]:
-    """Time a step of the usual loop, which ``bench.speed`` compares Easel with on a CPU."""
-    import bench.loop
+    """Time a step of the usual loop, which ``bench.speed`` compares Easel with on a CPU.
 
-    network = machine.load()
+    In float32, and with the factors of convolutions rounded to 10 bits (TF32), as torch does by
+    default on a GPU. Easel's own settings of cuDNN are undone.
+    """
+    weights = machine.weights / machine.network.filename
+    network, cudnn = machine.load(), torch.backends.cudnn
+    cudnn.deterministic = False
     for size in machine.sizes[:3]:
         scale = machine.scale(network, size)
-        weights = machine.weights / machine.network.filename
-        loop = Loop(weights, scale.content.cpu(), in_unit_range(scale.styles[0]).cpu(), 1.0, 20.0)
-        loop.vgg.to(machine.device)
-        bench.loop.MEAN = bench.loop.MEAN.to(machine.device)
-        loop.P = loop.P.to(machine.device)
-        loop.A = {name: gram.to(machine.device) for name, gram in loop.A.items()}
-        loop.image = loop.image.detach().to(machine.device).requires_grad_()
-        loop.adam = torch.optim.Adam([loop.image], lr=bench.loop.LEARNING_RATE)
-        yield {"size": size, "ms_a_step": round(machine.milliseconds(loop.step, 10), 3)}
+        loop = Loop(weights, scale.content, in_unit_range(scale.styles[0]), 1.0, STYLE_WEIGHT)
+        for rounding in ("ieee", "tf32"):
+            cudnn.conv.fp32_precision = rounding  # type: ignore[attr-defined]
+            step = machine.milliseconds(loop.step, min(10, machine.steps))
+            yield {"size": size, "convolutions": rounding, "ms_a_step": round(step, 3)}
 
 
 def _milliseconds_a_step(machine: Machine, descent: Descent, objective: Objective) -> float:
