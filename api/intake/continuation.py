@@ -29,7 +29,8 @@ def continued(form: Form, caller: Caller, services: Services) -> Form:
     """Return the form of a job that continues another one, as if its pictures were uploaded.
 
     The result is the picture to start from. The parameters are those of the earlier job, unless
-    the form has others. The first scale is the one at which the earlier job ended.
+    the form has others. The first scale is the one at which the earlier job ended. If the form
+    has another ``init``, the job begins anew, with the pictures of the earlier one only.
 
     Raises:
         JobNotFound: there is no such job of the caller.
@@ -43,7 +44,12 @@ def continued(form: Form, caller: Caller, services: Services) -> Form:
         raise InvalidRequest([FieldError(name, f"{message}; expected no file") for name in sent])
     job = owned(services.store.get(form.fields[CONTINUE_FIELD]), caller)
     files = _files_of(job, services)
-    return Form(files, {**_fields_of(job, form.fields), **form.fields}, form.errors)
+    fields = _fields_of(job, form.fields)
+    if form.fields.get("init", Init.IMAGE.value) == Init.IMAGE:
+        fields |= _start_of(job, form.fields)
+    else:
+        files["init_image"] = []
+    return Form(files, {**fields, **form.fields}, form.errors)
 
 
 def _files_of(job: Job, services: Services) -> dict[str, list[Upload]]:
@@ -72,7 +78,9 @@ def _files_of(job: Job, services: Services) -> dict[str, list[Upload]]:
 def _fields_of(job: Job, given: dict[str, str]) -> dict[str, str]:
     """Return the parameters of the earlier job as fields, except those that others replace."""
     params = job.params.model_dump(mode="json")
-    replaced = {"init", "pyramid"}
+    replaced = {"init"}
+    if job.continued_from is not None:
+        replaced.add("pyramid")  # it began at a picture, or at a scale, of its own
     if "preset" in given:
         replaced |= {name for preset in PRESETS.values() for name in preset} | {"learning_rate"}
     if "strength" in given:
@@ -81,15 +89,15 @@ def _fields_of(job: Job, given: dict[str, str]) -> dict[str, str]:
         replaced.add("style_statistics")  # as in any request: see StyleParams
     if "optimizer" in given:
         replaced.add("learning_rate")
-    size = given.get("size", "")
-    larger = size.isdecimal() and int(size) > job.params.size
-    fields = {
+    return {
         name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in params.items()
         if name not in replaced and value not in (None, [])
     }
-    return {
-        **fields,
-        "init": Init.IMAGE.value,
-        "pyramid": f"{job.params.size}:{_RATIO}" if larger else "off",
-    }
+
+
+def _start_of(job: Job, given: dict[str, str]) -> dict[str, str]:
+    """Return the fields that let a job begin at the result of an earlier one."""
+    size = given.get("size", "")
+    larger = size.isdecimal() and int(size) > job.params.size
+    return {"init": Init.IMAGE.value, "pyramid": f"{job.params.size}:{_RATIO}" if larger else "off"}

@@ -69,6 +69,28 @@ def test_a_preset_or_a_strength_replaces_what_the_earlier_job_had(
     assert (fast["optimizer"], fast["steps"], fast["learning_rate"]) == ("lbfgs", 12, 1.2)
 
 
+def test_another_init_begins_anew_with_the_pictures_of_another_job(
+    client: httpx.Client, services: Services
+) -> None:
+    first = finished(client, services, size=128, pyramid="64:2")
+    document = go_on(client, first, init="content", strength=0.3).json()
+    assert document["continued_from"] == first.id
+    params = document["params"]
+    assert (params["init"], params["pyramid"], params["strength"]) == ("content", "64:2", 0.3)
+    assert services.store.get(document["id"]).inputs == first.inputs
+
+
+def test_a_continued_job_begins_anew_at_all_scales(
+    client: httpx.Client, services: Services
+) -> None:
+    first = finished(client, services, size=128)
+    second = services.store.claim(go_on(client, first, size=256).json()["id"])
+    assert second is not None
+    services.store.succeed(second, stored(services.blobs, photo(8, 8)), some_progress(), METRICS)
+    third = go_on(client, second, init="content").json()["params"]
+    assert (third["size"], third["pyramid"]) == (256, first.params.pyramid)
+
+
 def test_a_continued_job_may_be_continued(client: httpx.Client, services: Services) -> None:
     first = finished(client, services, size=128)
     second = services.store.claim(go_on(client, first).json()["id"])
