@@ -29,6 +29,7 @@ from api.pages.page import page_route
 from api.pages.reference import reference_route
 from api.routes import (
     events,
+    film,
     health,
     jobs,
     links,
@@ -103,6 +104,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         result,
         preview,
         losses,
+        film,
         tuning,
         links,
         webhooks,
@@ -113,9 +115,10 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.include_router(health.router)
     app.include_router(metrics_router)
     assets = Assets()
+    films = film.offered_formats() if services.settings.film_frames else ()
     app.router.routes += [
         openapi_route(app),
-        page_route(assets, services.settings, services.offered_size),
+        page_route(assets, services.settings, services.offered_size, films),
         reference_route(assets, app.title),
         assets.route(),
     ]

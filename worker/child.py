@@ -83,6 +83,7 @@ class WorkerProcess:
             memory=lambda: self._memory().total,
             share_cores=cores.job,
             display_side=settings.display_side,
+            film_frames=settings.film_frames,
         )
         self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))
         self._step_rate = Rate(time.monotonic)

@@ -36,6 +36,7 @@ from worker.host.memory import PeakMemory
 from worker.lease import Lease
 from worker.networks import Networks
 from worker.output.checkpoints import Checkpoints
+from worker.output.film import Film
 from worker.output.previews import PreviewSender, copies_of
 from worker.output.results import Results
 from worker.progress import JobTime, Pace, RunLimits, progress_of
@@ -61,6 +62,7 @@ class Runner:
         clock: returns monotonic seconds.
         memory: returns the memory that a job may use, in bytes.
         display_side: the longest side of a result that pages show as it is, in pixels.
+        film_frames: how many pictures of a run are kept for its film.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Runner:
         clock: Callable[[], float] = time.monotonic,
         memory: Callable[[], int] = lambda: USUAL_MEMORY,
         display_side: int = 2048,
+        film_frames: int = 0,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -93,6 +96,7 @@ class Runner:
         self._share_cores = share_cores
         self._clock = clock
         self._display_side = display_side
+        self._film_frames = film_frames
         self._job: Job | None = None
         #: The number of steps made so far, in all jobs.
         self.steps = 0
@@ -207,7 +211,8 @@ class Runner:
         pictures = self._load(job)
         run, steps = checkpoints.resume(pictures, job, network, self._memory())
         tuning = Tuning(self._store, job, run, steps)
-        with PreviewSender(self._previews, job, self._clock) as previews:
+        film = Film(self._film_frames)
+        with PreviewSender(self._previews, job, self._clock) as previews, film:
             for step in tuning.steps():
                 self.steps += 1
                 if not lease.step_finished():
@@ -224,6 +229,8 @@ class Runner:
                 self._report(step, pace, lease)
                 if previews.due(step.next_scale):
                     previews.send(step.image, step.next_scale)
+                if film.due(step.fraction):
+                    film.add(step.image, step.fraction)
                 self._save(step, lease, checkpoints)
         metrics = Metrics(
             optimize_seconds=round(pace.elapsed(), 3),
@@ -238,6 +245,7 @@ class Runner:
         made = provenance_of(run, step, job.params, network, Digests.of(job.inputs))
         xmp, too_long = metadata_of(made, params)
         copies = copies_of(step.image, pictures.alpha, params.format, self._display_side)
+        copies |= film.frames(copies["preview"])
         result = encode(step.pixels(), pictures.alpha, params.format, params.quality, xmp)
         self._warn(job, fallback, job_time.warning(step), too_long)
         return self._results.succeed(job, {**copies, "result": result}, progress, metrics)

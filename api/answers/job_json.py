@@ -151,6 +151,7 @@ def job_document(
         f'"finished_at":{_time(record, "finished_at")},'
         f'"expires_at":{_expiry(record)},"metrics":{_metrics(record)},'
         f'"links":{{"self":"{url}","result":"{url}/result","preview":"{url}/preview",'
+        f'"film":"{url}/film",'
         f'"events":"{url}/events","cancel":"{url}/cancel",'
         f'"finish":"{url}/finish","signed":"{url}/links"}}}}'
     )

@@ -28,6 +28,7 @@ class Links(BaseModel):
     self_: str = Field(alias="self")
     result: str
     preview: str
+    film: str
     events: str
     cancel: str
     finish: str

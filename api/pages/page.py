@@ -21,18 +21,22 @@ _CURRENT = "static/current/"
 _SERVER = "{{server}}"
 
 
-def page_route(assets: Assets, settings: Settings, max_size: Callable[[], int]) -> Route:
+def page_route(
+    assets: Assets, settings: Settings, max_size: Callable[[], int], films: tuple[str, ...]
+) -> Route:
     """Return the route of the page.
 
     Args:
         assets: the files that the page loads.
         settings: the settings of the deployment.
         max_size: returns the largest size that the page offers. It changes with the workers.
+        films: the formats of films that the page offers.
     """
 
     @lru_cache(maxsize=8)
     def page(size: int) -> Asset:
-        return Asset.of(".html", _page(settings, size, assets.base_url).encode())
+        server = {**_server(settings, size), "films": films}
+        return Asset.of(".html", _page(server, assets.base_url).encode())
 
     separates = not (settings.require_keys or settings.shared_gallery)
     public_https = settings.public_url.startswith("https://")
@@ -48,10 +52,10 @@ def page_route(assets: Assets, settings: Settings, max_size: Callable[[], int]) 
     return Route("/", show, include_in_schema=False)
 
 
-def _page(settings: Settings, max_size: int, base_url: str) -> str:
+def _page(server: dict[str, object], base_url: str) -> str:
     source = (STATIC / "index.html").read_text(encoding="utf-8")
-    server = escape(json.dumps(_server(settings, max_size)), quote=True)
-    return source.replace(_CURRENT, base_url).replace(_SERVER, server)
+    described = escape(json.dumps(server), quote=True)
+    return source.replace(_CURRENT, base_url).replace(_SERVER, described)
 
 
 def _server(settings: Settings, max_size: int) -> dict[str, object]:

@@ -67,7 +67,7 @@ def get_result(
     ] = False,
 ) -> Response:
     """Return the stylised picture of a job that has succeeded."""
-    result = _result_of(job)
+    result = result_of(job)
     name = f"easel-{job.id}"
     if display and job.display is not None:
         result, name = job.display, f"{name}-display"
@@ -94,7 +94,12 @@ def get_result(
     return _Download(blob, result.media_type, headers)
 
 
-def _result_of(job: Job) -> Picture:
+def result_of(job: Job) -> Picture:
+    """Return the result of a job.
+
+    Raises:
+        JobNotFinished, JobFailed, ResultExpired: it has none.
+    """
     if not job.status.done:
         raise JobNotFinished(
             f"job {job.id} is {job.status.value}; poll {f'/jobs/{job.id}'} until `done` is true"

@@ -7,12 +7,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from cli.files import write_atomically
-from cli.recording.film import write_film
+from core.errors import FieldError, InvalidRequest
 from core.jobs.losses import CSV_HEADER
+from core.pictures.film import FilmFormat, check_encoder, write_film
 
 if TYPE_CHECKING:
     from core.nst import Step
@@ -22,6 +26,22 @@ Recorder = Callable[["Step"], None]
 
 #: How often the state of a run is saved.
 _SAVE_SECONDS = 10.0
+
+
+def film_format(film: Path) -> FilmFormat:
+    """Return the format of a film, by its extension. Checks that it can be written.
+
+    Raises:
+        InvalidRequest: the extension is unknown.
+        PackageMissing: the encoder is not installed.
+    """
+    extension = film.suffix.lower().removeprefix(".")
+    if extension not in list(FilmFormat):
+        known = ", ".join(f".{each}" for each in FilmFormat)
+        message = f"{film.name!r} has an unknown extension; expected one of {known}"
+        raise InvalidRequest([FieldError("film", message)])
+    check_encoder(FilmFormat(extension))
+    return FilmFormat(extension)
 
 
 @contextmanager
@@ -45,7 +65,7 @@ def frames_in(folder: Path, resumed: bool, film: Path | None) -> Iterator[Record
 
     yield record
     if film is not None:
-        write_film(film, frames)
+        write_film(film, film_format(film), [partial(Image.open, each) for each in frames])
 
 
 @contextmanager

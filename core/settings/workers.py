@@ -58,6 +58,14 @@ class WorkerSettings(Limits):
         description="The longest side of a result that pages show as it is, in pixels. For a "
         "larger one, and for a TIFF, a worker stores a copy of at most this side too.",
     )
+    film_frames: int = Field(
+        24,
+        ge=0,
+        le=120,
+        description="How many pictures of a run a worker keeps for its film, each a JPEG of at "
+        "most 512 pixels. They are kept as long as the result. 0 keeps none, and there are no "
+        "films.",
+    )
     stall_seconds: float = Field(
         900,
         gt=0,

@@ -64,7 +64,7 @@ class Results:
             return None
         _logger.info("result found: an earlier attempt had stored it")
         return self._store.succeed(
-            job, job.result, job.progress, job.metrics, job.preview, job.display
+            job, job.result, job.progress, job.metrics, job.preview, job.display, job.film
         )
 
     def is_deleted(self, job: Job) -> bool:
