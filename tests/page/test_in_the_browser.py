@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import tifffile
@@ -72,6 +73,19 @@ def test_two_dropped_files_become_a_downloaded_picture(page: Page, tmp_path: Pat
         with Image.open(tmp_path / name) as picture:
             picture.load()
             assert (picture.format, max(picture.size)) == (expected, 64)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("Link copied. Anybody who has this link")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert httpx.get(link).content == (tmp_path / "png").read_bytes()
+    page.get_by_role("button", name="Film").click()
+    film = page.get_by_role("dialog", name="How it emerged").get_by_role("img")
+    expect(film).to_have_js_property("naturalWidth", 64)
+    shot(page, "29-film")
+    check_accessible(page)
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Save as MP4").click()
+    assert downloading.value.path().read_bytes()[4:8] == b"ftyp"
 
 
 def test_a_large_result_is_shown_by_a_copy_and_downloaded_without_being_loaded(

@@ -153,6 +153,10 @@ def test_one_click_paints_a_variation_of_a_finished_picture(page: Page) -> None:
         "Photo’s colours": {"strength": 0.65, "size": 96, "color": "content"},
         "Weaker": {"strength": 0.5, "size": 96, "color": "content"},
     }
+    sent: list[str] = []
+    page.on(
+        "request", lambda each: sent.append(each.post_data or "") if each.method == "POST" else None
+    )
     seen = first
     for name, settings in expected.items():
         page.get_by_role("button", name=name, exact=True).click()
@@ -162,3 +166,7 @@ def test_one_click_paints_a_variation_of_a_finished_picture(page: Page) -> None:
         expect(page.get_by_role("button", name="Larger", exact=True)).to_be_visible()
         params = job_of(page, seen)["params"]
         assert {each: params[each] for each in settings} == settings
+        assert params["init"] == ("content" if name == "Photo’s colours" else "image")
+        expect(page.get_by_label("Before and after", exact=True)).to_be_visible()
+    assert len(sent) == len(expected)
+    assert not any("filename" in body for body in sent)

@@ -16,6 +16,7 @@ import { LossChart } from "./chart.js";
 import { comparison } from "./comparison.js";
 import { downloadControl, sizeOf } from "./download.js";
 import { follow } from "./events.js";
+import { sharing } from "./share.js";
 import { Tuning } from "./tuning.js";
 import { variations } from "./variations.js";
 import { endNote, facts, queuedNote, runningNote } from "./words.js";
@@ -179,7 +180,7 @@ export class JobView {
     const reuse = this.#button(status === "succeeded" ? "Reuse settings" : "Try again", () => this.#reuse());
     const code = this.#button("Copy as code", () => this.#code(), "quiet");
     const remove = this.#button("Delete", () => this.#delete(), "quiet danger");
-    const again = status === "succeeded" && this.stored?.content ? variations(this.job, this.stored, this.#button.bind(this)) : "";
+    const again = status === "succeeded" ? variations(this.job, this.#button.bind(this)) : "";
     this.actions.replaceChildren(again, reuse, h("div", { class: "row" }, code, remove));
   }
 
@@ -218,7 +219,8 @@ export class JobView {
     const large = width < progress.width;
     this.#hasResult = true;
     const all = large && !hidden ? [this.#button("Show all pixels", () => this.#showAll(progress))] : [];
-    this.actions.prepend(downloadControl(job, hidden || large, this.#button.bind(this)), ...all);
+    const button = this.#button.bind(this);
+    this.actions.prepend(downloadControl(job, hidden || large, button), ...all, sharing(job, button));
     if (hidden) this.note.append(` Browsers cannot display ${params.format.toUpperCase()}, so this is a copy.`);
     if (large) this.note.append(` This is a copy of ${width} × ${height} pixels. Download has all of them.`);
     this.#compare(shown, { width, height });

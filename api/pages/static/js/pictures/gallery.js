@@ -54,7 +54,7 @@ export class GalleryView {
       const query = new URLSearchParams({ limit: PAGE, ...(this.#cursor && { cursor: this.#cursor }) });
       const { items, next_cursor: next } = await getJson(`jobs?${query}`, { signal: this.#abort.signal });
       this.#cursor = next;
-      for (const job of items) this.#addCard(job, pairOf(await recall(job.id)));
+      for (const job of items) this.#addCard(job, await recall(job.id));
       this.more.hidden = !next;
       this.#showCount();
     } catch (error) {
@@ -67,8 +67,9 @@ export class GalleryView {
     if (!this.#cards.size) this.note.replaceChildren("No pictures yet. ", h("a", { href: "#/" }, "Create the first one"), ".");
   }
 
-  /** Add the card of a job, beside the newest other one of the same pictures. */
-  #addCard(job, pair) {
+  /** Add the card of a job, beside the newest other one of the same pictures. `stored` is what this browser has of it. */
+  #addCard(job, stored) {
+    const pair = pairOf(stored);
     const picture = h("div", { class: "thumb" });
     const state = h("span", { class: "state" });
     const when = since(new Date(job.created_at));
@@ -82,7 +83,7 @@ export class GalleryView {
     else this.grid.append(card);
     this.#cards.set(job.id, { card, job, pair, caption, box });
     this.#caption(pair, job.id);
-    this.#show(job, state, picture);
+    this.#show(job, stored, state, picture);
   }
 
   /** Say of what a picture was made, or what makes it differ from its variations. */
@@ -107,16 +108,16 @@ export class GalleryView {
     this.compare.href = `#/compare/${[...this.#chosen].join(",")}`;
   }
 
-  async #show(job, state, picture) {
+  async #show(job, stored, state, picture) {
     state.textContent = STATUS[job.status];
     state.className = `state ${job.status}`;
-    const blob = await thumbnailOf(job).catch(() => null);
+    const blob = await thumbnailOf(job, stored).catch(() => null);
     if (blob) picture.replaceChildren(h("img", { src: URL.createObjectURL(blob), alt: `Picture, ${STATUS[job.status].toLowerCase()}` }));
     if (job.done || this.#abort.signal.aborted) return;
     setTimeout(async () => {
       if (this.#abort.signal.aborted || !this.#cards.has(job.id)) return;
       const next = await getJson(`jobs/${job.id}`, { signal: this.#abort.signal }).catch(() => job);
-      this.#show(next, state, picture);
+      this.#show(next, stored, state, picture);
     }, POLL_MS);
   }
 
@@ -145,8 +146,7 @@ function pairOf(stored) {
 }
 
 /** The thumbnail of a job. That of a finished job is made from its preview and stored; an unfinished one has its preview or its input. */
-async function thumbnailOf(job) {
-  const stored = await recall(job.id);
+async function thumbnailOf(job, stored) {
   if (job.status !== "succeeded") {
     return job.progress?.preview_version ? getBlob(`jobs/${job.id}/preview`).catch(() => stored?.thumbnail) : stored?.thumbnail;
   }
