@@ -140,6 +140,7 @@ def test_a_finished_picture_can_be_reused_and_deleted(page: Page) -> None:
     page.get_by_role("button", name="Reuse settings").click()
     expect(page.get_by_label("Steps value")).to_have_value("7")
     expect(page.locator(".tile img")).to_have_count(2)
+    expect(page.get_by_text(re.compile("Takes about .* s here"))).to_be_visible()
     page.get_by_role("link", name="Your pictures").click()
     card = page.locator(f'.card:has(a[href="#/jobs/{job}"])')
     expect(card.locator("img")).to_be_visible()
@@ -497,7 +498,19 @@ def test_the_first_view_loads_little(browser: Browser, service: Service) -> None
     assert len(pictures) == 3
     assert sum(size for name, size in sent if name not in pictures) < FIRST_PAINT_BYTES, sent
     assert len(sent) > 40
+    _check_feedback_on_a_slow_network(page)
     page.close()
+
+
+def _check_feedback_on_a_slow_network(page: Page) -> None:
+    """Assert that a click has a visible effect before the server has responded."""
+    slow = {"offline": False, "latency": 5000, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    cat = page.get_by_role("button", name="Cat", exact=True)
+    cat.click()
+    expect(cat).to_have_attribute("aria-busy", "true")
+    page.get_by_role("link", name="Your pictures").click()
+    expect(page.locator("main")).to_have_text("Loading…")
 
 
 @pytest.mark.parametrize("language", ["curl", "Python", "JavaScript"])

@@ -113,7 +113,7 @@ def test_a_mask_is_loaded_from_a_file(page: Page) -> None:
     expect(page.get_by_role("button", name="Edit regions")).to_be_visible()
 
 
-def test_two_fingers_zoom_and_do_not_paint(phone: Page) -> None:
+def test_fingers_and_pens_paint_but_two_fingers_zoom(phone: Page) -> None:
     choose_samples(phone)
     phone.get_by_role("button", name="Paint detail").click()
     box = canvas(phone).bounding_box()
@@ -138,3 +138,7 @@ def test_two_fingers_zoom_and_do_not_paint(phone: Page) -> None:
     larger = canvas(phone).bounding_box()
     assert larger
     assert larger["width"] > 2 * box["width"]
+    pen = {"pointerType": "pen", "button": "left", "clickCount": 1, "x": x + 60, "y": y + 60}
+    client.send("Input.dispatchMouseEvent", {**pen, "type": "mousePressed", "buttons": 1})
+    client.send("Input.dispatchMouseEvent", {**pen, "type": "mouseReleased"})
+    assert painted(phone) > one

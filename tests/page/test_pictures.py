@@ -141,6 +141,29 @@ def test_variations_stand_together_and_can_be_compared(page: Page) -> None:
     check_accessible(page)
 
 
+def test_one_of_four_small_pictures_is_painted_large(page: Page) -> None:
+    choose_samples(page)
+    page.get_by_label("Size value").fill("64")
+    page.get_by_label("Steps value").fill("1")
+    page.get_by_role("button", name="Strengths", exact=True).click()
+    heading(page, "Compare")
+    figures = page.locator(".compared figure")
+    expect(figures.locator("dd")).to_have_text(["0.2", "0.4", "0.6", "0.8"])
+    small = page.url.rsplit("/", 1)[1].split(",")
+    shot(page, "30-four")
+    check_accessible(page)
+    for other in small[1:]:  # not to wait for them
+        page.request.post(f"{page.url.split('#')[0]}jobs/{other}/cancel")
+    expect(figures.nth(3)).to_contain_text("Cancelled")
+    large = figures.nth(0).get_by_role("button", name="Make this one large")
+    expect(large).to_be_enabled()
+    large.click()
+    page.wait_for_url(re.compile("#/jobs/"))
+    made = job_of(page, page.url.rsplit("/", 1)[1])["params"]
+    assert (made["strength"], made["size"], made["preset"]) == (0.2, 64, "balanced")
+    assert job_of(page, small[0])["params"]["preset"] == "fast"
+
+
 def test_one_click_paints_a_variation_of_a_finished_picture(page: Page) -> None:
     choose_samples(page)
     first = start(page, steps=1)

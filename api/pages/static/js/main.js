@@ -8,6 +8,9 @@ import { h } from "./lib/dom.js";
 const main = document.getElementById("main");
 const draft = new Draft();
 const form = new FormView(draft);
+/** A click has a visible effect within 100 ms. */
+const FEEDBACK_MS = 60;
+
 let leave = () => {};
 let first = true;
 let turns = 0;
@@ -19,7 +22,7 @@ const fetchGallery = () => import("./pictures/gallery.js");
 async function viewOf(place, id) {
   try {
     if (place === "jobs" && id) return new (await fetchJob()).JobView(id, draft);
-    if (place === "compare" && id) return new (await import("./job/compare.js")).CompareView(id);
+    if (place === "compare" && id) return new (await import("./job/compare.js")).CompareView(id, draft);
     if (place === "pictures") return new (await fetchGallery()).GalleryView();
     return form;
   } catch {
@@ -27,15 +30,21 @@ async function viewOf(place, id) {
   }
 }
 
+/** Say at once that a view is on its way: on a slow connection, its code takes seconds. */
+const loading = () => h("p", { class: "hint loading", role: "status" }, "Loading…");
+
 async function show() {
   leave();
   leave = () => {};
   const turn = ++turns;
   const [, place, id] = location.hash.split("/");
+  const slow = setTimeout(() => { if (turn === turns) main.replaceChildren(loading()); }, FEEDBACK_MS);
   const view = await viewOf(place, id);
+  clearTimeout(slow);
   if (turn !== turns) return view.leave?.(); // the user has gone on meanwhile
   leave = () => view.leave?.();
   main.replaceChildren(view.element);
+  view.enter?.();
   for (const link of document.querySelectorAll(".top nav a")) {
     if (link.getAttribute("href") === (view === form ? "#/" : `#/${place}`)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");

@@ -7,9 +7,21 @@ export async function fill(draft, params, stored) {
   await draft.load();
   draft.adopt(params);
   if (!stored?.content) return false;
-  draft.setContent(await readPicture(stored.content));
-  draft.styles = await Promise.all(stored.styles.map(async ({ file, weight }) => ({ picture: await readPicture(file), weight })));
-  draft.setRegions(stored.regions ?? null);
-  draft.setDetail(stored.detail ?? null);
+  draft.put(await picturesOf(stored));
   return true;
+}
+
+/** Fill a draft with the form from which a small picture was made. */
+export async function reopen(draft, stored) {
+  await draft.load();
+  draft.put({ ...await picturesOf(stored), ...stored.large, files: {} });
+}
+
+async function picturesOf({ content, styles, regions, detail }) {
+  return {
+    content: await readPicture(content),
+    styles: await Promise.all(styles.map(async ({ file, weight }) => ({ picture: await readPicture(file), weight }))),
+    regions: regions ?? null,
+    detail: detail ?? null,
+  };
 }

@@ -1,12 +1,13 @@
 // The form: the pictures, the strength, the colours, the preset, the sliders, and all other settings in a drawer.
 
 import { newKey, Problem } from "../lib/api.js";
-import { announce, h, newId, toast } from "../lib/dom.js";
+import { announce, h, toast, whileBusy } from "../lib/dom.js";
 import { server } from "../lib/server.js";
 import { isPainted } from "../pictures/layers.js";
 import { paintedFiles } from "../pictures/painted.js";
 import { hasRegions } from "../pictures/regions.js";
 import { pictureChoice } from "./choices.js";
+import { EstimateLine } from "./estimate.js";
 import { showProblems, sliderField } from "./fields.js";
 import { CHOICES } from "./groups.js";
 import { hero } from "./hero.js";
@@ -46,10 +47,10 @@ export class FormView {
 
   #build() {
     this.regions = h("div", { class: "regions-row", "data-field": "content_mask" },
-      h("button", { type: "button", class: "button", on: { click: () => this.#paintRegions() } }, "Paint regions"),
+      h("button", { type: "button", class: "button", on: { click: ({ currentTarget }) => this.#paintRegions(currentTarget) } }, "Paint regions"),
       h("p", { class: "hint" }), h("p", { class: "problem", hidden: true }));
     this.detail = h("div", { class: "regions-row", "data-field": "detail_map" },
-      h("button", { type: "button", class: "button", on: { click: () => this.#paintDetail() } }, "Paint detail"),
+      h("button", { type: "button", class: "button", on: { click: ({ currentTarget }) => this.#paintDetail(currentTarget) } }, "Paint detail"),
       h("p", { class: "hint" }), h("p", { class: "problem", hidden: true }));
     this.settings = new Settings(this.draft);
     this.reset = h("button", { type: "button", class: "quiet", hidden: true, on: { click: () => this.draft.reset() } }, "Reset to preset");
@@ -60,12 +61,21 @@ export class FormView {
     const [strength, ...others] = sliders;
     const preset = pictureChoice("preset", "Preset", Object.keys(server.presets), () => this.draft.preset, (value) => this.draft.setPreset(value));
     const color = pictureChoice("color", "Colours", Object.keys(CHOICES.color), () => this.draft.value("color"), (value) => this.draft.set("color", value));
-    const panel = h("div", { class: "panel" }, strength, this.#keep(color), this.#keep(preset), h("div", { class: "sliders" }, others));
-    const go = h("div", { class: "go" }, this.summary, this.submit, this.upload,
-      h("button", { type: "button", class: "quiet", on: { click: () => this.#showCode() } }, "Copy as code"));
+    this.estimate = new EstimateLine(this.draft);
+    this.four = h("div", { class: "row four", role: "group", "aria-label": "Try four" }, h("span", { class: "hint" }, "Try four:"),
+      [["strengths", "Strengths"], ["paintings", "Paintings of the library"]].map(([over, text]) => this.#tryButton(over, text)));
+    const panel = h("div", { class: "panel" }, h("div", {}, strength, this.four), this.#keep(color), this.#keep(preset), h("div", { class: "sliders" }, others));
+    const go = h("div", { class: "go" }, this.summary, this.submit, this.upload, this.estimate.element,
+      h("button", { type: "button", class: "quiet", on: { click: ({ currentTarget }) => whileBusy(currentTarget, () => this.#showCode()) } }, "Copy as code"));
     return h("form", { class: "view create", novalidate: true, "aria-label": "Create a picture", on: { submit: (event) => this.#send(event) } },
       hero(),
       h("div", { class: "stage" }, this.wells.element, this.regions, this.detail), panel, h("div", { class: "drawers" }, this.settings.element, this.reset), go);
+  }
+
+  /** The user has come back to the form. */
+  enter() {
+    this.estimate.forget();
+    this.refresh();
   }
 
   #keep({ field, refresh }) {
@@ -93,15 +103,15 @@ export class FormView {
     this.regions.querySelector("button").textContent = regions ? "Edit regions" : "Paint regions";
   }
 
-  async #paintRegions() {
-    const regions = await (await this.#painter())?.paintRegions(this.draft);
+  async #paintRegions(button) {
+    const regions = await (await this.#painter(button))?.paintRegions(this.draft);
     if (regions) this.draft.setRegions(hasRegions(regions) ? regions : null);
   }
 
-  /** Fetch the editor. Resolves with null, and says so, if it cannot be loaded. */
-  async #painter() {
+  /** Fetch the editor, while its button is busy. Resolves with null, and says so, if it cannot be loaded. */
+  async #painter(button) {
     try {
-      return await import("../pictures/painter.js");
+      return await whileBusy(button, () => import("../pictures/painter.js"));
     } catch {
       toast("The editor could not be loaded. Check your connection and try again.", { error: true });
       return null;
@@ -116,8 +126,8 @@ export class FormView {
     hint.textContent = detail ? "Detail is kept where the map is white." : "Optional: keep the features of faces and hands.";
   }
 
-  async #paintDetail() {
-    const detail = await (await this.#painter())?.paintDetail(this.draft);
+  async #paintDetail(button) {
+    const detail = await (await this.#painter(button))?.paintDetail(this.draft);
     if (detail) this.draft.setDetail(isPainted(detail) ? detail : null);
   }
 
@@ -135,6 +145,7 @@ export class FormView {
       if (!this.draft.styles.length) delete invalid.style;
     }
     const problems = { ...invalid, ...this.#serverProblems, ...this.#pictureProblems };
+    this.estimate.refresh({ ...invalid, ...this.draft.problems() });
     const others = showProblems(this.element, problems);
     this.settings.reveal(problems);
     this.#showSummary(Object.entries(others).map(([field, text]) => (field ? `${field}: ${text}` : text)).join(" "));
@@ -168,7 +179,7 @@ export class FormView {
     this.#pictureProblems = {};
     this.#serverProblems = {};
     if (Object.keys(this.#showProblems()).length) {
-      this.element.querySelector(".wrong input:not([disabled]), .wrong select, .wrong button")?.focus();
+      this.#insist();
       return;
     }
     this.#busy(true);
@@ -184,6 +195,32 @@ export class FormView {
     } finally {
       this.#busy(false);
     }
+  }
+
+  #tryButton(over, text) {
+    const button = h("button", { type: "button", class: "quiet", on: { click: async () => {
+      const needed = this.draft.problems();
+      if (over === "paintings") delete needed.style;
+      if (Object.keys(needed).length) return this.#insist();
+      button.disabled = true;
+      button.textContent = "Starting…";
+      try {
+        location.hash = `#/compare/${(await (await import("../job/four.js")).tryFour(this.draft, over)).join(",")}`;
+      } catch (error) {
+        this.#showError(error);
+      }
+      button.disabled = false;
+      button.textContent = text;
+      return undefined;
+    } } }, text);
+    return button;
+  }
+
+  /** Show every problem, also missing pictures, and go to the first. */
+  #insist() {
+    this.#submitted = true;
+    this.#showProblems();
+    this.element.querySelector(".wrong input:not([disabled]), .wrong select, .wrong button")?.focus();
   }
 
   #busy(busy) {

@@ -1,6 +1,6 @@
 // The wells that take pictures: dropped, pasted, chosen, photographed, or samples.
 
-import { announce, h, icon, newId, openDialog, toast } from "../lib/dom.js";
+import { announce, h, icon, newId, openDialog, toast, whileBusy } from "../lib/dom.js";
 import { server } from "../lib/server.js";
 import { bytes } from "../lib/words.js";
 import { ACCEPT, BadPicture, readPicture } from "../pictures/files.js";
@@ -105,7 +105,7 @@ export class Wells {
   }
 
   #samples(field) {
-    const buttons = SAMPLES[field].map((sample) => h("button", { type: "button", class: "sample", "data-sample": sample.name, on: { click: () => this.#sample(field, sample) } },
+    const buttons = SAMPLES[field].map((sample) => h("button", { type: "button", class: "sample", "data-sample": sample.name, on: { click: ({ currentTarget }) => whileBusy(currentTarget, () => this.#sample(field, sample)) } },
       h("img", { src: sampleThumbnail(sample), alt: "", width: "72", height: "56" }), h("span", {}, sample.title)));
     return h("div", { class: "samples", role: "group", "aria-label": `Sample ${TITLES[field].toLowerCase()}s` }, h("span", { class: "hint" }, SAMPLE_HINTS[field]), h("div", { class: "sample-row" }, buttons));
   }

@@ -41,6 +41,16 @@ export function icon(name) {
   return drawing;
 }
 
+/** Mark an element as busy, at once, until some work is done. Resolves with what the work does. */
+export async function whileBusy(element, work) {
+  element.setAttribute("aria-busy", "true");
+  try {
+    return await work();
+  } finally {
+    element.removeAttribute("aria-busy");
+  }
+}
+
 /** Announce a text to screen readers. */
 export function announce(text) {
   document.getElementById("status").textContent = text;

@@ -38,6 +38,10 @@ const all = [...SAMPLES.content, ...SAMPLES.style];
 /** Who made a sample; undefined for a picture of the user, whatever its name. The file of a sample is dated 1970. */
 export const creditOf = ({ name, lastModified }) => (lastModified === 0 ? all.find((sample) => sample.name === name)?.by : undefined);
 
+/** What people call a picture: the title of a sample, or the name of a file without its extension. */
+export const titleOf = ({ name, lastModified }) =>
+  (lastModified === 0 && all.find((sample) => sample.name === name)?.title) || name.replace(/\.[^.]*$/, "");
+
 /** Fetch a sample in full size. */
 export async function sampleFile({ file, name }) {
   const response = await fetch(new URL(`samples/${file}`, ASSETS));
