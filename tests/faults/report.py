@@ -52,7 +52,7 @@ _TAIL = """
 - C1 does not set the machine's clock, which would need root and affect everything on it. Instead it
   shifts every time that Redis has stored by an hour, which to Easel looks the same as a jump of
   Redis's clock. Leases depend on no other clock.
-- W7 limits the process's address space. A full GPU gives the same error, which
+- W7 limits the memory that the process may allocate. A full GPU gives the same error, which
   `tests/worker/test_runner.py` checks, but no GPU was filled here.
 - W12 raises the error that torch raises for a lost CUDA device. No GPU was broken.
 - The queue does not support Redis Cluster or Sentinel, and they are not tested.

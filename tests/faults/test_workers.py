@@ -8,9 +8,11 @@ import time
 
 import psutil
 import pytest
+from PIL import Image
 
+from tests.conftest import png
 from tests.faults.conftest import Row
-from tests.service.cluster import LONG, Cluster, Running
+from tests.service.cluster import LONG, STYLE, Cluster, Running
 from tests.service.gate import HANG
 from tests.service.servers import PATIENCE_SECONDS
 
@@ -162,14 +164,17 @@ def test_a_job_that_does_not_fit_into_memory_fails_and_the_workers_keep_running(
     children = [cluster.ready(worker).child() for worker in cluster.workers]
     mark = cluster.log.mark()
     for child in children:
-        spare = child.memory_info().vms + 64 * 2**20
-        child.rlimit(psutil.RLIMIT_AS, (spare, resource.RLIM_INFINITY))
+        # Not its address space, of which glibc reserves as much for each new thread.
+        limit = child.memory_info().data + 64 * 2**20
+        child.rlimit(psutil.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
     try:
-        job_id = cluster.post(size=1024, steps=1)
+        # Decoded, it takes 160 MB. A smaller allocation that fails may leave libraries without any.
+        large = Image.new("RGB", (8000, 5000), "teal")
+        job_id = cluster.post({"content": png(large), "style": STYLE}, steps=1)
         ended = cluster.ended(job_id)
     finally:
         for child in children:
-            child.rlimit(psutil.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            child.rlimit(psutil.RLIMIT_DATA, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     line = cluster.log.wait("job failed", after=mark, job_id=job_id)
     assert line["code"] == "out_of_memory", line
     assert ended.error is not None

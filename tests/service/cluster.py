@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,6 +50,7 @@ SMALL = {
 LONG = {"size": 64, "steps": 150}
 
 CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
+PICTURES = {"content": CONTENT, "style": STYLE}
 
 
 @dataclass(frozen=True)
@@ -201,19 +202,21 @@ class Cluster:
 
     # The jobs.
 
-    def post(self, **fields: object) -> str:
+    def post(self, files: Mapping[str, bytes] = PICTURES, /, **fields: object) -> str:
         """Post a job until it is accepted, and return its id."""
         while True:
-            response = self.try_to_post(**fields)
+            response = self.try_to_post(files, **fields)
             if response.status_code == 202:
                 return str(response.json()["id"])
             assert response.status_code == 503, response.text
             time.sleep(float(response.headers["retry-after"]))
 
-    def try_to_post(self, **fields: object) -> httpx.Response:
+    def try_to_post(
+        self, files: Mapping[str, bytes] = PICTURES, /, **fields: object
+    ) -> httpx.Response:
         """Post a job once."""
         data = {**SMALL, "steps": 20, **fields}
-        return self.http.post("/jobs", files={"content": CONTENT, "style": STYLE}, data=data)
+        return self.http.post("/jobs", files=files, data=data)
 
     def view(self, job_id: str) -> dict[str, Any]:
         """Return the job as the API shows it."""

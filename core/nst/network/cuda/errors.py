@@ -13,6 +13,7 @@ import torch
 #: of CUDA's libraries. The last is torch's own: it fails while it describes a lack of memory.
 _OUT_OF_MEMORY = (
     "allocate memory",
+    "std::bad_alloc",
     "MPS backend out of memory",
     "CUDA error: out of memory",
     "CUDA driver error: out of memory",
@@ -22,6 +23,10 @@ _OUT_OF_MEMORY = (
     "CUFFT_ALLOC_FAILED",
     "NVML_SUCCESS == ",
 )
+
+#: The whole text of the error when oneDNN has no memory for the code of a convolution on a CPU. One
+#: that it does not support fails earlier: "could not create a primitive descriptor for ...".
+_NO_MEMORY_FOR_CODE = "could not create a primitive"
 
 #: With what an error of CUDA, of its driver, or of one of its libraries begins.
 _DEVICE = ("CUDA error:", "CUDA driver error:", "cuDNN error:", "cuFFT error:", "cuBLAS error:")
@@ -34,7 +39,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether the error means that the device or the host ran out of memory."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(part in str(error) for part in _OUT_OF_MEMORY)
+    if not isinstance(error, RuntimeError):
+        return False
+    text = str(error)
+    return text == _NO_MEMORY_FOR_CODE or any(part in text for part in _OUT_OF_MEMORY)
 
 
 def is_device_lost(error: BaseException) -> bool:

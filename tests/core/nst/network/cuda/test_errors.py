@@ -17,6 +17,8 @@ NO_MEMORY = [
     RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
     RuntimeError("NVML_SUCCESS == r INTERNAL ASSERT FAILED at CUDACachingAllocator.cpp"),
     RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError("could not create a primitive"),
+    RuntimeError("std::bad_alloc"),
     RuntimeError("MPS backend out of memory (MPS allocated: 9.05 GB)"),
     MemoryError(),
 ]
@@ -41,6 +43,7 @@ NOT_RECORDED = [
 
 OTHERS = [
     RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"),
+    RuntimeError("could not create a primitive descriptor for the convolution forward propagation"),
     ValueError("CUDA error: an illegal memory access was encountered"),
     OSError(5, "Input/output error"),
 ]
