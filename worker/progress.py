@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -182,9 +181,10 @@ class JobTime:
             job_seconds: the limit of the deployment.
             clock: returns monotonic seconds.
         """
-        # An earlier attempt may have run on another machine. Its time is known only by the clock.
-        resumed = job.attempt > 1 and job.started_at is not None
-        earlier = time.time() - job.started_at.timestamp() if resumed and job.started_at else 0.0
+        # An earlier attempt may have run on another host, whose clock need not agree with this one.
+        earlier = 0.0
+        if job.started_at is not None and job.claimed_at is not None:
+            earlier = (job.claimed_at - job.started_at).total_seconds()
         return cls(min(job_seconds, job.max_seconds or job_seconds), clock, max(0.0, earlier))
 
     def ends_with(self, step: Step) -> bool:

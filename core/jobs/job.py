@@ -164,6 +164,8 @@ class Job(_Frozen):
     #: When the job was queued last: at its creation, or when its worker was lost or stopped.
     queued_at: datetime | None = None
     started_at: datetime | None = None
+    #: When the current attempt was claimed, by the same clock: that of Redis.
+    claimed_at: Annotated[datetime | None, Mark.NOT_IN_EVENTS] = None
     finished_at: datetime | None = None
     progress: Progress | None = None
     #: The digest of the blob from which the next attempt resumes.

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from core.jobs.job import Inputs, Job, Picture
+from core.jobs.status import JobStatus
+from core.nst import Step
+from core.params import StyleParams
 from tests.worker.conftest import Clock
-from worker.progress import Pace, Rate, RunLimits
+from worker.progress import JobTime, Pace, Rate, RunLimits
 
 
 @pytest.fixture
@@ -82,3 +90,27 @@ def test_a_step_of_a_very_large_picture_may_take_longer_before_it_counts_as_stal
     limits = RunLimits(checkpoint_seconds=5, stall_seconds=900)
     assert limits.stall_of(512 * 512) == limits.stall_of(2048**2) == 900
     assert limits.stall_of(8192**2) == 16 * 900
+
+
+@pytest.mark.parametrize("lag", [timedelta(days=-365), timedelta(0), timedelta(days=365)])
+def test_a_resumed_job_has_the_time_that_is_left_whatever_the_time_on_its_host(
+    clock: Clock, lag: timedelta
+) -> None:
+    picture = Picture(sha256="a" * 64, media_type="image/png", size_bytes=1)
+    by_redis = datetime.now(UTC) - lag
+    job = Job(
+        id="a job",
+        status=JobStatus.RUNNING,
+        attempt=2,
+        params=StyleParams(),
+        inputs=Inputs(content=picture, styles=(picture,)),
+        created_at=by_redis,
+        started_at=by_redis,
+        claimed_at=by_redis + timedelta(seconds=7),
+    )
+    job_time = JobTime.of(job, 10, clock)
+    step = cast(Step, SimpleNamespace(scale=0, scales=1))
+    clock.now += 2.9
+    assert not job_time.ends_with(step)
+    clock.now += 0.2
+    assert job_time.ends_with(step)

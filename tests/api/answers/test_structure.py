@@ -31,7 +31,7 @@ INTERNAL = {
     "memory",
     "work",
     "max_seconds",
-    "claim",
+    "claim", "claimed_at",
     "queued_at",  # makes `waiting.since`
     "attempt", "handed_back",  # they make `metrics.attempts`
     "preview_version",  # a part of `progress`
@@ -73,6 +73,7 @@ FINISHED = QUEUED.model_copy(
         "handed_back": 1,
         "preview_version": 3,
         "started_at": CREATED + timedelta(seconds=1),
+        "claimed_at": CREATED + timedelta(seconds=2),
         "finished_at": CREATED + timedelta(seconds=3),
         "progress": some_progress(),
         "warnings": ("the content is cut off",),

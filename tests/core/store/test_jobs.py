@@ -225,7 +225,10 @@ def test_a_job_handed_back_keeps_its_position_and_its_attempts(
     assert (again.attempts, again.checkpoint) == (1, "f" * 64)
     with pytest.raises(StaleAttempt):
         store.renew(job)  # later writes of the first attempt are refused
-    assert again.started_at == job.started_at
+    assert again.started_at == job.started_at == job.claimed_at
+    assert again.claimed_at is not None
+    assert job.claimed_at is not None
+    assert again.claimed_at > job.claimed_at
 
 
 def test_a_job_with_a_requested_cancellation_ends_as_canceled(store: JobStore) -> None:

@@ -35,7 +35,7 @@ end
 local key, time = JOB_PREFIX .. id, now()
 serve(lane, caller, id, passed)
 set_status(key, id, STATUS_RUNNING)
-redis.call('HSET', key, 'claim', ARGV[2])
+redis.call('HSET', key, 'claim', ARGV[2], 'claimed_at', timestamp(time))
 redis.call('HSETNX', key, 'started_at', timestamp(time))
 redis.call('HINCRBY', key, 'attempt', 1)
 redis.call('ZADD', JOBS_RUNNING, time + ARGV[1], id)
