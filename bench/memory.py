@@ -21,10 +21,12 @@ from typing import TypeVar
 from unittest.mock import patch
 
 import torch
+from PIL import Image
 
 from core.blobs.blobs import Blobs
 from core.blobs.file import FileBackend
 from core.jobs.footprint import footprint
+from core.jobs.pictures import JobPictures
 from core.nst import VGG19, Pictures, load_network, stylize
 from core.nst.checkpoint import Request
 from core.nst.network import passes
@@ -57,6 +59,8 @@ class Case:
 
     params: StyleParams
     styles: int
+    #: Of the masks; 0 without masks.
+    regions: int
     #: Of the device, in bytes.
     memory: int
     #: Whether the picture is computed whole, however large it is.
@@ -118,7 +122,20 @@ def _start(case: Case) -> tuple[Pictures, VGG19]:
     content, *paintings = [
         picture.resize((case.params.size, case.params.size)) for picture in calibration_pictures()
     ]
-    return Pictures(content, [paintings[n % len(paintings)] for n in range(case.styles)]), network
+    pictures = Pictures(content, [paintings[n % len(paintings)] for n in range(case.styles)])
+    if case.regions:
+        mask = _columns(case.params.size, case.regions)
+        pictures = replace(pictures, content_mask=mask, style_masks=[mask] * case.styles)
+    return pictures, network
+
+
+def _columns(size: int, regions: int) -> Image.Image:
+    """Return a mask with regions of equal width."""
+    mask = Image.new("RGB", (size, size))
+    for number in range(regions):
+        edges = (number * size // regions, 0, (number + 1) * size // regions, size)
+        mask.paste((number, 0, 0), edges)
+    return mask
 
 
 def _alone(function: Callable[[Case], _T], case: Case) -> _T:
@@ -134,6 +151,7 @@ def main() -> None:
     parser.add_argument("--precision", nargs="*", default=["bfloat16", "float32"])
     parser.add_argument("--optimizer", nargs="*", default=["lbfgs", "adam"])
     parser.add_argument("--styles", type=int, default=1, help="number of style pictures")
+    parser.add_argument("--regions", type=int, default=0, help="number of regions of the masks")
     parser.add_argument(
         "--memory", type=float, default=USUAL_MEMORY / 2**30, help="of the device, in GiB"
     )
@@ -155,11 +173,20 @@ def main() -> None:
         params = StyleParams.model_validate(fields)
         with TemporaryDirectory() as folder:
             memory, file = round(arguments.memory * 2**30), Path(folder, "checkpoint")
-            case = Case(params, arguments.styles, memory, whole=False, checkpoint=file)
+            styles, regions = arguments.styles, arguments.regions
+            case = Case(params, styles, regions, memory, whole=False, checkpoint=file)
             _alone(save, case)
             _print(case)
             if arguments.whole and LARGE_PIXELS < size**2 <= _LARGEST_WHOLE**2:
                 _print(replace(case, whole=True))
+
+
+def _estimate(case: Case, automatic: Precision) -> int:
+    """Return the estimate of a case, in bytes."""
+    pixels = case.params.size**2
+    decoded = 4 * pixels * (1 + case.styles) + 7 * pixels * (1 + case.styles) * bool(case.regions)
+    pictures = JobPictures(pixels, (pixels,) * case.styles, case.regions, decoded_bytes=decoded)
+    return footprint(case.params, automatic, pictures).needed(pixels)
 
 
 def _print(case: Case) -> None:
@@ -168,7 +195,7 @@ def _print(case: Case) -> None:
     automatic = Precision.FLOAT32
     if pick_format(Precision.AUTO, _CPU).dtype is torch.bfloat16:
         automatic = Precision.BFLOAT16
-    estimate = footprint(params, automatic).needed(params.size**2)
+    estimate = _estimate(case, automatic)
     print(
         f"| {params.size} | {params.precision.value} | {params.optimizer.value} "
         f"| {'whole' if case.strips == 1 else case.strips} | {peak / _MIB:.0f} "

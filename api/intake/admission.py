@@ -135,14 +135,14 @@ def estimate(
         InvalidRequest: no worker has enough memory for the job.
     """
     params = request.params
-    admission.check_memory(params, checked.pixels)
-    work = work_of(params, checked.content_pixels, checked.style_pixels)
+    admission.check_memory(params, checked.pictures)
+    work = work_of(params, checked.pictures)
     run_seconds = forecast.pace.seconds(work, params.precision)
     position = services.store.position_of_new(admission.caller, request.priority)
     seconds = forecast.wait(position)
     return Estimate(
         params=params,
-        memory_bytes=admission.memory_needed(params, checked.pixels),
+        memory_bytes=admission.memory_needed(params, checked.pictures),
         queue_position=position,
         start_seconds=None if seconds is None else round(seconds, 1),
         run_seconds=None if run_seconds is None else round(run_seconds, 1),

@@ -151,9 +151,9 @@ async def _costs(
     uploads = await run_in_threadpool(Uploads.fetch, job.inputs, services.blobs.get)
     checked = await inspector.check(uploads, params, caller.counted_as)
     admission = await run_in_threadpool(admission_of, caller, services)
-    admission.check_memory(params, checked.pixels)
-    work = work_of(params, checked.content_pixels, checked.style_pixels)
-    memory = memory_needed(params, checked.pixels)
+    admission.check_memory(params, checked.pictures)
+    work = work_of(params, checked.pictures)
+    memory = memory_needed(params, checked.pictures)
     return {"memory": json.dumps(memory), "work": str(work)}
 
 

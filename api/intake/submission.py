@@ -123,7 +123,7 @@ def _accept(
         earlier = services.store.find_replay(key)
         if earlier is not None:
             return Accepted(earlier, replayed=True)
-    admitted.admission.check_memory(request.params, checked.pixels)
+    admitted.admission.check_memory(request.params, checked.pictures)
 
     def store_files() -> None:
         for upload in request.uploads.files():
@@ -131,8 +131,8 @@ def _accept(
 
     fields = {
         "request_id": request_id,
-        "memory": json.dumps(memory_needed(request.params, checked.pixels)),
-        "work": str(work_of(request.params, checked.content_pixels, checked.style_pixels)),
+        "memory": json.dumps(memory_needed(request.params, checked.pictures)),
+        "work": str(work_of(request.params, checked.pictures)),
         **warnings,
         **options,
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.errors import FieldError, InvalidRequest, QueueFull, StorageQuotaExceeded, TooManyJobs
 from core.jobs.footprint import footprint
 from core.jobs.job import ANONYMOUS
+from core.jobs.pictures import JobPictures
 from core.jobs.workers import WorkerInfo
 from core.params import StyleParams
 
@@ -81,30 +82,35 @@ class Admission:
                 "job; delete jobs that you do not need, or wait until their files expire"
             )
 
-    def check_memory(self, params: StyleParams, pixels: int) -> None:
+    def check_memory(self, params: StyleParams, pictures: JobPictures) -> None:
         """Check that a worker has enough memory for a job, or does not report its memory.
 
         Args:
             params: the parameters of the job.
-            pixels: the pixels of its largest picture, at the requested size.
+            pictures: its pictures.
 
         Raises:
             InvalidRequest: no worker has enough memory. The message names a size that fits.
         """
         known = [
-            (each.memory_total_bytes, footprint(params, each.precision))
+            (each.memory_total_bytes, footprint(params, each.precision, pictures))
             for each in self.workers
             if each.memory_total_bytes is not None
         ]
         if not known or len(known) < len(self.workers):
             return
+        pixels = pictures.largest
         if any(usage.needed(pixels) <= memory for memory, usage in known):
             return
         largest, memory, usage = max(
             (usage.largest_size(params.size, pixels, memory) or 0, memory, usage)
             for memory, usage in known
         )
-        remedy = f"use a size of at most {largest}" if largest else "no size fits"
+        remedy = (
+            f"use a size of at most {largest}"
+            if largest
+            else "no size fits; send fewer or smaller pictures"
+        )
         raise InvalidRequest(
             [
                 FieldError(
@@ -115,10 +121,12 @@ class Admission:
             ]
         )
 
-    def memory_needed(self, params: StyleParams, pixels: int) -> int:
+    def memory_needed(self, params: StyleParams, pictures: JobPictures) -> int:
         """Return the maximum memory of a run on any worker, in bytes."""
         precisions = {each.precision for each in self.workers} or {None}
-        return max(footprint(params, each).needed(pixels) for each in precisions)
+        return max(
+            footprint(params, each, pictures).needed(pictures.largest) for each in precisions
+        )
 
     def _seconds_until(self, count: int, load: Load) -> int:
         """Return in how many seconds that many jobs will probably have ended."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from core.params import LARGE_PIXELS, MIN_SIZE, StyleParams
-from core.params.choices import Precision
+from core.jobs.pictures import JobPictures
+from core.params import LARGE_PIXELS, MIN_SIZE, Layer, StyleParams
+from core.params.choices import Color, Init, Precision
 
 
 @dataclass(frozen=True, order=True)
@@ -24,6 +26,10 @@ class Line:
     def steeper(self, bytes_per_pixel: int) -> Line:
         """Return a line with a slope that is larger by ``bytes_per_pixel``."""
         return replace(self, bytes_per_pixel=self.bytes_per_pixel + bytes_per_pixel)
+
+    def higher(self, base_bytes: int) -> Line:
+        """Return a line that is higher by ``base_bytes`` everywhere."""
+        return replace(self, base_bytes=self.base_bytes + base_bytes)
 
 
 @dataclass(frozen=True, order=True)
@@ -46,6 +52,14 @@ class Footprint:
         if pixels <= LARGE_PIXELS:
             return self.whole.needed(pixels)
         return max(self.whole.needed(LARGE_PIXELS), self.in_strips.needed(pixels))
+
+    def plus(self, base_bytes: int, bytes_per_pixel: int) -> Footprint:
+        """Return the footprint of a run that keeps more, beside what it computes."""
+        whole, in_strips = (
+            line.higher(base_bytes).steeper(bytes_per_pixel)
+            for line in (self.whole, self.in_strips)
+        )
+        return Footprint(whole, in_strips)
 
     def largest_size(self, size: int, pixels: int, memory: int) -> int | None:
         """Return the largest size at which a job fits; None if even the smallest does not.
@@ -110,13 +124,27 @@ def graph_bytes(precision: Precision | None) -> int:
     return LARGE_PIXELS * (line.bytes_per_pixel + _STATES * _STATE_BYTES)
 
 
-def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
+#: What the lines include of the pictures for each pixel: content and style decoded, at the size of
+#: the largest, and the style in 8 bits.
+_DECODED_BYTES, _STYLE_BYTES = 8, 3
+
+#: A style picture in 8 bits; with other colours, in floats of as many channels.
+_STYLES = {Color.STYLE: _STYLE_BYTES, Color.MATCH: 12, Color.CONTENT: 4}
+
+#: A grey level of a map, and a pixel of the picture to start from.
+_LEVEL_BYTES, _START_BYTES = 4, 3
+
+
+def footprint(
+    params: StyleParams, automatic: Precision | None, pictures: JobPictures | None = None
+) -> Footprint:
     """Return the footprint of a job.
 
     Args:
         params: the parameters of the job.
         automatic: the precision that the worker uses for ``precision=auto``. None means unknown
             and counts as float32, which takes the most memory.
+        pictures: its pictures; None for a content and a style of the same size, sent at that size.
     """
     chosen = params.precision
     if chosen is not Precision.FLOAT32:  # a CPU without the units for another falls back to auto
@@ -126,22 +154,52 @@ def footprint(params: StyleParams, automatic: Precision | None) -> Footprint:
     compared = sum(_ACTIVATIONS[layer[len("conv")]] for layer in params.content_layers)
     more = max(0, compared - _USUAL) * _CONTENT_BYTES[chosen]
     kept = round(params.optimizer.kept_pictures * _KEPT_BYTES)
-    return Footprint(_WHOLE[chosen].steeper(more + kept), _IN_STRIPS[chosen].steeper(more))
+    usual = Footprint(_WHOLE[chosen].steeper(more + kept), _IN_STRIPS[chosen].steeper(more))
+    if pictures is None:
+        return usual
+    per_pixel = _kept_of(pictures, params) / pictures.largest
+    if pictures.decoded_bytes:
+        per_pixel -= _DECODED_BYTES
+    return usual.plus(pictures.decoded_bytes, math.ceil(per_pixel))
 
 
-def memory_needed(params: StyleParams, pixels: int) -> dict[Precision, int]:
+def _kept_of(pictures: JobPictures, params: StyleParams) -> float:
+    """Return what a run keeps of its pictures beyond those of the lines, in bytes."""
+    kept: float = max(
+        0, sum(pictures.styles) * _STYLES[params.color] - _STYLE_BYTES * pictures.largest
+    )
+    if params.init is Init.IMAGE:
+        kept += _START_BYTES * pictures.content
+    if pictures.regions:
+        # How much each position of each style layer belongs to each region, for the content all
+        # the time, and for one style picture after another while its targets are computed. Beside
+        # them, one region at a time is enlarged.
+        both = pictures.content + max(pictures.styles)
+        kept += _LEVEL_BYTES * both * _positions(params.style_layers) * pictures.regions
+        kept += _LEVEL_BYTES * pictures.largest
+    if pictures.detail_map:
+        kept += _LEVEL_BYTES * pictures.content * (1 + _positions(params.content_layers))
+    return kept
+
+
+def _positions(layers: Collection[Layer]) -> float:
+    """Return the positions of some layers for each pixel of the picture."""
+    return sum(0.25 ** (int(layer[len("conv")]) - 1) for layer in layers)
+
+
+def memory_needed(params: StyleParams, pictures: JobPictures) -> dict[Precision, int]:
     """Return the memory of a job in bytes, by the precision that a worker chooses by default.
 
     Args:
         params: the parameters of the job.
-        pixels: the pixels of its largest picture, at the requested size.
+        pictures: its pictures.
 
     Returns:
         The bytes; under ``auto``, those at a worker whose precision is not known.
     """
     return {
-        precision: footprint(params, None if precision is Precision.AUTO else precision).needed(
-            pixels
-        )
+        precision: footprint(
+            params, None if precision is Precision.AUTO else precision, pictures
+        ).needed(pictures.largest)
         for precision in Precision
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.jobs.pictures import JobPictures
 from core.params import LARGE_PIXELS, Precision, StyleParams
 from core.params.schedule import schedule
 
@@ -28,16 +29,15 @@ _COSTS = {Precision.FLOAT32: 3.0, Precision.BFLOAT16: 1.5}
 ANY = "any"
 
 
-def work_of(params: StyleParams, content: int, styles: Sequence[int]) -> int:
+def work_of(params: StyleParams, pictures: JobPictures) -> int:
     """Return the work of a run, in pixels that pass through a step in the default number format.
 
     Args:
         params: the parameters of the job.
-        content: the pixels of the content, at the requested size.
-        styles: the pixels of each style picture, at the requested size.
+        pictures: its pictures.
     """
     plan = schedule(params)
-    filled = content / params.size**2  # pictures are not square
+    filled = pictures.content / params.size**2  # pictures are not square
     cost = _COSTS.get(params.precision, 1)
     evaluations = 0.0
     for phase in plan.phases:
@@ -46,8 +46,10 @@ def work_of(params: StyleParams, content: int, styles: Sequence[int]) -> int:
         # The start of a phase is evaluated, and the picture after each step.
         evaluations += (phase.steps + 1) * (factor * pixels + _STEP_PIXELS)
     # The features of every picture at every scale, and those of the result.
-    areas = (content + sum(styles)) * sum((size / params.size) ** 2 for size in plan.sizes)
-    return round(_RUN_PIXELS + cost * evaluations + (areas + content) * _FEATURES)
+    areas = (pictures.content + sum(pictures.styles)) * sum(
+        (size / params.size) ** 2 for size in plan.sizes
+    )
+    return round(_RUN_PIXELS + cost * evaluations + (areas + pictures.content) * _FEATURES)
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,10 @@ from PIL import Image
 
 from core.errors import FieldError, InvalidPicture, InvalidRequest
 from core.jobs.job import Inputs, Picture
+from core.jobs.pictures import JobPictures
 from core.params import Init, StyleParams
 from core.pictures.bundle import Pictures, check_start
-from core.pictures.decode import (
-    Decoded,
-    decode,
-    decode_detail_map,
-    decode_mask,
-)
+from core.pictures.decode import Decoded, decode, decode_detail_map, decode_mask
 from core.pictures.detail import check_proportions, in_proportion
 from core.pictures.formats.table import sniff_media_type
 from core.pictures.inspection import Inspect, Inspection
@@ -68,19 +64,17 @@ class Upload:
         )
 
 
+#: What a pixel of a decoded picture takes: Pillow keeps RGB in four bytes. The colours of a mask
+#: are there a second time, as an array.
+_PIXEL_BYTES, _GREY_BYTES, _MASK_BYTES = 4, 1, 7
+
+
 class Checked(NamedTuple):
     """What is known of uploads that were checked."""
 
-    #: The pixels of the content at the requested size, and of each style picture.
-    content_pixels: int
-    style_pixels: tuple[int, ...]
+    pictures: JobPictures
     #: Sentences about pictures that were read with losses, each with the name of the file.
     warnings: tuple[str, ...]
-
-    @property
-    def pixels(self) -> int:
-        """The pixels of the largest picture."""
-        return max(self.content_pixels, *self.style_pixels)
 
 
 @dataclass(frozen=True)
@@ -178,10 +172,13 @@ class Uploads:
             InvalidRequest: a file cannot be read, or conflicts with other files or parameters.
         """
         warnings: list[str] = []
+        decoded_bytes = 0
 
-        def size_of(upload: Upload) -> tuple[int, int]:
+        def size_of(upload: Upload, pixel_bytes: int = _PIXEL_BYTES) -> tuple[int, int]:
+            nonlocal decoded_bytes
             inspection = _inspect(upload, inspect)
             warnings.extend(f"{upload.name}: {each}" for each in inspection.warnings)
+            decoded_bytes += inspection.width * inspection.height * pixel_bytes
             return inspection.size
 
         sizes = [size_of(each) for each in (self.content, *self.styles)]
@@ -193,21 +190,31 @@ class Uploads:
         if self.init_image is not None:
             size_of(self.init_image)
         if self.detail_map is not None:
-            size = size_of(self.detail_map)
+            size = size_of(self.detail_map, _GREY_BYTES)
             check_proportions(self.detail_map.name, size, self.content.name, sizes[0])
+        labels: list[frozenset[Label]] = []
         if self.content_mask is not None:
             masks = (self.content_mask, *self.style_masks)
             pictures = (self.content, *self.styles)
-            regions = [
+            inspected = [
                 _check_mask(mask, picture, size, inspect)
                 for mask, picture, size in zip(masks, pictures, sizes, strict=True)
             ]
+            decoded_bytes += _MASK_BYTES * sum(each.width * each.height for each in inspected)
+            regions = [dict(each.regions or ()) for each in inspected]
             labels = [frozenset(areas) for areas in regions]
             check_labels(self.content_mask.name, labels[0], frozenset().union(*labels[1:]))
             for mask, areas, size in zip(masks, regions, scaled, strict=True):
                 check_areas(mask.name, areas, size, params.style_layers)
-        content_pixels, *style_pixels = (width * height for width, height in scaled)
-        return Checked(content_pixels, tuple(style_pixels), tuple(warnings))
+        content, *styles = (width * height for width, height in scaled)
+        found = JobPictures(
+            content,
+            tuple(styles),
+            regions=len(labels[0]) if labels else 0,
+            detail_map=self.detail_map is not None,
+            decoded_bytes=decoded_bytes,
+        )
+        return Checked(found, tuple(warnings))
 
     def load(self, max_pixels: int) -> Pictures:
         """Decode all files.
@@ -278,8 +285,8 @@ def _named(upload: Upload, read: Callable[[], _Result]) -> _Result:
 
 def _check_mask(
     upload: Upload, picture: Upload, size: tuple[int, int], inspect: Inspect
-) -> dict[Label, float]:
-    """Return the regions of a mask, which must have the proportions of its picture."""
+) -> Inspection:
+    """Inspect a mask, which must have the proportions of its picture."""
     mask = _inspect(upload, inspect, mask=True)
     if not in_proportion(mask.size, size):
         raise InvalidPicture(
@@ -287,5 +294,4 @@ def _check_mask(
             f"belongs to is {size[0]}x{size[1]}; draw the mask on the picture itself, at any scale",
             upload.name,
         )
-    assert mask.regions is not None
-    return dict(mask.regions)
+    return mask

@@ -29,6 +29,7 @@ from core.errors import (
 )
 from core.jobs.footprint import memory_needed
 from core.jobs.job import Inputs, Job, Picture
+from core.jobs.pictures import JobPictures
 from core.jobs.status import JobStatus
 from core.jobs.workers import Capacity
 from core.nst import Pictures, load_network, stylize
@@ -205,8 +206,8 @@ def test_a_job_that_needs_more_memory_than_the_worker_has_stays_queued(
     make_runner: MakeRunner, store: JobStore, blobs: Blobs
 ) -> None:
     large, small = (
-        store.create(PARAMS, inputs(blobs), memory=json.dumps(memory_needed(PARAMS, pixels)))
-        for pixels in (4096**2, 64**2)
+        store.create(PARAMS, inputs(blobs), memory=json.dumps(memory_needed(PARAMS, pictures)))
+        for pictures in map(JobPictures.square, (4096, 64))
     )
     runner = make_runner(capacity=lambda: Capacity(2 * 10**9, Precision.FLOAT32))
     for _ in range(2):

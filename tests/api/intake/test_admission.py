@@ -13,13 +13,15 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
-from core.jobs.footprint import memory_needed
+from core.jobs.footprint import footprint, memory_needed
 from core.jobs.job import Metrics, Picture
+from core.jobs.pictures import JobPictures
 from core.jobs.workers import WorkerInfo
+from core.params import Precision, StyleParams
 from core.store.api_keys import KeyStore
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
-from tests.api.routes.test_jobs import files, post
+from tests.api.routes.test_jobs import files, masks, post
 from tests.conftest import photo, png, some_progress
 
 
@@ -147,4 +149,33 @@ def test_the_record_has_the_memory_that_a_worker_checks(
 ) -> None:
     accepted = post(client, size=128)  # the pictures are 64 x 48
     job = services.store.get(accepted.json()["id"])
-    assert job.memory == memory_needed(job.params, 128 * 96)
+    pictures = JobPictures(128 * 96, (128 * 96,), decoded_bytes=2 * 64 * 48 * 4)
+    assert job.memory == memory_needed(job.params, pictures)
+
+
+def test_validate_only_estimates_large_pictures_and_counts_their_masks(
+    services: Services,
+) -> None:
+    worker = WorkerInfo(
+        id="1",
+        device="cpu",
+        networks=(),
+        memory_total_bytes=12 * 2**30,
+        precision=Precision.BFLOAT16,
+    )
+    services.workers.announce(worker)
+    large: dict[str, Any] = {"size": 8192, "validate_only": True}  # 8192 x 6144
+    with serving(limited(services, max_size=8192)) as client:
+        plain = post(client, **large)
+        assert plain.status_code == 200
+        pictures = JobPictures(8192 * 6144, (8192 * 6144,), decoded_bytes=2 * 64 * 48 * 4)
+        params = StyleParams(size=8192)
+        estimate = footprint(params, Precision.BFLOAT16, pictures).needed(8192 * 6144)
+        assert plain.json()["memory_bytes"] == estimate
+        masked = post(client, [*files(), *masks(1)], **large)
+        problem = assert_problem(masked, 422, "invalid_request")
+        (error,) = problem["errors"]
+        fits = int(error["message"].rpartition(" ")[2])
+        assert 4096 < fits < 8192
+        again = post(client, [*files(), *masks(1)], **{**large, "size": fits})
+        assert again.json()["memory_bytes"] <= 12 * 2**30

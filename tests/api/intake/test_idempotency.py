@@ -14,6 +14,7 @@ from redis import Redis
 from api.deps import Services
 from core.jobs.footprint import footprint
 from core.jobs.idempotency import IdempotencyKey
+from core.jobs.pictures import JobPictures
 from core.jobs.workers import WorkerInfo
 from core.params import StyleParams
 from core.params.choices import Precision
@@ -191,7 +192,8 @@ def test_validate_only_returns_an_estimate_and_creates_nothing(
     assert (estimate["valid"], estimate["params"]["size"]) == (True, 64)
     # Without a worker, the estimate is that of the larger format.
     params = StyleParams(size=64, precision=Precision.FLOAT32)
-    assert estimate["memory_bytes"] == footprint(params, None).needed(64 * 48)
+    pictures = JobPictures(64 * 48, (64 * 48,), decoded_bytes=2 * 64 * 48 * 4)
+    assert estimate["memory_bytes"] == footprint(params, None, pictures).needed(64 * 48)
     assert (estimate["queue_position"], estimate["run_seconds"]) == (0, None)
     assert "location" not in answer.headers
     left = {key for key in set(redis.keys("easel:*")) - before if "rate" not in key}

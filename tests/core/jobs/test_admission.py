@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from core.errors import InvalidRequest, QueueFull, StorageQuotaExceeded, TooManyJobs
 from core.jobs.admission import Admission, Load
 from core.jobs.footprint import footprint
+from core.jobs.pictures import JobPictures
 from core.jobs.workers import WorkerInfo
 from core.params import MIN_SIZE, StyleParams
 from core.params.choices import Optimizer, Precision
@@ -71,12 +74,12 @@ def test_retry_after_follows_from_the_run_time(
 
 
 def test_a_job_that_fits_one_worker_is_accepted() -> None:
-    admission(1 * GIB, 8 * GIB).check_memory(StyleParams(size=1024), 1024 * 1024)
+    admission(1 * GIB, 8 * GIB).check_memory(StyleParams(size=1024), JobPictures.square(1024))
 
 
 def test_a_job_that_fits_no_worker_is_refused_with_a_size_that_fits() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        admission(2 * GIB, 4 * GIB).check_memory(StyleParams(size=4096), 4096 * 4096)
+        admission(2 * GIB, 4 * GIB).check_memory(StyleParams(size=4096), JobPictures.square(4096))
     (error,) = caught.value.errors
     assert error.field == "size"
     assert error.message.startswith("4096 needs about 7.1 GiB of memory, and the largest worker")
@@ -88,12 +91,12 @@ def test_a_job_that_fits_no_worker_is_refused_with_a_size_that_fits() -> None:
 
 def test_the_message_says_when_no_size_fits() -> None:
     with pytest.raises(InvalidRequest, match="no size fits"):
-        admission(GIB // 2).check_memory(StyleParams(size=64), 64 * 64)
+        admission(GIB // 2).check_memory(StyleParams(size=64), JobPictures.square(64))
 
 
 def test_a_job_is_accepted_when_a_workers_memory_is_unknown() -> None:
     for memories in ((), (None,), (1, None)):
-        admission(*memories).check_memory(StyleParams(size=8192), 8192 * 8192)
+        admission(*memories).check_memory(StyleParams(size=8192), JobPictures.square(8192))
 
 
 @given(
@@ -116,7 +119,7 @@ def test_the_largest_size_fits(size: int, width: int, height: int, memory: int) 
 
 
 def test_the_footprint_depends_on_the_workers_precision() -> None:
-    params, pixels, memory = StyleParams(size=1024), 1024 * 1024, 25 * GIB // 10
+    params, pictures, memory = StyleParams(size=1024), JobPictures.square(1024), 25 * GIB // 10
     fast = WorkerInfo(
         id="1",
         device="cpu",
@@ -125,17 +128,19 @@ def test_the_footprint_depends_on_the_workers_precision() -> None:
         precision=Precision.BFLOAT16,
     )
     limits = Admission("somebody", 10, 3, (fast,))
-    limits.check_memory(params, pixels)
-    assert limits.memory_needed(params, pixels) < memory
+    limits.check_memory(params, pictures)
+    assert limits.memory_needed(params, pictures) < memory
     exact = params.model_copy(update={"precision": Precision.FLOAT32})
     without_units = fast.model_copy(update={"precision": Precision.FLOAT32})
     slow = Admission("somebody", 10, 3, (without_units,))
     falls_back = params.model_copy(update={"precision": Precision.BFLOAT16})
-    assert slow.memory_needed(falls_back, pixels) == slow.memory_needed(exact, pixels)
+    assert slow.memory_needed(falls_back, pictures) == slow.memory_needed(exact, pictures)
     with pytest.raises(InvalidRequest):
-        limits.check_memory(exact, pixels)
+        limits.check_memory(exact, pictures)
     unknown = Admission("somebody", 10, 3, (fast, fast.model_copy(update={"precision": None})))
-    assert unknown.memory_needed(params, pixels) == unknown.memory_needed(exact, pixels) > memory
+    assert (
+        unknown.memory_needed(params, pictures) == unknown.memory_needed(exact, pictures) > memory
+    )
 
 
 #: Peaks of whole processes on x86, printed by ``python -m bench.memory``.
@@ -168,3 +173,56 @@ def test_content_layers_at_high_resolution_take_more_memory() -> None:
         )
         # 64 + 64 + 32 activations for each pixel are kept in bfloat16 at least.
         assert more - less > 2 * 160 * pixels
+
+
+def needed(pictures: JobPictures, **fields: object) -> int:
+    """Return the memory of a job, in bytes."""
+    params = StyleParams.model_validate({"precision": "bfloat16", **fields})
+    return footprint(params, Precision.BFLOAT16, pictures).needed(pictures.largest)
+
+
+@pytest.mark.parametrize("size", [512, 4096])
+def test_each_region_takes_the_memory_of_its_maps(size: int) -> None:
+    pixels = size * size
+    without, two, four = (
+        needed(replace(JobPictures.square(size), regions=count), style_layers="conv1_1,conv2_1")
+        for count in (0, 2, 4)
+    )
+    # In float32, for the content and for a style: at each pixel, and at each position of conv2_1.
+    assert four - two >= 2 * 2 * 4 * (pixels + pixels // 4)
+    assert two - without >= four - two
+
+
+def test_a_job_with_masks_that_do_not_fit_is_refused_with_a_size_that_fits() -> None:
+    plain = JobPictures.square(4096)
+    masked = replace(plain, regions=8)
+    params = StyleParams(size=4096)
+    admission(8 * GIB).check_memory(params, plain)
+    with pytest.raises(InvalidRequest, match=r"needs about \d+\.\d GiB") as caught:
+        admission(8 * GIB).check_memory(params, masked)
+    size = int(str(caught.value).rpartition(" ")[2])
+    assert 2048 < size < 4096
+    admission(8 * GIB).check_memory(
+        params.model_copy(update={"size": size}), replace(JobPictures.square(size), regions=8)
+    )
+
+
+def test_a_detail_map_and_a_picture_to_start_from_take_memory() -> None:
+    plain = JobPictures.square(2048)
+    assert needed(replace(plain, detail_map=True)) >= needed(plain) + 4 * plain.content
+    assert needed(plain, init="image") >= needed(plain) + 3 * plain.content
+
+
+def test_further_styles_take_memory_and_more_of_it_if_they_are_recoloured() -> None:
+    pixels = 1000 * 1000
+    one, three = JobPictures(pixels, (pixels,)), JobPictures(pixels, (pixels,) * 3)
+    assert needed(three) - needed(one) >= 2 * 3 * pixels
+    assert needed(three, color="match") - needed(one, color="match") >= 2 * 12 * pixels
+
+
+def test_decoded_files_take_memory_at_every_size() -> None:
+    small = JobPictures.square(64)
+    photograph = replace(small, decoded_bytes=4 * 64_000_000)
+    assert needed(photograph) >= needed(small) + 4 * 63_000_000
+    with pytest.raises(InvalidRequest, match="no size fits; send fewer or smaller pictures"):
+        admission(GIB // 2).check_memory(StyleParams(size=64), photograph)

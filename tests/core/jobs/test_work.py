@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.jobs.pictures import JobPictures
 from core.jobs.waiting.forecast import make_forecast
 from core.jobs.work import UNKNOWN_SPEED, Speed, work_of
 from core.params import Precision, StyleParams, parse_params
@@ -15,7 +16,7 @@ from core.params import Precision, StyleParams, parse_params
 def work(styles: int = 1, **fields: Any) -> int:
     params = parse_params(fields)
     style = round((params.size * params.style_scale) ** 2)
-    return work_of(params, params.size**2, [style] * styles)
+    return work_of(params, JobPictures(params.size**2, (style,) * styles))
 
 
 def test_a_large_slow_recipe_is_far_more_work_than_a_small_quick_one() -> None:
@@ -54,13 +55,17 @@ def test_each_of_these_makes_more_work(less: dict[str, Any], more: dict[str, Any
 def test_a_narrow_picture_is_less_work_than_a_square_one() -> None:
     params = StyleParams(size=512, pyramid="off")
     narrow, square = 512 * 128, 512 * 512
-    assert work_of(params, narrow, [square]) < 0.5 * work_of(params, square, [square])
+    assert work_of(params, JobPictures(narrow, (square,))) < 0.5 * work_of(
+        params, JobPictures(square, (square,))
+    )
 
 
 def test_a_large_painting_adds_the_work_of_its_statistics_and_no_steps() -> None:
     params = StyleParams(size=512, pyramid="off")
     narrow, square = 512 * 128, 512 * 512
-    more = work_of(params, narrow, [square]) - work_of(params, narrow, [narrow])
+    more = work_of(params, JobPictures(narrow, (square,))) - work_of(
+        params, JobPictures(narrow, (narrow,))
+    )
     assert 0 < more < square - narrow  # less than a step of that picture
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from core.errors import InvalidRequest
+from core.jobs.pictures import JobPictures
 from core.params import Init, StyleParams
 from core.pictures.inspection import inspect
 from core.pictures.uploads import Upload, Uploads
@@ -140,6 +141,25 @@ def test_an_error_has_the_name_of_the_upload() -> None:
     files = {"content": [Upload("cat.png", b"hello")], "style": [Upload("x.png", png(STYLE))]}
     with pytest.raises(InvalidRequest, match=r"^cat\.png: is not a picture"):
         check(Uploads.of(files))
+
+
+def test_a_check_returns_what_the_memory_of_a_run_follows_from() -> None:
+    params = StyleParams(size=64, style_scale=2)
+    plain = uploads(content=photo(64, 48), style=[photo(32, 48), photo(48, 48)])
+    assert plain.check(params, INSPECT).pictures == JobPictures(
+        64 * 48, (85 * 128, 128 * 128), decoded_bytes=4 * (64 * 48 + 32 * 48 + 48 * 48)
+    )
+    mapped = uploads(
+        content=photo(64, 48),
+        style=photo(64, 48),
+        content_mask=mask(128, 96, "red", "blue"),
+        style_mask=mask(64, 48, "red", "blue"),
+        detail_map=photo(64, 48),
+    )
+    decoded = 4 * 2 * 64 * 48 + 7 * (128 * 96 + 64 * 48) + 64 * 48
+    assert mapped.check(StyleParams(size=64), INSPECT).pictures == JobPictures(
+        64 * 48, (64 * 48,), regions=2, detail_map=True, decoded_bytes=decoded
+    )
 
 
 def test_load_decodes_every_file() -> None:
