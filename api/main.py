@@ -20,9 +20,9 @@ from core.runtime.tracing import start_tracing
 from core.settings.model import Settings
 from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
-from core.store.outbox import Outbox
 from core.store.statistics import StatisticsReader
-from core.store.webhook_secrets import WebhookSecrets
+from core.store.webhooks.outbox import Outbox
+from core.store.webhooks.secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.durability import DurabilityCheck

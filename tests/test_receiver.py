@@ -14,7 +14,7 @@ from core.jobs.job import Inputs, Picture
 from core.params import StyleParams
 from core.settings.model import Settings
 from core.store.jobs import JobStore
-from core.store.webhook_secrets import WebhookSecrets
+from core.store.webhooks.secrets import WebhookSecrets
 from core.webhooks.addresses import AddressGuard
 from core.webhooks.webhook import Webhook, WebhookEvent
 from docs.receiver import receiver

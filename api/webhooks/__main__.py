@@ -20,7 +20,7 @@ from core.runtime.logs import configure_logging
 from core.runtime.startup import exit_if_settings_are_invalid
 from core.runtime.tracing import start_tracing
 from core.settings.model import Settings
-from core.store.outbox import ClaimedDelivery
+from core.store.webhooks.outbox import ClaimedDelivery
 
 #: The number of simultaneous attempts.
 _CONCURRENCY = 16

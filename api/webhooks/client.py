@@ -15,7 +15,7 @@ from api.webhooks.pinning import Deadline, PinnedBackend
 from core.errors import AddressRefused, EaselError, NameNotResolved
 from core.jobs.job import Job, account_of
 from core.jobs.status import JobStatus
-from core.store.webhook_secrets import WebhookSecrets, sign_webhook
+from core.store.webhooks.secrets import WebhookSecrets, sign_webhook
 from core.webhooks.addresses import AddressGuard
 from core.webhooks.retries import Attempt, parse_retry_after
 from core.webhooks.webhook import Target, WebhookEvent, delivery_id, parse_url

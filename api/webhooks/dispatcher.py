@@ -12,7 +12,7 @@ from contextlib import suppress
 from core.queue.app import WebhookQueue
 from core.runtime.modules import full_name
 from core.runtime.ticker import Ticker
-from core.store.outbox import Outbox
+from core.store.webhooks.outbox import Outbox
 
 _logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from core.runtime.logs import log_context
 from core.runtime.redis import connect
 from core.runtime.tracing import job_span
 from core.settings.model import Settings
-from core.store.outbox import ClaimedDelivery, Outbox
-from core.store.webhook_secrets import WebhookSecrets
+from core.store.webhooks.outbox import ClaimedDelivery, Outbox
+from core.store.webhooks.secrets import WebhookSecrets
 from core.webhooks.addresses import AddressGuard, TimedResolver
 from core.webhooks.retries import decide
 from core.webhooks.webhook import parse_url

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from celery import Celery
     from redis import Redis
 
-    from core.store.outbox import ClaimedDelivery
+    from core.store.webhooks.outbox import ClaimedDelivery
 
 #: The names of the tasks, for senders and for ``worker.tasks`` and ``api.webhooks``.
 STYLIZE_TASK = "easel.stylize"

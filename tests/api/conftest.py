@@ -21,7 +21,7 @@ from core.settings.model import Settings
 from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.statistics import StatisticsReader
-from core.store.webhook_secrets import WebhookSecrets
+from core.store.webhooks.secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.durability import DurabilityCheck
 from core.webhooks.addresses import AddressGuard

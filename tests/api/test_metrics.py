@@ -19,8 +19,8 @@ from core.jobs.workers import WorkerInfo
 from core.params import StyleParams
 from core.runtime.redis import connect
 from core.store.jobs import JobStore
-from core.store.outbox import Outbox
 from core.store.statistics import HISTOGRAM_BOUNDS, BackgroundErrors, StatisticsReader
+from core.store.webhooks.outbox import Outbox
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.webhooks.retries import Attempt, Decision

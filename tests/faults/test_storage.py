@@ -36,7 +36,7 @@ from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
 from core.store.previews import Previews
 from core.store.statistics import StatisticsReader
-from core.store.webhook_secrets import WebhookSecrets
+from core.store.webhooks.secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.durability import DurabilityCheck

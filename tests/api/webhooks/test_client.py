@@ -23,7 +23,7 @@ from core.errors import InvalidSetting
 from core.jobs.job import Inputs, Job, Metrics, Picture
 from core.params import StyleParams
 from core.store.jobs import JobStore
-from core.store.webhook_secrets import WebhookSecrets
+from core.store.webhooks.secrets import WebhookSecrets
 from core.webhooks.addresses import AddressGuard, Network, Resolver
 from core.webhooks.retries import Attempt
 from core.webhooks.webhook import Webhook, WebhookEvent

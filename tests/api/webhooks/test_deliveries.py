@@ -14,8 +14,8 @@ from core.jobs.admission import Admission
 from core.jobs.job import Inputs, Job, Picture
 from core.params import StyleParams
 from core.store.jobs import JobStore
-from core.store.outbox import Outbox
-from core.store.webhook_secrets import WebhookSecrets, sign_webhook
+from core.store.webhooks.outbox import Outbox
+from core.store.webhooks.secrets import WebhookSecrets, sign_webhook
 from core.webhooks.retries import Attempt, Decision
 from core.webhooks.webhook import DeliveryState, Webhook
 from tests.api.conftest import serving

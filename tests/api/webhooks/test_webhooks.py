@@ -23,7 +23,7 @@ from core.jobs.job import Job, Metrics, Picture
 from core.queue.app import WebhookQueue, make_celery
 from core.settings.model import Settings
 from core.store.jobs import JobStore
-from core.store.outbox import Outbox
+from core.store.webhooks.outbox import Outbox
 from core.webhooks.addresses import AddressGuard
 from tests.api.conftest import serving
 from tests.conftest import photo, png, some_progress

@@ -17,7 +17,7 @@ from core.jobs.schema_version import newer_schema, versioned
 from core.queue.app import JobQueue, Messages, make_celery
 from core.store.jobs import JobStore
 from core.store.keys import LEASES_CHECKED
-from core.store.outbox import Outbox
+from core.store.webhooks.outbox import Outbox
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.reaper import Reaper
 from core.upkeep.retention import TOMBSTONE

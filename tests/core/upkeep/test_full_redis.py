@@ -16,8 +16,8 @@ from core.params import StyleParams
 from core.queue.app import JobQueue, make_celery
 from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
-from core.store.outbox import Outbox
-from core.store.webhook_secrets import WebhookSecrets
+from core.store.webhooks.outbox import Outbox
+from core.store.webhooks.secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.reaper import Reaper

@@ -1,5 +1,5 @@
 --- @include "lib/time"
--- The outbox (core/store/outbox.py): the pending deliveries of each caller, and the callers.
+-- The outbox (core/store/webhooks/outbox.py): the pending deliveries of each caller, and the callers.
 
 -- The key of a caller's pending deliveries.
 local function pending_key(caller)

@@ -1,6 +1,6 @@
 --- @include "lib/time"
 --- @include "lib/outbox"
--- Webhook deliveries (core/store/outbox.py).
+-- Webhook deliveries (core/store/webhooks/outbox.py).
 
 -- Add a delivery to the outbox if the job has a webhook for its new status.
 local function enqueue_delivery(key, id, status)

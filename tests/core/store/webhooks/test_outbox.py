@@ -14,8 +14,8 @@ from core.jobs.job import Failure, Inputs, Job, Metrics, Picture
 from core.params import StyleParams
 from core.queue.app import JobQueue, make_celery
 from core.store.jobs import JobStore
-from core.store.outbox import ClaimedDelivery, Outbox, StartedDelivery
 from core.store.statistics import StatisticsReader
+from core.store.webhooks.outbox import ClaimedDelivery, Outbox, StartedDelivery
 from core.upkeep.reaper import Reaper
 from core.webhooks.retries import Attempt, Decision
 from core.webhooks.webhook import DeliveryState, Webhook, WebhookEvent
