@@ -42,6 +42,9 @@ from api.routes import (
     version,
     webhooks,
 )
+from api.routes.batches import batch
+from api.routes.batches import events as batch_events
+from api.routes.batches import result as batch_result
 
 
 class Background(Protocol):
@@ -100,6 +103,9 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     for resource in (
         listing,
         jobs,
+        batch,
+        batch_events,
+        batch_result,
         events,
         result,
         preview,

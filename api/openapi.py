@@ -19,6 +19,7 @@ from api.routes.webhooks import webhook_operations
 
 _TAGS = [
     {"name": "jobs", "description": "Create, follow, cancel and delete jobs."},
+    {"name": "batches", "description": "Many pictures in one request, followed as one."},
     {
         "name": "pictures",
         "description": "The preview and the result of a job, and signed links to them.",
@@ -129,7 +130,11 @@ _RESPONSES = {
     "get_readiness": "Every part is available.",
 }
 
-_DESCRIPTIONS = {"job_id": "The job's `id`.", "delivery_id": "The `id` of the delivery."}
+_DESCRIPTIONS = {
+    "job_id": "The job's `id`.",
+    "batch_id": "The batch's `id`.",
+    "delivery_id": "The `id` of the delivery.",
+}
 
 
 def openapi_route(app: FastAPI) -> Route:

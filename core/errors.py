@@ -1,44 +1,30 @@
 """Every exception that Easel raises on purpose, in one tree.
 
 EaselError
-├── InvalidRequest
-│   └── InvalidPicture
+├── InvalidRequest: InvalidPicture
 ├── IdempotencyKeyReused
-├── JobNotFound
-│   └── DeliveryNotFound
-├── JobNotFinished
-│   └── NoPreviewYet
+├── JobNotFound: DeliveryNotFound, BatchNotFound
+├── JobNotFinished: NoPreviewYet, BatchNotFinished
 ├── JobFinished
 ├── JobChanged
-├── JobFailed
-│   └── JobCanceled
-├── ResultExpired
-│   └── ResultDamaged
-├── LinkInvalid
-│   └── LinkExpired
+├── JobFailed: JobCanceled
+├── ResultExpired: ResultDamaged
+├── LinkInvalid: LinkExpired
 ├── SecretConfigured
 ├── StaleAttempt
 ├── WorkerLost
 ├── BlobNotFound
 ├── BlobCorrupt
-├── ServiceUnavailable
-│   ├── QueueFull
-│   ├── UploadsFull
-│   ├── ConnectionsFull
-│   ├── RedisUnavailable
-│   └── NewerRecord
+├── ServiceUnavailable: QueueFull, UploadsFull, ConnectionsFull, RedisUnavailable, NewerRecord
 ├── TooManyJobs
 ├── StorageQuotaExceeded
-├── TooManyRequests
-│   └── TooManyConnections
-├── KeyRequired
-│   └── InvalidKey
+├── TooManyRequests: TooManyConnections
+├── KeyRequired: InvalidKey
 ├── HostRefused
 ├── OriginRefused
 ├── InvalidSetting
 ├── PackageMissing
-├── WeightsUnavailable
-│   └── WeightsCorrupt
+├── WeightsUnavailable: WeightsCorrupt
 ├── LossNotFinite
 ├── TimeLimit
 ├── CheckpointMismatch
@@ -123,12 +109,20 @@ class DeliveryNotFound(JobNotFound, code="delivery_not_found"):
     """There is no such delivery. Its job may have expired, or the id may be mistyped."""
 
 
+class BatchNotFound(JobNotFound, code="batch_not_found"):
+    """There is no such batch. It may have expired, or the id may be mistyped."""
+
+
 class JobNotFinished(EaselError, code="job_not_finished"):
     """The job has no result yet. Poll the job until `done` is true."""
 
 
 class NoPreviewYet(JobNotFinished, code="no_preview_yet"):
     """There is no preview of the job yet. Ask again when `preview_version` is above 0."""
+
+
+class BatchNotFinished(JobNotFinished, code="batch_not_finished"):
+    """Some jobs of the batch have not ended. Poll the batch until `done` is true."""
 
 
 class JobFinished(EaselError, code="job_finished"):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         WeightsUnavailable,
     )
     from easel.client.asynchronous import AsyncClient
+    from easel.client.batches import SubmittedBatch
     from easel.client.jobs import SubmittedJob
     from easel.client.sync import Client
     from easel.painting import Painting, paint, stylize
@@ -43,6 +44,7 @@ __all__ = [
     "Painting",
     "ServerRefused",
     "ServerUnreachable",
+    "SubmittedBatch",
     "SubmittedJob",
     "WeightsUnavailable",
     "paint",
@@ -53,6 +55,7 @@ _MODULES = {
     "AsyncClient": "easel.client.asynchronous",
     "Client": "easel.client.sync",
     "Painting": "easel.painting",
+    "SubmittedBatch": "easel.client.batches",
     "SubmittedJob": "easel.client.jobs",
     "paint": "easel.painting",
     "stylize": "easel.painting",

@@ -30,7 +30,9 @@ class PictureFile(NamedTuple):
 
 
 def split_fields(
-    content: Picture, style: Picture | Sequence[Picture], fields: Mapping[str, Any]
+    content: Picture | Sequence[Picture],
+    style: Picture | Sequence[Picture],
+    fields: Mapping[str, Any],
 ) -> tuple[Pictures, dict[str, Any]]:
     """Return the pictures by form field, and the other fields of a job."""
     further = {name: value for name, value in fields.items() if name in FILE_FIELDS}

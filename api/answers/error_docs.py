@@ -42,7 +42,7 @@ _ERROR_DOCS = {
     ),
     404: _ErrorDoc(
         "`job_not_found`: there is no such job, or it belongs to someone else. "
-        "`delivery_not_found`: the job has no such delivery.",
+        "`batch_not_found`: likewise for a batch. `delivery_not_found`: there is no such delivery.",
         "job_not_found",
         f"there is no job '{_JOB_ID}'; it may have expired",
     ),
@@ -53,9 +53,9 @@ _ERROR_DOCS = {
         "the first 30 seconds",
     ),
     409: _ErrorDoc(
-        "`job_not_finished`: poll until `done` is true. `job_failed` or `job_canceled`: the job "
-        "has no result. `job_finished`: the job takes no more changes, or cannot be "
-        "retried: it has succeeded, or its pictures were removed. "
+        "`job_not_finished` or `batch_not_finished`: poll until `done` is true. `job_failed` or "
+        "`job_canceled`: there is no result. `job_finished`: the job takes no more changes, or "
+        "cannot be retried: it has succeeded, or its pictures were removed. "
         "`secret_configured`: the operator has set the webhook secret.",
         "job_not_finished",
         f"job {_JOB_ID} is running; poll /jobs/{_JOB_ID} until `done` is true",

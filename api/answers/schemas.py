@@ -72,8 +72,8 @@ class DeliveryView(Delivery):
 class ListedDelivery(DeliveryView):
     """A delivery in the list of all deliveries."""
 
-    job_id: str
-    url: str = Field(description="The `webhook_url` of the job.")
+    job_id: str = Field(description="The job, or for `batch.finished` the batch.")
+    url: str = Field(description="The `webhook_url` of the job or batch.")
 
 
 class WebhookView(BaseModel):
@@ -113,6 +113,7 @@ class JobView(BaseModel):
     waiting: Waiting | None = Field(description="Why the job waits while it is queued.")
     priority: Priority = Field(description="How urgent the job is among the jobs of its caller.")
     params: StyleParams
+    batch: str | None = Field(description="The batch that it was posted in, if any.")
     continued_from: str | None = Field(description="The job that this one continues, if any.")
     revision: int = Field(description="How often the parameters were changed with `PATCH`.")
     edits: tuple[Edit, ...] = Field(

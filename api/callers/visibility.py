@@ -1,4 +1,4 @@
-"""Who may see a job: its owner, and anyone with a signed link to its pictures or events."""
+"""Who may see a job: its owner, and anyone with a signed link; and a batch: its owner."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from api.asgi.open_requests import count_open
 from api.callers.authentication import Caller, CallerDep, address_of, caller_of
 from api.callers.rate_limits import count_request
 from api.deps import ServicesDep
+from core.jobs.batch import Batch
 from core.jobs.job import ANONYMOUS, Job
+from core.store.batches import batch_not_found
 from core.store.jobs import not_found
 
 
 class Owned(Protocol):
-    """A job record or a snapshot of one."""
+    """A job record, a snapshot of one, or a batch."""
 
     @property
     def id(self) -> str:
@@ -31,18 +33,18 @@ _Owned = TypeVar("_Owned", bound=Owned)
 
 
 def owned(job: _Owned, caller: Caller) -> _Owned:
-    """Return the job if the caller owns it. Every access decision is made here.
+    """Return the job or batch if the caller owns it. Every access decision is made here.
 
-    A job that was posted with neither a key nor a browser's cookie belongs to everybody who
+    One that was posted with neither a key nor a browser's cookie belongs to everybody who
     needs no key and knows its id.
 
     Raises:
-        JobNotFound: the job has another owner. The error is the same as for a job that
-            does not exist, so that callers cannot probe for IDs.
+        JobNotFound: it has another owner. The error is the same as for a job that does not
+            exist, so that callers cannot probe for IDs.
     """
     shared = caller.keyless and job.owner == ANONYMOUS
     if job.owner != caller.name and not shared:
-        raise not_found(job.id)
+        raise batch_not_found(job.id) if isinstance(job, Batch) else not_found(job.id)
     return job
 
 
@@ -52,6 +54,14 @@ def _own_job(job_id: str, services: ServicesDep, caller: CallerDep) -> Job:
 
 #: The job in the path, which the caller owns.
 JobDep = Annotated[Job, Depends(_own_job)]
+
+
+def _own_batch(batch_id: str, services: ServicesDep, caller: CallerDep) -> Batch:
+    return owned(services.store.batches.get(batch_id), caller)
+
+
+#: The batch in the path, which the caller owns.
+BatchDep = Annotated[Batch, Depends(_own_batch)]
 
 
 async def _viewer(

@@ -31,8 +31,8 @@ _URL_SAFE = str.maketrans("-_", "+/")
 _EXPECTED = "expected the picture as a data URL or as base64"
 
 
-async def read_form(request: Request, limits: Limits) -> Form:
-    """Read the form in the body of a request.
+async def read_form(request: Request, limits: Limits, max_files: int = MAX_FILES) -> Form:
+    """Read the form in the body of a request, with at most ``max_files`` files.
 
     Raises:
         HTTPException: 400 if the body is malformed, 415 if it is neither a form nor JSON.
@@ -50,13 +50,13 @@ async def read_form(request: Request, limits: Limits) -> Form:
         message = "is a query parameter, which has no effect; send it as a field of the body"
         raise InvalidRequest([FieldError(name, message) for name in request.query_params])
     if media_type == "multipart/form-data":
-        return await read_multipart(request, limits)
+        return await read_multipart(request, limits, max_files)
     # request.body() would keep the bytes until the response.
     chunks = [chunk async for chunk in request.stream()]
-    return await run_in_threadpool(read_json, chunks, limits)
+    return await run_in_threadpool(read_json, chunks, limits, max_files)
 
 
-def read_json(chunks: list[bytes], limits: Limits) -> Form:
+def read_json(chunks: list[bytes], limits: Limits, max_files: int = MAX_FILES) -> Form:
     """Read the fields of a form from a JSON object.
 
     Values are text, numbers, booleans, or lists of them; null counts as not given. Pictures are
@@ -65,6 +65,7 @@ def read_json(chunks: list[bytes], limits: Limits) -> Form:
     Args:
         chunks: the body. They are removed from the list, to free their memory.
         limits: as for a form.
+        max_files: the most pictures.
 
     Raises:
         HTTPException: 400 if the body is not a JSON object, or has too many or too large fields.
@@ -89,8 +90,8 @@ def read_json(chunks: list[bytes], limits: Limits) -> Form:
         else:
             items = value if isinstance(value, list) else [value]
             pictures += [(name, item) for item in items if item not in (None, "")]
-    if len(pictures) > MAX_FILES:
-        raise HTTPException(400, f"Too many files. Maximum number of files is {MAX_FILES}.")
+    if len(pictures) > max_files:
+        raise HTTPException(400, f"Too many files. Maximum number of files is {max_files}.")
     if len(texts) > limits.max_fields:
         raise HTTPException(
             400, f"Too many fields. Maximum number of fields is {limits.max_fields}."

@@ -1,16 +1,17 @@
-"""The OpenAPI schemas of the body of a new job: its files, parameters and options."""
+"""The OpenAPI schemas of the body of a new job or batch: its files, parameters and options."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from api.intake.form import CONTINUE_FIELD
+from core.jobs.batch import MAX_CONTENTS, BatchMode
 from core.jobs.waiting.turns import Priority
 from core.params import StyleParams
 from core.params.edits import EDITS_FIELD, MAX_EDITS, Edit
 from core.params.presets import PRESETS
 from core.pictures.uploads import FILE_FIELDS, MAX_STYLES
-from core.webhooks.webhook import EVENTS_FIELD, MAX_URL, SECRET_FIELD, URL_FIELD, WebhookEvent
+from core.webhooks.webhook import EVENTS_FIELD, JOB_EVENTS, MAX_URL, SECRET_FIELD, URL_FIELD
 
 _FILE_DESCRIPTIONS = {
     "content": "The photograph.",
@@ -37,7 +38,7 @@ _OPTIONS = {
     EVENTS_FIELD: {
         "type": "string",
         "description": "The events to send, separated by commas. All by default: "
-        + ", ".join(event.value for event in WebhookEvent)
+        + ", ".join(event.value for event in JOB_EVENTS)
         + ".",
         "examples": ["job.succeeded,job.failed"],
     },
@@ -121,6 +122,48 @@ def _schema(title: str, file: dict[str, Any], remark: str) -> dict[str, Any]:
         {"required": [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]},
         {"required": [CONTINUE_FIELD]},
     ]
+    return schema
+
+
+def batch_body_schema() -> dict[str, Any]:
+    """Return the OpenAPI request body of a new batch, as a form and as JSON."""
+    content = {
+        "multipart/form-data": {"schema": _batch_schema("BatchRequest", _BINARY, "")},
+        "application/json": {"schema": _batch_schema("BatchRequestJson", _BASE64, _ENCODED)},
+    }
+    return {"required": True, "content": content}
+
+
+def _batch_schema(title: str, file: dict[str, Any], remark: str) -> dict[str, Any]:
+    schema = _schema(title, file, remark)
+    fields = schema["properties"]
+    for name in (*FILE_FIELDS, CONTINUE_FIELD, EVENTS_FIELD, "validate_only"):
+        del fields[name]
+    several = {"type": "array", "items": file, "minItems": 1, "maxItems": MAX_CONTENTS}
+    schema["properties"] = {
+        "content": {**several, "description": "The photographs." + remark},
+        "style": {
+            **several,
+            "description": f"The paintings: at most {MAX_STYLES}, and with `mode=pairs` as many as "
+            "photographs." + remark,
+        },
+        "mode": {
+            "type": "string",
+            "enum": [mode.value for mode in BatchMode],
+            "default": BatchMode.GRID.value,
+            "description": "`grid`: each photograph with each painting. `pairs`: the first "
+            "photograph with the first painting, and so on. `blend`: each photograph with all "
+            "paintings, blended.",
+        },
+        **fields,
+    }
+    schema["properties"][URL_FIELD] = {
+        **fields[URL_FIELD],
+        "description": "The URL that receives `batch.finished`, signed as Standard Webhooks "
+        "specifies.",
+    }
+    schema["required"] = ["content", "style"]
+    del schema["anyOf"]
     return schema
 
 

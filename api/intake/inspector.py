@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from api.deps import Services
 from api.intake.turns import Turns
 from core.errors import InvalidPicture
 from core.params import StyleParams
-from core.pictures.inspection import Inspection
+from core.pictures.inspection import Inspect, Inspection
 from core.pictures.sandbox import Cancellation
 from core.pictures.uploads import Checked, Upload, Uploads
 
@@ -48,8 +48,6 @@ class PictureInspector:
     async def check(self, uploads: Uploads, params: StyleParams, caller: str) -> Checked:
         """Check the pictures as :meth:`Uploads.check` does.
 
-        If the task is canceled, its decoder stops within a second.
-
         Args:
             uploads: the pictures.
             params: the parameters of the job.
@@ -58,13 +56,29 @@ class PictureInspector:
         Raises:
             InvalidRequest: a picture cannot be decoded, is too large, or does not fit the
                 other pictures or the parameters.
+            EaselError: what :meth:`inspect` raises.
+        """
+        inspected = await self.inspect(uploads.to_inspect(), caller)
+        return await run_in_threadpool(uploads.check, params, inspected)
+
+    async def inspect(self, uploads: Iterable[tuple[Upload, bool]], caller: str) -> Inspect:
+        """Decode pictures, each once, and return the function that looks up what was found.
+
+        If the task is canceled, its decoder stops within a second.
+
+        Args:
+            uploads: the pictures, and whether each is a mask.
+            caller: who shares the decoders with other callers.
+
+        Raises:
             UploadsFull: no decoder became free in time.
             ServiceUnavailable: the machine is too busy to decode the pictures in time.
         """
         found: dict[tuple[int, bool], Inspection | InvalidPicture] = {}
-        for upload, mask in uploads.to_inspect():
-            async with self._turns.turn(caller):
-                found[id(upload.data), mask] = await self._decode(upload, mask)
+        for upload, mask in uploads:
+            if (id(upload.data), mask) not in found:
+                async with self._turns.turn(caller):
+                    found[id(upload.data), mask] = await self._decode(upload, mask)
 
         def inspected(data: bytes, mask: bool) -> Inspection:
             result = found[id(data), mask]
@@ -72,7 +86,7 @@ class PictureInspector:
                 raise result
             return result
 
-        return await run_in_threadpool(uploads.check, params, inspected)
+        return inspected
 
     async def _decode(self, upload: Upload, mask: bool) -> Inspection | InvalidPicture:
         cancellation = Cancellation()

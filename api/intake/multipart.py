@@ -20,8 +20,8 @@ from core.settings.limits import Limits
 _CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252")
 
 
-async def read_multipart(request: Request, limits: Limits) -> Form:
-    """Read the multipart form in the body of a request.
+async def read_multipart(request: Request, limits: Limits, max_files: int = MAX_FILES) -> Form:
+    """Read the multipart form in the body of a request, with at most ``max_files`` files.
 
     Empty fields, and empty files without a name, count as not given: browsers send them for
     inputs that were left empty.
@@ -31,7 +31,7 @@ async def read_multipart(request: Request, limits: Limits) -> Form:
             415 for an unusual encoding of text.
     """
     _check_charset(request.headers["content-type"])
-    async with _parsed(request, limits) as parts:
+    async with _parsed(request, limits, max_files) as parts:
         files, file_errors = await _files(parts, limits)
         fields, field_errors = _fields(parts)
     return Form(files, fields, [*field_errors, *file_errors])
@@ -45,11 +45,11 @@ def _check_charset(content_type: str) -> None:
 
 
 @asynccontextmanager
-async def _parsed(request: Request, limits: Limits) -> AsyncIterator[FormData]:
+async def _parsed(request: Request, limits: Limits, max_files: int) -> AsyncIterator[FormData]:
     parser = _Parser(
         request.headers,
         request.stream(),
-        max_files=MAX_FILES,
+        max_files=max_files,
         max_fields=limits.max_fields,
         max_part_size=limits.max_field_bytes,
     )
@@ -103,7 +103,7 @@ async def _files(
                 error = "is text; expected a file (with curl, put an @ before its path)"
         if error is not None:
             errors.append(FieldError(field, error))
-        files[field].append(Upload(field, data))
+        files[field].append(Upload(field, data, part.filename or ""))
     return files, errors
 
 

@@ -37,6 +37,7 @@ from core.jobs.waiting.turns import Priority
 from core.jobs.work import work_of
 from core.params import StyleParams
 from core.params.edits import check_blend, dump_edits, edited
+from core.pictures.inspection import Inspect
 from core.pictures.uploads import Checked
 from core.runtime.tracing import trace_fields
 
@@ -84,7 +85,17 @@ async def submit(
 
 
 async def _check(request: JobRequest, inspector: PictureInspector, caller: str) -> Checked:
-    """Check the pictures, with the smallest and the largest style_scale of all edits."""
+    inspect = await inspector.inspect(request.uploads.to_inspect(), caller)
+    return await run_in_threadpool(check_uploads, request, inspect)
+
+
+def check_uploads(request: JobRequest, inspect: Inspect) -> Checked:
+    """Check the pictures, with the smallest and the largest style_scale of all edits.
+
+    Raises:
+        InvalidRequest: a picture cannot be decoded, is too large, or does not fit the other
+            pictures or the parameters.
+    """
     params, uploads = request.params, request.uploads
     masked = uploads.content_mask is not None
     for edit in request.edits:
@@ -92,9 +103,7 @@ async def _check(request: JobRequest, inspector: PictureInspector, caller: str) 
     scales = [params.style_scale]
     scales += [cast(float, edit.params.get("style_scale", scales[0])) for edit in request.edits]
     each = [
-        await inspector.check(
-            request.uploads, params.model_copy(update={"style_scale": scale}), caller
-        )
+        uploads.check(params.model_copy(update={"style_scale": scale}), inspect)
         for scale in sorted({min(scales), max(scales)})
     ]
     return each[-1]
@@ -116,8 +125,7 @@ def _accept(
         ServiceUnavailable: a store or the broker is unavailable; the job is not kept.
     """
     inputs = request.uploads.inputs
-    options = _options(request)
-    warnings = {"warnings": json.dumps(checked.warnings)} if checked.warnings else {}
+    options = options_of(request)
     key = admitted.key and admitted.key.for_request(request.params, inputs, **options)
     if key is not None and admitted.known:
         earlier = services.store.find_replay(key)
@@ -129,17 +137,21 @@ def _accept(
         for upload in request.uploads.files():
             services.blobs.put(upload.data, upload.picture.sha256)
 
-    fields = {
-        "request_id": request_id,
-        "memory": json.dumps(memory_needed(request.params, checked.pictures)),
-        "work": str(work_of(request.params, checked.pictures)),
-        **warnings,
-        **options,
-    }
+    fields = {"request_id": request_id, **record_fields(request, checked), **options}
     return enqueue(request.params, inputs, admitted.admission, key, services, fields, store_files)
 
 
-def _options(request: JobRequest) -> dict[str, str]:
+def record_fields(request: JobRequest, checked: Checked) -> dict[str, str]:
+    """Return the fields of the record that follow from the pictures."""
+    warnings = {"warnings": json.dumps(checked.warnings)} if checked.warnings else {}
+    return {
+        "memory": json.dumps(memory_needed(request.params, checked.pictures)),
+        "work": str(work_of(request.params, checked.pictures)),
+        **warnings,
+    }
+
+
+def options_of(request: JobRequest) -> dict[str, str]:
     """Return the fields of the record that the request sets besides parameters and pictures."""
     options = {"webhook": request.webhook.model_dump_json()} if request.webhook else {}
     if request.max_seconds is not None:
@@ -180,7 +192,7 @@ def enqueue(
     job_id = new_job_id()
     digests = [picture.sha256 for picture in inputs.pictures()]
     # The order matters: each step relies on the one before it.
-    with _held(digests, job_id, services):
+    with held(digests, job_id, services):
         ensure_files()
         job = services.store.create(
             params, inputs, admission, job_id=job_id, key=key, **fields, **trace_fields()
@@ -194,8 +206,8 @@ def enqueue(
 
 
 @contextmanager
-def _held(digests: list[str], job_id: str, services: Services) -> Iterator[None]:
-    """Hold the blobs of a new job, and release them if its record is not written."""
+def held(digests: list[str], job_id: str, services: Services) -> Iterator[None]:
+    """Hold the blobs of a new job or batch, and release them if its record is not written."""
     services.store.holds.hold(job_id, digests)
     try:
         yield

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
@@ -32,7 +32,7 @@ from core.jobs.events import (
 router = APIRouter(tags=["jobs"])
 
 #: The interval of comments, which keep proxies from closing an idle connection.
-_PING_SECONDS = 15
+PING_SECONDS = 15
 
 #: The interval of reads of a queued job, whose position changes without an event.
 _POSITION_SECONDS = 2
@@ -41,27 +41,34 @@ _POSITION_SECONDS = 2
 _AUTHORIZED_SECONDS = 1
 
 #: Without an empty line after it, which some clients take for an event.
-_PING = b": ping\n"
+PING = b": ping\n"
 
 #: The number of serialised events to cache, a few kilobytes each.
 _CACHE_SIZE = 256
 
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-#: The schema of one event, an ``itemSchema`` of OpenAPI 3.2.
-_EVENT = {
-    "type": "object",
-    "properties": {
-        "event": {"enum": [*PUBLIC_EVENTS]},
-        "id": {"type": "string"},
-        "data": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "contentSchema": {"$ref": "#/components/schemas/JobView"},
+
+def event_schema(names: Iterable[str], view: str) -> dict[str, Any]:
+    """Return the schema of one event, an ``itemSchema`` of OpenAPI 3.2.
+
+    Args:
+        names: the names of the events.
+        view: the schema of their data.
+    """
+    return {
+        "type": "object",
+        "properties": {
+            "event": {"enum": [str(name) for name in names]},
+            "id": {"type": "string"},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": {"$ref": f"#/components/schemas/{view}"},
+            },
         },
-    },
-    "required": ["event", "id", "data"],
-}
+        "required": ["event", "id", "data"],
+    }
 
 
 @router.get(
@@ -71,7 +78,9 @@ _EVENT = {
     responses={
         200: {
             "description": "The events that the client has not seen.",
-            "content": {"text/event-stream": {"itemSchema": _EVENT}},
+            "content": {
+                "text/event-stream": {"itemSchema": event_schema(PUBLIC_EVENTS, "JobView")}
+            },
         },
         204: {"description": "The job has ended and the client has seen its last event."},
         **error_responses(403, 404, 422, 503),
@@ -94,24 +103,24 @@ async def job_events(
     While the job is queued, every change of its queue position sends another `queued` event. The
     stream ends after the last event, or when the API key of the request is revoked.
     """
-    after = last_event_id if last_event_id and _is_event_id(last_event_id) else ""
+    after = last_event_id if last_event_id and is_event_id(last_event_id) else ""
     if snapshot.done and after and order_of(after) >= order_of(snapshot.event):
         return Response(status_code=204)  # stops an EventSource from reconnecting
     return StreamingResponse(
         _stream(_Client(snapshot, hub, request, viewer), after or BEGINNING),
-        headers=_HEADERS,
+        headers=HEADERS,
         media_type="text/event-stream",
     )
 
 
-def _is_event_id(text: str) -> bool:
+def is_event_id(text: str) -> bool:
     """Return whether a text is a valid event id: two 64-bit numbers."""
     matched = re.fullmatch(r"(\d{1,20})-(\d{1,20})", text)
     return matched is not None and max(int(matched[1]), int(matched[2])) < 2**64
 
 
 async def _stream(client: _Client, after: str) -> AsyncIterator[bytes]:
-    yield _PING  # sends the headers at once
+    yield PING  # sends the headers at once
     snapshot, hub = client.snapshot, client.hub
     with hub.broadcast.listen(snapshot.id, after) as listener:
         for event in await _missed_events(snapshot, hub, after):
@@ -170,7 +179,7 @@ class _Client:
     @property
     def timeout(self) -> float:
         """The seconds to wait for an event before the job is read again."""
-        return _PING_SECONDS if self._position is None else _POSITION_SECONDS
+        return PING_SECONDS if self._position is None else _POSITION_SECONDS
 
     async def send(self, event: Event) -> bytes:
         """Serialise an event with the job at that moment."""
@@ -200,10 +209,10 @@ class _Client:
 
     def _ping(self) -> bytes:
         """Return a comment if one is due, else nothing."""
-        if time.monotonic() - self._sent_at < _PING_SECONDS:
+        if time.monotonic() - self._sent_at < PING_SECONDS:
             return b""
         self._sent_at = time.monotonic()
-        return _PING
+        return PING
 
 
 async def _missed_events(snapshot: Snapshot, hub: Hub, after: str) -> list[Event]:

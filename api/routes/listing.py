@@ -54,6 +54,9 @@ async def list_jobs(
             pattern="^[a-z0-9_]{1,64}$",
         ),
     ] = None,
+    batch: Annotated[
+        str | None, Query(description="Only the jobs of this batch.", pattern=JOB_CURSOR)
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The maximum number of jobs.")] = 20,
     cursor: Annotated[
         str | None,
@@ -72,6 +75,7 @@ async def list_jobs(
         limit=limit,
         after=cursor,
         error_code=error_code,
+        batch=batch,
     )
     if any(position is not None for _, position in page.jobs):
         await hub.reader.forecast()

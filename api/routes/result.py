@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from api.answers.conditional import etag_matches, not_modified
+from api.answers.download import Download
 from api.answers.error_docs import error_responses
 from api.callers.visibility import VisibleJobDep
 from api.deps import ServicesDep
-from core.blobs.reader import BlobReader
 from core.errors import (
     BlobCorrupt,
     BlobNotFound,
-    EaselError,
     JobCanceled,
     JobFailed,
     JobNotFinished,
@@ -91,7 +87,8 @@ def get_result(
         raise ResultDamaged(
             f"the result of job {job.id} is damaged; submit the job again"
         ) from error
-    return _Download(blob, result.media_type, headers)
+    headers["Content-Length"] = str(blob.size)
+    return Download(blob.pieces(), result.media_type, headers, blob.close)
 
 
 def result_of(job: Job) -> Picture:
@@ -116,28 +113,3 @@ def result_of(job: Job) -> Picture:
             "submit the job again"
         )
     return job.result
-
-
-class _Download(StreamingResponse):
-    """Sends a blob as fast as the client reads it, and closes it at the end.
-
-    Args:
-        blob: the open blob.
-        media_type: its media type.
-        headers: headers of the response.
-    """
-
-    def __init__(self, blob: BlobReader, media_type: str, headers: Mapping[str, str]) -> None:
-        length = {"Content-Length": str(blob.size)}
-        super().__init__(blob.pieces(), headers={**headers, **length}, media_type=media_type)
-        self._blob = blob
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response. If the blob cannot be read to its end, the connection is closed."""
-        try:
-            await super().__call__(scope, receive, send)
-        except EaselError as error:
-            # The client notices, because Content-Length announces more bytes.
-            _logger.warning("download aborted", extra={"reason": str(error)})
-        finally:
-            self._blob.close()

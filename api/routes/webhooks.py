@@ -16,6 +16,7 @@ from api.callers.visibility import owned
 from api.deps import ServicesDep
 from api.routes.listing import JOB_CURSOR
 from core.errors import DeliveryNotFound
+from core.jobs.batch import Batch
 from core.jobs.job import Job, account_of
 from core.store.listing import MAX_PAGE
 from core.store.serialization import parse_job
@@ -171,11 +172,16 @@ def redeliver(delivery_id: str, services: ServicesDep, caller: CallerDep) -> Lis
         raise DeliveryNotFound(
             f"{delivery_id!r} is not the id of a delivery; see GET /webhooks/deliveries"
         ) from None
-    job: Job = owned(services.store.get(job_id), caller)
-    delivery = services.store.redeliver(job.id, event)
-    assert job.webhook is not None
-    (view,) = webhook_view(job.id, job.webhook, {event: delivery}).deliveries
-    return ListedDelivery(**view.model_dump(), job_id=job.id, url=job.webhook.url)
+    store = services.store
+    subject: Job | Batch
+    if event is WebhookEvent.BATCH_FINISHED:
+        subject = owned(store.batches.get(job_id), caller)
+    else:
+        subject = owned(store.get(job_id), caller)
+    delivery = store.redeliver(subject.id, event)
+    assert subject.webhook is not None
+    (view,) = webhook_view(subject.id, subject.webhook, {event: delivery}).deliveries
+    return ListedDelivery(**view.model_dump(), job_id=subject.id, url=subject.webhook.url)
 
 
 _HEADERS = {
@@ -191,12 +197,13 @@ def webhook_operations() -> dict[str, Any]:
 
 
 def _operation(event: WebhookEvent) -> dict[str, Any]:
+    subject = event.value.partition(".")[0]
     body = {
         "type": "object",
         "properties": {
             "type": {"const": event.value},
             "timestamp": {"type": "string", "format": "date-time"},
-            "data": {"$ref": "#/components/schemas/JobView"},
+            "data": {"$ref": f"#/components/schemas/{subject.capitalize()}View"},
         },
         "required": ["type", "timestamp", "data"],
     }
@@ -205,15 +212,15 @@ def _operation(event: WebhookEvent) -> dict[str, Any]:
         for name, text in _HEADERS.items()
     ]
     return {
-        "summary": f"Job {event.word}",
-        "description": f"Sent to the `webhook_url` of a job for the event `{event.value}`.",
+        "summary": f"{subject.capitalize()} {event.word}",
+        "description": f"Sent to the `webhook_url` of a {subject} for the event `{event.value}`.",
         "operationId": f"on_{event.value.replace('.', '_')}",
         "tags": ["webhooks"],
         "parameters": headers,
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "2XX": {"description": "The event was received."},
-            "410": {"description": "Send no further events of this job."},
+            "410": {"description": f"Send no further events of this {subject}."},
         },
     }
 

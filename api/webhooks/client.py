@@ -10,9 +10,11 @@ from importlib.metadata import version
 
 import httpcore
 
+from api.answers.batch_json import batch_document
 from api.answers.job_json import snapshot_of
 from api.webhooks.pinning import Deadline, PinnedBackend
 from core.errors import AddressRefused, EaselError, NameNotResolved
+from core.jobs.batch import Batch
 from core.jobs.job import Job, account_of
 from core.jobs.status import JobStatus
 from core.store.webhooks.secrets import WebhookSecrets, sign_webhook
@@ -38,33 +40,40 @@ _ERROR_CODES: dict[type[Exception], str] = {
 }
 
 
-def body_of(job: Job, event: WebhookEvent, server: str = "") -> str:
+#: The fields of a job that has just started, whatever became of it.
+_AS_STARTED = {
+    "status": JobStatus.RUNNING,
+    "attempt": 1,
+    "handed_back": 0,
+    "finished_at": None,
+    **dict.fromkeys(("progress", "result", "metrics", "error")),
+}
+
+
+def body_of(subject: Job | Batch, event: WebhookEvent, server: str = "") -> str:
     """Return the body of a webhook, which is the same in every attempt.
 
-    It contains the job as the event left it, without the deliveries, which change.
+    It contains the job or batch as the event left it, without the deliveries, which change.
 
     Args:
-        job: the job.
+        subject: the job or batch.
         event: the event.
         server: the prefix of the links. Without it they are relative.
     """
-    at = job.started_at if event is WebhookEvent.STARTED else job.finished_at
+    shown = subject.model_copy(update={"deliveries": {}})
+    at = shown.finished_at
+    if isinstance(shown, Batch):
+        document = batch_document(shown, server)
+    else:
+        if event is WebhookEvent.STARTED:
+            at = shown.started_at
+            shown = shown.model_copy(update=_AS_STARTED)
+        document = snapshot_of(shown).document(server)
     assert at is not None
-    shown = job.model_copy(update={"deliveries": {}})
-    if event is WebhookEvent.STARTED:
-        shown = shown.model_copy(
-            update={
-                "status": JobStatus.RUNNING,
-                "attempt": 1,
-                "handed_back": 0,
-                "finished_at": None,
-                **dict.fromkeys(("progress", "result", "metrics", "error")),
-            }
-        )
     payload = {
         "type": event.value,
         "timestamp": at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "data": json.loads(snapshot_of(shown).document(server)),
+        "data": json.loads(document),
     }
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
 
@@ -94,8 +103,8 @@ class WebhookClient:
         self._timeout = timeout
         self._server = server
 
-    def attempt(self, job: Job, event: WebhookEvent) -> Attempt:
-        """Post an event to the receiver of a job, once.
+    def attempt(self, job: Job | Batch, event: WebhookEvent) -> Attempt:
+        """Post an event to the receiver of a job or batch, once.
 
         An unexpected error is a failed attempt too. Otherwise the delivery would be due again
         as soon as its claim expires, and not at its next retry.

@@ -49,37 +49,43 @@ class Admission:
     owner: str = ANONYMOUS
     max_stored_bytes_per_caller: int = _NO_QUOTA
 
-    def check_load(self, load: Load, upload_bytes: int = 1) -> None:
-        """Check that there is room for one more job.
+    def check_load(self, load: Load, upload_bytes: int = 1, jobs: int = 1) -> None:
+        """Check that there is room for one more job, or for all jobs of a batch.
 
         Args:
             load: the load of the service.
-            upload_bytes: the bytes of the pictures of the job; at least 1 if they are not known.
+            upload_bytes: the bytes of the pictures of the jobs; at least 1 if they are not known.
+            jobs: the number of new jobs.
 
         Raises:
             QueueFull: too many jobs are queued.
             TooManyJobs: too many of the caller's jobs are queued or running.
             StorageQuotaExceeded: the files of the caller's jobs take too much storage.
         """
-        over = load.unfinished - self.max_jobs_per_caller + 1
+        over = load.unfinished + jobs - self.max_jobs_per_caller
         if over > 0:
+            remedy = "wait until one ends, or cancel one"
+            if jobs > 1:
+                remedy = "send a smaller batch, or wait until jobs end"
             raise TooManyJobs(
                 f"{load.unfinished} of your jobs are unfinished, and at most "
-                f"{self.max_jobs_per_caller} are allowed; wait until one ends, or cancel one",
+                f"{self.max_jobs_per_caller} are allowed{_with(jobs)}; {remedy}",
                 retry_after=self._seconds_until(over, load),
             )
-        over = load.queued - self.max_queue + 1
+        over = load.queued + jobs - self.max_queue
         if over > 0:
             raise QueueFull(
-                f"{load.queued} jobs are queued already, and at most {self.max_queue} are allowed",
+                f"{load.queued} jobs are queued already, and at most {self.max_queue} are allowed"
+                f"{_with(jobs)}",
                 retry_after=self._seconds_until(over, load),
             )
 
         if load.stored_bytes + upload_bytes > self.max_stored_bytes_per_caller:
             raise StorageQuotaExceeded(
                 f"your jobs hold {load.stored_bytes} bytes of files, and at most "
-                f"{self.max_stored_bytes_per_caller} bytes are allowed, with the pictures of a new "
-                "job; delete jobs that you do not need, or wait until their files expire"
+                f"{self.max_stored_bytes_per_caller} bytes are allowed, with the pictures of "
+                f"{'a new job' if jobs == 1 else f'the {jobs} new jobs'}; delete jobs that you do "
+                "not need, or wait until their files expire"
             )
 
     def check_memory(self, params: StyleParams, pictures: JobPictures) -> None:
@@ -133,6 +139,10 @@ class Admission:
         run_seconds = load.run_seconds or _DEFAULT_RUN_SECONDS
         seconds = math.ceil(count * run_seconds / max(1, len(self.workers)))
         return min(max(seconds, _MIN_RETRY_SECONDS), _MAX_RETRY_SECONDS)
+
+
+def _with(jobs: int) -> str:
+    return "" if jobs == 1 else f", with the {jobs} of this batch"
 
 
 def _gib(size: int) -> str:

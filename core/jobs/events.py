@@ -30,6 +30,13 @@ class EventName(StrEnum):
     REMOVED = "gone"  #: The job was deleted. It ends the streams of clients but is not sent.
 
 
+class BatchEvent(StrEnum):
+    """What happened to a batch. Its events have no copy of the record: only the newest counts."""
+
+    CHANGED = "changed"  #: A job of the batch has another status, or was deleted.
+    FINISHED = "finished"  #: The last of its jobs has ended.
+
+
 #: The event that reports each status. A new status without an event fails here.
 STATUS_EVENTS = {
     status: EventName.STARTED if status is JobStatus.RUNNING else EventName(status.value)
@@ -57,7 +64,7 @@ _EVENT_ID = re.compile(r"(\d{1,20})-(\d{1,20})")
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a job. The id and the name identify it."""
+    """One event of a job or batch. The id and the name identify it."""
 
     id: str
     #: An :class:`EventName`, or a name that only a newer version knows.
@@ -73,7 +80,7 @@ class Event:
     @property
     def final(self) -> bool:
         """Whether no event of the job follows."""
-        return self.name in FINAL_EVENTS or self.name == EventName.REMOVED
+        return self.name in FINAL_EVENTS or self.name in (EventName.REMOVED, BatchEvent.FINISHED)
 
 
 def event_of_status(status: str) -> str:

@@ -25,6 +25,9 @@ BROWSER_PREFIX = "browser:"
 #: How long the files of a finished job are kept by default.
 RETENTION = timedelta(hours=24)
 
+#: How long the record of a finished job is kept after its files have expired.
+TOMBSTONE = timedelta(days=7)
+
 
 class Mark(Enum):
     """How the store treats a field of the job record; see the annotations of :class:`Job`."""
@@ -142,6 +145,8 @@ class Job(_Frozen):
     #: How many attempts were handed back by a worker that was told to stop.
     handed_back: int = 0
     params: Annotated[StyleParams, Mark.NOT_IN_EVENTS]
+    #: The batch that it was posted in.
+    batch: str | None = None
     #: The job whose result it began with.
     continued_from: str | None = None
     #: How often the parameters were changed.

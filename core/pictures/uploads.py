@@ -50,6 +50,8 @@ class Upload:
     #: The form field or the path, for errors.
     name: str
     data: bytes
+    #: The name of the file, if the client sent one.
+    file_name: str = ""
 
     @cached_property
     def picture(self) -> Picture:

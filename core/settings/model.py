@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_vali
 from pydantic_settings import SettingsConfigDict
 
 from core.errors import HostRefused, InvalidSetting, OriginRefused
-from core.jobs.job import RETENTION
+from core.jobs.job import RETENTION, TOMBSTONE
 from core.params.validation import validation_message
 from core.runtime.logs import LogFormat
 from core.settings import exposure, sites
@@ -30,7 +30,6 @@ from core.settings.values import (
     RedisUrl,
 )
 from core.settings.workers import WorkerSettings
-from core.upkeep.retention import TOMBSTONE
 from core.webhooks.retries import DELAYS
 
 _PREFIX = "EASEL_"

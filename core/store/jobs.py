@@ -8,7 +8,7 @@ come from the server's clock, so the clocks of the hosts need not agree.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from core.errors import DeliveryNotFound, IdempotencyKeyReused, JobFinished, JobNotFound
 from core.jobs.admission import Admission, Load
@@ -19,13 +19,20 @@ from core.jobs.waiting.turns import Priority
 from core.params import StyleParams
 from core.params.edits import Edits, dump_edits
 from core.runtime.redis import needs_redis
+from core.store.batches import BatchStore
 from core.store.holds import Holds
-from core.store.keys import QUEUE_PAUSED, idempotency_key, job_key, losses_key
+from core.store.keys import (
+    QUEUE_PAUSED,
+    delivery_record_key,
+    idempotency_key,
+    job_key,
+    losses_key,
+)
 from core.store.leases import Leases
 from core.store.link_signing import LinkSigner
 from core.store.listing import Listing
 from core.store.scripts import script
-from core.store.serialization import flatten, parse_job, read_job
+from core.store.serialization import flatten, parse_job, parse_load, read_job
 from core.store.statistics import BackgroundErrors
 from core.webhooks.webhook import Delivery, WebhookEvent, delivery_id
 
@@ -59,6 +66,7 @@ class JobStore(Leases):
         self._cancel = script(redis, "jobs/cancel")
         self._delete = script(redis, "jobs/delete")
         self._redeliver = script(redis, "outbox/redeliver")
+        self.batches = BatchStore(redis, retention)
         self.holds = Holds(redis)
         self.links = LinkSigner(redis)
         self.listing = Listing(redis)
@@ -72,7 +80,7 @@ class JobStore(Leases):
             caller: the identity that limits apply to.
             max_jobs: the caller's limit. From there on every job of the caller is checked.
         """
-        return _parse_load(self._load(args=[caller, max_jobs]))
+        return parse_load(self._load(args=[caller, max_jobs]))
 
     @needs_redis
     def pause_queue(self) -> None:
@@ -148,7 +156,7 @@ class JobStore(Leases):
         if outcome == "different":
             raise IdempotencyKeyReused
         if record is None:
-            admission.check_load(_parse_load(load), inputs.size_bytes)
+            admission.check_load(parse_load(load), inputs.size_bytes)
             raise AssertionError(f"create.lua refuses {load}, but {admission} accepts it")
         return read_job(record)
 
@@ -256,14 +264,16 @@ class JobStore(Leases):
 
     @needs_redis
     def redeliver(self, job_id: str, event: WebhookEvent) -> Delivery:
-        """Send a webhook of a job again, whatever became of it.
+        """Send a webhook of a job or batch again, whatever became of it.
 
         Raises:
             DeliveryNotFound: the job has no such webhook, or the event has not occurred.
             NewerRecord: only a newer version of Easel may change the job.
         """
         delivery = delivery_id(job_id, event)
-        reply = self._redeliver(keys=[job_key(job_id)], args=[delivery, event.value])
+        reply = self._redeliver(
+            keys=[delivery_record_key(job_id, event)], args=[delivery, event.value]
+        )
         if reply is None:
             raise DeliveryNotFound(f"there is no delivery {delivery!r}; its job may have expired")
         return Delivery.model_validate_json(reply)
@@ -272,9 +282,3 @@ class JobStore(Leases):
 def not_found(job_id: str) -> JobNotFound:
     """Return the error for a job that does not exist or belongs to another owner."""
     return JobNotFound(f"there is no job {job_id!r}; it may have expired")
-
-
-def _parse_load(reply: Any) -> Load:
-    queued, unfinished, run_seconds, stored = reply
-    mean = None if run_seconds is None else float(run_seconds)
-    return Load(queued, unfinished, mean, int(stored))

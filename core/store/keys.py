@@ -7,6 +7,7 @@ blob store has its own keys (``core.blobs.redis``).
 from __future__ import annotations
 
 from core.jobs.schema_version import versioned
+from core.webhooks.webhook import WebhookEvent
 
 # Of one job. The job id follows each prefix.
 JOB_PREFIX = "easel:job:"  # hash: the job record
@@ -14,13 +15,17 @@ EVENTS_PREFIX = "easel:events:"  # stream: the events of the job
 PREVIEW_PREFIX = "easel:preview:"  # string: the newest preview while the job runs
 LOSSES_PREFIX = "easel:losses:"  # list: the losses, one line of CSV for each point
 
+# Of one batch. The batch id follows each prefix; its events are in `easel:events:`, too.
+BATCH_PREFIX = "easel:batch:"  # hash: the record of the batch
+BATCH_JOBS_PREFIX = "easel:batch-jobs:"  # sorted set: job id, all scores 0
+
 # Indexes of jobs.
 JOBS_QUEUED = "easel:jobs:queued"  # sorted set: job id by creation time
 JOBS_RUNNING = "easel:jobs:running"  # sorted set: job id by expiry time of its lease
 OWNED_PREFIX = "easel:owned:"  # followed by `status:owner`; sorted set: job id, all scores 0
 FAILED_PREFIX = "easel:failed:"  # followed by `code:owner`; sorted set: job id, all scores 0
 UNFINISHED_PREFIX = "easel:unfinished:"  # followed by the caller; set: job ids queued or running
-IDEMPOTENCY_PREFIX = "easel:idempotency:"  # followed by a digest; hash: job, request
+IDEMPOTENCY_PREFIX = "easel:idempotency:"  # followed by a digest; hash: job (or batch), request
 
 # The order of the queued jobs (lua/lib/queue/). The lane follows each prefix.
 TURNS_PREFIX = "easel:queue:turns:"  # sorted set: `turn:caller` by turn, one for each queued job
@@ -97,3 +102,18 @@ def losses_key(job_id: str) -> str:
 def idempotency_key(digest: str) -> str:
     """Return the key that remembers which job an idempotency key created."""
     return IDEMPOTENCY_PREFIX + digest
+
+
+def batch_key(batch_id: str) -> str:
+    """Return the key of the record of a batch."""
+    return BATCH_PREFIX + batch_id
+
+
+def batch_jobs_key(batch_id: str) -> str:
+    """Return the key of the jobs of a batch."""
+    return BATCH_JOBS_PREFIX + batch_id
+
+
+def delivery_record_key(subject_id: str, event: WebhookEvent) -> str:
+    """Return the key of the record of the job or batch that has an event."""
+    return (batch_key if event is WebhookEvent.BATCH_FINISHED else job_key)(subject_id)

@@ -23,9 +23,10 @@ from core.jobs.events import (
     JOB_EVENTS_LENGTH,
     STATUS_EVENTS,
     SUPERSEDED_EVENTS,
+    BatchEvent,
     EventName,
 )
-from core.jobs.job import ANONYMOUS, RETENTION, Mark
+from core.jobs.job import ANONYMOUS, RETENTION, TOMBSTONE, Mark
 from core.jobs.losses import POINTS
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
 from core.jobs.status import FINAL_STATUSES, JobStatus
@@ -54,7 +55,7 @@ CONSTANTS: dict[str, _Constant] = {
     **{name: key for name, key in vars(keys).items() if name.isupper()},
     **{name: getattr(statistics, name) for name in _STATISTICS},
     **{f"STATUS_{status.name}": status.value for status in JobStatus},
-    **{f"EVENT_{event.name}": event.value for event in EventName},
+    **{f"EVENT_{event.name}": event.value for event in (*EventName, *BatchEvent)},
     **{f"DELIVERY_{state.name}": state.value for state in DeliveryState},
     **{f"LANE_{lane.name}": lane.value for lane in Lane},
     "LANES": tuple(Lane),
@@ -64,6 +65,7 @@ CONSTANTS: dict[str, _Constant] = {
     "UNKNOWN_PRECISION": Precision.AUTO.value,
     "ANONYMOUS": ANONYMOUS,
     "RETENTION_SECONDS": int(RETENTION.total_seconds()),
+    "TOMBSTONE_SECONDS": int(TOMBSTONE.total_seconds()),
     "SCHEMA_FIELD": SCHEMA,
     "SCHEMA_VERSION": SCHEMA_VERSION,
     "UNFINISHED_STATUSES": frozenset(JobStatus) - FINAL_STATUSES,
@@ -75,6 +77,7 @@ CONSTANTS: dict[str, _Constant] = {
         for event in WebhookEvent
         if event.word == STATUS_EVENTS[status]
     },
+    "WEBHOOK_BATCH_FINISHED": WebhookEvent.BATCH_FINISHED.value,
     # The last part of a delivery id, by the event.
     "WEBHOOK_WORDS": {event.value: event.word for event in WebhookEvent},
     "FINAL_EVENTS": FINAL_EVENTS,

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from core.errors import NewerRecord
+from core.jobs.admission import Load
 from core.jobs.job import Job, Mark
 from core.jobs.schema_version import SCHEMA_VERSION, newer_schema
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def _stored_name(name: str, field: FieldInfo) -> str:
@@ -86,13 +89,36 @@ def parse_job(record: Mapping[str, str]) -> Job:
     Raises:
         NewerRecord: a newer version of Easel wrote the record in an unreadable way.
     """
+    return parse_record(Job, JSON_FIELDS, record)
+
+
+def parse_record(
+    model: type[_Model], holding_json: frozenset[str], record: Mapping[str, str]
+) -> _Model:
+    """Return the model of a record.
+
+    Args:
+        model: its type.
+        holding_json: the fields of the model that hold JSON; see :func:`json_fields`.
+        record: the fields as they are stored.
+
+    Raises:
+        NewerRecord: a newer version of Easel wrote the record in an unreadable way.
+    """
     with detect_newer(record):
-        return Job.model_validate(
+        return model.model_validate(
             {
-                field: json.loads(value) if field in JSON_FIELDS else value
+                field: json.loads(value) if field in holding_json else value
                 for field, value in record.items()
             }
         )
+
+
+def parse_load(reply: Any) -> Load:
+    """Return the load in the reply of a script."""
+    queued, unfinished, run_seconds, stored = reply
+    mean = None if run_seconds is None else float(run_seconds)
+    return Load(queued, unfinished, mean, int(stored))
 
 
 @contextmanager

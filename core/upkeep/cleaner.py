@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from core.blobs.blobs import Blobs
-from core.jobs.job import is_job_id
+from core.jobs.job import TOMBSTONE, is_job_id
 from core.jobs.schema_version import NewerRecordLog
 from core.runtime.redis import needs_redis
 from core.store.holds import Holds
@@ -26,7 +26,6 @@ from core.store.serialization import flatten
 from core.upkeep.retention import (
     DIGEST,
     GRACE,
-    TOMBSTONE,
     UNKNOWN_GRACE,
     Survey,
     complete_since,

@@ -11,12 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.jobs.job import RETENTION
+from core.jobs.job import RETENTION, TOMBSTONE
 from core.jobs.schema_version import newer_schema
 from core.webhooks.webhook import DeliveryState
-
-#: How long the record of a finished job is kept after its files have expired.
-TOMBSTONE = timedelta(days=7)
 
 #: The minimum age of a blob without a record: the record of a younger one may be on its way.
 GRACE = timedelta(hours=1)

@@ -29,17 +29,24 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class WebhookEvent(StrEnum):
-    """An event of a job that a webhook can report."""
+    """An event of a job, or of a batch of jobs, that a webhook can report."""
 
     STARTED = "job.started"  #: A worker has started the job. Sent once, even if the job is retried.
     SUCCEEDED = "job.succeeded"
     FAILED = "job.failed"
     CANCELED = "job.canceled"
+    BATCH_FINISHED = "batch.finished"  #: The last job of a batch has ended.
 
     @property
     def word(self) -> str:
-        """The event without its prefix ``job.``."""
-        return self.value.removeprefix("job.")
+        """The event without its prefix ``job.`` or ``batch.``."""
+        return self.value.partition(".")[2]
+
+
+#: The events that the webhook of a job reports.
+JOB_EVENTS = tuple(event for event in WebhookEvent if event is not WebhookEvent.BATCH_FINISHED)
+
+_BY_WORD = {event.word: event for event in WebhookEvent}
 
 
 class _Frozen(BaseModel):
@@ -47,10 +54,10 @@ class _Frozen(BaseModel):
 
 
 class Webhook(_Frozen):
-    """The URL that a job's events are sent to, which events are sent, and how they are signed."""
+    """Where the events of a job or batch are sent, which of them, and how they are signed."""
 
     url: str
-    events: tuple[WebhookEvent, ...] = tuple(WebhookEvent)
+    events: tuple[WebhookEvent, ...] = JOB_EVENTS
     #: The secret that signs them; None: the secrets of the job's owner.
     secret: str | None = Field(default=None, repr=False)
 
@@ -181,9 +188,9 @@ def parse_webhook(
 def _chosen(events: str | None) -> tuple[tuple[WebhookEvent, ...], list[FieldError]]:
     """Return the events with these comma-separated names; all of them if there are no names."""
     if events is None:
-        return tuple(WebhookEvent), []
+        return JOB_EVENTS, []
     names = [name.strip() for name in events.split(",")]
-    known = {event.value: event for event in WebhookEvent}
+    known = {event.value: event for event in JOB_EVENTS}
     chosen = tuple(event for name, event in known.items() if name in names)
     unknown = [name for name in names if name not in known]
     if not unknown:
@@ -199,10 +206,12 @@ def delivery_id(job_id: str, event: WebhookEvent) -> str:
 
 
 def parse_delivery_id(text: str) -> tuple[str, WebhookEvent]:
-    """Return the job id and the event of a ``webhook-id``.
+    """Return the id of the job or batch, and the event, of a ``webhook-id``.
 
     Raises:
         ValueError: the text is not a ``webhook-id``.
     """
     job_id, _, word = text.rpartition("-")
-    return job_id, WebhookEvent(f"job.{word}")
+    if word not in _BY_WORD:
+        raise ValueError(f"{text!r} does not end with an event; expected one of {list(_BY_WORD)}")
+    return job_id, _BY_WORD[word]

@@ -13,6 +13,7 @@ from httpx_sse import SSEError, aconnect_sse
 from PIL import Image
 
 from easel.client import calls
+from easel.client.batches import AsyncBatches
 from easel.client.calls import Call, Endpoint
 from easel.client.jobs import SubmittedJob
 from easel.client.retries import FIRST_DELAY_SECONDS, RETRYABLE_STATUSES, Backoff
@@ -61,6 +62,11 @@ class AsyncClient:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    @property
+    def batches(self) -> AsyncBatches:
+        """The batches of the server: many pictures in one request."""
+        return AsyncBatches(self._send, self._server)
 
     async def submit(
         self,
@@ -184,7 +190,7 @@ class AsyncClient:
         await self._send(self._server.call("DELETE", job))
 
     async def _job(self, call: Call) -> SubmittedJob:
-        return self._server.read_job(await self._send(call))
+        return self._server.read(SubmittedJob, await self._send(call))
 
     async def _send(self, call: Call) -> httpx.Response:
         backoff = Backoff(self._patience)

@@ -7,16 +7,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core.errors import JobFailed, ServerRefused, ServerUnreachable
 from easel.client.jobs import SubmittedJob
 from easel.pictures import Pictures, read_files
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 
@@ -71,14 +73,14 @@ class Endpoint:
         reason = str(error) or type(error).__name__
         return ServerUnreachable(f"{self.url} cannot be reached: {reason}")
 
-    def read_job(self, response: httpx.Response) -> SubmittedJob:
-        """Return the job in a response.
+    def read(self, model: type[_Model], response: httpx.Response) -> _Model:
+        """Return the job or batch in a response.
 
         Raises:
             ServerRefused: there is none.
         """
         try:
-            return SubmittedJob.model_validate_json(response.content)
+            return model.model_validate_json(response.content)
         except ValidationError:
             raise ServerRefused(f"the server at {self.url} is not an Easel API") from None
 
@@ -134,13 +136,16 @@ def idempotent(key: str | None = None) -> dict[str, str]:
     return {"Idempotency-Key": key or str(uuid4())}
 
 
-def submission(pictures: Pictures, params: Mapping[str, object], key: str | None) -> Call:
-    """Return the call that creates a job. Retries with the same key create no second job.
+def submission(
+    pictures: Pictures, params: Mapping[str, object], key: str | None, path: str = "/jobs"
+) -> Call:
+    """Return the call that creates a job or batch. Retries with the same key create no second one.
 
     Args:
         pictures: the pictures by form field.
         params: the parameters, and the other form fields.
         key: the idempotency key; None makes one.
+        path: where it is posted.
 
     Raises:
         OSError: a picture cannot be read.
@@ -148,7 +153,7 @@ def submission(pictures: Pictures, params: Mapping[str, object], key: str | None
     files = [(each.field, (Path(each.name).name, each.data)) for each in read_files(pictures)]
     fields = {name: _text(value) for name, value in params.items() if value is not None}
     options = {"files": files, "data": fields, "headers": idempotent(key)}
-    return Call("POST", "/jobs", options)
+    return Call("POST", path, options)
 
 
 def ended(job: SubmittedJob) -> SubmittedJob:

@@ -12,6 +12,7 @@ from httpx_sse import SSEError, connect_sse
 from PIL import Image
 
 from easel.client import calls
+from easel.client.batches import Batches
 from easel.client.calls import Call, Endpoint
 from easel.client.jobs import SubmittedJob
 from easel.client.retries import FIRST_DELAY_SECONDS, RETRYABLE_STATUSES, Backoff
@@ -58,6 +59,11 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    @property
+    def batches(self) -> Batches:
+        """The batches of the server: many pictures in one request."""
+        return Batches(self._send, self._server)
 
     def submit(
         self,
@@ -178,7 +184,7 @@ class Client:
         self._send(self._server.call("DELETE", job))
 
     def _job(self, call: Call) -> SubmittedJob:
-        return self._server.read_job(self._send(call))
+        return self._server.read(SubmittedJob, self._send(call))
 
     def _send(self, call: Call) -> httpx.Response:
         backoff = Backoff(self._patience)

@@ -128,7 +128,8 @@ def test_the_requests_to_a_webhook_are_described(client: httpx.Client) -> None:
     for name, event in described.items():
         body = event["post"]["requestBody"]["content"]["application/json"]["schema"]
         assert body["properties"]["type"] == {"const": name}
-        assert body["properties"]["data"] == {"$ref": "#/components/schemas/JobView"}
+        view = "BatchView" if name.startswith("batch.") else "JobView"
+        assert body["properties"]["data"] == {"$ref": f"#/components/schemas/{view}"}
         headers = {each["name"] for each in event["post"]["parameters"]}
         assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
 

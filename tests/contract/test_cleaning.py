@@ -11,11 +11,11 @@ from redis import Redis
 
 from core.blobs.blobs import Blobs
 from core.errors import JobNotFound, ServiceUnavailable
-from core.jobs.job import RETENTION, Inputs, Job, Metrics, Picture
+from core.jobs.job import RETENTION, TOMBSTONE, Inputs, Job, Metrics, Picture
 from core.params import StyleParams
 from core.store.jobs import JobStore
 from core.upkeep.cleaner import Cleaner
-from core.upkeep.retention import GRACE, TOMBSTONE, UNKNOWN_GRACE
+from core.upkeep.retention import GRACE, UNKNOWN_GRACE
 from tests.conftest import some_progress, vouch
 from tests.contract.stores import Backdoor
 

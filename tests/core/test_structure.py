@@ -11,20 +11,34 @@ from core.errors import EaselError
 from tests.source import MODULES, relative, tree
 
 
-def _lines(cls: type[EaselError], indent: str = "") -> list[str]:
-    """Draw the tree below a class, in the order of definition."""
-    children = [each for each in cls.__subclasses__() if each.__module__ == errors.__name__]
-    lines = []
-    for child in children:
-        last = child is children[-1]
-        lines.append(f"{indent}{'└── ' if last else '├── '}{child.__name__}")
-        lines += _lines(child, indent + ("    " if last else "│   "))
-    return lines
+def _lines() -> list[str]:
+    """Draw the tree: each class below EaselError with its subclasses, as they are defined."""
+
+    def below(cls: type[EaselError]) -> list[type[EaselError]]:
+        return [each for each in cls.__subclasses__() if each.__module__ == errors.__name__]
+
+    *classes, last = below(EaselError)
+    return [
+        f"{'└' if cls is last else '├'}── "
+        + ": ".join(filter(None, [cls.__name__, ", ".join(each.__name__ for each in below(cls))]))
+        for cls in [*classes, last]
+    ]
+
+
+def test_no_error_is_more_than_two_classes_below_the_root() -> None:
+    deep = [
+        grandchild
+        for cls in EaselError.__subclasses__()
+        for child in cls.__subclasses__()
+        for grandchild in child.__subclasses__()
+        if grandchild.__module__ == errors.__name__
+    ]
+    assert not deep, "draw the third level, too"
 
 
 def test_the_docstring_draws_the_tree_of_errors() -> None:
     drawn = [line for line in (errors.__doc__ or "").splitlines() if "── " in line]
-    assert sorted(drawn) == sorted(_lines(EaselError))
+    assert sorted(drawn) == sorted(_lines())
 
 
 def test_all_errors_are_defined_in_one_module() -> None:

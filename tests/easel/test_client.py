@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import anyio
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 import easel
 from easel import AsyncClient, Client, SubmittedJob
+from easel.client.batches import AsyncBatches, Batches
 from tests.examples.conftest import QUICK, Running
 from tests.examples.conftest import easel as service
 
@@ -91,6 +93,37 @@ def test_the_environment_names_the_server_and_the_key(
         assert client.submit(service.content, service.style, **QUICK).id
 
 
+def test_a_batch_is_submitted_waited_for_and_saved(
+    client: Client, service: Running, tmp_path: Path
+) -> None:
+    batch = client.batches.submit([service.content, service.style], service.style, **QUICK)
+    assert [job.name for job in batch.jobs] == [service.content.stem, service.style.stem]
+    ended = client.batches.wait(batch)
+    assert (ended.done, ended.counts["succeeded"]) == (True, 2)
+    saved = client.batches.save(ended, tmp_path / "out")
+    assert [path.name for path in saved] == [f"{job.name}.png" for job in batch.jobs]
+    assert saved[0].read_bytes() == client.download(batch.jobs[0].id)
+    assert client.batches.get(batch.id) == client.batches.cancel(ended) == ended
+    client.batches.delete(batch)
+    with pytest.raises(easel.ServerRefused, match="batch_not_found"):
+        client.batches.get(batch)
+
+
+def test_the_asynchronous_client_submits_batches(service: Running, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with AsyncClient(service.url, service.key) as client:
+            batch = await client.batches.submit(
+                [service.content], [service.style, service.content], mode="blend", **QUICK
+            )
+            ended = await client.batches.wait(batch)
+            (saved,) = await client.batches.save(ended, tmp_path)
+            assert saved.read_bytes() == await client.download(batch.jobs[0].id)
+            assert await client.batches.get(batch) == await client.batches.cancel(batch) == ended
+            await client.batches.delete(batch)
+
+    anyio.run(main)
+
+
 def test_the_asynchronous_client_does_the_same(service: Running) -> None:
     async def main() -> None:
         async with AsyncClient(service.url, service.key) as client:
@@ -116,6 +149,7 @@ def test_both_clients_have_the_same_methods() -> None:
         return {name for name in vars(client) if not name.startswith("_")}
 
     assert methods(AsyncClient) - {"aclose"} == methods(Client) - {"close"}
+    assert methods(AsyncBatches) == methods(Batches)
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])

@@ -25,7 +25,7 @@ from api.deps import Services
 from cli.supervisor import Supervised
 from cli.valkey import EmbeddedValkey, free_port, fsync_policy
 from core.blobs.blobs import open_blobs
-from core.jobs.job import RETENTION, Inputs, Job, Metrics, Picture
+from core.jobs.job import RETENTION, TOMBSTONE, Inputs, Job, Metrics, Picture
 from core.nst.weights.files import save_weights
 from core.params import Network, StyleParams
 from core.pictures.sandbox import Sandbox
@@ -40,7 +40,7 @@ from core.store.webhooks.secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.durability import DurabilityCheck
-from core.upkeep.retention import GRACE, TOMBSTONE
+from core.upkeep.retention import GRACE
 from core.webhooks.addresses import AddressGuard
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem

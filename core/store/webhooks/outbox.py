@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.jobs.job import Job
+from core.errors import BatchNotFound
+from core.jobs.batch import Batch
+from core.jobs.job import RETENTION, Job
 from core.jobs.schema_version import NewerRecordLog
 from core.runtime.redis import needs_redis
-from core.store.keys import job_key
+from core.store.batches import BatchStore
+from core.store.keys import delivery_record_key
 from core.store.scripts import script
 from core.store.serialization import pairs, read_job
 from core.webhooks.retries import Attempt, Decision
@@ -57,7 +60,7 @@ class StartedDelivery:
     """A delivery whose attempt is in progress."""
 
     claim: ClaimedDelivery
-    job: Job
+    job: Job | Batch
     event: WebhookEvent
 
     @property
@@ -79,6 +82,7 @@ class Outbox:
         self._claim = script(redis, "outbox/claim")
         self._start = script(redis, "outbox/start")
         self._settle = script(redis, "outbox/settle")
+        self._batches = BatchStore(redis, RETENTION)
         self._newer_records = NewerRecordLog("webhook dispatcher")
 
     @needs_redis
@@ -102,7 +106,7 @@ class Outbox:
         """
         job_id, event = parse_delivery_id(claimed.id)
         reply = self._start(
-            keys=[job_key(job_id)],
+            keys=[delivery_record_key(job_id, event)],
             args=[
                 *(claimed.id, event.value, claimed.stamp, self._claim_seconds, max_attempts),
                 *(_MAX_ACTIVE_PER_CALLER, _POSTPONE_SECONDS),
@@ -111,7 +115,12 @@ class Outbox:
         if reply is None:
             return None
         stamp, record = reply
-        return StartedDelivery(ClaimedDelivery(claimed.id, stamp), read_job(record), event)
+        try:
+            batch = event is WebhookEvent.BATCH_FINISHED
+            job = self._batches.get(job_id) if batch else read_job(record)
+        except BatchNotFound:  # it has just been deleted
+            return None
+        return StartedDelivery(ClaimedDelivery(claimed.id, stamp), job, event)
 
     @needs_redis
     def settle(self, started: StartedDelivery, attempt: Attempt, decision: Decision) -> bool:
@@ -123,7 +132,7 @@ class Outbox:
         delay = "" if decision.delay is None else f"{decision.delay.total_seconds():.3f}"
         return bool(
             self._settle(
-                keys=[job_key(started.job.id)],
+                keys=[delivery_record_key(started.job.id, started.event)],
                 args=[
                     started.claim.id,
                     started.event.value,

@@ -77,6 +77,7 @@ FINISHED = QUEUED.model_copy(
         "finished_at": CREATED + timedelta(seconds=3),
         "progress": some_progress(),
         "warnings": ("the content is cut off",),
+        "batch": "01a2034d-a0dd-75cf-ba55-f08cc12def8b",
         "continued_from": "01a2034d-a0dd-75cf-ba55-f08cc12def8b",
         "revision": 1,
         "edits": (Edit(step=7, params={"strength": 0.7}),),

@@ -9,9 +9,8 @@ import pytest
 from redis import Redis
 
 from api.deps import Services
-from core.jobs.job import RETENTION, Job
+from core.jobs.job import RETENTION, TOMBSTONE, Job
 from core.upkeep.cleaner import Cleaner
-from core.upkeep.retention import TOMBSTONE
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import STYLE, claim, finish
 

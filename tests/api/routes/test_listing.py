@@ -11,11 +11,10 @@ from redis import Redis
 
 from api.deps import Services
 from core.jobs.admission import Admission
-from core.jobs.job import RETENTION, Failure, Inputs, Metrics, Picture
+from core.jobs.job import RETENTION, TOMBSTONE, Failure, Inputs, Metrics, Picture
 from core.jobs.status import JobStatus
 from core.params import StyleParams
 from core.upkeep.cleaner import Cleaner
-from core.upkeep.retention import TOMBSTONE
 from tests.api.problems import assert_problem
 from tests.conftest import some_progress
 

@@ -12,7 +12,7 @@ from redis import Redis
 
 from core.blobs.blobs import Blobs
 from core.errors import NewerRecord
-from core.jobs.job import RETENTION, Job, Metrics
+from core.jobs.job import RETENTION, TOMBSTONE, Job, Metrics
 from core.jobs.schema_version import newer_schema, versioned
 from core.queue.app import JobQueue, Messages, make_celery
 from core.store.jobs import JobStore
@@ -20,10 +20,9 @@ from core.store.keys import LEASES_CHECKED
 from core.store.webhooks.outbox import Outbox
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.reaper import Reaper
-from core.upkeep.retention import TOMBSTONE
 from tests.conftest import photo, some_progress, stored
-from tests.core.store import test_outbox
 from tests.core.store.test_jobs import RESULT, claimed, new_job, position
+from tests.core.store.webhooks import test_outbox
 
 NEWER = "2"
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from core.jobs.job import RETENTION
-from core.upkeep.retention import TOMBSTONE, survey
+from core.jobs.job import RETENTION, TOMBSTONE
+from core.upkeep.retention import survey
 
 DAY, WEEK = RETENTION.total_seconds(), TOMBSTONE.total_seconds()
 NOW = 1_800_000_000.0

@@ -11,7 +11,7 @@ from redis import Redis
 
 from core.blobs.blobs import Blobs
 from core.errors import JobNotFound, ServiceUnavailable
-from core.jobs.job import RETENTION, Failure, Inputs
+from core.jobs.job import RETENTION, TOMBSTONE, Failure, Inputs
 from core.params import StyleParams
 from core.queue.app import JobQueue, make_celery
 from core.store.api_keys import KeyRing, KeyStore
@@ -21,7 +21,6 @@ from core.store.webhooks.secrets import WebhookSecrets
 from core.store.workers import WorkerRegistry
 from core.upkeep.cleaner import Cleaner
 from core.upkeep.reaper import Reaper
-from core.upkeep.retention import TOMBSTONE
 from core.webhooks.retries import Attempt, Decision
 from core.webhooks.webhook import DeliveryState, Webhook
 from tests.conftest import photo, stored, vouch

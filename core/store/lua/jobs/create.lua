@@ -1,10 +1,5 @@
---- @include "lib/time"
 --- @include "lib/load"
---- @include "lib/holds"
---- @include "lib/bytes"
---- @include "lib/queue/turns"
---- @include "lib/events"
---- @include "lib/set_status"
+--- @include "lib/jobs/add"
 -- Create a queued job, unless there is no room for it or its idempotency key has a job already.
 -- KEYS  1 job record, 2 entry of the idempotency key, if there is one
 -- ARGV  1 job id, 2 caller, 3 maximum of queued jobs, 4 maximum of the caller's unfinished jobs,
@@ -31,17 +26,9 @@ if load[1] >= tonumber(ARGV[3]) or load[2] >= tonumber(ARGV[4])
     or load[4] + tonumber(ARGV[6]) > tonumber(ARGV[5]) then
   return {load, false, 'full'}
 end
-local time = now()
-redis.call('HSET', KEYS[1], 'attempt', 0, 'caller', ARGV[2],
-           'created_at', timestamp(time), unpack(ARGV, 9))
-set_status(KEYS[1], ARGV[1], STATUS_QUEUED)
-hold_blobs_of_fields(ARGV[1], ARGV, 9)
-count_bytes(KEYS[1], ARGV[1])
-enqueue(KEYS[1], ARGV[1])
+add_job(KEYS[1], ARGV[1], ARGV[2], {unpack(ARGV, 9)})
 if KEYS[2] then
-  redis.call('HSET', KEYS[2], 'job', ARGV[1], 'request', ARGV[7])
-  redis.call('EXPIRE', KEYS[2], ARGV[8])
-  redis.call('HSET', KEYS[1], 'idempotency', KEYS[2])
+  keep_idempotency(KEYS[2], KEYS[1], ARGV[1], ARGV[7], ARGV[8])
 end
 emit_event(ARGV[1], EVENT_QUEUED)
 return {load, redis.call('HGETALL', KEYS[1]), 'created'}

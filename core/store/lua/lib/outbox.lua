@@ -6,6 +6,17 @@ local function pending_key(caller)
   return WEBHOOKS_PENDING_PREFIX .. caller
 end
 
+-- The key of the record that a delivery belongs to; nil if the job or batch was removed.
+local function record_key(delivery)
+  local id = delivery:match('^(.*)%-') or delivery
+  for _, key in ipairs({JOB_PREFIX .. id, BATCH_PREFIX .. id}) do
+    if redis.call('EXISTS', key) == 1 then
+      return key
+    end
+  end
+  return nil
+end
+
 -- Have the dispatcher look at a caller when its next delivery is due.
 local function schedule_caller(caller)
   local first = redis.call('ZRANGE', pending_key(caller), 0, 0, 'WITHSCORES')

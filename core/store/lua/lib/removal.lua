@@ -4,7 +4,19 @@
 --- @include "lib/queue/turns"
 --- @include "lib/events"
 --- @include "lib/outbox"
+--- @include "lib/jobs/batch"
 -- Removal of jobs.
+
+-- Remove the pending deliveries, and the entry of the idempotency key, of a record: its `fields`.
+local function remove_entries(id, fields)
+  -- The key may have expired, and belong to a newer job.
+  if fields.idempotency and redis.call('HGET', fields.idempotency, 'job') == id then
+    redis.call('DEL', fields.idempotency)
+  end
+  for event in pairs(cjson.decode(fields.deliveries or '{}')) do
+    remove_delivery(fields.caller or ANONYMOUS, id .. '-' .. (WEBHOOK_WORDS[event] or event))
+  end
+end
 
 -- Remove a record and every entry that names its job. Returns the digests in all of its fields.
 local function remove_job(key, id)
@@ -17,10 +29,7 @@ local function remove_job(key, id)
       redis.call('ZREM', HELD, digest .. ':' .. id)
     end
   end
-  -- The key may have expired, and belong to a newer job.
-  if fields.idempotency and redis.call('HGET', fields.idempotency, 'job') == id then
-    redis.call('DEL', fields.idempotency)
-  end
+  remove_entries(id, fields)
   if fields.status then
     redis.call('ZREM', owned_key(fields.status, fields.owner or ANONYMOUS), id)
   end
@@ -30,12 +39,13 @@ local function remove_job(key, id)
   end
   redis.call('SREM', unfinished_key(fields.caller or ANONYMOUS), id)
   set_bytes(id, fields.caller or ANONYMOUS, 0)
-  for event in pairs(cjson.decode(fields.deliveries or '{}')) do
-    remove_delivery(fields.caller or ANONYMOUS, id .. '-' .. (WEBHOOK_WORDS[event] or event))
-  end
   leave_queue(key, id)
   redis.call('ZREM', JOBS_RUNNING, id)
   redis.call('UNLINK', key, EVENTS_PREFIX .. id, PREVIEW_PREFIX .. id, LOSSES_PREFIX .. id)
   emit_removal(id)
+  if fields.batch then
+    redis.call('ZREM', BATCH_JOBS_PREFIX .. fields.batch, id)
+    batch_changed(fields.batch, UNFINISHED_STATUSES[fields.status])
+  end
   return digests
 end

@@ -3,11 +3,12 @@
 --- @include "lib/indexes"
 --- @include "lib/webhooks"
 --- @include "lib/statistics"
+--- @include "lib/jobs/batch"
 -- Changes of status. All scripts use set_status, so indexes, outbox and statistics stay
 -- consistent with the record.
 
 local function set_status(key, id, status)
-  local record = redis.call('HMGET', key, 'owner', 'status', 'caller')
+  local record = redis.call('HMGET', key, 'owner', 'status', 'caller', 'batch')
   local owner, previous, caller = record[1] or ANONYMOUS, record[2], record[3] or ANONYMOUS
   if previous then
     redis.call('ZREM', owned_key(previous, owner), id)
@@ -18,8 +19,13 @@ local function set_status(key, id, status)
   end
   redis.call('ZADD', owned_key(status, owner), 0, id)
   redis.call(UNFINISHED_STATUSES[status] and 'SADD' or 'SREM', unfinished_key(caller), id)
-  enqueue_delivery(key, id, status)
+  if WEBHOOK_EVENTS[status] then
+    add_delivery(key, id, WEBHOOK_EVENTS[status])
+  end
   count_status(key, previous, status)
+  if previous and record[4] then
+    batch_changed(record[4], not UNFINISHED_STATUSES[status])
+  end
 end
 
 -- Set a final status and the end time, and remove what the attempts wrote.

@@ -2,10 +2,9 @@
 --- @include "lib/outbox"
 -- Webhook deliveries (core/store/webhooks/outbox.py).
 
--- Add a delivery to the outbox if the job has a webhook for its new status.
-local function enqueue_delivery(key, id, status)
-  local event = WEBHOOK_EVENTS[status]
-  local webhook = event and redis.call('HGET', key, 'webhook')
+-- Add a delivery to the outbox if the job or batch has a webhook for the event.
+local function add_delivery(key, id, event)
+  local webhook = redis.call('HGET', key, 'webhook')
   if not webhook then
     return
   end
@@ -21,7 +20,7 @@ local function enqueue_delivery(key, id, status)
       deliveries[event] = {state = DELIVERY_PENDING, attempts = 0, next_attempt_at = due}
       redis.call('HSET', key, 'deliveries', cjson.encode(deliveries))
       local caller = redis.call('HGET', key, 'caller') or ANONYMOUS
-      schedule_delivery(caller, id .. '-' .. STATUS_EVENTS[status], timestamp(due))
+      schedule_delivery(caller, id .. '-' .. WEBHOOK_WORDS[event], timestamp(due))
     end
   end
 end

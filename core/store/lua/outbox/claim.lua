@@ -19,13 +19,13 @@ local function claim_of(caller, room)
   repeat
     local due = redis.call('ZRANGE', key, '-inf', time, 'BYSCORE', 'LIMIT', offset, room)
     for _, id in ipairs(due) do
-      local job_id = id:match('^(.*)%-') or id
-      local schema = newer_schema(JOB_PREFIX .. job_id)
-      if redis.call('EXISTS', JOB_PREFIX .. job_id) == 0 then
-        redis.call('ZREM', key, id)  -- the job was removed
+      local record = record_key(id)
+      local schema = record and newer_schema(record)
+      if not record then
+        redis.call('ZREM', key, id)
       elseif schema then
         offset = offset + 1
-        table.insert(newer, job_id)
+        table.insert(newer, record)
         table.insert(newer, schema)
       else
         redis.call('ZADD', key, stamp, id)

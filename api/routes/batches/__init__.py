@@ -1,0 +1,1 @@
+"""Batches: one request for many jobs."""
