@@ -84,6 +84,7 @@ class WorkerProcess:
             share_cores=cores.job,
             display_side=settings.display_side,
             film_frames=settings.film_frames,
+            overlap=self._networks.device.type == "cuda",
         )
         self._registry = WorkerRegistry(connect(settings.redis_url, patience=2))
         self._step_rate = Rate(time.monotonic)
@@ -137,7 +138,11 @@ class WorkerProcess:
             exit_now()
 
     def stop(self) -> None:
-        """Stop the threads and withdraw the worker from the registry."""
+        """Finish the last job, stop the threads, and withdraw the worker from the registry."""
+        try:
+            self.runner.wait()
+        except RedisUnavailable:
+            _logger.warning("the last job was not finished; its lease expires")
         self._heartbeat.stop()
         self._prefetcher.stop()
         try:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
+from typing import TypeVar
 
 from core.blobs.blobs import Blobs
-from core.errors import (
-    RedisUnavailable,
-    ServiceUnavailable,
-    StaleAttempt,
-)
+from core.errors import RedisUnavailable, StaleAttempt
 from core.jobs.job import Job, Metrics
 from core.jobs.status import JobStatus
 from core.jobs.workers import Capacity
@@ -22,7 +20,6 @@ from core.nst.network.cuda.errors import is_device_lost
 from core.nst.network.devices import threads_on
 from core.nst.network.rows.strips import USUAL_MEMORY
 from core.nst.provenance import provenance_of
-from core.pictures.encode import encode
 from core.pictures.provenance.record import Digests
 from core.pictures.provenance.xmp import metadata_of
 from core.queue.app import JobQueue
@@ -37,12 +34,18 @@ from worker.lease import Lease
 from worker.networks import Networks
 from worker.output.checkpoints import Checkpoints
 from worker.output.film import Film
-from worker.output.previews import PreviewSender, copies_of
-from worker.output.results import Results
+from worker.output.handover import Handover
+from worker.output.later import Later
+from worker.output.previews import PreviewSender
+from worker.output.results import Painted, Results
 from worker.progress import JobTime, Pace, RunLimits, progress_of
 from worker.tuning import Tuning
 
 _logger = logging.getLogger(__name__)
+
+#: Takes a painted job to its final state.
+_End = Callable[[], JobStatus]
+_T = TypeVar("_T")
 
 
 class Runner:
@@ -63,6 +66,7 @@ class Runner:
         memory: returns the memory that a job may use, in bytes.
         display_side: the longest side of a result that pages show as it is, in pixels.
         film_frames: how many pictures of a run are kept for its film.
+        overlap: finish a job while the next one is painted. On a CPU, both would compete.
     """
 
     def __init__(
@@ -81,9 +85,10 @@ class Runner:
         memory: Callable[[], int] = lambda: USUAL_MEMORY,
         display_side: int = 2048,
         film_frames: int = 0,
+        overlap: bool = False,
     ) -> None:
         self._store = store
-        self._queue = queue
+        self._handover = Handover(store, queue)
         self._blobs = blobs
         self._results = Results(store, blobs)
         self._previews = previews
@@ -97,6 +102,7 @@ class Runner:
         self._clock = clock
         self._display_side = display_side
         self._film_frames = film_frames
+        self._later = Later() if overlap else None
         self._job: Job | None = None
         #: The number of steps made so far, in all jobs.
         self.steps = 0
@@ -104,16 +110,20 @@ class Runner:
     def run(self, job_id: str | None = None) -> None:
         """Take a job to its final state, or return if it cannot be claimed.
 
+        With ``overlap``, the job may still be finished in a thread when this returns.
+
         Args:
             job_id: the job; None for the one that goes next.
 
         Raises:
-            RedisUnavailable: Redis stayed unreachable for too long. The job is not lost: its
-                lease expires, and it is requeued.
+            RedisUnavailable: Redis stayed unreachable for too long, also for the job before. No
+                job is lost: its lease expires, and it is requeued.
             DeviceLost: the device failed. The same holds for the job.
         """
         if self._stopping():
             return  # the message is lost, and the reaper sends another
+        if self._later:
+            self._later.check()
         job = self._store.claim(job_id, self._capacity())
         if job is None:
             # Its job was cancelled, needs a larger worker, or was taken for another message.
@@ -141,23 +151,20 @@ class Runner:
         """The id of the current job."""
         return None if self._job is None else self._job.id
 
+    def wait(self) -> None:
+        """Wait for the job that is finished in a thread, if there is one."""
+        if self._later:
+            self._later.wait()
+
     def abandon(self) -> bool:
-        """Hand the current job back from another thread, with its last saved checkpoint.
+        """Hand the current jobs back from another thread, with their last saved checkpoints.
 
         Returns:
             Whether a job was handed back. Its step still computes, and must not go on.
         """
-        job = self._job
-        if job is None:
-            return False
-        try:
-            status = self._store.hand_back(job)
-        except (StaleAttempt, ServiceUnavailable):
-            return False  # it has just ended, or its lease will
-        _logger.warning("job handed back in the middle of a step", extra={"job_id": job.id})
-        if status is JobStatus.QUEUED:
-            self._announce(job.id, job.schema_version)
-        return True
+        jobs = [self._job, self._later.job if self._later else None]
+        back = [self._handover.in_the_middle(job) for job in jobs if job is not None]
+        return any(back)
 
     def _attempt(self, job: Job) -> None:
         """Run one attempt of a claimed job, and announce the job if it is handed back."""
@@ -165,27 +172,50 @@ class Runner:
         checkpoints = Checkpoints(
             self._blobs, self._limits.checkpoint_seconds, self._clock, job.id, job.checkpoint
         )
+        with ExitStack() as stack:
+            stack.enter_context(self._removing_checkpoints(job, checkpoints))
+            stall_seconds = self._limits.stall_of(job.params.size**2)
+            lease = stack.enter_context(Lease(self._store, job, stall_seconds))
+            paint = partial(self._paint, job, lease, checkpoints)
+            end = self._or_fail(job, lambda: self._results.succeed_with_stored(job) or paint())
+            later = None if isinstance(end, JobStatus) else self._later
+            if later and later.takes(job):
+                later.wait()
+            finish = partial(self._finish, job, end, checkpoints, stack.pop_all())
+        if later and later.takes(job):
+            later.start(job, finish)
+        else:
+            finish()
+
+    @contextmanager
+    def _removing_checkpoints(self, job: Job, checkpoints: Checkpoints) -> Iterator[None]:
+        """Remove the checkpoints of a job that was deleted."""
         try:
-            with Lease(self._store, job, self._limits.stall_of(job.params.size**2)) as lease:
-                status = self._paint_or_fail(job, lease, checkpoints)
+            yield
         except StaleAttempt:
             # If the job was not deleted, the other attempt may need the checkpoints.
             if self._results.is_deleted(job):
                 checkpoints.keep_only()
                 _logger.info("job was deleted; its checkpoints are removed")
             raise
+
+    def _finish(
+        self, job: Job, end: JobStatus | _End, checkpoints: Checkpoints, lease: ExitStack
+    ) -> None:
+        """Take a painted job to its final state, and release its lease."""
+        with lease:
+            status = end if isinstance(end, JobStatus) else self._or_fail(job, end)
         if status is JobStatus.QUEUED:
             _logger.info("job handed back: the worker is stopping")
-            self._announce(job.id, job.schema_version)
+            self._handover.announce(job)
         else:
             checkpoints.keep_only()
             _logger.info("job ended", extra={"status": status.value})
 
-    def _paint_or_fail(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
-        """Paint the picture unless that is done, and return the job's new status."""
+    def _or_fail(self, job: Job, work: Callable[[], _T]) -> _T | JobStatus:
+        """Return the result of some work; the job's new status if it fails."""
         try:
-            earlier = self._results.succeed_with_stored(job)
-            return earlier or self._paint(job, lease, checkpoints)
+            return work()
         except (StaleAttempt, RedisUnavailable):
             raise
         except Exception as error:
@@ -197,10 +227,13 @@ class Runner:
             _logger.exception("job failed", extra={"code": failure.code})
             return status
 
-    def _paint(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
-        """Load the pictures, paint step by step, and store the result.
+    def _paint(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus | _End:
+        """Load the pictures, and paint step by step.
 
         The run ends early if the job was cancelled, the worker is stopping, or the time is over.
+
+        Returns:
+            What encodes and stores the picture; the job's new status if there is none to store.
         """
         network = self._networks.get(job.params.network)
         fallback = fallback_warning(job.params.precision, network.device)
@@ -218,7 +251,7 @@ class Runner:
                 if not lease.step_finished():
                     return self._store.confirm_cancel(job)
                 if self._stopping():
-                    return self._hand_back(job, step, lease, checkpoints)
+                    return self._handover.after(step, job, lease, checkpoints)
                 if job_time.ends_with(step):
                     tuning.close(step)
                     break
@@ -244,11 +277,9 @@ class Runner:
         params = run.params
         made = provenance_of(run, step, job.params, network, Digests.of(job.inputs))
         xmp, too_long = metadata_of(made, params)
-        copies = copies_of(step.image, pictures.alpha, params.format, self._display_side)
-        copies |= film.frames(copies["preview"])
-        result = encode(step.pixels(), pictures.alpha, params.format, params.quality, xmp)
         self._warn(job, fallback, job_time.warning(step), too_long)
-        return self._results.succeed(job, {**copies, "result": result}, progress, metrics)
+        painted = Painted(step.image.cpu(), pictures.alpha, params, xmp, film, self._display_side)
+        return partial(self._results.succeed, job, painted, progress, metrics)
 
     def _report(self, step: Step, pace: Pace, lease: Lease) -> None:
         if pace.due():
@@ -265,22 +296,3 @@ class Runner:
         new = [each for each in warnings if each and each not in job.warnings]
         if new:
             self._store.renew(job, warnings=json.dumps([*job.warnings, *new]))
-
-    def _hand_back(self, job: Job, step: Step, lease: Lease, checkpoints: Checkpoints) -> JobStatus:
-        """Save the run and requeue the job, without using an attempt."""
-        saved = checkpoints.save(step)
-        if saved is None:
-            status = self._store.hand_back(job)
-            checkpoints.keep_only(*lease.checkpoints())
-            return status
-        status = self._store.hand_back(
-            job, checkpoint=saved.digest, checkpoint_bytes=str(saved.size_bytes)
-        )
-        checkpoints.keep_only(saved.digest)
-        return status
-
-    def _announce(self, job_id: str, schema: int | str) -> None:
-        try:
-            self._queue.announce(job_id, schema=schema)
-        except ServiceUnavailable as error:
-            _logger.warning("job left to the reaper to announce", extra={"reason": str(error)})

@@ -1,17 +1,49 @@
-"""Storing of results."""
+"""Encoding and storing of results."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+
+from PIL import Image
+from torch import Tensor
 
 from core.blobs.blobs import Blobs
 from core.errors import BlobCorrupt, BlobNotFound, JobNotFound, StaleAttempt
 from core.jobs.job import Job, Metrics, Picture, Progress
 from core.jobs.status import JobStatus
-from core.pictures.encode import Encoded
+from core.nst.network.pixels import to_pixels
+from core.params import StyleParams
+from core.pictures.encode import Encoded, encode
 from core.store.jobs import JobStore
+from worker.output.film import Film
+from worker.output.previews import copies_of
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A painted picture, with what goes into its files. Nothing of it is on the device."""
+
+    #: RGB in [0, 1], of shape (1, 3, height, width).
+    image: Tensor
+    #: As in ``core.pictures.encode.encode``.
+    alpha: Image.Image | None
+    params: StyleParams
+    xmp: bytes | None
+    film: Film
+    #: The longest side of a result that pages show as it is, in pixels.
+    display_side: int
+
+    def files(self) -> dict[str, Encoded]:
+        """Return the encoded copies, the film and at last the result, by their fields."""
+        params = self.params
+        files = copies_of(self.image, self.alpha, params.format, self.display_side)
+        files |= self.film.frames(files["preview"])
+        pixels = to_pixels(self.image)
+        files["result"] = encode(pixels, self.alpha, params.format, params.quality, self.xmp)
+        return files
 
 
 class Results:
@@ -27,13 +59,14 @@ class Results:
         self._blobs = blobs
 
     def succeed(
-        self, job: Job, files: dict[str, Encoded], progress: Progress, metrics: Metrics
+        self, job: Job, painted: Painted, progress: Progress, metrics: Metrics
     ) -> JobStatus:
-        """Store a result and its copies, of which it is the last; mark the job as succeeded.
+        """Encode and store a result and its copies; mark the job as succeeded.
 
         Raises:
             StaleAttempt: the attempt no longer owns the job.
         """
+        files = painted.files()
         _logger.info("picture finished")
         pictures = {name: file.picture for name, file in files.items()}
         digests = [picture.sha256 for picture in pictures.values()]
