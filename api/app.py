@@ -146,6 +146,7 @@ def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
         expose_headers=[
             *("Location", "Retry-After", "ETag", "Idempotent-Replayed", "Content-Disposition"),
             *("Preference-Applied", "WWW-Authenticate", REQUEST_ID),
+            *("Accept-Ranges", "Content-Range"),
         ],
         max_age=3600,
     )

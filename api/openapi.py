@@ -62,6 +62,11 @@ _CREATED = {
     "Preference-Applied": _header("The maximum time that `Prefer: wait` waits."),
 }
 _PICTURE = {"ETag": _ETAG, "Cache-Control": _CACHE}
+_RESULT = {
+    **_PICTURE,
+    "Content-Disposition": _header("The suggested file name."),
+    "Accept-Ranges": _header("`bytes`: a part can be requested with `Range`."),
+}
 
 #: The response headers, by operation and status.
 _HEADERS = {
@@ -72,11 +77,12 @@ _HEADERS = {
     ("cancel_job", "200"): _JOB,
     ("get_preview", "200"): _PICTURE,
     ("get_preview", "304"): _PICTURE,
-    ("get_result", "200"): {
-        **_PICTURE,
-        "Content-Disposition": _header("The suggested file name."),
-        "Accept-Ranges": _header("`none`: range requests are not supported."),
+    ("get_result", "200"): _RESULT,
+    ("get_result", "206"): {
+        **_RESULT,
+        "Content-Range": _header("The first and the last byte of the part, and the size of all."),
     },
+    ("get_result", "416"): {"Content-Range": _header("The bytes of the picture.")},
     ("get_result", "304"): _PICTURE,
     ("sign_links", "200"): {"Cache-Control": _CACHE},
     ("get_webhook_secret", "200"): {"Cache-Control": _CACHE},
@@ -85,14 +91,28 @@ _HEADERS = {
     ("get_readiness", "503"): {"Retry-After": _RETRY_AFTER},
 }
 
-#: The parameter of every operation whose response has an ETag.
-_IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "description": "The `ETag` of an earlier response. The response is a 304 if it still matches.",
-    "schema": {"type": "string"},
+
+def _header_parameter(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+
+
+_IF_NONE_MATCH = _header_parameter(
+    "If-None-Match",
+    "The `ETag` of an earlier response. The response is a 304 if it still matches.",
+)
+_RANGE = _header_parameter(
+    "Range", "The bytes to send, such as `bytes=0-999`. Several ranges are answered with all bytes."
+)
+_IF_RANGE = _header_parameter(
+    "If-Range", "The `ETag` that the range belongs to. With another one, all bytes are sent."
+)
+
+#: The header parameters that the routes read themselves.
+_PARAMETERS = {
+    "get_job": [_IF_NONE_MATCH],
+    "get_preview": [_IF_NONE_MATCH],
+    "get_result": [_IF_NONE_MATCH, _RANGE, _IF_RANGE],
 }
-_CONDITIONAL = frozenset({"get_job", "get_preview", "get_result"})
 
 #: The tags of operations that need no authentication.
 _PUBLIC = {"health", "about"}
@@ -197,8 +217,8 @@ def _complete(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]  # a job id may be any text: an invalid one responds with 404
-    if operation["operationId"] in _CONDITIONAL:
-        operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
+    if own := _PARAMETERS.get(operation["operationId"]):
+        operation.setdefault("parameters", []).extend(own)
     for parameter in operation.get("parameters", ()):
         if parameter["name"] in _DESCRIPTIONS:
             parameter.setdefault("description", _DESCRIPTIONS[parameter["name"]])

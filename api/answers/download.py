@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -21,6 +22,7 @@ class Download(StreamingResponse):
         media_type: their media type.
         headers: headers of the response.
         close: closes what is open, at the end.
+        status: the status of the response.
     """
 
     def __init__(
@@ -29,8 +31,9 @@ class Download(StreamingResponse):
         media_type: str,
         headers: Mapping[str, str],
         close: Callable[[], None],
+        status: HTTPStatus = HTTPStatus.OK,
     ) -> None:
-        super().__init__(pieces, headers=headers, media_type=media_type)
+        super().__init__(pieces, status, headers, media_type)
         self._close = close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -82,6 +82,11 @@ _ERROR_DOCS = {
         "unsupported_media_type",
         "the body is 'text/plain'; send multipart/form-data or application/json",
     ),
+    416: _ErrorDoc(
+        "`range_not_satisfiable`: the range begins beyond the end of the picture.",
+        "range_not_satisfiable",
+        "the range 'bytes=9000000-' has none of the 8123456 bytes; ask for bytes 0 to 8123455",
+    ),
     422: _ErrorDoc(
         "`invalid_request` or `invalid_picture`: `errors` names every invalid field and what was "
         "expected. `idempotency_key_reused`: the key was used for a different request. Nothing "

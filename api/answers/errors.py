@@ -52,6 +52,7 @@ _FRAMEWORK_CODES = {
     HTTPStatus.REQUEST_TIMEOUT: "upload_too_slow",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "range_not_satisfiable",
 }
 
 #: The status in the metrics of a request whose client disconnected, as nginx has it.

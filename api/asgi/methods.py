@@ -48,7 +48,9 @@ class HeadAndOptions:
 
     async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
         answered = False
-        inner = {**scope, "method": "GET"}
+        # Only GET has ranges (RFC 9110, 14.2).
+        headers = [header for header in scope["headers"] if header[0] != b"range"]
+        inner = {**scope, "method": "GET", "headers": headers}
 
         async def send_without_body(message: Message) -> None:
             nonlocal answered

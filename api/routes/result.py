@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api.answers.conditional import etag_matches, not_modified
 from api.answers.download import Download
 from api.answers.error_docs import error_responses
+from api.answers.ranges import requested_range
 from api.callers.visibility import VisibleJobDep
 from api.deps import ServicesDep
 from core.errors import (
@@ -30,6 +32,7 @@ router = APIRouter(tags=["pictures"])
 _logger = logging.getLogger(__name__)
 
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}
+_CONTENT = {each.media_type: _PICTURE for each in PictureFormat}
 _ETAG = {"description": "Identifies the picture.", "schema": {"type": "string"}}
 
 
@@ -39,15 +42,19 @@ _ETAG = {"description": "Identifies the picture.", "schema": {"type": "string"}}
     response_class=Response,
     responses={
         200: {
-            "description": "The complete picture. Range requests are not supported.",
-            "content": {each.media_type: _PICTURE for each in PictureFormat},
+            "description": "The complete picture.",
+            "content": _CONTENT,
             "headers": {"ETag": _ETAG},
+        },
+        206: {
+            "description": "The part of the picture that `Range` asks for.",
+            "content": _CONTENT,
         },
         304: {
             "description": "Not modified: the client has this picture.",
             "headers": {"ETag": _ETAG},
         },
-        **error_responses(403, 404, 409, 410, 422, 503),
+        **error_responses(403, 404, 409, 410, 416, 422, 503),
     },
 )
 def get_result(
@@ -72,10 +79,11 @@ def get_result(
         "ETag": f'"{result.sha256}"',
         "Cache-Control": "private, max-age=86400, immutable",
         "Content-Disposition": f'inline; filename="{name}.{extension}"',
-        "Accept-Ranges": "none",
+        "Accept-Ranges": "bytes",
     }
     if etag_matches(request, headers["ETag"]):
         return not_modified(headers)
+    part = requested_range(request, headers["ETag"], result.size_bytes)
     try:
         blob = services.blobs.open(result.sha256)
     except BlobNotFound as error:
@@ -88,7 +96,12 @@ def get_result(
             f"the result of job {job.id} is damaged; submit the job again"
         ) from error
     headers["Content-Length"] = str(blob.size)
-    return Download(blob.pieces(), result.media_type, headers, blob.close)
+    status = HTTPStatus.OK
+    if part is not None:
+        headers["Content-Length"] = str(part.stop - part.start)
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{blob.size}"
+        status = HTTPStatus.PARTIAL_CONTENT
+    return Download(blob.pieces(part), result.media_type, headers, blob.close, status)
 
 
 def result_of(job: Job) -> Picture:

@@ -53,28 +53,32 @@ class BlobReader:
     def digest(self) -> str:
         """Read all of the blob, and return the SHA-256 of its bytes."""
         hashed = hashlib.sha256()
-        for piece in self._read(_HASHED_PIECES * self._stored.piece_bytes):
+        for piece in self._read(slice(0, self.size), _HASHED_PIECES * self._stored.piece_bytes):
             hashed.update(piece)
         return hashed.hexdigest()
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield all bytes, a piece at a time. Each piece is read when it is asked for.
+    def pieces(self, part: slice | None = None) -> Iterator[bytes]:
+        """Yield all bytes, or a part, a piece at a time. Each is read when it is asked for.
+
+        Args:
+            part: the first byte, and the one after the last.
 
         Raises:
             BlobNotFound: the blob was removed meanwhile. A file can be read to its end.
             ServiceUnavailable: the store is unavailable.
         """
-        return self._read(self._stored.piece_bytes)
+        return self._read(part or slice(0, self.size), self._stored.piece_bytes)
 
     def close(self) -> None:
         """Close the blob."""
         self._stored.close()
 
-    def _read(self, length: int) -> Iterator[bytes]:
-        for offset in range(0, self.size, length):
+    def _read(self, part: slice, length: int) -> Iterator[bytes]:
+        for offset in range(part.start, part.stop, length):
+            wanted = min(length, part.stop - offset)
             with self._outages("read"):
-                piece = self._stored.read(offset, length)
-            if len(piece) < min(length, self.size - offset):
+                piece = self._stored.read(offset, wanted)
+            if len(piece) < wanted:
                 raise BlobNotFound(
                     f"a blob of {self.size} bytes was removed when {offset} of them were read"
                 )

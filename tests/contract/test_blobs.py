@@ -55,6 +55,15 @@ def test_a_large_blob_is_read_in_pieces(blobs: Blobs) -> None:
     assert max(map(len, pieces)) <= 256 * 1024
 
 
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (32_767, 32_769), (5, 300_000), (9, 9)])
+def test_a_part_of_a_blob_is_read(blobs: Blobs, start: int, stop: int) -> None:
+    data = PICTURE * 120
+    reader = blobs.open(blobs.put(data))
+    assert b"".join(reader.pieces(slice(start, stop))) == data[start:stop]
+    tail = slice(len(data) - 1, len(data))
+    assert b"".join(reader.pieces(tail)) == data[tail]
+
+
 def test_a_blob_is_stored_from_pieces_of_any_length(blobs: Blobs) -> None:
     data = PICTURE * 1700  # 17 MB: more than a call to Redis or a request to S3 has
     view = memoryview(data)

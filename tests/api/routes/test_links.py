@@ -134,9 +134,3 @@ def test_a_matching_etag_of_a_picture_responds_304(
     assert (answer.status_code, answer.headers["etag"]) == (status, etag)
     assert answer.content == (b"" if status == 304 else whole.content)
     assert answer.headers["cache-control"] == whole.headers["cache-control"]
-
-
-def test_a_range_request_gets_the_complete_picture(client: httpx.Client, job: Job) -> None:
-    answer = client.get(f"/jobs/{job.id}/result", headers={"Range": "bytes=0-9"})
-    assert (answer.status_code, answer.content) == (200, STYLE)
-    assert answer.headers["accept-ranges"] == "none"
