@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from fastapi import FastAPI
@@ -205,8 +206,11 @@ def _document(app: FastAPI, *, needs_key: bool) -> dict[str, Any]:
 
 
 def _name_bodies(schema: dict[str, Any]) -> None:
-    """Move the schemas of the bodies of a new job to components, named by their titles."""
-    for body in schema["paths"]["/jobs"]["post"]["requestBody"]["content"].values():
+    """Move the schemas of the bodies of jobs and edits to components, named by their titles."""
+    paths = schema["paths"]
+    operations = (paths["/jobs"]["post"], paths["/jobs/{job_id}"]["patch"])
+    contents = (operation["requestBody"]["content"].values() for operation in operations)
+    for body in chain.from_iterable(contents):
         title = body["schema"]["title"]
         schema["components"]["schemas"][title] = body["schema"]
         body["schema"] = {"$ref": f"#/components/schemas/{title}"}

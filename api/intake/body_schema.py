@@ -14,8 +14,8 @@ from core.pictures.uploads import FILE_FIELDS, MAX_STYLES
 from core.webhooks.webhook import EVENTS_FIELD, JOB_EVENTS, MAX_URL, SECRET_FIELD, URL_FIELD
 
 _FILE_DESCRIPTIONS = {
-    "content": "The photograph.",
-    "style": f"One to {MAX_STYLES} paintings.",
+    "content": "The photograph. Required, unless `continue_from` names a job.",
+    "style": f"One to {MAX_STYLES} paintings. Required, unless `continue_from` names a job.",
     "init_image": "The picture to start from. It is resized to the size of the result.",
     "content_mask": "The regions of the content picture; each colour is a label. Must have the "
     "proportions of the content picture. PNG, lossless WebP, TIFF, GIF or BMP.",
@@ -59,7 +59,7 @@ _OPTIONS = {
     EDITS_FIELD: {
         "type": "array",
         "maxItems": MAX_EDITS,
-        "items": Edit.model_json_schema(),
+        "items": {"$ref": f"#/components/schemas/{Edit.__name__}"},
         "description": "Changes of the parameters during the run, as the `edits` of a job: with "
         "its `params` and `edits` and the same pictures, the result is the same. In a form, the "
         "text of the JSON array.",
@@ -117,11 +117,8 @@ def _schema(title: str, file: dict[str, Any], remark: str) -> dict[str, Any]:
     files = {field: _file_schema(field, file, remark) for field in FILE_FIELDS}
     schema["title"] = title
     schema["properties"] = {**files, **schema["properties"], **_OPTIONS}
-    # One of the two; `required` would rule out one of them.
-    schema["anyOf"] = [
-        {"required": [field for field, (fewest, _) in FILE_FIELDS.items() if fewest]},
-        {"required": [CONTINUE_FIELD]},
-    ]
+    # The pictures are required unless a job is continued. The descriptions say so: with `anyOf`,
+    # generated clients have no class for the request.
     return schema
 
 
