@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from functools import cache
 
@@ -10,6 +11,9 @@ from torch import Tensor
 
 #: Names of the units that compute bfloat16 on x86 processors.
 BFLOAT16_UNITS = {"avx512_bf16", "amx_bf16"}
+
+#: The plans of cuFFT that are kept: those of the scales of a few jobs.
+_FFT_PLANS = 32
 
 #: The number that torch itself has chosen: the processor's cores, or ``OMP_NUM_THREADS``.
 _MAX_THREADS = torch.get_num_threads()
@@ -83,14 +87,27 @@ def make_deterministic(device: torch.device) -> None:
     The GPU becomes the current one, on which CUDA makes its streams and recordings.
 
     By default cuDNN rounds the factors of float32 convolutions to 10 bits (TF32) and may pick
-    non-deterministic algorithms, and sums of bfloat16 products may be rounded in between.
+    non-deterministic algorithms, and sums of bfloat16 products may be rounded in between. With
+    more than one stream, cuBLAS needs a workspace of fixed size ("Results reproducibility" in its
+    manual); it reads the variable at its first product.
     """
     if device.type == "cuda":
         if device.index is not None:
             torch.cuda.set_device(device)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
         torch.backends.cudnn.deterministic = True
         torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+
+
+def keep_few_plans(device: torch.device) -> None:
+    """Bound the plans of cuFFT on a GPU, whose memory torch does not count.
+
+    Torch keeps 4096, and every size of a picture needs two. A recorded step goes on using its own,
+    which are the ones used last, for as long as it exists.
+    """
+    if device.type == "cuda":
+        torch.backends.cuda.cufft_plan_cache[torch.cuda.current_device()].max_size = _FFT_PLANS
 
 
 @cache

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.errors import WeightsCorrupt, WeightsUnavailable
-from core.nst.network.devices import make_deterministic
+from core.nst.network.devices import keep_few_plans, make_deterministic
 from core.nst.network.vgg19 import IMAGENET_MEAN, VGG19
 from core.nst.weights import fetch as fetching
 from core.nst.weights.fetch import ProgressCallback
@@ -125,6 +125,7 @@ def load_network(network: Network, directory: Path, device: torch.device) -> VGG
     if digest(weights) != expected:
         raise WeightsCorrupt(_corrupt(path, f"its digest is not {expected}"))
     make_deterministic(device)
+    keep_few_plans(device)
     return VGG19(weights, _MEANS[network], device, digest=expected)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
 from core.nst import limit_threads, pick_device
 from core.nst.network import devices
-from core.nst.network.devices import make_deterministic
+from core.nst.network.devices import keep_few_plans, make_deterministic
 from tests.core.nst.examples import CPU
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
@@ -59,7 +61,10 @@ def test_the_number_of_threads_is_at_most_torchs_own(monkeypatch: pytest.MonkeyP
         torch.set_num_threads(before)
 
 
-def test_cuda_computes_float32_in_full_precision_and_deterministically() -> None:
+def test_cuda_computes_float32_in_full_precision_and_deterministically(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     # Start from the opposite of each setting.
     cudnn.conv.fp32_precision = "tf32"  # type: ignore[attr-defined]
@@ -69,3 +74,15 @@ def test_cuda_computes_float32_in_full_precision_and_deterministically() -> None
     assert cudnn.conv.fp32_precision == "ieee"  # type: ignore[attr-defined]
     assert cudnn.deterministic
     assert not matmul.allow_bf16_reduced_precision_reduction
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")  # also a deterministic one
+    make_deterministic(torch.device("cuda"))
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_few_plans_of_cufft_are_kept() -> None:
+    keep_few_plans(torch.device("cuda"))
+    for height in range(64, 128):
+        torch.fft.rfft2(torch.ones(height, 64, device="cuda"))
+    assert torch.backends.cuda.cufft_plan_cache.size <= 32
