@@ -60,15 +60,15 @@ def recorded(record: Record, work: Work, buffers: Sequence[Tensor]) -> Work | No
         RuntimeError: the device failed.
     """
     before = _copies(buffers)
-    try:
-        replay: Work | None = _checked(record, work, buffers, before)
-    except (RuntimeError, _ReplayDiffers) as error:
-        if is_device_lost(error):
-            raise
-        _give_up(error)
-        replay = None
-    _restore(buffers, before)
-    return replay
+    outcome = _attempt(record, work, buffers, before)
+    if isinstance(outcome, _Failure) and outcome.no_memory:
+        # While a step is recorded, torch does not give back the memory that it keeps for later.
+        torch.cuda.empty_cache()
+        outcome = _attempt(record, work, buffers, before)
+    if isinstance(outcome, _Failure):
+        _give_up(outcome)
+        return None
+    return outcome
 
 
 class Graph:
@@ -136,6 +136,28 @@ class _ReplayDiffers(Exception):
     pass
 
 
+class _Failure(NamedTuple):
+    """Why there is no recording. Unlike the error, it keeps no tensors in memory."""
+
+    reason: str
+    no_memory: bool
+
+
+def _attempt(
+    record: Record, work: Work, buffers: Sequence[Tensor], before: Sequence[Tensor]
+) -> Work | _Failure | None:
+    """Return the checked recording; None if the loss is not finite. The buffers are as before."""
+    outcome: Work | _Failure | None
+    try:
+        outcome = _checked(record, work, buffers, before)
+    except (RuntimeError, _ReplayDiffers) as error:
+        if is_device_lost(error):
+            raise
+        outcome = _Failure(str(error), is_out_of_memory(error))
+    _restore(buffers, before)
+    return outcome
+
+
 def _checked(
     record: Record, work: Work, buffers: Sequence[Tensor], before: Sequence[Tensor]
 ) -> Work | None:
@@ -161,14 +183,14 @@ def _checked(
     return replay
 
 
-def _give_up(error: Exception) -> None:
+def _give_up(failure: _Failure) -> None:
     global _enabled
-    if is_out_of_memory(error):  # for this picture; a smaller one may fit
+    reason = failure.reason
+    if failure.no_memory:  # for this picture; a smaller one may fit
         torch.cuda.empty_cache()
         reason = "there is too little memory for it"
     else:
         _enabled = False
-        reason = str(error)
     warnings.warn(
         f"steps cannot be recorded as a CUDA graph and will be slower: {reason}", stacklevel=3
     )

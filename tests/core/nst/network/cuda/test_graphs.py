@@ -125,6 +125,25 @@ def test_too_little_memory_for_one_picture_counts_for_that_picture_only() -> Non
     assert graphs._enabled
 
 
+def test_recording_is_tried_again_when_the_memory_that_torch_keeps_was_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = [True]
+    monkeypatch.setattr(torch.cuda, "empty_cache", kept.clear)
+
+    def record(work: Work) -> Work:
+        if kept:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return work
+
+    steps = Steps()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        work = steps.recorded(record)
+    assert work is not None
+    assert (float(steps.picture.sum()), float(steps.made)) == (1.0, 0.0)
+
+
 def test_a_lost_device_is_not_taken_for_a_failure_to_record() -> None:
     error = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
     with pytest.raises(torch.AcceleratorError):
