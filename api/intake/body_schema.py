@@ -160,7 +160,6 @@ def _batch_schema(title: str, file: dict[str, Any], remark: str) -> dict[str, An
         "specifies.",
     }
     schema["required"] = ["content", "style"]
-    del schema["anyOf"]
     return schema
 
 
