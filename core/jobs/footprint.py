@@ -131,6 +131,11 @@ _DECODED_BYTES, _STYLE_BYTES = 8, 3
 #: A style picture in 8 bits; with other colours, in floats of as many channels.
 _STYLES = {Color.STYLE: _STYLE_BYTES, Color.MATCH: 12, Color.CONTENT: 4}
 
+#: With masks, the statistics of a layer are computed in float32, with a copy of its features: for
+#: each pixel of a picture that is computed whole. Each region has statistics of its own, of all
+#: layers in each number format. Measured in 8 bits at 512 x 512, with two and eight regions.
+_MASKED_BYTES, _REGION_BYTES = 630, 9 * _MIB
+
 #: A grey level of a map, and a pixel of the picture to start from.
 _LEVEL_BYTES, _START_BYTES = 4, 3
 
@@ -160,7 +165,10 @@ def footprint(
     per_pixel = _kept_of(pictures, params) / pictures.largest
     if pictures.decoded_bytes:
         per_pixel -= _DECODED_BYTES
-    return usual.plus(pictures.decoded_bytes, math.ceil(per_pixel))
+    if pictures.regions:
+        usual = replace(usual, whole=usual.whole.steeper(_MASKED_BYTES))
+    kept = pictures.decoded_bytes + _REGION_BYTES * pictures.regions
+    return usual.plus(kept, math.ceil(per_pixel))
 
 
 def _kept_of(pictures: JobPictures, params: StyleParams) -> float:

@@ -161,6 +161,17 @@ def test_the_estimate_is_slightly_above_the_measured_peak(
         assert 1.05 < estimate / peak < 1.27, (size, estimate)
 
 
+@pytest.mark.parametrize(("regions", "peak"), [(0, 905), (2, 1051), (8, 1095)])
+def test_the_estimate_with_masks_is_slightly_above_the_measured_peak(
+    regions: int, peak: int
+) -> None:
+    pixels = 512 * 512
+    decoded = 2 * 4 * pixels + 2 * 7 * pixels * bool(regions)
+    pictures = JobPictures(pixels, (pixels,), regions, decoded_bytes=decoded)
+    estimate = footprint(StyleParams(size=512), Precision.INT8, pictures).needed(pixels) / 2**20
+    assert 1.05 < estimate / peak < 1.27
+
+
 def test_content_layers_at_high_resolution_take_more_memory() -> None:
     params = StyleParams(
         precision=Precision.BFLOAT16,
