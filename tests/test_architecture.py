@@ -277,8 +277,8 @@ BROAD_EXCEPTS = [
     "api/webhooks/client.py",
     "cli/supervisor.py",
     "core/runtime/ticker.py",
+    "worker/failures.py",
     "worker/output/previews.py",
-    "worker/runner.py",
     "worker/tasks.py",
 ]
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from core.errors import EaselError
-from core.jobs.job import Failure
-from core.nst.network.cuda.errors import is_out_of_memory
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from core.errors import EaselError, RedisUnavailable, StaleAttempt
+from core.jobs.job import Failure, Job
+from core.jobs.status import JobStatus
+from core.nst.network.cuda.errors import is_device_lost, is_out_of_memory
+from core.store.jobs import JobStore
+
+_logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 
 class DeviceLost(Exception):
@@ -21,6 +31,28 @@ class DeviceLost(Exception):
     def __init__(self, job_id: str, reason: str) -> None:
         super().__init__(reason)
         self.job_id = job_id
+
+
+def or_fail(store: JobStore, job: Job, work: Callable[[], _T]) -> _T | JobStatus:
+    """Return the result of some work for a job; the new status of the job if it fails.
+
+    Raises:
+        StaleAttempt: another attempt owns the job.
+        RedisUnavailable: Redis stayed unreachable for too long.
+        DeviceLost: the device failed.
+    """
+    try:
+        return work()
+    except (StaleAttempt, RedisUnavailable):
+        raise
+    except Exception as error:
+        if is_device_lost(error):
+            raise DeviceLost(job.id, str(error)) from error
+        # Whatever else goes wrong, the job must end.
+        failure = failure_of(error)
+        status = store.fail(job, failure)
+        _logger.exception("job failed", extra={"code": failure.code})
+        return status
 
 
 def failure_of(error: Exception) -> Failure:

@@ -8,15 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
-from typing import TypeVar
 
 from core.blobs.blobs import Blobs
-from core.errors import RedisUnavailable, StaleAttempt
+from core.errors import StaleAttempt
 from core.jobs.job import Job, Metrics
 from core.jobs.status import JobStatus
 from core.jobs.workers import Capacity
-from core.nst import Pictures, Step, fallback_warning
-from core.nst.network.cuda.errors import is_device_lost
+from core.nst import Pictures, Step, fallback_warning, stylize
 from core.nst.network.devices import threads_on
 from core.nst.network.rows.strips import USUAL_MEMORY
 from core.nst.provenance import provenance_of
@@ -28,7 +26,8 @@ from core.runtime.malloc import give_back_memory
 from core.runtime.tracing import job_span
 from core.store.jobs import JobStore
 from core.store.previews import Previews
-from worker.failures import DeviceLost, failure_of
+from worker.drafting import Drafting
+from worker.failures import or_fail
 from worker.host.memory import PeakMemory
 from worker.lease import Lease
 from worker.networks import Networks
@@ -45,7 +44,6 @@ _logger = logging.getLogger(__name__)
 
 #: Takes a painted job to its final state.
 _End = Callable[[], JobStatus]
-_T = TypeVar("_T")
 
 
 class Runner:
@@ -132,12 +130,8 @@ class Runner:
         with log_context(job_id=job.id):
             self._job = job
             try:
-                span = job_span(
-                    "job",
-                    traceparent=job.traceparent,
-                    job_id=job.id,
-                    request_id=job.request_id,
-                )
+                ids = {"job_id": job.id, "request_id": job.request_id}
+                span = job_span("job", traceparent=job.traceparent, **ids)
                 with log_context(request_id=job.request_id), span, self._share_cores():
                     self._attempt(job)
             except StaleAttempt:
@@ -169,6 +163,9 @@ class Runner:
     def _attempt(self, job: Job) -> None:
         """Run one attempt of a claimed job, and announce the job if it is handed back."""
         _logger.info("job started", extra={"attempt": job.attempt})
+        if job.draft:
+            self._attempt_draft(job)
+            return
         checkpoints = Checkpoints(
             self._blobs, self._limits.checkpoint_seconds, self._clock, job.id, job.checkpoint
         )
@@ -177,7 +174,9 @@ class Runner:
             stall_seconds = self._limits.stall_of(job.params.size**2)
             lease = stack.enter_context(Lease(self._store, job, stall_seconds))
             paint = partial(self._paint, job, lease, checkpoints)
-            end = self._or_fail(job, lambda: self._results.succeed_with_stored(job) or paint())
+            end = or_fail(
+                self._store, job, lambda: self._results.succeed_with_stored(job) or paint()
+            )
             later = None if isinstance(end, JobStatus) else self._later
             if later and later.takes(job):
                 later.wait()
@@ -186,6 +185,25 @@ class Runner:
             later.start(job, finish)
         else:
             finish()
+
+    def _attempt_draft(self, job: Job) -> None:
+        """Paint a draft until it rests, and announce it if it is queued."""
+        with Lease(self._store, job, self._limits.stall_seconds) as lease:
+            status = or_fail(self._store, job, lambda: self._paint_draft(job, lease))
+        if status is JobStatus.QUEUED:
+            self._handover.announce(job)
+
+    def _paint_draft(self, job: Job, lease: Lease) -> JobStatus | None:
+        network, pictures = self._networks.get(job.params.network), self._load(job)
+        begin = partial(stylize, pictures, network=network, memory=self._memory())
+        with PreviewSender(self._previews, job, self._clock) as previews:
+            drafting = Drafting(self._store, job, begin, lease, previews, self._clock, self._stops)
+            return drafting.paint()
+
+    def _stops(self) -> bool:
+        """Count a step; return whether the worker is stopping."""
+        self.steps += 1
+        return self._stopping()
 
     @contextmanager
     def _removing_checkpoints(self, job: Job, checkpoints: Checkpoints) -> Iterator[None]:
@@ -204,28 +222,13 @@ class Runner:
     ) -> None:
         """Take a painted job to its final state, and release its lease."""
         with lease:
-            status = end if isinstance(end, JobStatus) else self._or_fail(job, end)
+            status = end if isinstance(end, JobStatus) else or_fail(self._store, job, end)
         if status is JobStatus.QUEUED:
             _logger.info("job handed back: the worker is stopping")
             self._handover.announce(job)
         else:
             checkpoints.keep_only()
             _logger.info("job ended", extra={"status": status.value})
-
-    def _or_fail(self, job: Job, work: Callable[[], _T]) -> _T | JobStatus:
-        """Return the result of some work; the job's new status if it fails."""
-        try:
-            return work()
-        except (StaleAttempt, RedisUnavailable):
-            raise
-        except Exception as error:
-            if is_device_lost(error):
-                raise DeviceLost(job.id, str(error)) from error
-            # Whatever else goes wrong, the job must end.
-            failure = failure_of(error)
-            status = self._store.fail(job, failure)
-            _logger.exception("job failed", extra={"code": failure.code})
-            return status
 
     def _paint(self, job: Job, lease: Lease, checkpoints: Checkpoints) -> JobStatus | _End:
         """Load the pictures, and paint step by step.
@@ -247,10 +250,9 @@ class Runner:
         film = Film(self._film_frames)
         with PreviewSender(self._previews, job, self._clock) as previews, film:
             for step in tuning.steps():
-                self.steps += 1
                 if not lease.step_finished():
                     return self._store.confirm_cancel(job)
-                if self._stopping():
+                if self._stops():
                     return self._handover.after(step, job, lease, checkpoints)
                 if job_time.ends_with(step):
                     tuning.close(step)

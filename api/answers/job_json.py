@@ -101,12 +101,15 @@ class Snapshot:
 def snapshot_of(job: Job, position: int | None = None) -> Snapshot:
     """Return a snapshot of a job that is available as a model."""
     fields = ((name, getattr(job, name)) for name in Job.model_fields)
-    record = {name: _stored(value) for name, value in fields if value not in (None, {}, ())}
+    given = ((name, value) for name, value in fields if value not in (None, {}, ()))
+    record = {name: _stored(value) for name, value in given if value is not False}
     return Snapshot(record, position)
 
 
 def _stored(value: Any) -> str:
     """Return a field of a job as its record stores it."""
+    if value is True:
+        return "1"
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     if isinstance(value, datetime):
@@ -141,6 +144,7 @@ def job_document(
         f'"estimated_start_at":{_quoted(outlook.starts_at)},'
         f'"waiting":{outlook.waiting.model_dump_json() if outlook.waiting else "null"},'
         f'"priority":"{record.get("priority", Priority.NORMAL)}",'
+        f'"draft":{"true" if "draft" in record else "false"},'
         f'"params":{record["params"]},"batch":{_text(record, "batch")},'
         f'"continued_from":{_text(record, "continued_from")},'
         f'"revision":{record.get("revision", "0")},'

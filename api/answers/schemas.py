@@ -112,6 +112,7 @@ class JobView(BaseModel):
     )
     waiting: Waiting | None = Field(description="Why the job waits while it is queued.")
     priority: Priority = Field(description="How urgent the job is among the jobs of its caller.")
+    draft: bool = Field(description="Whether it is a draft.")
     params: StyleParams
     batch: str | None = Field(description="The batch that it was posted in, if any.")
     continued_from: str | None = Field(description="The job that this one continues, if any.")

@@ -15,7 +15,14 @@ from api.callers.authentication import Caller
 from api.deps import Services
 from api.intake.admission import admission_of, check_priority
 from api.intake.body import read_form
-from api.intake.form import CONTINUE_FIELD, VALIDATE_FIELD, Form, JobRequest, parse_form
+from api.intake.form import (
+    CONTINUE_FIELD,
+    DRAFT_FIELD,
+    VALIDATE_FIELD,
+    Form,
+    JobRequest,
+    parse_form,
+)
 from api.intake.inspector import PictureInspector, unless_disconnected
 from api.intake.submission import check_uploads, held, options_of, record_fields
 from core.errors import FieldError, InvalidRequest, ServiceUnavailable
@@ -41,7 +48,7 @@ _logger = logging.getLogger(__name__)
 MODE_FIELD = "mode"
 
 #: The fields of a job that a batch does not have. Its webhook reports one event.
-_OF_ONE_JOB = (CONTINUE_FIELD, VALIDATE_FIELD, EVENTS_FIELD)
+_OF_ONE_JOB = (CONTINUE_FIELD, DRAFT_FIELD, VALIDATE_FIELD, EVENTS_FIELD)
 _WEBHOOK_FIELDS = (URL_FIELD, SECRET_FIELD)
 
 #: The most files of a batch: as many paintings as content pictures with ``mode=pairs``.

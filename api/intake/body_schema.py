@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.intake.form import CONTINUE_FIELD
+from api.intake.form import CONTINUE_FIELD, DRAFT_FIELD
 from core.jobs.batch import MAX_CONTENTS, BatchMode
 from core.jobs.waiting.turns import Priority
 from core.params import StyleParams
@@ -67,8 +67,9 @@ _OPTIONS = {
     CONTINUE_FIELD: {
         "type": "string",
         "format": "uuid",
-        "description": "A finished job of yours. The new job has its pictures and parameters, "
-        "except those that are given, and begins at its result. Send no pictures then.",
+        "description": "A finished job of yours, or a draft. The new job has its pictures and "
+        "parameters, except those that are given, and begins at the result of a finished job. Send "
+        "no pictures then.",
     },
     "priority": {
         "type": "string",
@@ -76,6 +77,12 @@ _OPTIONS = {
         "default": Priority.NORMAL.value,
         "description": "How urgent the job is among your own jobs. It changes nothing for other "
         "callers. `high` requires an API key that permits it.",
+    },
+    DRAFT_FIELD: {
+        "type": "boolean",
+        "default": False,
+        "description": "Paint a draft for sliders: at most 192 pixels, painted anew after every "
+        "change, and not in the list of jobs. It is canceled when nobody has read it for a minute.",
     },
     "validate_only": {
         "type": "boolean",
@@ -134,7 +141,7 @@ def batch_body_schema() -> dict[str, Any]:
 def _batch_schema(title: str, file: dict[str, Any], remark: str) -> dict[str, Any]:
     schema = _schema(title, file, remark)
     fields = schema["properties"]
-    for name in (*FILE_FIELDS, CONTINUE_FIELD, EVENTS_FIELD, "validate_only"):
+    for name in (*FILE_FIELDS, CONTINUE_FIELD, DRAFT_FIELD, EVENTS_FIELD, "validate_only"):
         del fields[name]
     several = {"type": "array", "items": file, "minItems": 1, "maxItems": MAX_CONTENTS}
     schema["properties"] = {

@@ -30,7 +30,8 @@ def continued(form: Form, caller: Caller, services: Services) -> Form:
 
     The result is the picture to start from. The parameters are those of the earlier job, unless
     the form has others. The first scale is the one at which the earlier job ended. If the form
-    has another ``init``, the job begins anew, with the pictures of the earlier one only.
+    has another ``init``, the job begins anew, with the pictures of the earlier one only. So does
+    the job of a draft, whose size is not taken either.
 
     Raises:
         JobNotFound: there is no such job of the caller.
@@ -44,42 +45,49 @@ def continued(form: Form, caller: Caller, services: Services) -> Form:
         raise InvalidRequest([FieldError(name, f"{message}; expected no file") for name in sent])
     job = owned(services.store.get(form.fields[CONTINUE_FIELD]), caller)
     files = _files_of(job, services)
-    fields = _fields_of(job, form.fields)
-    if form.fields.get("init", Init.IMAGE.value) == Init.IMAGE:
-        fields |= _start_of(job, form.fields)
-    else:
+    given = dict(form.fields)
+    fields = _fields_of(job, given)
+    if given.get("init", Init.IMAGE.value) != Init.IMAGE:
         files["init_image"] = []
-    return Form(files, {**fields, **form.fields}, form.errors)
+    elif not job.draft:
+        fields |= _start_of(job, given)
+    if job.draft:
+        del given[CONTINUE_FIELD]  # the job begins like the draft, and not at its picture
+    return Form(files, {**fields, **given}, form.errors)
 
 
 def _files_of(job: Job, services: Services) -> dict[str, list[Upload]]:
-    if not job.status.done:
-        raise JobNotFinished(f"job {job.id} is {job.status.value}; continue it when it has ended")
-    if job.status is JobStatus.CANCELED:
-        raise JobCanceled(f"job {job.id} is canceled and has no picture to continue")
-    if job.status is not JobStatus.SUCCEEDED or job.result is None:
-        raise JobFailed(f"job {job.id} is {job.status.value} and has no picture to continue")
     try:
         uploads = Uploads.fetch(job.inputs, services.blobs.get)
-        result = services.blobs.get(job.result.sha256)
+        start = uploads.init_image if job.draft else _result_of(job, services)
     except BlobNotFound as error:
         message = f"the pictures of job {job.id} were removed; upload them as a new job"
         raise ResultExpired(message) from error
     return {
         "content": [uploads.content],
         "style": list(uploads.styles),
-        "init_image": [Upload("init_image", result)],
+        "init_image": [start] if start else [],
         "content_mask": [uploads.content_mask] if uploads.content_mask else [],
         "style_mask": list(uploads.style_masks),
         "detail_map": [uploads.detail_map] if uploads.detail_map else [],
     }
 
 
+def _result_of(job: Job, services: Services) -> Upload:
+    if not job.status.done:
+        raise JobNotFinished(f"job {job.id} is {job.status.value}; continue it when it has ended")
+    if job.status is JobStatus.CANCELED:
+        raise JobCanceled(f"job {job.id} is canceled and has no picture to continue")
+    if job.status is not JobStatus.SUCCEEDED or job.result is None:
+        raise JobFailed(f"job {job.id} is {job.status.value} and has no picture to continue")
+    return Upload("init_image", services.blobs.get(job.result.sha256))
+
+
 def _fields_of(job: Job, given: dict[str, str]) -> dict[str, str]:
     """Return the parameters of the earlier job as fields, except those that others replace."""
     params = job.params.model_dump(mode="json")
-    replaced = {"init"}
-    if job.continued_from is not None:
+    replaced = {"size"} if job.draft else {"init"}
+    if job.continued_from is not None and not job.draft:
         replaced.add("pyramid")  # it began at a picture, or at a scale, of its own
     if "preset" in given:
         replaced |= {name for preset in PRESETS.values() for name in preset} | {"learning_rate"}

@@ -22,9 +22,10 @@ from core.errors import (
 from core.jobs.footprint import memory_needed
 from core.jobs.job import Job
 from core.jobs.status import JobStatus
+from core.jobs.waiting.drafts import draft_params
 from core.jobs.work import work_of
 from core.params import StyleParams
-from core.params.edits import MAX_EDITS, Edits, check_blend, with_edit, with_finish
+from core.params.edits import MAX_EDITS, Edit, Edits, check_blend, with_edit, with_finish
 from core.pictures.uploads import Uploads
 
 #: How often a change is tried again if the job changes meanwhile.
@@ -36,6 +37,10 @@ _MAX_BYTES = 16_384
 
 #: Parameters that decide the memory or the work of a run. The pictures are checked again.
 _COSTLY = ("style_scale", "steps")
+
+
+#: The edits of a draft that runs, until its worker paints it anew.
+_EDITED = (Edit(step=None, params={}),)
 
 
 async def read_changes(request: Request) -> dict[str, object]:
@@ -107,13 +112,19 @@ async def edit_job(
 
 
 async def finish_job(job_id: str, services: Services) -> None:
-    """Let a job end with the picture so far. A job that has ended does not change.
+    """Let a job end with the picture so far, or a draft with the one that it is painted to.
+
+    A job that has ended does not change.
 
     Raises:
         JobNotFinished: the job has no picture yet.
     """
     for _ in range(_TRIES):
         job = await run_in_threadpool(services.store.get, job_id)
+        if job.draft:
+            await run_in_threadpool(services.store.keep_draft, job_id)
+            await run_in_threadpool(services.queue.announce, job_id)
+            return
         edits = with_finish(job.edits)
         if job.status.done or edits == job.edits:
             return
@@ -134,6 +145,8 @@ async def _write(
     job: Job, params: StyleParams, edits: Edits, services: Services, fields: Mapping[str, str]
 ) -> bool:
     """Write a change; return False if the job has changed meanwhile."""
+    if job.draft:
+        params, edits = draft_params(params), _EDITED
     if any(edit.finish for edit in job.edits):
         raise _finished(job)
     if len(edits) > MAX_EDITS:
@@ -141,6 +154,8 @@ async def _write(
             f"the job has {MAX_EDITS} edits and takes no more; send continue_from with its id"
         )
     written = await run_in_threadpool(services.store.edit, job, params, edits, **fields)
+    if job.draft:
+        await run_in_threadpool(services.queue.announce, job.id)  # it may rest
     return written is not None
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from core.errors import FieldError, InvalidRequest
+from core.jobs.waiting.drafts import draft_params
 from core.jobs.waiting.turns import Priority
 from core.params import StyleParams, parse_params
 from core.params.edits import EDITS_FIELD, Edits, parse_edits
@@ -23,6 +24,7 @@ VALIDATE_FIELD = "validate_only"
 SECONDS_FIELD = "max_seconds"
 CONTINUE_FIELD = "continue_from"
 PRIORITY_FIELD = "priority"
+DRAFT_FIELD = "draft"
 
 #: All fields of a request.
 FIELDS = (
@@ -35,8 +37,13 @@ FIELDS = (
     EDITS_FIELD,
     CONTINUE_FIELD,
     PRIORITY_FIELD,
+    DRAFT_FIELD,
     VALIDATE_FIELD,
 )
+
+#: The fields that a draft cannot have: it repeats no edits, and ends only when nobody reads it.
+_NOT_WITH_DRAFT = (SECONDS_FIELD, EDITS_FIELD, URL_FIELD, EVENTS_FIELD, SECRET_FIELD)
+_NOT_A_DRAFTS = "was sent with draft, which cannot have it; leave one of them out"
 
 #: The fields that are lists of values.
 LIST_FIELDS = frozenset(
@@ -100,6 +107,8 @@ class JobRequest:
     #: How many seconds the job may run; None without a limit of the caller.
     max_seconds: int | None = None
     priority: Priority = Priority.NORMAL
+    #: Whether it is a draft; ``params`` are those of the draft then.
+    draft: bool = False
     #: Whether to answer with an estimate instead of creating the job.
     validate_only: bool = False
 
@@ -124,16 +133,12 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     errors = [*form.errors, *_unknown_fields(form.fields)]
     fields = {name: text for name, text in form.fields.items() if name in FIELDS}
     uploads = params = None
-    validate_only = False
     try:
         uploads = Uploads.of(form.files)
     except InvalidRequest as invalid:
         errors += invalid.errors
-    try:
-        validate_only = _BOOLEAN.validate_python(fields.pop(VALIDATE_FIELD, "false"))
-    except ValidationError as error:
-        message = f"{error.errors()[0]['input']!r} is invalid; expected 'true' or 'false'"
-        errors.append(FieldError(VALIDATE_FIELD, message))
+    validate_only = _flag(VALIDATE_FIELD, fields, errors)
+    draft = _draft(fields, errors)
     continued_from = fields.pop(CONTINUE_FIELD, None)
     max_seconds = fields.pop(SECONDS_FIELD, None)
     if max_seconds is not None and not _SECONDS.fullmatch(max_seconds):
@@ -162,9 +167,28 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     if errors or uploads is None or params is None:
         raise InvalidRequest(errors)
     seconds = None if max_seconds is None else int(max_seconds)
+    params = draft_params(params) if draft else params
     return JobRequest(
-        params, uploads, edits, continued_from, webhook, seconds, priority, validate_only
+        params, uploads, edits, continued_from, webhook, seconds, priority, draft, validate_only
     )
+
+
+def _flag(name: str, fields: dict[str, str], errors: list[FieldError]) -> bool:
+    """Take a flag out of the fields, and add an error if it is invalid."""
+    text = fields.pop(name, "false")
+    try:
+        return _BOOLEAN.validate_python(text)
+    except ValidationError:
+        errors.append(FieldError(name, f"{text!r} is invalid; expected 'true' or 'false'"))
+        return False
+
+
+def _draft(fields: dict[str, str], errors: list[FieldError]) -> bool:
+    """Take the flag of a draft out of the fields, and add an error for each that it cannot have."""
+    draft = _flag(DRAFT_FIELD, fields, errors)
+    if draft:
+        errors += [FieldError(name, _NOT_A_DRAFTS) for name in _NOT_WITH_DRAFT if name in fields]
+    return draft
 
 
 def _parse_priority(text: str) -> tuple[Priority, list[FieldError]]:

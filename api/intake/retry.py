@@ -58,6 +58,8 @@ def _options_of(job: Job) -> dict[str, str]:
     edits = tuple(edit for edit in job.edits if edit.step is not None or not edit.finish)
     if edits:
         fields["edits"] = dump_edits(edits)
+    if job.draft:
+        fields |= {"draft": "1", "retention_seconds": str(job.retention_seconds)}
     if job.webhook is not None:
         fields["webhook"] = job.webhook.model_dump_json()
     if job.continued_from is not None:

@@ -33,6 +33,7 @@ from core.jobs.footprint import memory_needed
 from core.jobs.idempotency import IdempotencyKey
 from core.jobs.job import Inputs, Job, new_job_id
 from core.jobs.sizes import accepted_size
+from core.jobs.waiting.drafts import RETENTION as DRAFT_RETENTION
 from core.jobs.waiting.turns import Priority
 from core.jobs.work import work_of
 from core.params import StyleParams
@@ -143,11 +144,14 @@ def _accept(
 
 def record_fields(request: JobRequest, checked: Checked) -> dict[str, str]:
     """Return the fields of the record that follow from the pictures."""
-    warnings = {"warnings": json.dumps(checked.warnings)} if checked.warnings else {}
+    fields = {"warnings": json.dumps(checked.warnings)} if checked.warnings else {}
+    if request.draft:
+        fields["retention_seconds"] = str(DRAFT_RETENTION.total_seconds())
+    else:  # the work of a draft says nothing about the pace of other jobs
+        fields["work"] = str(work_of(request.params, checked.pictures))
     return {
         "memory": json.dumps(memory_needed(request.params, checked.pictures)),
-        "work": str(work_of(request.params, checked.pictures)),
-        **warnings,
+        **fields,
     }
 
 
@@ -160,6 +164,8 @@ def options_of(request: JobRequest) -> dict[str, str]:
         options["edits"] = dump_edits(request.edits)
     if request.continued_from is not None:
         options["continued_from"] = request.continued_from
+    if request.draft:
+        options["draft"] = "1"
     if request.priority is not Priority.NORMAL:
         options["priority"] = request.priority.value
     return options

@@ -31,6 +31,9 @@ MAX_WAIT = 60
 #: change without an event of the job.
 _REFRESH_SECONDS = 1.0
 
+#: The interval of reads while only the end matters: a draft lives as long as somebody reads it.
+_REREAD_SECONDS = 15.0
+
 #: The bounds of ``Retry-After``, in seconds.
 _MIN_RETRY, _MAX_RETRY = 1, 30
 
@@ -63,7 +66,8 @@ async def wait_until(
         snapshot = await hub.reader.get(snapshot.id)  # it may have changed before the subscription
         while not condition(snapshot) and not listener.closed and clock() < deadline:
             remaining = deadline - clock()
-            await listener.wait(remaining if only_final else min(remaining, _REFRESH_SECONDS))
+            longest = _REREAD_SECONDS if only_final else _REFRESH_SECONDS
+            await listener.wait(min(remaining, longest))
             snapshot = await hub.reader.get(snapshot.id)
     return snapshot
 

@@ -12,8 +12,9 @@ from api.answers.job_json import NO_OUTLOOK, Outlook, Snapshot
 from core.errors import NewerRecord, RedisUnavailable
 from core.jobs.job import is_job_id
 from core.jobs.schema_version import NewerRecordLog, newer_schema
+from core.jobs.status import JobStatus
 from core.jobs.waiting.forecast import Forecast, make_forecast
-from core.jobs.waiting.reasons import Fleet, WaitingReason, why_waiting
+from core.jobs.waiting.reasons import Fleet, WaitingReason, resting, why_waiting
 from core.jobs.work import Speed
 from core.runtime.redis import redis_outages
 from core.store.jobs import not_found
@@ -132,9 +133,11 @@ class JobReader:
 
     def outlook(self, record: Mapping[str, str], position: int | None) -> Outlook:
         """Return the estimated start of the job at a queue position, and why it waits."""
+        queued_at = float(record.get("queued_at") or record["created_at"])
+        if position is None and "draft" in record and record["status"] == JobStatus.QUEUED:
+            return Outlook(waiting=resting(queued_at))
         if self._forecast is None or self._fleet is None or position is None:
             return NO_OUTLOOK
-        queued_at = float(record.get("queued_at") or record["created_at"])
         memory = json.loads(record.get("memory", "{}"))
         waiting = why_waiting(self._fleet, position, queued_at, memory)
         if waiting.reason is not WaitingReason.BEHIND_OTHERS:

@@ -57,6 +57,7 @@ async def list_jobs(
     batch: Annotated[
         str | None, Query(description="Only the jobs of this batch.", pattern=JOB_CURSOR)
     ] = None,
+    drafts: Annotated[bool, Query(description="Drafts, in place of all other jobs.")] = False,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="The maximum number of jobs.")] = 20,
     cursor: Annotated[
         str | None,
@@ -76,6 +77,7 @@ async def list_jobs(
         after=cursor,
         error_code=error_code,
         batch=batch,
+        drafts=drafts,
     )
     if any(position is not None for _, position in page.jobs):
         await hub.reader.forecast()

@@ -147,6 +147,8 @@ class Job(_Frozen):
     params: Annotated[StyleParams, Mark.NOT_IN_EVENTS]
     #: The batch that it was posted in.
     batch: str | None = None
+    #: Whether it is a draft: see ``core.jobs.waiting.drafts``.
+    draft: bool = False
     #: The job whose result it began with.
     continued_from: str | None = None
     #: How often the parameters were changed.

@@ -63,6 +63,7 @@ class JobStore(Leases):
         self._find_replay = script(redis, "jobs/find_replay")
         self._discard = script(redis, "jobs/discard")
         self._edit = script(redis, "jobs/edit")
+        self._keep_draft = script(redis, "drafts/keep")
         self._cancel = script(redis, "jobs/cancel")
         self._delete = script(redis, "jobs/delete")
         self._redeliver = script(redis, "outbox/redeliver")
@@ -230,6 +231,19 @@ class JobStore(Leases):
         if reply == "closed":
             raise JobFinished
         return None if reply == "changed" else read_job(reply)
+
+    @needs_redis
+    def keep_draft(self, job_id: str) -> Job:
+        """Make an unfinished draft a job like others, which ends with its picture.
+
+        Raises:
+            JobNotFound, NewerRecord: see :meth:`cancel`.
+        """
+        args: list[str | float] = [job_id, self._retention.total_seconds()]
+        record = self._keep_draft(keys=[job_key(job_id)], args=args)
+        if record is None:
+            raise not_found(job_id)
+        return read_job(record)
 
     @needs_redis
     def cancel(self, job_id: str) -> Job:

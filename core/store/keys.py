@@ -23,6 +23,8 @@ BATCH_JOBS_PREFIX = "easel:batch-jobs:"  # sorted set: job id, all scores 0
 JOBS_QUEUED = "easel:jobs:queued"  # sorted set: job id by creation time
 JOBS_RUNNING = "easel:jobs:running"  # sorted set: job id by expiry time of its lease
 OWNED_PREFIX = "easel:owned:"  # followed by `status:owner`; sorted set: job id, all scores 0
+OWNED_DRAFTS_PREFIX = "easel:owned-drafts:"  # the same for drafts
+DRAFTS = "easel:drafts"  # sorted set: id of each unfinished draft by the time it was last read
 FAILED_PREFIX = "easel:failed:"  # followed by `code:owner`; sorted set: job id, all scores 0
 UNFINISHED_PREFIX = "easel:unfinished:"  # followed by the caller; set: job ids queued or running
 IDEMPOTENCY_PREFIX = "easel:idempotency:"  # followed by a digest; hash: job (or batch), request
@@ -35,6 +37,7 @@ TURNS_SERVED_PREFIX = "easel:queue:served:"
 TURN_PREFIX = "easel:queue:turn:"  # string: the highest turn that was served
 # Followed by `lane:caller`; sorted set: job id by creation time, less the head start.
 WAITING_PREFIX = "easel:queue:jobs:"
+LAST_LANE = "easel:queue:last-lane"  # string: the lane of the job that was started last
 QUEUE_PAUSED = "easel:queue:paused"  # string: the time since which no job is started
 CLAIM_PREFIX = "easel:claim:"  # followed by the token of a claim; string: job id, for a while
 

@@ -17,6 +17,7 @@ from core.errors import StaleAttempt
 from core.jobs.job import Failure, Job, Metrics, Picture, Progress
 from core.jobs.status import JobStatus
 from core.jobs.workers import Capacity
+from core.params import StyleParams
 from core.params.edits import Edits, load_edits
 from core.runtime.redis import needs_redis
 from core.store.keys import job_key
@@ -54,6 +55,7 @@ class Leases:
         self._next_job = script(redis, "queries/next_job")
         self._renew = script(redis, "jobs/renew")
         self._take_edits = script(redis, "jobs/take_edits")
+        self._end_painting = script(redis, "drafts/end_painting")
         self._finish = script(redis, "jobs/finish")
         self._hand_back = script(redis, "jobs/hand_back")
 
@@ -108,6 +110,34 @@ class Leases:
         """
         args: list[str | int] = [job.id, job.lease_owner, step, int(last)]
         return load_edits(check_owner(job, self._take_edits(keys=[job_key(job.id)], args=args)))
+
+    @needs_redis
+    def end_painting(
+        self, job: Job, painted: Progress | None = None
+    ) -> StyleParams | JobStatus | None:
+        """Have a draft painted anew if it was changed. If not, a draft that is painted rests.
+
+        Args:
+            job: the job as it was claimed.
+            painted: the progress after the last step; None before it.
+
+        Returns:
+            The parameters with which to paint it anew. None if it rests. Otherwise its status: it
+            is running if the painting goes on, canceled, or queued if it is no draft any more.
+
+        Raises:
+            StaleAttempt: the attempt no longer owns the job.
+        """
+        progress = painted.model_dump_json() if painted else ""
+        args = [job.id, job.lease_owner, progress]
+        reply = self._end_painting(keys=[job_key(job.id)], args=args)
+        check_owner(job, reply)
+        match reply:
+            case ["paint", params]:
+                return StyleParams.model_validate_json(params)
+            case ["rest"]:
+                return None
+        return JobStatus(reply[1])
 
     def succeed(
         self,

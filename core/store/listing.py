@@ -47,6 +47,8 @@ class Listing:
         after: str | None = None,
         error_code: str | None = None,
         batch: str | None = None,
+        *,
+        drafts: bool = False,
     ) -> Page:
         """Return an owner's jobs, newest first.
 
@@ -57,12 +59,13 @@ class Listing:
             after: the id of the job to begin after. The job need not exist any more.
             error_code: only failed jobs with this error code, if their status is one of these.
             batch: only the jobs of this batch.
+            drafts: drafts, in place of all other jobs.
         """
         wanted = sorted(set(statuses))
         if error_code is not None:
             wanted = [each for each in wanted if each is JobStatus.FAILED]
         args: list[str | int] = [owner, after or "", limit + 1]
-        args += [error_code or "", batch or "", *wanted]
+        args += [error_code or "", batch or "", int(drafts), *wanted]
         reply = self._list(args=args)
         jobs = [(pairs(record), position) for record, position in reply[:limit]]
         return Page(tuple(jobs), more=len(reply) > limit)

@@ -30,6 +30,7 @@ from core.jobs.job import ANONYMOUS, RETENTION, TOMBSTONE, Mark
 from core.jobs.losses import POINTS
 from core.jobs.schema_version import SCHEMA, SCHEMA_VERSION
 from core.jobs.status import FINAL_STATUSES, JobStatus
+from core.jobs.waiting import drafts
 from core.jobs.waiting.turns import CALLERS_TRIED, HEAD_STARTS, JOBS_TRIED, Lane
 from core.params import Precision
 from core.runtime.modules import full_name
@@ -59,6 +60,9 @@ CONSTANTS: dict[str, _Constant] = {
     **{f"DELIVERY_{state.name}": state.value for state in DeliveryState},
     **{f"LANE_{lane.name}": lane.value for lane in Lane},
     "LANES": tuple(Lane),
+    "DRAFT_IDLE_SECONDS": drafts.IDLE_SECONDS,
+    "DRAFT_LIFE_SECONDS": drafts.LIFE_SECONDS,
+    "MAX_DRAFTS": drafts.MAX_DRAFTS,
     "CALLERS_TRIED": CALLERS_TRIED,
     "JOBS_TRIED": JOBS_TRIED,
     "HEAD_STARTS": {priority.value: str(seconds) for priority, seconds in HEAD_STARTS.items()},

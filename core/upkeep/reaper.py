@@ -1,4 +1,4 @@
-"""Requeues jobs whose lease expired, and replaces lost messages."""
+"""Requeues jobs whose lease expired, replaces lost messages, and ends drafts that nobody reads."""
 
 from __future__ import annotations
 
@@ -56,10 +56,11 @@ class Reaper:
         self._every_seconds = every_seconds
         self._max_attempts = max_attempts
         self._expire_leases = script(redis, "jobs/expire_leases")
+        self._expire_drafts = script(redis, "drafts/expire")
         self._newer_records = NewerRecordLog("reaper")
 
     def sweep(self) -> None:
-        """Requeue jobs whose lease expired, and replace lost messages.
+        """Requeue jobs whose lease expired, replace lost messages, and end unread drafts.
 
         Raises:
             ServiceUnavailable: Redis is unavailable. The next sweep does what is left.
@@ -70,6 +71,8 @@ class Reaper:
         for job_id, status in changed.items():
             extra = {"job_id": job_id, "status": status.value}
             _logger.warning("attempt ended: its lease expired", extra=extra)
+        for job_id in self._end_drafts():
+            _logger.info("draft ended: nobody has read it", extra={"job_id": job_id})
         requeued = [job_id for job_id, status in changed.items() if status is JobStatus.QUEUED]
         for job_id, schema in self._known(requeued).items():
             self._queue.announce(job_id, schema=schema)
@@ -88,6 +91,10 @@ class Reaper:
         newer = {job_id: text for job_id, text in schemas.items() if newer_schema({SCHEMA: text})}
         self._newer_records.report(newer)
         return {job_id: int(text) for job_id, text in schemas.items() if job_id not in newer}
+
+    @needs_redis
+    def _end_drafts(self) -> list[str]:
+        return cast(list[str], self._expire_drafts())
 
     @needs_redis
     def _end_expired_attempts(self) -> dict[str, JobStatus] | None:

@@ -40,6 +40,8 @@ class SubmittedJob(BaseModel):
     queue_position: int | None = None
     #: Why it waits while it is queued.
     waiting: dict[str, Any] | None = None
+    #: Whether it is a draft.
+    draft: bool = False
     #: All parameters, by name.
     params: dict[str, Any] = Field(default_factory=dict)
     #: None before the first step.

@@ -62,7 +62,7 @@ class PreviewSender:
         #: The scale of the step after the last preview.
         self._next_scale = 0
         self._version = job.preview_version
-        self._shrunk: queue.SimpleQueue[Tensor | None] = queue.SimpleQueue()
+        self._shrunk: queue.Queue[Tensor | None] = queue.Queue()
         self._thread = threading.Thread(target=self._send_all, name="previews", daemon=True)
 
     def __enter__(self) -> PreviewSender:
@@ -82,10 +82,14 @@ class PreviewSender:
         """
         return self._clock() >= self._due_at or next_scale != self._next_scale
 
-    def hurry(self) -> None:
+    def hurry(self, seconds: float = _HURRY_SECONDS) -> None:
         """Send the next preview at once, and further ones soon, because the caller waits."""
         self._due_at = self._clock()
-        self._hurry_until = self._due_at + _HURRY_SECONDS
+        self._hurry_until = self._due_at + seconds
+
+    def wait(self) -> None:
+        """Wait until all previews have been sent, or could not be."""
+        self._shrunk.join()
 
     def send(self, image: Tensor, next_scale: int) -> None:
         """Send a preview of the picture.
@@ -104,17 +108,25 @@ class PreviewSender:
         self._due_at = started + interval
 
     def _send_all(self) -> None:
+        owned = True
         while (shrunk := self._shrunk.get()) is not None:
-            self._version += 1
             try:
-                self._previews.put(self._job, self._version, to_jpeg(shrunk).data)
-            except ServiceUnavailable as error:
-                # The run itself does not need the preview.
-                _logger.warning("preview not sent", extra={"reason": str(error)})
+                if owned:
+                    self._send(shrunk)
             except StaleAttempt:
-                return  # the lease reports it
+                owned = False  # the lease reports it
             except Exception:
                 _logger.exception("preview not sent")
+            finally:
+                self._shrunk.task_done()
+
+    def _send(self, shrunk: Tensor) -> None:
+        self._version += 1
+        try:
+            self._previews.put(self._job, self._version, to_jpeg(shrunk).data)
+        except ServiceUnavailable as error:
+            # The run itself does not need the preview.
+            _logger.warning("preview not sent", extra={"reason": str(error)})
 
 
 def shrink(image: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ class WaitingReason(StrEnum):
     NO_WORKER_LARGE_ENOUGH = "no_worker_large_enough"  #: No live worker has enough memory.
     WORKERS_RESTARTING = "workers_restarting"  #: The workers have gone less than a minute ago.
     PAUSED = "paused"  #: The operator has paused the queue.
+    RESTING = "resting"  #: It is a draft that has been painted. It starts when it is changed.
 
 
 class Waiting(BaseModel):
@@ -81,6 +82,15 @@ def why_waiting(
     jobs = f"{position} job{'s' * (position > 1)}"
     detail = f"{jobs} will start before it" if position else "it is next, once a worker is free"
     return _waiting(WaitingReason.BEHIND_OTHERS, queued_at, detail)
+
+
+def resting(queued_at: float) -> Waiting:
+    """Return why a draft waits that has been painted.
+
+    Args:
+        queued_at: since when, in seconds since 1970.
+    """
+    return _waiting(WaitingReason.RESTING, queued_at, "the draft is painted; change it, or end it")
 
 
 def _waiting(reason: WaitingReason, since: float, detail: str) -> Waiting:

@@ -29,8 +29,13 @@ CALLERS_TRIED, JOBS_TRIED = 32, 8
 
 
 class Lane(StrEnum):
-    """A queue of its own. No job of a lane starts while one of an earlier lane can."""
+    """A queue of its own. No job of a lane starts while one of an earlier lane can.
 
+    Drafts take seconds, and go before the others. So that they do not keep these from starting,
+    no two drafts start in a row while another job waits.
+    """
+
+    DRAFT = "draft"
     #: Jobs that were started before: their worker was lost or stopped.
     RESUMED = "resumed"
     NEW = "new"

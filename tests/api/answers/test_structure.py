@@ -78,6 +78,7 @@ FINISHED = QUEUED.model_copy(
         "progress": some_progress(),
         "warnings": ("the content is cut off",),
         "batch": "01a2034d-a0dd-75cf-ba55-f08cc12def8b",
+        "draft": True,
         "continued_from": "01a2034d-a0dd-75cf-ba55-f08cc12def8b",
         "revision": 1,
         "edits": (Edit(step=7, params={"strength": 0.7}),),

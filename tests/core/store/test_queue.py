@@ -111,7 +111,7 @@ def test_nothing_of_a_queue_remains_when_all_jobs_have_left(store: JobStore, red
     while (job := store.claim()) is not None:
         store.confirm_cancel(job)
     left = set(cast("list[str]", redis.keys("easel:queue:*")))
-    assert left == {"easel:queue:turn:new", "easel:queue:served:new"}
+    assert left == {"easel:queue:turn:new", "easel:queue:served:new", "easel:queue:last-lane"}
     assert redis.zcard("easel:queue:served:new") == 30  # those of the last turn
 
 

@@ -1,5 +1,6 @@
 --- @include "lib/load"
 --- @include "lib/jobs/add"
+--- @include "lib/jobs/drafts"
 -- Create a queued job, unless there is no room for it or its idempotency key has a job already.
 -- KEYS  1 job record, 2 entry of the idempotency key, if there is one
 -- ARGV  1 job id, 2 caller, 3 maximum of queued jobs, 4 maximum of the caller's unfinished jobs,
@@ -27,6 +28,7 @@ if load[1] >= tonumber(ARGV[3]) or load[2] >= tonumber(ARGV[4])
   return {load, false, 'full'}
 end
 add_job(KEYS[1], ARGV[1], ARGV[2], {unpack(ARGV, 9)})
+add_draft(KEYS[1], ARGV[1])
 if KEYS[2] then
   keep_idempotency(KEYS[2], KEYS[1], ARGV[1], ARGV[7], ARGV[8])
 end

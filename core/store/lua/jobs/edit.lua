@@ -1,6 +1,8 @@
+--- @include "lib/time"
 --- @include "lib/schema"
+--- @include "lib/queue/turns"
 --- @include "lib/events"
--- Change the parameters of an unfinished job, or ask it to finish.
+-- Change the parameters of an unfinished job, or ask it to finish. A draft that rests is queued.
 -- KEYS  1 job record
 -- ARGV  1 job id, 2 its revision, attempt and edits as they were read, joined by spaces,
 --       3 ... fields and values, alternating
@@ -10,7 +12,8 @@ local refused = refuse_newer(KEYS[1])
 if refused then
   return refused
 end
-local record = redis.call('HMGET', KEYS[1], 'status', 'revision', 'attempt', 'edits', 'closed')
+local record = redis.call('HMGET', KEYS[1], 'status', 'revision', 'attempt', 'edits', 'closed',
+                          'draft')
 if not record[1] then
   return false
 end
@@ -23,5 +26,9 @@ if read ~= ARGV[2] then
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 redis.call('HINCRBY', KEYS[1], 'revision', 1)
+if record[6] and record[1] == STATUS_QUEUED then
+  redis.call('HSET', KEYS[1], 'edits', '[]', 'queued_at', timestamp(now()))
+  enqueue(KEYS[1], ARGV[1])
+end
 emit_event(ARGV[1], EVENT_EDITED)
 return redis.call('HGETALL', KEYS[1])

@@ -6,6 +6,11 @@ local function owned_key(status, owner)
   return OWNED_PREFIX .. status .. ':' .. owner
 end
 
+-- The same for an owner's drafts.
+local function owned_drafts_key(status, owner)
+  return OWNED_DRAFTS_PREFIX .. status .. ':' .. owner
+end
+
 -- The key of an owner's jobs that failed with an error code; a sorted set as above.
 local function failed_key(code, owner)
   return FAILED_PREFIX .. code .. ':' .. owner

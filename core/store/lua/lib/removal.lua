@@ -31,7 +31,9 @@ local function remove_job(key, id)
   end
   remove_entries(id, fields)
   if fields.status then
-    redis.call('ZREM', owned_key(fields.status, fields.owner or ANONYMOUS), id)
+    local index = fields.draft and owned_drafts_key or owned_key
+    redis.call('ZREM', index(fields.status, fields.owner or ANONYMOUS), id)
+    redis.call('ZREM', DRAFTS, id)
   end
   if fields.error then
     local code = cjson.decode(fields.error).code

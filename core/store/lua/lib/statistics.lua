@@ -14,13 +14,15 @@ local function observe(name, seconds)
   redis.call('HINCRBYFLOAT', COUNTS, name .. ':sum', string.format('%.6f', seconds))
 end
 
--- Count a change of status. `previous` is false for a new job.
+-- Count a change of status. `previous` is false for a new job. The turns of a draft do not count.
 local function count_status(key, previous, status)
   if not previous then
     redis.call('HINCRBY', COUNTS, ACCEPTED, 1)
+  elseif UNFINISHED_STATUSES[status] and redis.call('HEXISTS', key, 'draft') == 1 then
+    return
   elseif status == STATUS_RUNNING then
     if redis.call('HEXISTS', key, 'started_at') == 0 then
-      observe(QUEUE_HISTOGRAM, now() - redis.call('HGET', key, 'created_at'))
+      observe(QUEUE_HISTOGRAM, now() - redis.call('HGET', key, 'queued_at'))
     end
   elseif status == STATUS_QUEUED then
     redis.call('HINCRBY', COUNTS, REQUEUED, 1)

@@ -1,9 +1,9 @@
 --- @include "lib/indexes"
 --- @include "lib/queue/position"
--- List an owner's newest jobs.
+-- List an owner's newest jobs, or drafts.
 -- ARGV  1 owner, 2 the job id to begin after; empty to begin with the newest, 3 maximum of jobs,
 --       4 only jobs with this error code, 5 only jobs of this batch; each empty for all,
---       6 ... statuses
+--       6 drafts: 1 or 0, 7 ... statuses
 -- Returns the records, newest first, each with its position in the queue, if it is queued.
 local after = ARGV[2] == '' and '+' or '(' .. ARGV[2]
 local maximum = tonumber(ARGV[3])
@@ -27,10 +27,11 @@ local function add_from_batch(key, statuses)
 end
 
 local statuses = {}
-for i = 6, #ARGV do
+local index = ARGV[6] == '1' and owned_drafts_key or owned_key
+for i = 7, #ARGV do
   statuses[ARGV[i]] = true
   if ARGV[5] == '' then
-    add_from(ARGV[4] == '' and owned_key(ARGV[i], ARGV[1]) or failed_key(ARGV[4], ARGV[1]))
+    add_from(ARGV[4] == '' and index(ARGV[i], ARGV[1]) or failed_key(ARGV[4], ARGV[1]))
   end
 end
 if ARGV[5] ~= '' then

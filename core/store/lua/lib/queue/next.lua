@@ -18,12 +18,21 @@ local function can_run(id, memory, precision)
   return not bytes or bytes <= tonumber(memory)
 end
 
+-- The lanes in the order in which a worker looks for a job. After a draft, the others go first.
+local function lanes_in_turn()
+  local lanes = {unpack(LANES)}
+  if redis.call('GET', LAST_LANE) == LANE_DRAFT then
+    table.insert(lanes, table.remove(lanes, 1))
+  end
+  return lanes
+end
+
 -- The next job for a worker, with its lane, its caller, and the callers that were passed because
 -- none of their first jobs can run there; nil if there is none. A job in the text `avoided` goes
 -- only if no other can. Callers and jobs far back in the queue are not looked at.
 local function next_job(memory, precision, avoided)
   local last_choice = {}
-  for _, lane in ipairs(LANES) do
+  for _, lane in ipairs(lanes_in_turn()) do
     local passed = {}
     for _, caller in ipairs(redis.call('ZRANGE', CALLERS_PREFIX .. lane, 0, CALLERS_TRIED - 1)) do
       for _, id in ipairs(redis.call('ZRANGE', waiting_key(lane, caller), 0, JOBS_TRIED - 1)) do

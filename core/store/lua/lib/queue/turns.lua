@@ -7,8 +7,9 @@
 
 -- The lane and the caller of a waiting job.
 local function lane_of(key)
-  local record = redis.call('HMGET', key, 'caller', 'attempt')
-  return tonumber(record[2] or '0') > 0 and LANE_RESUMED or LANE_NEW, record[1] or ANONYMOUS
+  local record = redis.call('HMGET', key, 'caller', 'attempt', 'draft')
+  local resumed = tonumber(record[2] or '0') > 0
+  return record[3] and LANE_DRAFT or resumed and LANE_RESUMED or LANE_NEW, record[1] or ANONYMOUS
 end
 
 -- The key of the jobs of a caller that wait in a lane.
@@ -96,6 +97,7 @@ local function serve(lane, caller, id, passed)
   remove_waiting(lane, caller, id, turn, turn + 1)
   local served = math.max(turn, tonumber(redis.call('GET', TURN_PREFIX .. lane) or '0'))
   redis.call('SET', TURN_PREFIX .. lane, string.format('%.0f', served))
+  redis.call('SET', LAST_LANE, lane)
   redis.call('ZREMRANGEBYSCORE', TURNS_SERVED_PREFIX .. lane, '-inf', served - 1)
   for _, other in ipairs(passed) do
     catch_up(lane, other, served)
