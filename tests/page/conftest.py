@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.acceptance.conftest import Service, free_port
 
@@ -93,7 +94,10 @@ def opened(
     )
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"http://127.0.0.1:{service.port}/")
-    page.get_by_role("heading", name="Turn a photograph").wait_for()
+    try:
+        page.get_by_role("heading", name="Turn a photograph").wait_for()
+    except PlaywrightError as error:
+        raise AssertionError(f"the page did not start: {errors}") from error
     page.keyboard.press("Shift")  # the first interaction loads the drawer
     page.get_by_label("Seed", exact=True).wait_for(state="attached")
     yield page
