@@ -44,7 +44,7 @@ RULES = _rows("""
     core.nst.optimizers: core.params, torch
     core.nst.weights: core.errors, core.params, core.nst.network, PIL, safetensors, torch,
         torchvision
-    core.nst: core.errors, core.params, core.pictures, core.nst.network,
+    core.nst: core.errors, core.runtime, core.params, core.pictures, core.nst.network,
         core.nst.optimizers, core.nst.weights, PIL, numpy, safetensors, torch
     api.metrics: core.errors, core.jobs, core.store, fastapi, prometheus_client, starlette
     api.asgi: core.errors, core.runtime, core.settings, fastapi, starlette, uuid_utils

@@ -13,6 +13,8 @@ from core.nst.network.cuda.graphs import Record, record_for, recorded
 from core.nst.objective import Objective
 from core.nst.optimizers.optimizer import PixelOptimizer, device_steps
 from core.nst.optimizers.point import Evaluate, LossTerms, Point, State
+from core.params import LARGE_PIXELS
+from core.runtime.malloc import give_back_memory
 
 #: Makes a number of steps from a point.
 _Advance = Callable[[Point, int], Point]
@@ -160,6 +162,9 @@ class Descent:
 def _evaluation(objective: Objective) -> Evaluate:
     def evaluate(image: Tensor) -> Point:
         loss, gradient = objective.with_gradient(image)
+        if image[0, 0].numel() > LARGE_PIXELS:
+            # What it has freed lies in pieces in which nothing large fits.
+            give_back_memory()
         return Point(image, loss, gradient)
 
     return evaluate
