@@ -10,10 +10,10 @@ import click
 
 from cli.jobs import jobs, workers
 from cli.keys import keys
+from cli.painting.stylize import stylize
 from cli.queue import queue
 from cli.replay import inspect, replay
 from cli.serve import serve
-from cli.stylize import stylize
 from cli.submit import submit
 from cli.weights import weights
 from core.errors import EaselError

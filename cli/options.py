@@ -24,11 +24,12 @@ _Function = Callable[..., None]
 _Decorator = Callable[[_Function], _Function]
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
 
 #: The pictures of a job, by form field.
 _PICTURES: dict[str, _Decorator] = {
-    "content": click.argument("content", type=FILE),
-    "style": click.argument("style", type=FILE, nargs=-1, required=True),
+    "content": click.argument("content", type=_FILE_OR_FOLDER),
+    "style": click.argument("style", type=FILE, nargs=-1),
     "init_image": click.option(
         "--init-image", type=FILE, help="A picture that the optimiser starts from."
     ),
@@ -49,12 +50,17 @@ _PICTURES: dict[str, _Decorator] = {
     ),
 }
 
+#: The same as the argument STYLE, for those who prefer a name.
+_STYLES = click.option(
+    "--style", "further_styles", type=FILE, multiple=True, help="A STYLE. Repeat it for several."
+)
+
 _EXTENSIONS = ", ".join(f".{suffix}" for suffix in PictureFormat.suffixes())
 
 OUTPUT = click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     required=True,
     help=f"The file to write. Its extension selects the format: {_EXTENSIONS}.",
 )
@@ -82,6 +88,11 @@ class JobArguments:
     #: How many seconds it may run; None without a limit.
     max_seconds: int | None
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether the content is a folder of pictures. The output is a folder then, too."""
+        return self.files["content"][0].is_dir()
+
 
 def takes_job(function: _Function) -> _Function:
     """Add the pictures, the parameters and the output of a job to a command.
@@ -94,16 +105,23 @@ def takes_job(function: _Function) -> _Function:
     """
 
     @wraps(function)
-    def run(output: Path, max_seconds: int | None, **values: Any) -> None:
+    def run(
+        output: Path, max_seconds: int | None, further_styles: tuple[Path, ...], **values: Any
+    ) -> None:
         files = {field: paths_of(values.pop(field)) for field in _PICTURES}
+        files["style"] += further_styles
+        if not files["style"]:
+            raise click.UsageError("Missing argument 'STYLE...'.")
         texts = {name: values.pop(name) for name in _PARAMETERS}
         parameters = {name: text for name, text in texts.items() if text}
-        parameters["format"] = format_of(output).value
-        check_writable(output)
-        function(JobArguments(files, parameters, output, max_seconds), **values)
+        job = JobArguments(files, parameters, output, max_seconds)
+        if not job.is_folder:
+            parameters["format"] = format_of(output).value
+            check_writable(output)
+        function(job, **values)
 
     command: _Function = run
-    options: list[_Decorator] = [*_PICTURES.values(), OUTPUT, _MAX_SECONDS]
+    options: list[_Decorator] = [*_PICTURES.values(), _STYLES, OUTPUT, _MAX_SECONDS]
     options += map(_parameter_option, _PARAMETERS)
     for option in reversed(options):
         command = option(command)
@@ -162,5 +180,7 @@ def check_writable(output: Path, field: str = "output") -> None:
     """
     # Files are written beside their place first, so the folder counts too.
     folder = output.absolute().parent
+    if output.is_dir():
+        raise InvalidRequest([FieldError(field, f"{output} is a folder; expected a file")])
     if not os.access(folder, os.W_OK) or (output.exists() and not os.access(output, os.W_OK)):
         raise InvalidRequest([FieldError(field, f"{output} cannot be written")])

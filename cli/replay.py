@@ -11,7 +11,7 @@ import click
 
 from cli.files import write_atomically
 from cli.options import FILE, OUTPUT, check_writable, format_of, paths_of
-from cli.stylize import paint
+from cli.painting.stylize import paint
 from cli.weights import fetch_with_progress
 from core.errors import FieldError, InvalidPicture, InvalidRequest
 from core.params import PictureFormat

@@ -42,6 +42,8 @@ def submit(
     Ctrl-C cancels the job. Exit status: 1 the request was refused, 2 wrong usage, 3 the job
     failed or was cancelled, 5 the server is unreachable, 130 Ctrl-C.
     """
+    if job.is_folder:
+        raise click.UsageError("CONTENT is a folder; submit its pictures one by one.")
     client = Client(server, api_key, patience=patience)
     key = str(uuid4())
     limit = {} if job.max_seconds is None else {"max_seconds": str(job.max_seconds)}

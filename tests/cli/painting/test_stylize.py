@@ -180,3 +180,68 @@ def test_the_help_shows_the_choices_of_a_parameter(command: str) -> None:
     help_text = "".join(easel(command, "--help").stdout.split())
     for name, choices in (("optimizer", Optimizer), ("preset", Preset), ("color", Color)):
         assert f"--{name}[{'|'.join(each.value for each in choices)}]" in help_text
+
+
+@pytest.fixture
+def folder(tmp_path: Path, content: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / f"{name}.png").write_bytes(content.read_bytes())
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    (tmp_path / "photos" / ".hidden").write_text("not looked at")
+    return tmp_path / "photos"
+
+
+QUICK = ("--size", 64, "--steps", 2)
+
+
+def test_a_folder_is_painted_with_each_style_and_a_bad_file_is_skipped(
+    folder: Path, content: Path, style: Path, tmp_path: Path
+) -> None:
+    (folder / "dog.png").unlink()
+    output = tmp_path / "painted"
+    styles = ("--style", style, "--style", content)
+    done = easel("stylize", folder, *styles, "-o", output, *QUICK, "--format", "jpeg")
+    assert done.returncode == 3, done.stderr
+    names = ["cat-content.jpeg", "cat-style.jpeg"]
+    assert sorted(path.name for path in output.iterdir()) == names
+    assert sorted(done.stdout.split()) == [str(output / name) for name in names]
+    assert f"Skipped {folder / 'notes.txt'}: " in done.stderr
+    assert "easel: 2 of 4 pictures could not be painted" in done.stderr
+
+
+def test_a_folder_goes_on_where_it_was_interrupted(
+    folder: Path, content: Path, style: Path, tmp_path: Path
+) -> None:
+    (folder / "notes.txt").unlink()
+    output = tmp_path / "painted"
+    output.mkdir()
+    (output / "cat.png").write_bytes(b"painted earlier")
+    done = easel("stylize", folder, style, "-o", output, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 2 results are there already" in done.stderr
+    assert (output / "cat.png").read_bytes() == b"painted earlier"
+    alone = tmp_path / "dog.png"
+    easel("stylize", content, style, "-o", alone, *QUICK)
+    assert (output / "dog.png").read_bytes() == alone.read_bytes()
+
+
+def test_a_bad_style_stops_a_folder_at_once(folder: Path, tmp_path: Path) -> None:
+    done = easel("stylize", folder, folder / "notes.txt", "-o", tmp_path / "painted", *QUICK)
+    assert done.returncode == 1
+    assert f"{folder / 'notes.txt'}: " in done.stderr
+    assert "Skipped" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--detail-map", "detail-map: belongs to one picture"), ("--film", "take a single CONTENT")],
+)
+def test_a_folder_takes_no_options_of_one_picture(
+    folder: Path, style: Path, tmp_path: Path, option: str, message: str
+) -> None:
+    given = style if option == "--detail-map" else tmp_path / "film.mp4"
+    done = easel("stylize", folder, style, "-o", tmp_path / "painted", option, given, *QUICK)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert not (tmp_path / "painted").exists()

@@ -15,9 +15,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.files import write_atomically
 from cli.options import JobArguments, check_writable, takes_job
+from cli.painting.folder import paint_folder
 from cli.recording.steps import Recorder, film_at, film_format, frames_in, losses_in, saved_in
 from cli.weights import fetch_with_progress
-from core.params import parse_params
+from core.params import PictureFormat, parse_params
 from core.pictures.film import FilmFormat
 from core.pictures.uploads import Upload, Uploads, start_from
 from core.runtime.malloc import keep_freed_memory
@@ -49,14 +50,32 @@ _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
     help="A file that holds the state of the run until it is complete. If the file exists, the "
     "run goes on from there.",
 )
+@click.option(
+    "--format",
+    "folder_format",
+    type=click.Choice([each.value for each in PictureFormat]),
+    default=PictureFormat.PNG.value,
+    show_default=True,
+    help="The format of the results of a folder.",
+)
 def stylize(
     job: JobArguments,
+    folder_format: str,
     frames: Path | None,
     film: Path | None,
     losses: Path | None,
     resume: Path | None,
 ) -> None:
-    """Paint the picture CONTENT in the style of one or more pictures STYLE."""
+    """Paint the picture CONTENT in the style of one or more pictures STYLE.
+
+    If CONTENT is a folder, each of its pictures is painted in the style of each STYLE, or of all
+    of them with --style-blend. OUTPUT is a folder then. Results that are there already are kept, so
+    that the same command goes on after an interruption. Files that cannot be painted are reported,
+    and the exit status is 3.
+    """
+    if job.is_folder:
+        _stylize_folder(job, folder_format, frames, film, losses, resume)
+        return
     if film is not None:
         film_format(film)
     for field, path in (("film", film), ("losses", losses), ("resume", resume)):
@@ -85,6 +104,16 @@ def stylize(
         last = paint(painting, seconds, recorders)
         write_atomically(job.output, painting.encode(last))
     click.echo(job.output)
+
+
+def _stylize_folder(job: JobArguments, picture_format: str, *recordings: Path | None) -> None:
+    if any(path is not None for path in recordings):
+        raise click.UsageError("--frames, --film, --losses and --resume take a single CONTENT.")
+    params = parse_params({**job.parameters, "format": picture_format})
+    settings = Settings()
+    keep_freed_memory()
+    fetch_with_progress(params.network, settings.weights_dir)
+    paint_folder(job, params, settings)
 
 
 def _recordings(

@@ -1,0 +1,1 @@
+"""``easel stylize``: one picture, or a folder of them."""
