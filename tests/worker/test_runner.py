@@ -35,7 +35,7 @@ from core.jobs.workers import Capacity
 from core.nst import Pictures, load_network, stylize
 from core.nst.provenance import machine_of
 from core.nst.weights.files import save_weights
-from core.params import Network, PictureFormat, Precision, StyleParams
+from core.params import Init, Network, PictureFormat, Precision, StyleParams
 from core.pictures.decode import Decoded, decode
 from core.pictures.provenance.record import Digests, Provenance
 from core.pictures.provenance.xmp import read_record
@@ -631,3 +631,26 @@ def test_a_job_whose_time_is_over_before_its_final_size_fails(
     assert ended.error is not None
     assert (ended.error.code, ended.error.retryable) == ("time_limit", False)
     assert "within 3 seconds; use a smaller size" in ended.error.message
+
+
+def test_a_continued_job_begins_at_the_earlier_result(
+    runner: Runner, store: JobStore, blobs: Blobs
+) -> None:
+    first = new_job(store, blobs)
+    runner.run(first.id)
+    result = store.get(first.id).result
+    assert result is not None
+    params = PARAMS.model_copy(update={"init": Init.IMAGE, "pyramid": "off", "steps": 1})
+    start = inputs(blobs).model_copy(update={"init_image": result})
+    second = store.create(params, start, continued_from=first.id)
+    runner.run(second.id)
+    before, after, photo = (
+        np.asarray(each.picture, dtype=np.float64)
+        for each in (
+            decoded_result(store, blobs, first),
+            decoded_result(store, blobs, second),
+            decode(blobs.get(first.inputs.content.sha256), max_pixels=MAX_PIXELS),
+        )
+    )
+    photo = np.asarray(Image.fromarray(photo.astype(np.uint8)).resize(before.shape[1::-1]), float)
+    assert np.abs(after - before).mean() < np.abs(after - photo).mean()
