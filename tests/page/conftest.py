@@ -26,6 +26,11 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+#: Switches the live draft off, which would keep the worker busy in every test.
+NO_LIVE_DRAFT = (
+    """if (location.protocol !== "about:") localStorage.setItem("easel-live-off", "1")"""
+)
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -88,6 +93,7 @@ def opened(
 ) -> Iterator[Page]:
     context = browser.new_context(**options)  # type: ignore[arg-type]
     context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(NO_LIVE_DRAFT)
     page = context.new_page()
     page.on(
         "console", lambda message: errors.append(message.text) if message.type == "error" else None

@@ -37,6 +37,9 @@ def check_accessible(firefox: Firefox) -> None:
 def test_two_samples_become_a_picture_in_firefox(firefox: Firefox, service: Service) -> None:
     firefox.open(f"http://127.0.0.1:{service.port}/")
     firefox.wait('document.querySelector(".hero")')
+    firefox.run('localStorage.setItem("easel-live-off", "1")')
+    firefox.open(f"http://127.0.0.1:{service.port}/")
+    firefox.wait('document.querySelector(".hero")')
     check_accessible(firefox)
     firefox.click('[data-sample="cat.jpg"]')
     firefox.click('[data-sample="woodblock.jpg"]')

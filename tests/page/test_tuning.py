@@ -1,4 +1,4 @@
-"""Changing a job while it runs, and keeping what it has painted."""
+"""The live draft of the form; changing a job while it runs, and keeping what it has painted."""
 
 from __future__ import annotations
 
@@ -36,3 +36,23 @@ def test_a_slider_changes_the_picture_in_mid_run_and_the_rest_is_kept(page: Page
     assert kept["metrics"]["steps"] < 5000
     changes = [edit["params"]["strength"] for edit in kept["edits"] if "strength" in edit["params"]]
     assert changes == [0.5, 0.9, 0.5]
+
+
+def test_a_live_draft_follows_the_form_until_the_user_leaves(page: Page) -> None:
+    choose_samples(page)
+    page.get_by_role("checkbox", name="Live draft").check()
+    picture = page.get_by_role("img", name="A small draft of the picture")
+    expect(picture).to_be_visible()
+    before = picture.get_attribute("src")
+    assert before
+    [draft] = page.request.get(f"{page.url.split('#')[0]}jobs?drafts=true").json()["items"]
+    assert draft["params"]["size"] <= 192
+    with page.expect_response(lambda answer: answer.request.method == "PATCH") as changed:
+        page.get_by_label("Strength value").fill("0.9")
+    assert changed.value.json()["params"]["strength"] == 0.9
+    expect(picture).not_to_have_attribute("src", before)
+    shot(page, "31-live")
+    check_accessible(page)
+    with page.expect_response(lambda answer: answer.url.endswith("/cancel")):
+        page.get_by_role("link", name="Your pictures").click()
+    assert job_of(page, f"{draft['id']}?wait=60")["status"] == "canceled"

@@ -6,7 +6,7 @@ import { drawerField } from "./fields.js";
 import { GROUPS } from "./groups.js";
 
 /** Fields with a control of their own, or that are not settings. The drawer has a control for every other field. */
-const OWN_CONTROLS = ["preset", "color", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "detail_map", "validate_only", "continue_from", "edits"];
+const OWN_CONTROLS = ["preset", "color", "size", "steps", "strength", "style_scale", "style_blend", "content", "style", "content_mask", "style_mask", "detail_map", "validate_only", "draft", "continue_from", "edits"];
 
 const belongs = (name) => !OWN_CONTROLS.includes(name);
 

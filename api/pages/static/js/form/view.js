@@ -1,7 +1,7 @@
 // The form: the pictures, the strength, the colours, the preset, the sliders, and all other settings in a drawer.
 
 import { newKey, Problem } from "../lib/api.js";
-import { announce, h, toast, whileBusy } from "../lib/dom.js";
+import { announce, h, newId, toast, whileBusy } from "../lib/dom.js";
 import { server } from "../lib/server.js";
 import { isPainted } from "../pictures/layers.js";
 import { paintedFiles } from "../pictures/painted.js";
@@ -14,6 +14,9 @@ import { hero } from "./hero.js";
 import { send } from "./send.js";
 import { Settings } from "./settings.js";
 import { Wells } from "./wells.js";
+
+/** Whether the user has switched the live draft off. */
+const LIVE_OFF = "easel-live-off";
 
 const SIZES = [64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 6144, 8192, 12288, 16384];
 
@@ -31,6 +34,7 @@ export class FormView {
   #pictureProblems = {};
   #serverProblems = {};
   #submitted = false;
+  #liveCode = null;
   #sendKey = ""; // a repeated request with the same key creates no second job
 
   constructor(draft) {
@@ -64,7 +68,7 @@ export class FormView {
     this.estimate = new EstimateLine(this.draft);
     this.four = h("div", { class: "row four", role: "group", "aria-label": "Try four" }, h("span", { class: "hint" }, "Try four:"),
       [["strengths", "Strengths"], ["paintings", "Paintings of the library"]].map(([over, text]) => this.#tryButton(over, text)));
-    const panel = h("div", { class: "panel" }, h("div", {}, strength, this.four), this.#keep(color), this.#keep(preset), h("div", { class: "sliders" }, others));
+    const panel = h("div", { class: "panel" }, this.#liveFrame(), h("div", {}, strength, this.four), this.#keep(color), this.#keep(preset), h("div", { class: "sliders" }, others));
     const go = h("div", { class: "go" }, this.summary, this.submit, this.upload, this.estimate.element,
       h("button", { type: "button", class: "quiet", on: { click: ({ currentTarget }) => whileBusy(currentTarget, () => this.#showCode()) } }, "Copy as code"));
     return h("form", { class: "view create", novalidate: true, "aria-label": "Create a picture", on: { submit: (event) => this.#send(event) } },
@@ -76,6 +80,41 @@ export class FormView {
   enter() {
     this.estimate.forget();
     this.refresh();
+  }
+
+  leave() {
+    this.live?.leave();
+  }
+
+  /** The place of the live draft, whose code is fetched when both pictures are there. */
+  #liveFrame() {
+    const id = newId("live");
+    this.livePicture = h("div", { class: "live-picture" }, h("p", { class: "hint" }, "When both pictures are here, a small draft shows what the settings do."));
+    this.liveNote = h("span", { class: "hint" });
+    this.liveBox = h("input", { id, type: "checkbox", checked: !localStorage.getItem(LIVE_OFF), on: { change: () => {
+      if (this.liveBox.checked) localStorage.removeItem(LIVE_OFF);
+      else localStorage.setItem(LIVE_OFF, "1");
+      this.#showLive();
+    } } });
+    return h("section", { class: "live", "aria-label": "Live draft" }, this.livePicture,
+      h("div", { class: "row" }, this.liveBox, h("label", { class: "hint", for: id }, "Live draft"), this.liveNote));
+  }
+
+  #showLive() {
+    if (!this.element.isConnected) return undefined;
+    const { content, styles } = this.draft;
+    const wanted = this.liveBox.checked && Boolean(content && styles.length);
+    this.livePicture.hidden = !this.liveBox.checked;
+    this.liveNote.textContent = "";
+    if (!this.liveBox.checked) return this.live?.leave();
+    if (this.live) return this.live.enter();
+    if (wanted) {
+      this.#liveCode ??= import("../job/live.js").then(({ LiveDraft }) => {
+        this.live = new LiveDraft(this.draft, this.livePicture, this.liveNote);
+        this.#showLive();
+      }, (error) => { this.liveNote.textContent = error.message; });
+    }
+    return undefined;
   }
 
   #keep({ field, refresh }) {
@@ -92,6 +131,7 @@ export class FormView {
     this.#showDetail();
     this.#serverProblems = {};
     this.#showProblems();
+    this.#showLive();
   }
 
   #showRegions() {

@@ -2,7 +2,7 @@
 
 import { newKey, postForm } from "../lib/api.js";
 import { remember } from "../lib/storage.js";
-import { readPicture, thumbnail } from "../pictures/files.js";
+import { readPicture, reduced } from "../pictures/files.js";
 import { sampleFile, SAMPLES } from "../pictures/samples.js";
 import { Draft } from "../form/draft.js";
 
@@ -10,6 +10,8 @@ const STRENGTHS = [0.2, 0.4, 0.6, 0.8];
 
 /** The size of the small pictures, and the longer side of what is uploaded for them. */
 const [SIZE, UPLOADED_SIDE] = [192, 512];
+
+const THUMBNAIL_SIDE = 320;
 
 /** Settings that only cost time in a small picture. */
 const SLOW = ["steps", "optimizer", "learning_rate", "pyramid", "precision", "format", "max_seconds", "init"];
@@ -56,9 +58,9 @@ async function post(draft) {
   small.setPreset("fast");
   small.explicit.size = SIZE;
   const form = await small.form();
-  form.set("content", await reduced(draft.content), draft.content.name);
+  form.set("content", await reduced(draft.content, UPLOADED_SIDE), draft.content.name);
   form.delete("style");
-  for (const { picture } of draft.styles) form.append("style", await reduced(picture), picture.name);
+  for (const { picture } of draft.styles) form.append("style", await reduced(picture, UPLOADED_SIDE), picture.name);
   const job = await postForm("jobs", form, () => {}, { "Idempotency-Key": newKey() });
   const { preset, explicit } = draft;
   await remember(job.id, {
@@ -66,11 +68,8 @@ async function post(draft) {
     styles: draft.styles.map(({ picture, weight }) => ({ file: picture.file, weight })),
     regions: draft.regions,
     detail: draft.detail,
-    thumbnail: await reduced(draft.content),
+    thumbnail: await reduced(draft.content, THUMBNAIL_SIDE),
     large: { preset, explicit },
   });
   return job.id;
 }
-
-/** A small copy of a picture; the file itself if this browser cannot display it. */
-const reduced = ({ file, width }) => (width ? thumbnail(file, UPLOADED_SIDE) : file);

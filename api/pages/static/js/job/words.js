@@ -35,7 +35,7 @@ export function facts({ metrics, params, expires_at: end }) {
   const measured = [
     ["Time in queue", metrics.queued_seconds, duration],
     ["Device", metrics.device],
-    ["Steps", metrics.steps],
+    ["Steps in all sizes", metrics.steps],
     ["Available until", end && new Date(end).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })],
   ].filter(([, value]) => value != null);
   const settings = Object.entries(params).filter(([, value]) => value != null && asText(value) !== "")

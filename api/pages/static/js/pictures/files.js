@@ -103,3 +103,6 @@ export async function thumbnail(blob, side = 320) {
   bitmap.close();
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.82 });
 }
+
+/** A small copy of a picture to upload; the file itself if this browser cannot display it. */
+export const reduced = ({ file, width }, side) => (width ? thumbnail(file, side) : file);
