@@ -8,7 +8,7 @@ DEVICE ?= $(if $(GPU),cuda,cpu)
 SERVICE := .venv/serve-$(DEVICE)
 TOOLS := .venv/dev-$(DEVICE)
 
-.PHONY: docs release-check rolling serve test coverage check format lowest lock bench samples figures quality soak soak-cut hang fuzz audit load reliability compose-test vendor page-picture clean fleet gpu-check
+.PHONY: docs release-check rolling serve test coverage check format lowest lock bench samples figures quality soak soak-cut pairs hang fuzz audit load reliability compose-test vendor page-picture clean fleet gpu-check
 
 serve: $(SERVICE)
 	@$(BIN)/easel serve --port $(PORT)
@@ -98,6 +98,10 @@ soak: $(TOOLS)
 # root and iproute2.
 soak-cut: $(TOOLS)
 	@$(BIN)/python -m bench.service.soak --seed $(SEED) --jobs 200 --cut 60
+
+# Does two things at once to a service whose jobs run, 24 times.
+pairs: $(TOOLS)
+	@$(BIN)/python -m bench.service.pairs --seed $(SEED)
 
 # Freezes Valkey for five minutes while 200 clients poll.
 hang: $(TOOLS)
