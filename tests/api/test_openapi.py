@@ -33,14 +33,29 @@ from tests.api.routes.test_jobs import claim, files, finish
 
 ROOT = Path(__file__).parent.parent.parent
 
-#: A schema cannot express that a mask has the size of its picture, or that there are as many
-#: weights as styles. Data that fits the schema may therefore be refused, also for a second key.
-#: Data beyond the schema may be accepted: null and blank values count as not given.
+#: A schema cannot express that a mask has the size of its picture, that there are as many weights
+#: as styles, which job can be continued, which revision a job has, or which idempotency key was
+#: used. Data that fits the schema may therefore be refused, also for a second key. Data beyond the
+#: schema may be accepted: null and blank values count as not given.
 CONFIG = """
 [[operations]]
 include-operation-id = "create_job"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 404, 409, 410, 422]
+checks.negative_data_rejection.expected-statuses = ["2xx", "4xx", "5xx"]
+
+[[operations]]
+include-operation-id = "create_batch"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 422]
 checks.negative_data_rejection.expected-statuses = ["2xx", "4xx", "5xx"]
+
+[[operations]]
+include-operation-id = "edit_job"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 404, 409, 412, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx", "5xx"]
+
+[[operations]]
+include-operation-id = "retry_job"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 404, 409, 422]
 """
 
 
