@@ -129,10 +129,11 @@ def install() -> None:
         is_device_lost=lambda _: False,
     )
     _module("core.nst.network.rows.strips", USUAL_MEMORY=0)
+    _module("core.nst.network.pixels", to_pixels=lambda _: None)
     _module("core.nst.provenance", provenance_of=lambda *_: None)
     from core.pictures.provenance.xmp import Metadata
     from worker import runner
-    from worker.output import previews
+    from worker.output import previews, results
 
     picture = Image.open(_PICTURE).convert("RGB")
     picture.thumbnail((512, 512))
@@ -142,11 +143,8 @@ def install() -> None:
     small = Encoded(preview.getvalue(), "image/jpeg")
     large = Encoded(result.getvalue(), "image/png")
     vars(previews).update(shrink=lambda _: small, to_jpeg=lambda given: given)
-    vars(runner).update(
-        copies_of=lambda *_: {"preview": small},
-        encode=lambda *_: _own(large),
-        metadata_of=lambda *_: Metadata(),
-    )
+    vars(runner).update(metadata_of=lambda *_: Metadata())
+    vars(results).update(copies_of=lambda *_: {"preview": small}, encode=lambda *_: _own(large))
 
 
 def _own(picture: Encoded) -> Encoded:

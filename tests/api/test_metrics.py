@@ -87,7 +87,7 @@ def test_a_duration_is_counted_in_its_bucket(
 ) -> None:
     job = store.create(StyleParams(), INPUTS)
     now, _ = redis.time()
-    redis.hset(f"easel:job:{job.id}", "created_at", now - seconds)
+    redis.hset(f"easel:job:{job.id}", "queued_at", now - seconds)
     assert store.claim(job.id) is not None
     buckets = dict(StatisticsReader(redis).read().queue_seconds.buckets)
     smaller = HISTOGRAM_BOUNDS[: HISTOGRAM_BOUNDS.index(bound)]

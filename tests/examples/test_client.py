@@ -81,6 +81,7 @@ def test_a_generated_client_completes_a_job(easel: Running, tmp_path: Path) -> N
     pictures = "".join(
         f"  image/{each}: application/octet-stream\n" for each in ("png", "jpeg", "webp", "tiff")
     )
+    pictures += "  application/zip: application/octet-stream\n"
     config.write_text(
         f"package_name_override: easel_client\npost_hooks: []\ncontent_type_overrides:\n{pictures}"
     )

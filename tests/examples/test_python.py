@@ -30,6 +30,8 @@ def test_an_example_paints_a_picture(title: str, code: str, easel: Running, tmp_
     save_weights(random_weights(0), tmp_path / Network.TORCHVISION.filename)
     for name, path in (("photo.jpg", easel.content), ("painting.jpg", easel.style)):
         Image.open(path).save(tmp_path / name)
+    (tmp_path / "photos").mkdir()
+    Image.open(easel.content).save(tmp_path / "photos" / "one.jpg")
     code = code.replace("http://127.0.0.1:8000", easel.url).replace("size=512", _QUICK)
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -41,7 +43,7 @@ def test_an_example_paints_a_picture(title: str, code: str, easel: Running, tmp_
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    painted = list(tmp_path.glob("*.png"))
+    painted = list(tmp_path.rglob("*.png"))
     assert painted, title
     for path in painted:
         with Image.open(path) as picture:

@@ -137,8 +137,18 @@ class Fleet:
         job: dict[str, Any] = response.json()
         return job
 
+    def batch(self, client: httpx.Client) -> dict[str, Any]:
+        """Post a batch of one job to a replica, and return it once it is done."""
+        response = client.post(
+            "/batches",
+            files={"content": CONTENT, "style": STYLE},
+            data={**SMALL, "steps": 4, "mode": "grid"},
+        )
+        assert response.status_code == 202, response.text
+        return self.ended(client, response.json())
+
     def ended(self, client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
-        """Poll a replica until the job is done, and return the job."""
+        """Poll a replica until the job or batch is done, and return it."""
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
             polled: dict[str, Any] = client.get(job["links"]["self"], params={"wait": 10}).json()

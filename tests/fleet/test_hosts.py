@@ -22,19 +22,20 @@ _VOLATILE = ("/metrics", "/readyz")
 def test_every_endpoint_responds_alike_on_both_replicas(either: RunningFleet) -> None:
     job = either.fleet.ended(either.one, either.fleet.post(either.one))
     assert job["status"] == "succeeded"
+    batch = either.fleet.batch(either.one)
+    ids = {"job_id": job["id"], "batch_id": batch["id"]}
     paths = either.one.get("/openapi.json").json()["paths"]
     requested = set()
     for path, operations in paths.items():
         if "get" not in operations or path.startswith(_VOLATILE):
             continue
         requested.add(path)
-        first, second = (
-            client.get(path.format(job_id=job["id"])) for client in (either.one, either.other)
-        )
+        first, second = (client.get(path.format(**ids)) for client in (either.one, either.other))
         assert first.status_code == 200, (path, first.text)
         assert comparable(first, path) == comparable(second, path)
     assert {"/jobs", "/jobs/{job_id}", "/jobs/{job_id}/result", "/jobs/{job_id}/preview",
-            "/jobs/{job_id}/events", "/jobs/{job_id}/links", "/version"} <= requested  # fmt: skip
+            "/jobs/{job_id}/events", "/jobs/{job_id}/links", "/version",
+            "/batches/{batch_id}", "/batches/{batch_id}/result"} <= requested  # fmt: skip
 
 
 def comparable(response: httpx.Response, path: str) -> object:
