@@ -123,7 +123,8 @@ async def finish_job(job_id: str, services: Services) -> None:
         job = await run_in_threadpool(services.store.get, job_id)
         if job.draft:
             await run_in_threadpool(services.store.keep_draft, job_id)
-            await run_in_threadpool(services.queue.announce, job_id)
+            if not job.status.done:
+                await run_in_threadpool(services.queue.announce, job_id)
             return
         edits = with_finish(job.edits)
         if job.status.done or edits == job.edits:
@@ -154,9 +155,12 @@ async def _write(
             f"the job has {MAX_EDITS} edits and takes no more; send continue_from with its id"
         )
     written = await run_in_threadpool(services.store.edit, job, params, edits, **fields)
-    if job.draft:
-        await run_in_threadpool(services.queue.announce, job.id)  # it may rest
-    return written is not None
+    if written is None:
+        return False
+    rested = written.status is JobStatus.QUEUED and written.queued_at != job.queued_at
+    if job.draft and rested:
+        await run_in_threadpool(services.queue.announce, job.id)
+    return True
 
 
 async def _costs(

@@ -23,6 +23,8 @@ _PROBE = "easel:blobs:probe"
 _PIECE = 32 * 1024
 #: The fields that a call reads or writes.
 _BATCH = 32
+#: How often an upload is tried if the server loses a part of it.
+_TRIES = 3
 #: The seconds after which the server removes the upload of a killed writer.
 _UPLOAD_SECONDS = 3600
 
@@ -50,6 +52,16 @@ class RedisBackend:
 
     def write(self, digest: str, pieces: Pieces) -> None:
         """Store the bytes: first under another key, so that the blob is complete or absent."""
+        from redis.exceptions import RedisError
+
+        if not any(self._try_to_write(digest, pieces) for _ in range(_TRIES)):
+            raise RedisError(
+                f"the upload of blob {digest} was lost {_TRIES} times: it has expired, was "
+                "evicted, or a failover has lost it"
+            )
+
+    def _try_to_write(self, digest: str, pieces: Pieces) -> bool:
+        """Return whether the bytes are stored: False if the server has lost a part of them."""
         upload = f"easel:blobs:upload:{uuid.uuid4().hex}"
         parts = ((str(number), piece) for number, piece in enumerate(cut(pieces, _PIECE)))
         fields: dict[Any, Any] = {"size": str(size_of(pieces))}
@@ -63,10 +75,13 @@ class RedisBackend:
                     calls.execute()
                 count += len(fields)
                 fields = dict(islice(parts, _BATCH))
-            self._write(keys=[upload, _key(digest), _WRITTEN], args=[digest, count])
+            stored = bool(self._write(keys=[upload, _key(digest), _WRITTEN], args=[digest, count]))
         except BaseException:
             self._redis.unlink(upload)
             raise
+        if not stored:
+            self._redis.unlink(upload)
+        return stored
 
     def read(self, digest: str) -> bytes | None:
         """Return the bytes, or None if there is no such blob."""

@@ -22,6 +22,7 @@ from redis.exceptions import ResponseError
 
 from api.callers.rate_limits import RateLimiter
 from api.deps import Services
+from api.live.reader import JobReader
 from cli.supervisor import Supervised
 from cli.valkey import EmbeddedValkey, free_port, fsync_policy
 from core.blobs.blobs import open_blobs
@@ -30,7 +31,7 @@ from core.nst.weights.files import save_weights
 from core.params import Network, StyleParams
 from core.pictures.sandbox import Sandbox
 from core.queue.app import JobQueue, make_celery
-from core.runtime.redis import connect
+from core.runtime.redis import connect, connect_async
 from core.settings.model import Settings
 from core.store.api_keys import KeyRing, KeyStore
 from core.store.jobs import JobStore
@@ -45,6 +46,7 @@ from core.webhooks.addresses import AddressGuard
 from tests.api.conftest import serving
 from tests.api.problems import assert_problem
 from tests.conftest import photo, png, random_weights, some_progress, vouch
+from tests.core.store.test_jobs import INPUTS
 from tests.faults.conftest import Row
 from tests.service import servers
 from tests.service.log import Log
@@ -397,6 +399,7 @@ def test_s10_the_embedded_redis_serves_reads_on_a_full_disk(tmp_path: Path, row:
         server = Supervised(embedded.program())
         await server.start()
         await asyncio.to_thread(patient.set, "kept", "before")
+        draft = await asyncio.to_thread(JobStore(patient).create, StyleParams(), INPUTS, draft="1")
         disk.fill()
         with suppress(ResponseError):  # the first write may be kept in memory
             await asyncio.to_thread(patient.set, "large", "x" * 10**6)
@@ -406,6 +409,9 @@ def test_s10_the_embedded_redis_serves_reads_on_a_full_disk(tmp_path: Path, row:
         limiter = RateLimiter(embedded.url)
         await limiter.count("a caller", 10)  # as for each request to the API
         await limiter.close()
+        client = connect_async(embedded.url, connections=1)
+        assert (await JobReader(client).get(draft.id)).id == draft.id  # as for each poll
+        await client.aclose()
         process = server._process
         assert process is not None
         process.kill()

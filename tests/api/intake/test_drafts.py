@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 
 from api.deps import Services
 from core.jobs.job import Job
 from core.params import StyleParams
+from core.queue.app import JOB_QUEUES
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import files, masks, post
 from tests.conftest import some_progress
@@ -20,6 +22,11 @@ def resting(client: httpx.Client, services: Services, **fields: Any) -> Job:
     assert job is not None
     services.store.end_painting(job, some_progress())
     return job
+
+
+def messages(redis: Redis) -> int:
+    lengths: list[int] = [redis.llen(name) for name in JOB_QUEUES]
+    return sum(lengths)
 
 
 def test_a_draft_is_small_and_has_few_steps(client: httpx.Client) -> None:
@@ -75,6 +82,29 @@ def test_a_change_of_a_running_draft_waits_until_its_worker_takes_it(
     assert isinstance(params, StyleParams)
     assert params.strength == 0.9
     assert client.get(f"/jobs/{job.id}").json()["edits"] == []
+
+
+def test_only_a_change_of_a_draft_that_rests_wakes_a_worker(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    def messages_after(**changes: float) -> int:
+        assert client.patch(f"/jobs/{job.id}", json=changes).status_code == 200
+        return messages(redis)
+
+    job = resting(client, services)
+    assert messages_after(strength=0.8) == 2  # it was posted with the first one
+    assert messages_after(strength=0.9) == 2  # it waits
+    services.store.claim(job.id)
+    assert messages_after(strength=0.7) == 2  # it runs
+
+
+def test_a_canceled_draft_that_is_finished_wakes_no_worker(
+    client: httpx.Client, services: Services, redis: Redis
+) -> None:
+    job = resting(client, services)
+    client.post(f"/jobs/{job.id}/cancel")
+    client.post(f"/jobs/{job.id}/finish")
+    assert messages(redis) == 1  # it was posted with it
 
 
 def test_drafts_are_listed_only_when_asked_for(client: httpx.Client, services: Services) -> None:

@@ -2,7 +2,8 @@
 --- @include "lib/schema"
 --- @include "lib/queue/turns"
 --- @include "lib/events"
--- Change the parameters of an unfinished job, or ask it to finish. A draft that rests is queued.
+-- Change the parameters of an unfinished job, or ask it to finish. A draft that rests is queued,
+-- and then has a new `queued_at`.
 -- KEYS  1 job record
 -- ARGV  1 job id, 2 its revision, attempt and edits as they were read, joined by spaces,
 --       3 ... fields and values, alternating
@@ -27,8 +28,11 @@ end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 redis.call('HINCRBY', KEYS[1], 'revision', 1)
 if record[6] and record[1] == STATUS_QUEUED then
-  redis.call('HSET', KEYS[1], 'edits', '[]', 'queued_at', timestamp(now()))
-  enqueue(KEYS[1], ARGV[1])
+  redis.call('HSET', KEYS[1], 'edits', '[]')
+  if not redis.call('ZSCORE', JOBS_QUEUED, ARGV[1]) then
+    redis.call('HSET', KEYS[1], 'queued_at', timestamp(now()))
+    enqueue(KEYS[1], ARGV[1])
+  end
 end
 emit_event(ARGV[1], EVENT_EDITED)
 return redis.call('HGETALL', KEYS[1])
