@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
@@ -99,6 +100,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
     app.state.metrics = metrics
     app.state.background = background
     app.state.inspector = PictureInspector(services)
+    app.state.film_turn = asyncio.Semaphore(1)
     install_error_handlers(app)
     for resource in (
         listing,

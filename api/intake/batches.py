@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -246,9 +247,12 @@ def _accept(
         created = services.store.batches.create(
             batch_id, batch.mode, members, admission, key, **common, **webhook
         )
-    services.store.holds.release(services.blobs, list(files), job_id=batch_id)
     if created == batch_id:
         _announce(members, services)
+    # The batch was created: errors from now on do not undo that.
+    with suppress(ServiceUnavailable):  # the cleaner prunes the holds of the batch
+        services.store.holds.release(services.blobs, list(files), job_id=batch_id)
+    if created == batch_id:
         _logger.info("batch accepted", extra={"batch_id": batch_id, "jobs": len(members)})
     return AcceptedBatch(created, replayed=created != batch_id)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api.answers.conditional import etag_matches, not_modified
 from api.answers.error_docs import error_responses
 from api.callers.visibility import VisibleJobDep
-from api.deps import ServicesDep
+from api.deps import Services, ServicesDep
 from api.routes.result import result_of
 from core.errors import (
     BlobCorrupt,
@@ -23,15 +24,15 @@ from core.errors import (
     ResultExpired,
     ServiceUnavailable,
 )
+from core.jobs.job import Job
 from core.pictures.film import FilmFormat, available_formats, check_encoder, film_of, unpack_frames
 
 router = APIRouter(tags=["pictures"])
 
 _FRAMES_PER_SECOND = 8
 
-#: Encoding a film takes about half a second of one core. Others wait for their turn.
-_TURN = threading.BoundedSemaphore(1)
-_TURN_SECONDS = 10
+#: How long a request waits while other films are encoded.
+_WAIT_SECONDS = 10
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -68,7 +69,7 @@ def offered_formats() -> tuple[SentFormat, ...]:
         ),
     },
 )
-def get_film(
+async def get_film(
     job: VisibleJobDep,
     services: ServicesDep,
     request: Request,
@@ -90,9 +91,25 @@ def get_film(
     }
     if etag_matches(request, headers["ETag"]):
         return not_modified(headers)
+    # Encoding takes about half a second of one core. Requests wait for their turn in the event
+    # loop: in threads, they would leave none for other requests.
+    turn: asyncio.Semaphore = request.app.state.film_turn
+    try:
+        await asyncio.wait_for(turn.acquire(), _WAIT_SECONDS)
+    except TimeoutError as error:
+        message = "other films are being encoded; try again in a few seconds"
+        raise ServiceUnavailable(message) from error
+    try:
+        film = await run_in_threadpool(_encode, job, job.film.sha256, kind, services)
+    finally:
+        turn.release()
+    return Response(film, media_type=kind.media_type, headers=headers)
+
+
+def _encode(job: Job, digest: str, kind: FilmFormat, services: Services) -> bytes:
     try:
         check_encoder(kind)
-        frames = unpack_frames(services.blobs.get(job.film.sha256))
+        frames = unpack_frames(services.blobs.get(digest))
     except PackageMissing as error:
         message = "'mp4' is not available on this server; expected 'webp'"
         raise InvalidRequest([FieldError("format", message)]) from error
@@ -100,10 +117,4 @@ def get_film(
         raise ResultExpired(f"the film of job {job.id} was removed") from error
     except BlobCorrupt as error:
         raise ResultDamaged(f"the film of job {job.id} is damaged") from error
-    if not _TURN.acquire(timeout=_TURN_SECONDS):
-        raise ServiceUnavailable("other films are being encoded; try again in a few seconds")
-    try:
-        film = film_of(frames, kind, _FRAMES_PER_SECOND)
-    finally:
-        _TURN.release()
-    return Response(film, media_type=kind.media_type, headers=headers)
+    return film_of(frames, kind, _FRAMES_PER_SECOND)

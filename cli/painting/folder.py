@@ -50,6 +50,9 @@ def items(job: JobArguments, params: StyleParams) -> list[Item]:
         errors.append(FieldError("content", f"{folder} has no files; expected pictures"))
     if job.output.exists() and not job.output.is_dir():
         errors.append(FieldError("output", f"{job.output} is a file; expected a folder"))
+    if job.output.resolve() == folder.resolve():
+        message = f"{job.output} is the folder of the photographs; expected another one"
+        errors.append(FieldError("output", message))
     if errors:
         raise InvalidRequest(errors)
     styles = [Upload(str(path), path.read_bytes()) for path in job.files["style"]]
@@ -89,49 +92,62 @@ def paint_folder(job: JobArguments, params: StyleParams, settings: Settings) -> 
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    failed = 0
+    failed, painter = 0, _Painter(params, settings, seconds)
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=len(todo))
         for number, item in enumerate(todo):
             bar.update(task, description=f"{number + 1}/{len(todo)} {item.output.name}")
             try:
-                for fraction in _painted(item, params, settings, seconds):
-                    bar.update(task, completed=number + fraction)
-            except (EaselError, OSError) as error:
-                _raise_unless_of(item, error)
+                for part in painter.paint(item):
+                    bar.update(task, completed=number + part)
+            except (EaselError, OSError, MemoryError, RuntimeError) as error:
+                if not _is_of(item, error):
+                    raise
                 failed += 1
                 named = isinstance(error, InvalidRequest)  # its message begins with the path
                 text = str(error) if named else f"{item.content}: {error}"
                 click.echo(f"Skipped {text}", err=True)
             else:
-                click.echo(item.output)
+                painter.write(item)
             bar.update(task, completed=number + 1)
     if failed:
         raise JobFailed(f"{failed} of {len(todo)} pictures could not be painted")
 
 
-def _painted(
-    item: Item, params: StyleParams, settings: Settings, seconds: float
-) -> Iterator[float]:
-    """Paint a picture and write it, and yield which part of the work is done."""
-    from worker.progress import JobTime  # imports torch, which the other commands do without
+class _Painter:
+    """Paints one picture after the other. Writing is apart: its errors concern all pictures."""
 
-    content = Upload(str(item.content), item.content.read_bytes())
-    painting = Painting(Uploads(content, item.styles), params, settings)
-    limit = JobTime(seconds, time.monotonic)
-    for step in painting:
-        yield step.fraction
-        if limit.ends_with(step):
-            break
-    for warning in (*painting.warnings, limit.warning(step)):
-        if warning:
+    def __init__(self, params: StyleParams, settings: Settings, seconds: float) -> None:
+        self._params, self._settings, self._seconds = params, settings, seconds
+        self._file = b""
+        self._warnings: list[str] = []
+
+    def paint(self, item: Item) -> Iterator[float]:
+        """Paint a picture, and yield which part of the work is done."""
+        from worker.progress import JobTime  # imports torch, which the other commands do without
+
+        content = Upload(str(item.content), item.content.read_bytes())
+        painting = Painting(Uploads(content, item.styles), self._params, self._settings)
+        limit = JobTime(self._seconds, time.monotonic)
+        for step in painting:
+            yield step.fraction
+            if limit.ends_with(step):
+                break
+        self._file = painting.encode(step)
+        self._warnings = [each for each in (*painting.warnings, limit.warning(step)) if each]
+
+    def write(self, item: Item) -> None:
+        """Write the file of the last picture, and print its path."""
+        for warning in self._warnings:
             click.echo(f"Warning: {item.output.name}: {warning}", err=True)
-    write_atomically(item.output, painting.encode(step))
+        write_atomically(item.output, self._file)
+        click.echo(item.output)
 
 
-def _raise_unless_of(item: Item, error: EaselError | OSError) -> None:
-    """Raise an error that all further pictures would have, too."""
-    if isinstance(error, InvalidRequest) and not all(
-        each.field == str(item.content) for each in error.errors
-    ):
-        raise error
+def _is_of(item: Item, error: Exception) -> bool:
+    """Return whether an error is about this picture, so that others can be painted."""
+    from worker.failures import failure_of
+
+    if isinstance(error, InvalidRequest):
+        return all(each.field == str(item.content) for each in error.errors)
+    return isinstance(error, (EaselError, OSError)) or failure_of(error).code == "out_of_memory"

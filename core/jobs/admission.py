@@ -58,10 +58,17 @@ class Admission:
             jobs: the number of new jobs.
 
         Raises:
+            InvalidRequest: the batch has more jobs than may ever wait together.
             QueueFull: too many jobs are queued.
             TooManyJobs: too many of the caller's jobs are queued or running.
             StorageQuotaExceeded: the files of the caller's jobs take too much storage.
         """
+        most = min(self.max_jobs_per_caller, self.max_queue)
+        if jobs > 1 and jobs > most:
+            message = (
+                f"makes {jobs} jobs, and this server allows at most {most}; send fewer pictures"
+            )
+            raise InvalidRequest([FieldError("content", message)])
         over = load.unfinished + jobs - self.max_jobs_per_caller
         if over > 0:
             remedy = "wait until one ends, or cancel one"

@@ -85,8 +85,10 @@ def _stem(file_name: str) -> str:
 
 
 def _unused(name: str, used: set[str]) -> str:
+    # Windows and macOS do not tell capital letters from small ones in file names.
+    taken = {each.casefold() for each in used}
     number, candidate = 1, name
-    while candidate in used:
+    while candidate.casefold() in taken:
         number += 1
         candidate = f"{name}-{number}"
     return candidate

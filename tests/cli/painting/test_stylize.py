@@ -234,6 +234,14 @@ def test_a_bad_style_stops_a_folder_at_once(folder: Path, tmp_path: Path) -> Non
     assert "Skipped" not in done.stderr
 
 
+def test_a_folder_is_not_painted_into_itself(folder: Path, style: Path) -> None:
+    before = sorted(folder.iterdir())
+    done = easel("stylize", folder, style, "-o", folder, *QUICK)
+    assert done.returncode == 1
+    assert "is the folder of the photographs; expected another one" in done.stderr
+    assert sorted(folder.iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [("--detail-map", "detail-map: belongs to one picture"), ("--film", "take a single CONTENT")],

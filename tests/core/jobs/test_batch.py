@@ -50,3 +50,8 @@ def test_equal_and_missing_names_are_numbered() -> None:
 @pytest.mark.parametrize("name", ["../../passwd", "C:\\x\\passwd.jpg", "/etc/passwd", "?passwd"])
 def test_a_name_has_no_folders_and_no_characters_that_a_system_refuses(name: str) -> None:
     assert member_names([Combination(0, (0,))], {0: name}, {0: ""}) == ["passwd"]
+
+
+def test_names_differ_by_more_than_the_case_of_their_letters() -> None:
+    jobs = [Combination(0, (0,)), Combination(1, (0,))]
+    assert member_names(jobs, {0: "A.jpg", 1: "a.png"}, {0: ""}) == ["A", "a-2"]

@@ -160,8 +160,8 @@ def test_an_error_names_the_picture(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("limits", "status", "code"),
     [
-        ({"max_jobs_per_caller": 5}, 429, "too_many_jobs"),
-        ({"max_queue": 5}, 503, "queue_full"),
+        ({"max_jobs_per_caller": 5}, 422, "invalid_request"),
+        ({"max_queue": 5}, 422, "invalid_request"),
         ({"max_stored_bytes_per_caller": 50_000}, 507, "storage_quota_exceeded"),
     ],
 )
@@ -172,6 +172,22 @@ def test_a_batch_for_which_there_is_no_room_leaves_nothing(
         assert_problem(post(client), status, code)
         assert (redis.keys("easel:job:*"), stored(services)) == ([], 0)
         created(client, 1, 1)  # a smaller one has room
+
+
+@pytest.mark.parametrize(
+    ("limits", "status", "code"),
+    [({"max_jobs_per_caller": 6}, 429, "too_many_jobs"), ({"max_queue": 6}, 503, "queue_full")],
+)
+def test_a_batch_that_fits_once_other_jobs_have_ended_may_be_sent_again(
+    services: Services, limits: dict[str, int], status: int, code: str
+) -> None:
+    with serving(limited(services, **limits)) as client:
+        earlier = created(client, 1, 1)
+        refused = post(client)
+        assert_problem(refused, status, code)
+        assert "retry-after" in refused.headers
+        client.delete(earlier["links"]["self"])
+        created(client, 3, 2)
 
 
 def test_the_same_key_returns_the_same_batch(client: httpx.Client) -> None:
