@@ -59,25 +59,26 @@ class Drafting:
             StaleAttempt: the attempt no longer owns the job.
         """
         self._previews.hurry(math.inf)
-        ended = self._paint_with(self._job.params)
-        while isinstance(ended, StyleParams):
+        ended = self._paint_once()
+        while isinstance(ended, Job):
             if self._clock() >= self._turn_ends:
                 return self._store.hand_back(self._job)
-            ended = self._paint_with(ended)
+            self._job = ended
+            ended = self._paint_once()
         return ended
 
-    def _paint_with(self, params: StyleParams) -> StyleParams | JobStatus | None:
-        """Paint with some parameters. Return others if they have changed, or as :meth:`paint`."""
-        run, pace = self._begin(params), Pace(self._clock)
+    def _paint_once(self) -> Job | JobStatus | None:
+        """Paint once. Return the job if it has new parameters, or as :meth:`paint`."""
+        run, pace = self._begin(self._job.params), Pace(self._clock)
         for step in run:
             if not self._lease.step_finished():
                 return self._store.confirm_cancel(self._job)
             if self._interrupted():
                 return self._store.hand_back(self._job)
-            if self._lease.edited() and isinstance(
-                new := self._store.end_painting(self._job), StyleParams
-            ):
-                return new
+            if self._lease.edited():
+                ended = self._store.end_painting(self._job)
+                if ended is not JobStatus.RUNNING:
+                    return ended
             self._show(step, pace)
         # The store refuses what is sent after the draft has begun to rest.
         self._previews.send(step.image, step.next_scale)

@@ -112,29 +112,29 @@ class Leases:
         return load_edits(check_owner(job, self._take_edits(keys=[job_key(job.id)], args=args)))
 
     @needs_redis
-    def end_painting(
-        self, job: Job, painted: Progress | None = None
-    ) -> StyleParams | JobStatus | None:
+    def end_painting(self, job: Job, painted: Progress | None = None) -> Job | JobStatus | None:
         """Have a draft painted anew if it was changed. If not, a draft that is painted rests.
 
         Args:
-            job: the job as it was claimed.
+            job: the job as it was claimed, with the parameters and the revision that are painted.
             painted: the progress after the last step; None before it.
 
         Returns:
-            The parameters with which to paint it anew. None if it rests. Otherwise its status: it
-            is running if the painting goes on, canceled, or queued if it is no draft any more.
+            The job with the parameters and the revision to paint anew. None if it rests. Otherwise
+            its status: it is running if the painting goes on, canceled, or queued if it is no draft
+            any more.
 
         Raises:
             StaleAttempt: the attempt no longer owns the job.
         """
         progress = painted.model_dump_json() if painted else ""
-        args = [job.id, job.lease_owner, progress]
+        args: list[str | int] = [job.id, job.lease_owner, progress, job.revision]
         reply = self._end_painting(keys=[job_key(job.id)], args=args)
         check_owner(job, reply)
         match reply:
-            case ["paint", params]:
-                return StyleParams.model_validate_json(params)
+            case ["paint", text, revision]:
+                params = StyleParams.model_validate_json(text)
+                return job.model_copy(update={"params": params, "revision": int(revision)})
             case ["rest"]:
                 return None
         return JobStatus(reply[1])

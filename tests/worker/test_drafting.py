@@ -10,7 +10,7 @@ from redis import Redis
 from core.blobs.blobs import Blobs
 from core.jobs.job import Job
 from core.jobs.status import JobStatus
-from core.params.edits import Edit
+from core.params.edits import Edit, with_finish
 from core.store.jobs import JobStore
 from core.store.keys import preview_key
 from tests.worker.test_runner import MakeRunner, inputs, make_runner, new_job, result_file
@@ -71,6 +71,20 @@ def test_a_kept_draft_is_the_job_with_its_last_parameters_byte_for_byte(
     run(make_runner, redis, job, {3: lambda: store.keep_draft(job.id)})
     run(make_runner, redis, job, {})
     assert result_file(store, blobs, job) == posted(make_runner, store, blobs, 0.7)
+
+
+def test_a_running_draft_that_is_finished_twice_is_painted_as_a_job(
+    make_runner: MakeRunner, store: JobStore, blobs: Blobs, redis: Redis
+) -> None:
+    def finish_twice() -> None:
+        kept = store.keep_draft(job.id)
+        assert store.edit(kept, kept.params, with_finish(kept.edits))
+
+    job = new_draft(store, blobs)
+    run(make_runner, redis, job, {3: finish_twice})
+    assert store.get(job.id).status is JobStatus.QUEUED
+    run(make_runner, redis, job, {})
+    assert result_file(store, blobs, job) == posted(make_runner, store, blobs, 0.5)
 
 
 def test_a_resting_draft_that_is_kept_is_painted_again(

@@ -16,7 +16,7 @@ SIZE, MAX_STEPS = 192, 300
 #: A draft is canceled when nobody has read it for so long, or when it is so old, in seconds.
 IDLE_SECONDS, LIFE_SECONDS = 60, 3600
 
-#: The most drafts of an owner. Another one takes the place of the one that was read least recently.
+#: The most drafts of a caller. Another one takes the place of the one read least recently.
 MAX_DRAFTS = 2
 
 #: How long a worker repaints one draft before it lets other jobs go first, in seconds.

@@ -10,7 +10,6 @@ from redis import Redis
 
 from api.deps import Services
 from core.jobs.job import Job
-from core.params import StyleParams
 from core.queue.app import JOB_QUEUES
 from tests.api.problems import assert_problem
 from tests.api.routes.test_jobs import files, masks, post
@@ -78,9 +77,9 @@ def test_a_change_of_a_running_draft_waits_until_its_worker_takes_it(
     for strength in (0.8, 0.9):
         client.patch(f"/jobs/{job.id}", json={"strength": strength})
     assert client.get(f"/jobs/{job.id}").json()["edits"] == [{"step": None, "params": {}}]
-    params = services.store.end_painting(job)
-    assert isinstance(params, StyleParams)
-    assert params.strength == 0.9
+    changed = services.store.end_painting(job)
+    assert isinstance(changed, Job)
+    assert changed.params.strength == 0.9
     assert client.get(f"/jobs/{job.id}").json()["edits"] == []
 
 

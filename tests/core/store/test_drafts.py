@@ -8,11 +8,11 @@ import pytest
 from redis import Redis
 
 from core.jobs.admission import Admission
-from core.jobs.job import Job
+from core.jobs.job import Job, Progress
 from core.jobs.status import JobStatus
 from core.jobs.waiting import drafts
 from core.params import StyleParams
-from core.params.edits import Edit
+from core.params.edits import Edit, with_finish
 from core.store.jobs import JobStore
 from core.store.keys import DRAFTS, JOBS_QUEUED, job_key
 from core.store.scripts import script
@@ -21,8 +21,8 @@ from tests.core.store.test_jobs import INPUTS, METRICS, PROGRESS, RESULT, new_jo
 EDITED = (Edit(step=None, params={}),)
 
 
-def new_draft(store: JobStore, caller: str = "somebody") -> Job:
-    admission = Admission(caller, 100, 100, owner=caller)
+def new_draft(store: JobStore, caller: str = "somebody", owner: str | None = None) -> Job:
+    admission = Admission(caller, 100, 100, owner=owner or caller)
     return store.create(StyleParams(), INPUTS, admission, draft="1")
 
 
@@ -81,11 +81,22 @@ def test_a_draft_that_was_changed_while_it_ran_does_not_rest(empty: JobStore) ->
     job = claim(empty, new_draft(empty))
     edit(empty, job, 0.9)
     assert empty.renew(job).edited
-    params = empty.end_painting(job, PROGRESS)
-    assert isinstance(params, StyleParams)
-    assert params.strength == 0.9
+    changed = empty.end_painting(job, PROGRESS)
+    assert isinstance(changed, Job)
+    assert changed.params.strength == 0.9
     assert not empty.renew(job).edited
     assert empty.get(job.id).edits == ()
+    assert empty.end_painting(changed, PROGRESS) is None
+
+
+@pytest.mark.parametrize("painted", [None, PROGRESS])
+def test_a_change_is_painted_also_if_the_first_reply_is_lost(
+    empty: JobStore, painted: Progress | None
+) -> None:
+    job = claim(empty, new_draft(empty))
+    edit(empty, job, 0.9)
+    replies = [empty.end_painting(job, painted) for _ in range(2)]
+    assert [isinstance(reply, Job) and reply.params.strength for reply in replies] == [0.9, 0.9]
 
 
 def test_a_kept_draft_ends_with_its_picture(empty: JobStore, redis: Redis) -> None:
@@ -110,6 +121,25 @@ def test_a_draft_that_is_kept_while_it_runs_waits_for_a_worker(empty: JobStore) 
     again = empty.claim()
     assert again is not None
     assert (again.id, again.draft) == (job.id, False)
+
+
+def test_a_kept_draft_that_is_finished_again_is_painted_as_a_job(empty: JobStore) -> None:
+    job = claim(empty, new_draft(empty))
+    kept = empty.keep_draft(job.id)
+    empty.renew(job, progress=PROGRESS)
+    assert empty.edit(kept, kept.params, with_finish(kept.edits))
+    assert empty.end_painting(job) is JobStatus.QUEUED
+    waits = empty.get(job.id)
+    assert (waits.edits, waits.progress) == ((), None)
+    assert empty.claim() is not None
+
+
+def test_a_draft_that_was_changed_before_it_is_kept_has_no_edits(empty: JobStore) -> None:
+    job = claim(empty, new_draft(empty))
+    edit(empty, job, 0.9)
+    empty.hand_back(job)
+    kept = empty.keep_draft(job.id)
+    assert (kept.edits, kept.params.strength) == ((), 0.9)
 
 
 def test_a_draft_that_is_canceled_at_its_end_does_not_rest(empty: JobStore) -> None:
@@ -161,6 +191,11 @@ def test_another_draft_takes_the_place_of_the_one_that_was_read_least_recently(
     third = new_draft(empty)
     statuses = {each.id: empty.get(each.id).status for each in (first, second, third, other)}
     assert [id_ for id_, status in statuses.items() if status.done] == [second.id]
+
+
+def test_callers_of_one_owner_do_not_end_the_drafts_of_each_other(empty: JobStore) -> None:
+    jobs = [new_draft(empty, caller, "anonymous") for caller in ("a", "b") for _ in range(2)]
+    assert not any(empty.get(job.id).status.done for job in jobs)
 
 
 def test_drafts_go_before_other_jobs_but_not_twice_in_a_row(empty: JobStore) -> None:

@@ -23,7 +23,7 @@ if record[2] and UNFINISHED_STATUSES[record[1]] then
   redis.call('ZREM', owned_drafts_key(record[1], record[3] or ANONYMOUS), ARGV[1])
   redis.call('ZADD', owned_key(record[1], record[3] or ANONYMOUS), 0, ARGV[1])
   if record[1] == STATUS_QUEUED then
-    redis.call('HSET', KEYS[1], 'queued_at', timestamp(now()))
+    redis.call('HSET', KEYS[1], 'edits', '[]', 'queued_at', timestamp(now()))
     enqueue(KEYS[1], ARGV[1])
   end
   emit_event(ARGV[1], EVENT_EDITED)

@@ -10,10 +10,11 @@ local function end_draft(id)
   end
 end
 
--- Note that a new job is a draft, if it is one. Of more drafts of its owner than are allowed, those
--- that were read least recently end.
+-- Note that a new job is a draft, if it is one. Of more drafts of its owner and caller than are
+-- allowed, those that were read least recently end. Callers without a key or a cookie share an
+-- owner.
 local function add_draft(key, id)
-  local record = redis.call('HMGET', key, 'draft', 'owner')
+  local record = redis.call('HMGET', key, 'draft', 'owner', 'caller')
   if not record[1] then
     return
   end
@@ -22,7 +23,7 @@ local function add_draft(key, id)
     local index = owned_drafts_key(status, record[2] or ANONYMOUS)
     for _, other in ipairs(redis.call('ZRANGE', index, 0, -1)) do
       local read_at = redis.call('ZSCORE', DRAFTS, other)
-      if read_at then
+      if read_at and redis.call('HGET', JOB_PREFIX .. other, 'caller') == record[3] then
         table.insert(others, {other, tonumber(read_at)})
       end
     end
