@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.page.conftest import shot
 from tests.page.steps import check_accessible, choose_samples, heading, job_of, start
@@ -41,11 +41,13 @@ def test_a_slider_changes_the_picture_in_mid_run_and_the_rest_is_kept(page: Page
 def test_a_live_draft_follows_the_form_until_the_user_leaves(page: Page) -> None:
     choose_samples(page)
     page.get_by_role("checkbox", name="Live draft").check()
+    page.get_by_role("link", name="Your pictures").click()  # before the draft is posted
+    page.get_by_role("link", name="Create").click()
     picture = page.get_by_role("img", name="A small draft of the picture")
     expect(picture).to_be_visible()
     before = picture.get_attribute("src")
     assert before
-    [draft] = page.request.get(f"{page.url.split('#')[0]}jobs?drafts=true").json()["items"]
+    draft = page.request.get(f"{page.url.split('#')[0]}jobs?drafts=true").json()["items"][0]
     assert draft["params"]["size"] <= 192
     with page.expect_response(lambda answer: answer.request.method == "PATCH") as changed:
         page.get_by_label("Strength value").fill("0.9")
@@ -56,3 +58,27 @@ def test_a_live_draft_follows_the_form_until_the_user_leaves(page: Page) -> None
     with page.expect_response(lambda answer: answer.url.endswith("/cancel")):
         page.get_by_role("link", name="Your pictures").click()
     assert job_of(page, f"{draft['id']}?wait=60")["status"] == "canceled"
+
+
+def test_one_live_draft_is_left_when_a_setting_is_changed_and_changed_back(page: Page) -> None:
+    def posted(request: Request) -> bool:  # and not just validated
+        return request.url.endswith("/jobs") and "idempotency-key" in request.headers
+
+    choose_samples(page)
+    held: list[Route] = []
+    page.route(
+        "**/jobs",
+        lambda route: held.append(route) if posted(route.request) else route.continue_(),
+    )
+    with page.expect_request(posted):
+        page.get_by_role("checkbox", name="Live draft").check()
+    for size in ("256", "512"):
+        with page.expect_request(posted):
+            page.get_by_label("Size value").fill(size)
+    for out_of_date in held[:2]:
+        with page.expect_response(lambda answer: answer.url.endswith("/cancel")):
+            out_of_date.continue_()
+    held[2].continue_()
+    expect(page.get_by_role("img", name="A small draft of the picture")).to_be_visible()
+    with page.expect_response(lambda answer: answer.url.endswith("/cancel")):
+        page.get_by_role("link", name="Your pictures").click()

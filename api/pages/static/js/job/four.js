@@ -1,6 +1,6 @@
 // Four small pictures of the same photograph, to choose from: of four strengths, or of four paintings of the library.
 
-import { newKey, postForm } from "../lib/api.js";
+import { abandon, newKey, postForm } from "../lib/api.js";
 import { remember } from "../lib/storage.js";
 import { readPicture, reduced } from "../pictures/files.js";
 import { sampleFile, SAMPLES } from "../pictures/samples.js";
@@ -44,11 +44,15 @@ async function paintings(draft) {
   }));
 }
 
-/** Post four small pictures. `over` is "strengths" or "paintings". Resolves with the ids of the jobs. */
+/** Post four small pictures, or none. `over` is "strengths" or "paintings". Resolves with the ids of the jobs. */
 export async function tryFour(draft, over) {
   await draft.load();
   const variants = over === "strengths" ? strengths(draft) : await paintings(draft);
-  return Promise.all(variants.map((variant) => post(variant)));
+  const posts = await Promise.allSettled(variants.map((variant) => post(variant)));
+  const failed = posts.find(({ status }) => status === "rejected");
+  if (!failed) return posts.map(({ value }) => value);
+  await Promise.all(posts.filter(({ value }) => value).map(({ value }) => abandon(value)));
+  throw failed.reason;
 }
 
 /** Post the small picture of a draft, and store the draft itself, to be painted large. */
@@ -61,14 +65,16 @@ async function post(draft) {
   form.set("content", await reduced(draft.content, UPLOADED_SIDE), draft.content.name);
   form.delete("style");
   for (const { picture } of draft.styles) form.append("style", await reduced(picture, UPLOADED_SIDE), picture.name);
+  const thumbnail = await reduced(draft.content, THUMBNAIL_SIDE);
   const job = await postForm("jobs", form, () => {}, { "Idempotency-Key": newKey() });
-  const { preset, explicit } = draft;
+  const { preset, explicit } = draft.snapshot();
+  if (explicit.init === "image") delete explicit.init; // the initial image is not stored
   await remember(job.id, {
     content: draft.content.file,
     styles: draft.styles.map(({ picture, weight }) => ({ file: picture.file, weight })),
     regions: draft.regions,
     detail: draft.detail,
-    thumbnail: await reduced(draft.content, THUMBNAIL_SIDE),
+    thumbnail,
     large: { preset, explicit },
   });
   return job.id;

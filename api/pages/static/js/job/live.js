@@ -1,6 +1,6 @@
 // The live draft: a small picture that follows the form, painted by the server while its sliders move.
 
-import { call, getBlob, newKey, postForm, Problem } from "../lib/api.js";
+import { abandon, call, getBlob, newKey, postForm, Problem } from "../lib/api.js";
 import { h } from "../lib/dom.js";
 import { asText } from "../form/schema.js";
 import { reduced } from "../pictures/files.js";
@@ -23,6 +23,7 @@ export class LiveDraft {
   #sent = Promise.resolve();
   #abort = null;
   #timer = 0;
+  #turn = 0; // counts starts and cancels: an upload of an earlier turn is out of date
   #url = "";
   #here = true;
 
@@ -71,11 +72,13 @@ export class LiveDraft {
   }
 
   async #start() {
-    let started = "";
+    this.#cancel();
+    const turn = this.#turn;
     try {
       await this.draft.load();
-      this.#cancel();
-      started = this.#started = this.#key();
+      if (turn !== this.#turn || !this.#here) return undefined;
+      clearTimeout(this.#timer); // loading the schema has changed the form
+      this.#started = this.#key();
       const tuned = this.#tunable();
       const form = await this.draft.form();
       for (const name of [...form.keys()]) if (LEFT_OUT.test(name)) form.delete(name);
@@ -84,15 +87,17 @@ export class LiveDraft {
       form.delete("style");
       for (const { picture } of this.draft.styles) form.append("style", await reduced(picture, UPLOADED_SIDE), "painting.jpg");
       const { id } = await postForm("jobs", form, () => {}, { "Idempotency-Key": newKey() });
-      if (started !== this.#started || !this.#here) return call(`jobs/${id}/cancel`, { method: "POST" });
+      if (turn !== this.#turn) return abandon(id);
       this.#id = id;
       this.#tuned = tuned;
       this.#show("");
       this.#follow();
       this.refresh(); // the sliders may have moved meanwhile
     } catch (error) {
-      if (started === this.#started) this.#started = "";
-      this.#show(error.message);
+      if (turn === this.#turn) {
+        this.#started = "";
+        this.#show(error.message);
+      }
     }
     return undefined;
   }
@@ -148,8 +153,10 @@ export class LiveDraft {
   }
 
   #cancel() {
+    clearTimeout(this.#timer);
+    this.#turn += 1;
     this.#unfollow();
-    if (this.#id) call(`jobs/${this.#id}/cancel`, { method: "POST" }).catch((error) => console.info(error.message));
+    if (this.#id) abandon(this.#id);
     this.#id = this.#started = "";
     return undefined;
   }

@@ -15,11 +15,11 @@ export function sharing(job, button) {
   return h("div", { class: "row share" }, button("Copy link", () => copyLink(job)), server.films.length > 0 && button("Film", () => showFilm(job)));
 }
 
-/** Copy a link that shows the picture to anybody. A format that browsers cannot display is shown by a copy. */
-async function copyLink({ id, params }) {
+/** Copy a link that shows the picture to anybody, at most until the picture expires. A format that browsers cannot display is shown by a copy. */
+async function copyLink({ id, params, expires_at: expiry }) {
   const { result, expires_at: end } = await getJson(`jobs/${id}/links?expires_in=${LINK_SECONDS}`);
   const link = address(result) + (server.not_displayable.includes(params.format) ? "&display=true" : "");
-  const until = new Date(end).toLocaleString(undefined, { weekday: "long", hour: "numeric", minute: "2-digit" });
+  const until = new Date(Math.min(new Date(end), new Date(expiry))).toLocaleString(undefined, { weekday: "long", hour: "numeric", minute: "2-digit" });
   const words = `Anybody who has this link can see the picture until ${until}. It does not show the photograph.`;
   try {
     await navigator.clipboard.writeText(link);

@@ -73,6 +73,9 @@ export const getJson = async (path, options) => (await call(path, options)).json
 
 export const getBlob = async (path, options) => (await call(path, options)).blob();
 
+/** Cancel a job that nobody waits for. It may have ended already. */
+export const abandon = (id) => call(`jobs/${id}/cancel`, { method: "POST" }).catch((error) => console.info("not canceled:", error.message));
+
 /** Post a form. `onProgress` gets the sent fraction, from 0 to 1, which fetch cannot report. */
 export async function postForm(path, form, onProgress, headers = {}) {
   for (;;) {
