@@ -326,6 +326,7 @@ def test_the_page_works_under_a_path_and_explains_the_error_page_of_a_proxy(
         choose_samples(page)
         page.get_by_role("button", name="Paint", exact=True).click()
         expect(page.get_by_text("refuses uploads of this size (413)").first).to_be_visible()
+        page.goto("about:blank")  # so that it asks for nothing once the proxy has stopped
     errors.clear()
 
 
