@@ -68,7 +68,7 @@ class Drafting:
         return ended
 
     def _paint_once(self) -> Job | JobStatus | None:
-        """Paint once. Return the job if it has new parameters, or as :meth:`paint`."""
+        """Paint once. Return the job if it was changed, or what :meth:`paint` returns."""
         run, pace = self._begin(self._job.params), Pace(self._clock)
         for step in run:
             if not self._lease.step_finished():

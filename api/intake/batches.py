@@ -219,7 +219,8 @@ def _accept(
         IdempotencyKeyReused: the key was used for a different request.
         InvalidRequest: no worker has enough memory for a job.
         QueueFull, TooManyJobs, StorageQuotaExceeded: there is no room for all jobs.
-        ServiceUnavailable: a store is unavailable; no job is kept.
+        ServiceUnavailable: a store is unavailable. Unless the reply of the store was lost, no job
+            is kept; with an idempotency key, the request can be sent again.
     """
     params, options = batch.jobs[0].params, options_of(batch.jobs[0])
     inputs = [job.uploads.inputs for job in batch.jobs]

@@ -13,15 +13,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import worker_process_init
 
 if TYPE_CHECKING:
-    from core.nst import VGG19, Pictures, Run, Step
-    from core.params import StyleParams
-    from core.params.edits import Edits
+    from core.nst import Run, Step
 
 #: Makes the main thread of a worker's child hang forever, while its other threads continue.
 HANG = signal.SIGRTMIN
@@ -39,23 +38,15 @@ def _install_gate(**_: Any) -> None:
 
 
 def _gated(gate: Path) -> Callable[..., Run]:
-    # Imported here, because these import torch, which the parent does without.
-    from core.nst import Run
-    from core.nst.network.rows.strips import USUAL_MEMORY
+    from core.nst import Run, stylize  # imports torch, which the parent does without
 
     class Gated(Run):
         last: Step | None = None
 
-        def __init__(
-            self,
-            pictures: Pictures,
-            params: StyleParams,
-            network: VGG19,
-            resume: bytes | None = None,
-            edits: Edits = (),
-            memory: int = USUAL_MEMORY,
-        ) -> None:
-            super().__init__(pictures, params, network, resume, edits, memory)
+        def __init__(self, *given: Any, **named: Any) -> None:
+            arguments = signature(stylize).bind(*given, **named)
+            arguments.apply_defaults()
+            super().__init__(*arguments.args)
 
         def __next__(self) -> Step:
             if self.last is not None:

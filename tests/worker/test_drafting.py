@@ -14,7 +14,7 @@ from core.params.edits import Edit, with_finish
 from core.store.jobs import JobStore
 from core.store.keys import preview_key
 from tests.worker.test_runner import MakeRunner, inputs, make_runner, new_job, result_file
-from tests.worker.test_tuning import PARAMS, Editor
+from tests.worker.test_tuning import PARAMS, run
 from worker import drafting
 
 __all__ = ["make_runner"]  # a fixture
@@ -31,13 +31,6 @@ def edit(store: JobStore, job: Job, strength: float) -> Callable[[], object]:
         assert store.edit(current, params, (Edit(step=None, params={}),))
 
     return act
-
-
-def run(
-    make_runner: MakeRunner, redis: Redis, job: Job, actions: dict[int, Callable[[], object]]
-) -> None:
-    editor = Editor(redis, actions)
-    make_runner(editor.stopping, store=editor).run(job.id)
 
 
 def posted(make_runner: MakeRunner, store: JobStore, blobs: Blobs, strength: float) -> bytes:
