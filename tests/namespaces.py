@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from cli.supervisor import die_with_parent
+from tests.steady_network import changing_network
 
 #: The network for benchmarks between devices (RFC 2544), which is routed nowhere else.
 _PREFIX = "198.18"
@@ -104,9 +105,12 @@ class Subnet:
         #: The address at which the hosts can reach this machine.
         self.address = f"{self._subnet}.254"
         self._own_end = f"easel{self._switch.pid}"
-        self._cable("machine", self._own_end, os.getpid())
-        _run("ip", "address", "add", f"{self.address}/24", "dev", self._own_end)
-        _run("ip", "link", "set", self._own_end, "up")
+        with changing_network():
+            self._cable("machine", self._own_end, os.getpid())
+            # No address of IPv6, which the kernel would add a second later.
+            _run("ip", "link", "set", self._own_end, "addrgenmode", "none")
+            _run("ip", "address", "add", f"{self.address}/24", "dev", self._own_end)
+            _run("ip", "link", "set", self._own_end, "up")
         return self
 
     def __exit__(
@@ -115,7 +119,8 @@ class Subnet:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _run("ip", "link", "delete", self._own_end)  # now; the kernel would do so later
+        with changing_network():
+            _run("ip", "link", "delete", self._own_end)  # now; the kernel would do so later
         for holder in self._holders:
             holder.kill()
             holder.wait()

@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.examples.conftest import QUICK, Running
 from tests.examples.test_examples import EXAMPLES
-from tests.page.conftest import PATIENCE_MS, browser
+from tests.page.conftest import PATIENCE_MS, browser, steady
 
-__all__ = ["browser"]
+__all__ = ["browser", "steady"]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.acceptance.conftest import Service, free_port
+from tests.steady_network import steady_network
 
 ROOT = Path(__file__).parent.parent.parent
 SHOTS = ROOT / ".screenshots"
@@ -30,6 +31,13 @@ FLAGS = [
 NO_LIVE_DRAFT = (
     """if (location.protocol !== "about:") localStorage.setItem("easel-live-off", "1")"""
 )
+
+
+@pytest.fixture(autouse=True)
+def steady() -> Iterator[None]:
+    """No test adds network interfaces meanwhile."""
+    with steady_network():
+        yield
 
 
 @pytest.fixture(scope="module")

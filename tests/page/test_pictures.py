@@ -116,7 +116,7 @@ def test_a_picture_over_the_limit_is_scaled_down(page: Page) -> None:
 def test_variations_stand_together_and_can_be_compared(page: Page) -> None:
     choose_samples(page)
     one = start(page, steps=1)
-    page.get_by_role("link", name="Create").click()
+    page.get_by_role("link", name="Create", exact=True).click()
     page.get_by_label("Strength value").fill("0.8")
     two = start(page, steps=1)
     heading(page, "Finished")

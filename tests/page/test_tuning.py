@@ -42,7 +42,7 @@ def test_a_live_draft_follows_the_form_until_the_user_leaves(page: Page) -> None
     choose_samples(page)
     page.get_by_role("checkbox", name="Live draft").check()
     page.get_by_role("link", name="Your pictures").click()  # before the draft is posted
-    page.get_by_role("link", name="Create").click()
+    page.get_by_role("link", name="Create", exact=True).click()
     picture = page.get_by_role("img", name="A small draft of the picture")
     expect(picture).to_be_visible()
     before = picture.get_attribute("src")
