@@ -38,7 +38,7 @@ def test_a_stopped_service_leaves_no_process_and_resumes_its_jobs(
     service.wait_until_ready()
     finished = service.finished(post(service, steps=3))
     picture = result(service, finished)
-    job = post(service, steps=400)
+    job = post(service, steps=200)
     service.wait_for("checkpoint saved", job_id=job["id"])
     # Valkey, the API, the worker and its child
     assert len(psutil.Process(service.process.pid).children(recursive=True)) >= 4
@@ -57,6 +57,6 @@ def test_a_stopped_service_leaves_no_process_and_resumes_its_jobs(
     assert restarted.wait_for("job resumed", job_id=job["id"])["step"] > 0
     resumed = restarted.finished(job)
     assert (resumed["status"], resumed["metrics"]["attempts"]) == ("succeeded", 1)
-    undisturbed = restarted.finished(post(restarted, steps=400))
+    undisturbed = restarted.finished(post(restarted, steps=200))
     assert result(restarted, resumed) == result(restarted, undisturbed)
     assert restarted.stop(signal.SIGTERM) == 0

@@ -8,11 +8,9 @@ import time
 
 import psutil
 import pytest
-from PIL import Image
 
-from tests.conftest import png
 from tests.faults.conftest import Row
-from tests.service.cluster import LONG, STYLE, Cluster, Running
+from tests.service.cluster import LONG, Cluster, Running
 from tests.service.gate import HANG
 from tests.service.servers import PATIENCE_SECONDS
 
@@ -165,12 +163,11 @@ def test_a_job_that_does_not_fit_into_memory_fails_and_the_workers_keep_running(
     mark = cluster.log.mark()
     for child in children:
         # Not its address space, of which glibc reserves as much for each new thread.
-        limit = child.memory_info().data + 64 * 2**20
+        limit = child.memory_info().data + 96 * 2**20
         child.rlimit(psutil.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
     try:
-        # Decoded, it takes 160 MB. A smaller allocation that fails may leave libraries without any.
-        large = Image.new("RGB", (8000, 5000), "teal")
-        job_id = cluster.post({"content": png(large), "style": STYLE}, steps=1)
+        # A tensor of 113 MB. If a small allocation failed, the libraries would have no memory.
+        job_id = cluster.post(size=3072, pyramid="off", steps=1)
         ended = cluster.ended(job_id)
     finally:
         for child in children:
@@ -180,7 +177,8 @@ def test_a_job_that_does_not_fit_into_memory_fails_and_the_workers_keep_running(
     assert ended.error is not None
     assert (ended.status, ended.error.code) == ("failed", "out_of_memory")
     cluster.assert_sound([job_id])
-    assert [worker.child().pid for worker in cluster.workers] == [child.pid for child in children]
+    now = [worker.child() for worker in cluster.workers]
+    assert now == children, cluster.log.tail(mark)
 
 
 ILLEGAL_ACCESS = "CUDA error: an illegal memory access was encountered"

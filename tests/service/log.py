@@ -51,10 +51,14 @@ class Log:
             while not (matching := self.since(after, message, **fields)):
                 left = end - time.monotonic()
                 if left <= 0 or not self._arrived.wait(left):
-                    lines = [line for line in self._lines[after:] if line["message"] != _FREQUENT]
-                    tail = "\n".join(str(line) for line in lines[-30:])
+                    tail = self.tail(after)
                     raise AssertionError(f"no line {message!r} with {fields} after:\n{tail}")
         return matching[0]
+
+    def tail(self, mark: int) -> str:
+        """Return the last lines after a mark, for the message of an assertion."""
+        lines = [line for line in self._lines[mark:] if line["message"] != _FREQUENT]
+        return "\n".join(str(line) for line in lines[-30:])
 
     def _collect(self, stream: IO[str], process: str) -> None:
         for text in stream:

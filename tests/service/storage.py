@@ -51,7 +51,8 @@ class SmallDisk:
         """Remove the limit or the file system."""
         self.free()
         if self._mounted:
-            subprocess.run(["umount", str(self._folder)], check=True)
+            # Lazily: after a failure, a server may still have files open there.
+            subprocess.run(["umount", "--lazy", str(self._folder)], check=True)
 
 
 def _succeeds(command: list[str]) -> bool:
