@@ -8,7 +8,7 @@ DEVICE ?= $(if $(GPU),cuda,cpu)
 SERVICE := .venv/serve-$(DEVICE)
 TOOLS := .venv/dev-$(DEVICE)
 
-.PHONY: docs release-check rolling serve test coverage check format lowest lock bench samples figures quality soak soak-cut pairs hang fuzz audit load reliability compose-test vendor page-picture clean fleet gpu-check
+.PHONY: docs release-check rolling serve test coverage check format lowest lock bench samples figures quality soak soak-cut pairs edits hang fuzz audit load reliability compose-test vendor page-picture clean fleet gpu-check
 
 serve: $(SERVICE)
 	@$(BIN)/easel serve --port $(PORT)
@@ -102,6 +102,10 @@ soak-cut: $(TOOLS)
 # Does two things at once to a service whose jobs run, 24 times.
 pairs: $(TOOLS)
 	@$(BIN)/python -m bench.service.pairs --seed $(SEED)
+
+# Edits running jobs 200 times at random while workers die, and posts some again with their edits.
+edits: $(TOOLS)
+	@$(BIN)/python -m bench.service.edits --seed $(SEED)
 
 # Freezes Valkey for five minutes while 200 clients poll.
 hang: $(TOOLS)

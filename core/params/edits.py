@@ -83,7 +83,8 @@ def with_edit(
     edits = with_first_values(params, edits, values)
     last = edits[-1]
     if last.step is None:
-        edits = (*edits[:-1], last.model_copy(update={"params": {**last.params, **values}}))
+        joined = _in_order({**last.params, **values})
+        edits = (*edits[:-1], last.model_copy(update={"params": joined}))
     else:
         edits = (*edits, Edit(step=None, params=values))
     return new, edits
@@ -105,7 +106,7 @@ def with_first_values(params: StyleParams, edits: Edits, names: Mapping[str, obj
     if not values:
         return edits
     rest = edits[1:] if first else edits
-    return (Edit(step=0, params={**first, **values}), *rest)
+    return (Edit(step=0, params=_in_order({**first, **values})), *rest)
 
 
 def from_start(params: StyleParams, edits: Edits) -> tuple[StyleParams, Edits]:
@@ -197,6 +198,11 @@ def differences(params: StyleParams, other: StyleParams) -> dict[str, JsonValue]
     """Return the tunable parameters of ``other`` that differ, as an edit has them."""
     before, after = params.model_dump(mode="json"), other.model_dump(mode="json")
     return {name: after[name] for name in TUNABLE if after[name] != before[name]}
+
+
+def _in_order(values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return values in the order of the parameters, since results contain them as text."""
+    return {name: values[name] for name in TUNABLE if name in values}
 
 
 def _invalid(message: str) -> InvalidRequest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +51,9 @@ LONG = {"size": 64, "steps": 150}
 
 CONTENT, STYLE = png(photo(64, 48, seed=1)), png(photo(48, 64, seed=2))
 PICTURES = {"content": CONTENT, "style": STYLE}
+
+#: The files of a form. A sequence may name a field more than once.
+Files = Mapping[str, bytes] | Sequence[tuple[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,11 @@ class Cluster:
         self.log.wait("worker ready", after=after, process=worker.name)
         return worker
 
+    def is_ready(self, worker: Server) -> bool:
+        """Return whether a worker takes jobs."""
+        after = self._child_killed.get(worker.name, 0)
+        return bool(self.log.since(after, "worker ready", process=worker.name))
+
     def kill_child(self, worker: Server) -> None:
         """Kill a worker's child process. The worker starts another."""
         self._child_killed[worker.name] = self.log.mark()
@@ -202,7 +210,7 @@ class Cluster:
 
     # The jobs.
 
-    def post(self, files: Mapping[str, bytes] = PICTURES, /, **fields: object) -> str:
+    def post(self, files: Files = PICTURES, /, **fields: object) -> str:
         """Post a job until it is accepted, and return its id."""
         while True:
             response = self.try_to_post(files, **fields)
@@ -211,9 +219,7 @@ class Cluster:
             assert response.status_code == 503, response.text
             time.sleep(float(response.headers["retry-after"]))
 
-    def try_to_post(
-        self, files: Mapping[str, bytes] = PICTURES, /, **fields: object
-    ) -> httpx.Response:
+    def try_to_post(self, files: Files = PICTURES, /, **fields: object) -> httpx.Response:
         """Post a job once."""
         data = {**SMALL, "steps": 20, **fields}
         return self.http.post("/jobs", files=files, data=data)

@@ -79,6 +79,15 @@ def test_changes_that_no_worker_has_taken_are_one_edit() -> None:
     assert with_finish(edits) == edits
 
 
+def test_the_edits_of_a_job_are_the_same_text_when_it_is_posted_again() -> None:
+    """Results contain it, and have the same bytes again."""
+    params, edits = with_edit(PARAMS, (), {"quality": 50})
+    params, edits = with_edit(params, edits, {"strength": 0.8})
+    edits = _taken(edits, 5)
+    _, posted = parse_edits(dump_edits(edits), params)
+    assert dump_edits(posted) == dump_edits(edits)
+
+
 def test_a_change_to_the_same_value_is_no_edit() -> None:
     assert with_edit(PARAMS, (), {"strength": 0.5}) == (PARAMS, ())
 
