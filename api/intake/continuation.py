@@ -85,7 +85,7 @@ def _result_of(job: Job, services: Services) -> Upload:
 
 def _fields_of(job: Job, given: dict[str, str]) -> dict[str, str]:
     """Return the parameters of the earlier job as fields, except those that others replace."""
-    params = job.params.model_dump(mode="json")
+    params = job.asked_params.model_dump(mode="json")
     replaced = {"size"} if job.draft else {"init"}
     if job.continued_from is not None and not job.draft:
         replaced.add("pyramid")  # it began at a picture, or at a scale, of its own

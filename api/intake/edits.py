@@ -97,15 +97,18 @@ async def edit_job(
         _check_revision(job, revision)
         if job.status.done:
             raise _finished(job)
-        params, edits = with_edit(job.params, job.edits, changes)
-        if params == job.params:
+        params, edits = with_edit(job.asked_params, job.edits, changes)
+        if params == job.asked_params:
             return
-        check_blend(params, len(job.inputs.styles), masked=job.inputs.content_mask is not None)
-        fields = {}
-        if any(getattr(params, name) != getattr(job.params, name) for name in _COSTLY):
-            fields = await _costs(job, params, caller, services, inspector)
-        if not job.attempt and not job.edits:
+        fields: dict[str, str] = {}
+        if job.draft:
+            fields["asked_steps"] = str(params.steps)
+            params, edits = draft_params(params), _EDITED
+        elif not job.attempt and not job.edits:
             edits = ()  # no run has begun: the job is as if posted so
+        check_blend(params, len(job.inputs.styles), masked=job.inputs.content_mask is not None)
+        if any(getattr(params, name) != getattr(job.params, name) for name in _COSTLY):
+            fields |= await _costs(job, params, caller, services, inspector)
         if await _write(job, params, edits, services, fields):
             return
     raise JobChanged
@@ -146,8 +149,6 @@ async def _write(
     job: Job, params: StyleParams, edits: Edits, services: Services, fields: Mapping[str, str]
 ) -> bool:
     """Write a change; return False if the job has changed meanwhile."""
-    if job.draft:
-        params, edits = draft_params(params), _EDITED
     if any(edit.finish for edit in job.edits):
         raise _finished(job)
     if len(edits) > MAX_EDITS:
@@ -171,9 +172,10 @@ async def _costs(
     checked = await inspector.check(uploads, params, caller.counted_as)
     admission = await run_in_threadpool(admission_of, caller, services)
     admission.check_memory(params, checked.pictures)
-    work = work_of(params, checked.pictures)
-    memory = memory_needed(params, checked.pictures)
-    return {"memory": json.dumps(memory), "work": str(work)}
+    fields = {"memory": json.dumps(memory_needed(params, checked.pictures))}
+    if not job.draft:
+        fields["work"] = str(work_of(params, checked.pictures))
+    return fields
 
 
 def _check_revision(job: Job, revision: int | None) -> None:

@@ -107,8 +107,10 @@ class JobRequest:
     #: How many seconds the job may run; None without a limit of the caller.
     max_seconds: int | None = None
     priority: Priority = Priority.NORMAL
-    #: Whether it is a draft; ``params`` are those of the draft then.
+    #: Whether it is a draft; ``params`` are those of the draft then, which may have fewer steps
+    #: than were asked for.
     draft: bool = False
+    asked_steps: int | None = None
     #: Whether to answer with an estimate instead of creating the job.
     validate_only: bool = False
 
@@ -167,9 +169,18 @@ def parse_form(form: Form, max_size: int, guard: AddressGuard) -> JobRequest:
     if errors or uploads is None or params is None:
         raise InvalidRequest(errors)
     seconds = None if max_seconds is None else int(max_seconds)
-    params = draft_params(params) if draft else params
+    asked_steps = params.steps if draft else None
     return JobRequest(
-        params, uploads, edits, continued_from, webhook, seconds, priority, draft, validate_only
+        draft_params(params) if draft else params,
+        uploads,
+        edits,
+        continued_from,
+        webhook,
+        seconds,
+        priority,
+        draft,
+        asked_steps,
+        validate_only,
     )
 
 

@@ -59,7 +59,9 @@ def _options_of(job: Job) -> dict[str, str]:
     if edits:
         fields["edits"] = dump_edits(edits)
     if job.draft:
-        fields |= {"draft": "1", "retention_seconds": str(job.retention_seconds)}
+        asked = str(job.asked_params.steps)
+        retention = str(job.retention_seconds)
+        fields |= {"draft": "1", "asked_steps": asked, "retention_seconds": retention}
     if job.webhook is not None:
         fields["webhook"] = job.webhook.model_dump_json()
     if job.continued_from is not None:

@@ -165,7 +165,7 @@ def options_of(request: JobRequest) -> dict[str, str]:
     if request.continued_from is not None:
         options["continued_from"] = request.continued_from
     if request.draft:
-        options["draft"] = "1"
+        options |= {"draft": "1", "asked_steps": str(request.asked_steps)}
     if request.priority is not Priority.NORMAL:
         options["priority"] = request.priority.value
     return options

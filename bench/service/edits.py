@@ -129,6 +129,8 @@ class Editing:
         self._edits = edits
         self._moments = sorted(self._random.sample(range(edits), faults))
         self._log = cluster.log.mark()
+        # An idle connection may be closed at the moment of the next request.
+        cluster.http.headers["Connection"] = "close"
         #: What happened, and how often.
         self.counts: Counter[str] = Counter()
 

@@ -149,6 +149,8 @@ class Job(_Frozen):
     batch: str | None = None
     #: Whether it is a draft: see ``core.jobs.waiting.drafts``.
     draft: bool = False
+    #: The steps that a draft was asked for; it may have fewer.
+    asked_steps: Annotated[int | None, Mark.NOT_IN_EVENTS] = None
     #: The job whose result it began with.
     continued_from: str | None = None
     #: How often the parameters were changed.
@@ -202,6 +204,13 @@ class Job(_Frozen):
     def expires_at(self) -> datetime | None:
         """When the files of the job expire; None while it is unfinished."""
         return self.finished_at and self.finished_at + timedelta(seconds=self.retention_seconds)
+
+    @property
+    def asked_params(self) -> StyleParams:
+        """The parameters, with the steps that a draft was asked for."""
+        if not self.draft or self.asked_steps is None:
+            return self.params
+        return self.params.model_copy(update={"steps": self.asked_steps})
 
     @property
     def lease_owner(self) -> str:

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from httpx_sse import EventSource
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.jobs.job import new_job_id
@@ -87,6 +89,27 @@ def test_a_job_goes_from_queued_to_done(running: Service, samples: Path) -> None
     ended = running.finished(job)
     assert (ended["progress"]["step"], ended["progress"]["fraction"]) == (10, 1)
     assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
+
+
+def test_a_finished_job_goes_on_at_a_larger_size(running: Service, samples: Path) -> None:
+    first = running.finished(post_sample(running, samples, size=64, steps=10))
+    fields = {"continue_from": first["id"], "size": 128, "steps": 1, "tv_weight": 3}
+    larger = running.finished(running.http.post("/jobs", json=fields).raise_for_status().json())
+    assert (larger["status"], larger["continued_from"]) == ("succeeded", first["id"])
+    assert (larger["progress"]["scales"], larger["progress"]["width"]) == (2, 128)
+    painted, photograph = (
+        running.http.get(first["links"]["result"]).content,
+        (samples / "photos" / "cat.jpg").read_bytes(),
+    )
+    result = _pixels(running.http.get(larger["links"]["result"]).content)
+    # After one step at each scale, it still looks like the first result.
+    from_painted = np.abs(result - _pixels(painted)).mean()
+    assert from_painted < np.abs(result - _pixels(photograph)).mean() / 2
+
+
+def _pixels(file: bytes) -> NDArray[np.float64]:
+    small = Image.open(io.BytesIO(file)).convert("RGB").resize((32, 21), Image.Resampling.BOX)
+    return np.asarray(small, dtype=float)
 
 
 def test_the_command_line_makes_a_result_of_the_service_again(

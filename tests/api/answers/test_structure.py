@@ -31,6 +31,7 @@ INTERNAL = {
     "memory",
     "work",
     "max_seconds",
+    "asked_steps",  # only while it is a draft
     "claim", "claimed_at",
     "queued_at",  # makes `waiting.since`
     "attempt", "handed_back",  # they make `metrics.attempts`
@@ -79,6 +80,7 @@ FINISHED = QUEUED.model_copy(
         "warnings": ("the content is cut off",),
         "batch": "01a2034d-a0dd-75cf-ba55-f08cc12def8b",
         "draft": True,
+        "asked_steps": 1000,
         "continued_from": "01a2034d-a0dd-75cf-ba55-f08cc12def8b",
         "revision": 1,
         "edits": (Edit(step=7, params={"strength": 0.7}),),

@@ -139,6 +139,27 @@ def test_a_job_takes_the_pictures_of_a_draft_but_not_its_picture_or_size(
     assert services.store.get(document["id"]).inputs == draft.inputs
 
 
+def test_a_job_has_the_steps_that_its_draft_was_asked_for(
+    client: httpx.Client, services: Services
+) -> None:
+    def steps_of_job() -> int:
+        document = client.post("/jobs", json={"continue_from": draft.id}).json()
+        return int(document["params"]["steps"])
+
+    draft = resting(client, services, steps=2000)
+    assert draft.params.steps == 300
+    client.patch(f"/jobs/{draft.id}", json={"strength": 0.9})
+    assert steps_of_job() == 2000
+    client.patch(f"/jobs/{draft.id}", json={"steps": 1000})
+    assert steps_of_job() == 1000
+    client.post(f"/jobs/{draft.id}/cancel")
+    again = client.post(f"/jobs/{draft.id}/retry").json()["id"]
+    assert services.store.get(again).asked_params.steps == 1000
+    client.patch(f"/jobs/{again}", json={"steps": 300})
+    draft = services.store.get(again)
+    assert steps_of_job() == 300
+
+
 def test_the_pictures_of_a_draft_are_not_kept_for_long(
     client: httpx.Client, services: Services
 ) -> None:
