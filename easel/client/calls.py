@@ -151,9 +151,10 @@ def submission(
         OSError: a picture cannot be read.
     """
     files = [(each.field, (Path(each.name).name, each.data)) for each in read_files(pictures)]
-    fields = {name: _text(value) for name, value in params.items() if value is not None}
-    options = {"files": files, "data": fields, "headers": idempotent(key)}
-    return Call("POST", path, options)
+    given = {name: _text(value) for name, value in params.items() if value is not None}
+    # As parts without a file name: httpx sends ``data`` without files as another media type.
+    fields = [(name, (None, text)) for name, text in given.items()]
+    return Call("POST", path, {"files": [*fields, *files], "headers": idempotent(key)})
 
 
 def ended(job: SubmittedJob) -> SubmittedJob:

@@ -142,6 +142,10 @@ class Client:
         """Return the file of the result of a job that has succeeded."""
         return self._send(self._server.call("GET", job, "result")).content
 
+    def preview(self, job: SubmittedJob | str) -> bytes:
+        """Return the newest preview of a job: a JPEG whose longer side has at most 512 pixels."""
+        return self._send(self._server.call("GET", job, "preview")).content
+
     def tune(self, job: SubmittedJob | str, **params: object) -> SubmittedJob:
         """Change parameters of a job that is queued or running. It keeps what it has painted.
 
