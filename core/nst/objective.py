@@ -73,6 +73,7 @@ class Objective:
         memory: int = USUAL_MEMORY,
     ) -> None:
         self._params = params
+        self._has_int8_features = False
         self._pictures = TargetPictures(content, styles, params, masks, memory)
         with torch.no_grad():
             # The targets are exact in every number format.
@@ -135,7 +136,12 @@ class Objective:
                 with_int8_features(network.convolutions, self._channel_rms, self._layers)
             )
             quantised._compare_with(self._pictures.computed_by(network))
+        quantised._has_int8_features = True
         return quantised
+
+    def is_int8_of(self, other: Objective) -> bool:
+        """Return whether this is the other in 8 bits, up to the weights."""
+        return self._has_int8_features and self._pictures.content is other._pictures.content
 
     def __call__(self, image: Tensor) -> LossTerms:
         """Return the terms at an image of shape (1, 3, H, W), for autograd."""

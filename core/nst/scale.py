@@ -59,9 +59,18 @@ class Scale:
         sizes = [each.shape[2:] for each in (self.content_bytes, *self.styles)]
         return not all(computed_whole(height, width, memory) for height, width in sizes)
 
-    def objective_in(self, phase: Phase) -> Objective:
-        """Return the objective to follow in a phase."""
-        return self.objective.in_int8() if phase.int8 else self.objective
+    def objective_in(self, phase: Phase, last: Objective | None = None) -> Objective:
+        """Return the objective to follow in a phase.
+
+        Args:
+            phase: the phase.
+            last: the objective that was followed before. After an edit, its targets are kept.
+        """
+        if not phase.int8:
+            return self.objective
+        if last is not None and last.is_int8_of(self.objective):
+            return last.changed(self.params)
+        return self.objective.in_int8()
 
     def start(self) -> Tensor:
         """Return the image to start from: (1, 3, H, W), or grey (1, 1, H, W).

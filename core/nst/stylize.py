@@ -16,6 +16,7 @@ from core.nst.descent import Descent
 from core.nst.network.precision import pick_format
 from core.nst.network.rows.strips import USUAL_MEMORY
 from core.nst.network.vgg19 import VGG19
+from core.nst.objective import Objective
 from core.nst.optimizers.optimizer import make_optimizer
 from core.nst.optimizers.point import LossTerms, State
 from core.nst.scale import Scales
@@ -210,7 +211,7 @@ class Run(Iterator[Step]):
     def _enlarge(self, size: int) -> None:
         """Go on at a larger scale."""
         painted = self._scale.painted_on(self._descent.image)
-        del self._scale, self._descent  # frees memory
+        del self._scale, self._descent, self._objective  # frees memory
         self._scale = self._scales.at(size)
         self._descend_from(self._scale.start_on(painted))
 
@@ -224,6 +225,7 @@ class Run(Iterator[Step]):
         noise = self._number_format.noise
         optimizer = make_optimizer(params.optimizer, params.learning_rate, preconditioner, noise)
         self._descent = Descent(image, optimizer)
+        self._objective: Objective | None = None
 
     def _follow(self, phase: Phase) -> Iterator[Step]:
         """Make the steps of a phase, until its end or the next edit."""
@@ -231,7 +233,8 @@ class Run(Iterator[Step]):
         steps = phase.steps
         if self._coming:
             steps = min(steps, (self._coming[0].step or 0) - before)
-        for loss in self._descent.follow(self._scale.objective_in(phase), steps):
+        self._objective = self._scale.objective_in(phase, self._objective)
+        for loss in self._descent.follow(self._objective, steps):
             self._made = before + self._descent.step
             if self._descent.step == phase.steps:
                 return  # the last loss is the next phase's first
@@ -262,11 +265,8 @@ class Run(Iterator[Step]):
         self._scales = self._scales.with_params(self._params)
 
     def _replan(self, edit: Edit) -> None:
-        made = edit.step or 0
-        if edit.finish:
-            self._plan = self._plan.ending_at(made)
-        else:
-            self._plan = self._plan.going_on_as(self._schedule(), made)
+        made, plan, ends = edit.step or 0, self._plan, edit.finish
+        self._plan = plan.ending_at(made) if ends else plan.going_on_as(self._schedule(), made)
 
     def _schedule(self) -> Schedule:
         """Return the plan of a run with these parameters from the start."""

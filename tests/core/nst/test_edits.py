@@ -11,8 +11,11 @@ import torch
 from core.errors import CheckpointMismatch, InvalidRequest
 from core.nst import VGG19, Pictures, Run, Step, stylize
 from core.nst.network.pixels import to_tensor
+from core.nst.network.precision import INT8
 from core.nst.objective import Objective
+from core.nst.scale import Scales
 from core.params.edits import Edit
+from core.params.schedule import Phase
 from tests.core.nst.examples import CONTENT, CPU, OTHER, PICTURES, STYLE, small_params
 
 TWO_STYLES = Pictures(CONTENT, [STYLE, OTHER])
@@ -123,6 +126,24 @@ def test_an_objective_with_changed_weights_is_the_objective_made_with_them(
     image = to_tensor(OTHER, (48, 40), CPU)
     loss, gradient = changed.with_gradient(image)
     expected, of_expected = Objective(tiny_network, content, styles, after).with_gradient(image)
+    assert torch.equal(torch.stack(loss), torch.stack(expected))
+    assert torch.equal(gradient, of_expected)
+
+
+@pytest.mark.usefixtures("bfloat16_units")
+@pytest.mark.parametrize("changes", CHANGES[:8], ids=str)
+def test_the_objective_in_8_bits_is_the_same_if_the_weights_change_later(
+    tiny_network: VGG19, changes: dict[str, Any]
+) -> None:
+    scales = Scales(TWO_STYLES, small_params(), tiny_network.using(INT8))
+    after = scales.with_params(small_params(**changes))
+    phase = Phase(size=64, steps=3, int8=True)
+    scale = scales.at(64)
+    quantised = scale.objective_in(phase)
+    scale = after.changed(scale)
+    image = to_tensor(OTHER, (scale.width, scale.height), CPU)
+    loss, gradient = scale.objective_in(phase, quantised).with_gradient(image)
+    expected, of_expected = scale.objective_in(phase).with_gradient(image)
     assert torch.equal(torch.stack(loss), torch.stack(expected))
     assert torch.equal(gradient, of_expected)
 
