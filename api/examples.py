@@ -53,6 +53,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "SignedLinks": {
         "result": f"/jobs/{_ID}/result{_QUERY}",
         "preview": f"/jobs/{_ID}/preview{_QUERY}",
+        "content": f"/jobs/{_ID}/content{_QUERY}",
         "film": f"/jobs/{_ID}/film{_QUERY}",
         "events": f"/jobs/{_ID}/events{_QUERY}",
         "expires_at": "2026-11-22T13:49:08Z",

@@ -280,7 +280,7 @@ class Runner:
         made = provenance_of(run, step, job.params, network, Digests.of(job.inputs))
         xmp, too_long = metadata_of(made, params)
         self._warn(job, fallback, job_time.warning(step), too_long)
-        painted = Painted(step.image.cpu(), pictures.alpha, params, xmp, film, self._display_side)
+        painted = Painted.of(step.image.cpu(), pictures, params, xmp, film, self._display_side)
         return partial(self._results.succeed, job, painted, progress, metrics)
 
     def _report(self, step: Step, pace: Pace, lease: Lease) -> None:

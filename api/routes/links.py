@@ -22,6 +22,7 @@ class SignedLinks(BaseModel):
 
     result: str
     preview: str
+    content: str
     film: str
     events: str
     expires_at: datetime = Field(description="The expiry time of the links.")
@@ -53,6 +54,7 @@ def sign_links(
     return SignedLinks(
         result=sign("result"),
         preview=sign("preview"),
+        content=sign("content"),
         film=sign("film"),
         events=sign("events"),
         expires_at=datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=expires_in),

@@ -1,4 +1,4 @@
-"""The result of a job: the stylised picture."""
+"""The pictures of a finished job: its result, and a copy of its content."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.answers.download import Download
 from api.answers.error_docs import error_responses
 from api.answers.ranges import requested_range
 from api.callers.visibility import VisibleJobDep
-from api.deps import ServicesDep
+from api.deps import Services, ServicesDep
 from core.errors import (
     BlobCorrupt,
     BlobNotFound,
@@ -74,34 +74,65 @@ def get_result(
     name = f"easel-{job.id}"
     if display and job.display is not None:
         result, name = job.display, f"{name}-display"
-    extension = result.media_type.removeprefix("image/")
+    return _sent(job, result, name, services, request)
+
+
+@router.get(
+    "/jobs/{job_id}/content",
+    operation_id="get_content",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A JPEG without metadata, at most as large as the result.",
+            "content": {"image/jpeg": _PICTURE},
+            "headers": {"ETag": _ETAG},
+        },
+        206: {
+            "description": "The part of the picture that `Range` asks for.",
+            "content": {"image/jpeg": _PICTURE},
+        },
+        304: {
+            "description": "Not modified: the client has this picture.",
+            "headers": {"ETag": _ETAG},
+        },
+        **error_responses(403, 404, 409, 410, 416, 422, 503),
+    },
+)
+def get_content(job: VisibleJobDep, services: ServicesDep, request: Request) -> Response:
+    """Return a copy of the content of a job that has succeeded, to be shown beside its result."""
+    result_of(job)
+    if job.content_display is None:
+        raise ResultExpired(f"job {job.id} has no copy of its content; submit the job again")
+    return _sent(job, job.content_display, f"easel-{job.id}-content", services, request)
+
+
+def _sent(job: Job, picture: Picture, name: str, services: Services, request: Request) -> Response:
+    """Return a stored picture, or the part of it that the request asks for."""
+    extension = picture.media_type.removeprefix("image/")
     headers = {
-        "ETag": f'"{result.sha256}"',
+        "ETag": f'"{picture.sha256}"',
         "Cache-Control": "private, max-age=86400, immutable",
         "Content-Disposition": f'inline; filename="{name}.{extension}"',
         "Accept-Ranges": "bytes",
     }
     if etag_matches(request, headers["ETag"]):
         return not_modified(headers)
-    part = requested_range(request, headers["ETag"], result.size_bytes)
+    part = requested_range(request, headers["ETag"], picture.size_bytes)
     try:
-        blob = services.blobs.open(result.sha256)
+        blob = services.blobs.open(picture.sha256)
     except BlobNotFound as error:
-        raise ResultExpired(
-            f"the result of job {job.id} was removed; submit the job again"
-        ) from error
+        raise ResultExpired(f"picture {name!r} was removed; submit the job again") from error
     except BlobCorrupt as error:
-        _logger.error("result damaged", extra={"job_id": job.id, "reason": str(error)})
-        raise ResultDamaged(
-            f"the result of job {job.id} is damaged; submit the job again"
-        ) from error
+        extra = {"job_id": job.id, "picture": name, "reason": str(error)}
+        _logger.error("picture damaged", extra=extra)
+        raise ResultDamaged(f"picture {name!r} is damaged; submit the job again") from error
     headers["Content-Length"] = str(blob.size)
     status = HTTPStatus.OK
     if part is not None:
         headers["Content-Length"] = str(part.stop - part.start)
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{blob.size}"
         status = HTTPStatus.PARTIAL_CONTENT
-    return Download(blob.pieces(part), result.media_type, headers, blob.close, status)
+    return Download(blob.pieces(part), picture.media_type, headers, blob.close, status)
 
 
 def result_of(job: Job) -> Picture:

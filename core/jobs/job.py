@@ -188,6 +188,10 @@ class Job(_Frozen):
     preview_version: int = 0
     #: The copy of the result for screens; None if they show the result itself.
     display: Annotated[Picture | None, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS, Mark.OF_ATTEMPT] = None
+    #: The copy of the content for screens: a JPEG without metadata, at most as large as the result.
+    content_display: Annotated[
+        Picture | None, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS, Mark.OF_ATTEMPT
+    ] = None
     #: The frames of the film: a ZIP archive of JPEGs. None if its worker keeps none.
     film: Annotated[Picture | None, Mark.NOT_IN_EVENTS, Mark.HOLDS_BLOBS, Mark.OF_ATTEMPT] = None
     metrics: Annotated[Metrics | None, Mark.OF_ATTEMPT] = None

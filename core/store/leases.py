@@ -147,6 +147,7 @@ class Leases:
         metrics: Metrics,
         preview: Picture | None = None,
         display: Picture | None = None,
+        content_display: Picture | None = None,
         film: Picture | None = None,
     ) -> JobStatus:
         """End a running job as succeeded. Its pictures must be stored already.
@@ -158,7 +159,12 @@ class Leases:
             StaleAttempt: the attempt no longer owns the job.
         """
         fields = {"result": result, "progress": progress, "metrics": metrics}
-        copies = {"preview": preview, "display": display, "film": film}
+        copies = {
+            "preview": preview,
+            "display": display,
+            "content_display": content_display,
+            "film": film,
+        }
         fields |= {name: copy for name, copy in copies.items() if copy is not None}
         return self._end(job, JobStatus.SUCCEEDED, **fields)
 

@@ -78,6 +78,7 @@ def test_two_dropped_files_become_a_downloaded_picture(page: Page, tmp_path: Pat
     expect(page.get_by_text("Link copied. Anybody who has this link")).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")
     assert httpx.get(link).content == (tmp_path / "png").read_bytes()
+    check_shared(page)
     page.get_by_role("button", name="Film").click()
     film = page.get_by_role("dialog", name="How it emerged").get_by_role("img")
     expect(film).to_have_js_property("naturalWidth", 64)
@@ -86,6 +87,25 @@ def test_two_dropped_files_become_a_downloaded_picture(page: Page, tmp_path: Pat
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Save as MP4").click()
     assert downloading.value.path().read_bytes()[4:8] == b"ftyp"
+
+
+def check_shared(page: Page) -> None:
+    """Assert that a browser with nothing but the second link shows before and after."""
+    page.get_by_role("button", name="Copy before/after link").click()
+    expect(page.get_by_text("can see the picture and the photograph until")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert page.context.browser is not None
+    stranger = page.context.browser.new_page()
+    stranger.goto(link)
+    expect(stranger.get_by_label("Before and after", exact=True)).to_be_visible()
+    expect(stranger.locator(".pair .before")).to_have_js_property("naturalWidth", 64)
+    shot(stranger, "32-shared")
+    check_accessible(stranger)
+    for damaged, says in ((link[:-1], "Copy all of it"), (link[:-2] + "..", "Copy all of it")):
+        stranger.goto("about:blank")
+        stranger.goto(damaged)
+        expect(stranger.get_by_role("main")).to_contain_text(says)
+    stranger.close()
 
 
 def test_a_large_result_is_shown_by_a_copy_and_downloaded_without_being_loaded(
@@ -349,7 +369,7 @@ def test_several_paintings_are_blended_and_regions_painted(page: Page) -> None:
     expect(page.locator(".painter")).to_contain_text("have the same regions")
     shot(page, "11-regions")
     check_accessible(page)
-    page.get_by_role("button", name="Use regions").click()
+    page.get_by_role("button", name="Done").click()
     job = start(page, steps=3)
     heading(page, "Finished")
     assert job_of(page, job)["params"]["style_blend"] == [1.0, 3.0]
@@ -359,21 +379,21 @@ def test_painted_detail_is_sent_saved_and_reused(
     page: Page, data_dir: Path, tmp_path: Path
 ) -> None:
     choose_samples(page)
-    page.get_by_role("button", name="Paint detail").click()
+    page.get_by_role("button", name="Keep details").click()
     painter = page.locator(".painter")
     expect(painter).to_contain_text("Nothing is painted yet")
     for brush, down in (("Keep detail", 0.25), ("Paint freely", 0.75)):
         page.get_by_role("radio", name=brush).check()
-        box = painter.locator("canvas").bounding_box()
+        box = painter.get_by_role("application").bounding_box()
         assert box is not None
         page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] * down)
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 3 / 4, box["y"] + box["height"] * down, steps=5)
         page.mouse.up()
-    expect(painter).to_contain_text("White keeps the detail")
+    expect(painter).to_contain_text("Green keeps the details")
     shot(page, "19-detail")
     check_accessible(page)
-    page.get_by_role("button", name="Use detail map").click()
+    page.get_by_role("button", name="Done").click()
     page.get_by_role("button", name="Copy as code").click()
     expect(page.locator("dialog pre")).to_contain_text("-F detail_map=@cat-detail_map.png")
     with page.expect_download() as downloading:
@@ -393,7 +413,7 @@ def test_painted_detail_is_sent_saved_and_reused(
     digest = hashlib.sha256((tmp_path / "map.png").read_bytes()).hexdigest()
     assert list(data_dir.rglob(f"*{digest}*")), "the server did not receive the map"
     page.get_by_role("button", name="Reuse settings").click()
-    expect(page.get_by_role("button", name="Edit detail")).to_be_visible()
+    expect(page.get_by_role("button", name="Edit details")).to_be_visible()
 
 
 def test_the_masks_of_pictures_with_the_same_name_have_different_names(page: Page) -> None:
@@ -403,7 +423,7 @@ def test_the_masks_of_pictures_with_the_same_name_have_different_names(page: Pag
     page.get_by_role("button", name="Paint regions").click()
     for name in ("Photograph", "Painting 1"):
         canvas(page, name).click()
-    page.get_by_role("button", name="Use regions").click()
+    page.get_by_role("button", name="Done").click()
     page.get_by_role("button", name="Copy as code").click()
     code = page.locator("dialog pre").inner_text()
     assert re.findall(r"_mask=@(\S+)", code) == [

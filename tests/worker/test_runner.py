@@ -470,7 +470,9 @@ def test_a_finished_job_leaves_only_its_uploads_its_result_and_the_copies_of_it(
     assert ended.result is not None
     assert ended.preview is not None
     assert ended.display is not None
-    files = (*ended.inputs.pictures(), ended.result, ended.preview, ended.display)
+    assert ended.content_display is not None
+    copies = (ended.preview, ended.display, ended.content_display)
+    files = (*ended.inputs.pictures(), ended.result, *copies)
     assert digests(blobs) == {picture.sha256 for picture in files}
 
 

@@ -1,4 +1,4 @@
-"""Reduced pictures: the previews of a running job, and the copy of a result for screens."""
+"""Reduced pictures: previews of a running job; copies of a result and its content for screens."""
 
 from __future__ import annotations
 
@@ -181,6 +181,21 @@ def copies_of(
         pixels = _fitted(image, side)[0].permute(1, 2, 0).cpu().numpy()
         copies["display"] = encode(pixels, alpha, copy_format, _DISPLAY_QUALITY)
     return copies
+
+
+def content_copy(content: Image.Image, side: int) -> Encoded:
+    """Return a JPEG of the content without metadata, which may say where a photograph was taken.
+
+    Args:
+        content: mode ``RGB``, in sRGB.
+        side: the most pixels of its longer side.
+    """
+    scale = min(1.0, side / max(content.size))
+    size = [max(1, round(each * scale)) for each in content.size]
+    copy = content.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    buffer = io.BytesIO()
+    copy.save(buffer, "JPEG", quality=_QUALITY, icc_profile=srgb_profile())
+    return Encoded(buffer.getvalue(), "image/jpeg")
 
 
 def _fitted(image: Tensor, side: int) -> Tensor:

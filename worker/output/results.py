@@ -14,10 +14,11 @@ from core.jobs.job import Job, Metrics, Picture, Progress
 from core.jobs.status import JobStatus
 from core.nst.network.pixels import to_pixels
 from core.params import StyleParams
+from core.pictures.bundle import Pictures
 from core.pictures.encode import Encoded, encode
 from core.store.jobs import JobStore
 from worker.output.film import Film
-from worker.output.previews import copies_of
+from worker.output.previews import content_copy, copies_of
 
 _logger = logging.getLogger(__name__)
 
@@ -30,16 +31,32 @@ class Painted:
     image: Tensor
     #: As in ``core.pictures.encode.encode``.
     alpha: Image.Image | None
+    content_display: Encoded
     params: StyleParams
     xmp: bytes | None
     film: Film
     #: The longest side of a result that pages show as it is, in pixels.
     display_side: int
 
+    @classmethod
+    def of(
+        cls,
+        image: Tensor,
+        pictures: Pictures,
+        params: StyleParams,
+        xmp: bytes | None,
+        film: Film,
+        display_side: int,
+    ) -> Painted:
+        """Return a painted picture, which keeps of the job's pictures only what it needs."""
+        content = content_copy(pictures.content, min(max(image.shape[-2:]), display_side))
+        return cls(image, pictures.alpha, content, params, xmp, film, display_side)
+
     def files(self) -> dict[str, Encoded]:
         """Return the encoded copies, the film and at last the result, by their fields."""
         params = self.params
         files = copies_of(self.image, self.alpha, params.format, self.display_side)
+        files["content_display"] = self.content_display
         files |= self.film.frames(files["preview"])
         pixels = to_pixels(self.image)
         files["result"] = encode(pixels, self.alpha, params.format, params.quality, self.xmp)
@@ -97,7 +114,14 @@ class Results:
             return None
         _logger.info("result found: an earlier attempt had stored it")
         return self._store.succeed(
-            job, job.result, job.progress, job.metrics, job.preview, job.display, job.film
+            job,
+            job.result,
+            job.progress,
+            job.metrics,
+            job.preview,
+            job.display,
+            job.content_display,
+            job.film,
         )
 
     def is_deleted(self, job: Job) -> bool:

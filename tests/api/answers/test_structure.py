@@ -36,7 +36,7 @@ INTERNAL = {
     "queued_at",  # makes `waiting.since`
     "attempt", "handed_back",  # they make `metrics.attempts`
     "preview_version",  # a part of `progress`
-    "result", "preview", "display", "film",  # served by routes of their own
+    "result", "preview", "display", "content_display", "film",  # served by routes of their own
     "deliveries",  # a part of `webhook`
     "retention_seconds",  # makes `expires_at`
 }  # fmt: skip
@@ -93,6 +93,7 @@ FINISHED = QUEUED.model_copy(
         "result": PICTURE,
         "preview": PICTURE,
         "display": PICTURE,
+        "content_display": PICTURE,
         "film": PICTURE,
         "checkpoint": "b" * 64,
         "checkpoint_bytes": 1000,

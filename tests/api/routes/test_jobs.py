@@ -149,6 +149,28 @@ def test_a_page_gets_the_copy_for_screens_or_else_the_result(
     assert full.headers["etag"] != shown.headers["etag"]
 
 
+def test_the_content_beside_a_result_needs_a_link_of_its_own(
+    client: httpx.Client, services: Services
+) -> None:
+    running = claim(services, client)
+    assert_problem(client.get(f"/jobs/{running.id}/content"), 409, "job_not_finished")
+    result, content = (
+        Picture(sha256=services.blobs.put(data), media_type="image/jpeg", size_bytes=len(data))
+        for data in (b"painted", b"before")
+    )
+    metrics = Metrics(optimize_seconds=1, device="cpu")
+    services.store.succeed(running, result, some_progress(), metrics, content_display=content)
+    links = client.get(f"/jobs/{running.id}/links").json()
+    services.store._redis.hset(f"easel:job:{running.id}", "owner", "another caller")
+    shown = client.get(links["content"])
+    assert (shown.content, shown.headers["content-type"]) == (b"before", "image/jpeg")
+    assert_problem(client.get(f"/jobs/{running.id}/content"), 404, "job_not_found")
+    of_result = links["result"].replace("/result?", "/content?")
+    assert_problem(client.get(of_result), 403, "link_invalid")
+    services.blobs.delete(content.sha256)
+    assert_problem(client.get(links["content"]), 410, "result_expired")
+
+
 def test_the_result_of_an_unfinished_job_responds_409(
     client: httpx.Client, services: Services
 ) -> None:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from redis import Redis
 
 from core.errors import StaleAttempt
@@ -19,7 +19,13 @@ from core.store.jobs import JobStore
 from core.store.previews import PREVIEW_SIDE, Previews
 from tests.core.store.test_jobs import claimed
 from tests.worker.conftest import Clock
-from worker.output.previews import INTERVAL_SECONDS, PreviewSender, copies_of, thumbnail
+from worker.output.previews import (
+    INTERVAL_SECONDS,
+    PreviewSender,
+    content_copy,
+    copies_of,
+    thumbnail,
+)
 
 
 class ObservedPreviews(Previews):
@@ -95,6 +101,18 @@ def test_a_result_that_is_large_or_not_displayable_has_a_copy_for_screens(
     on_white = alpha is not None and result_format is PictureFormat.JPEG
     red = shown.convert("RGBA").getpixel((20, 20))[0]  # type: ignore[index]
     assert red == pytest.approx(191 if on_white else 128, abs=3)
+
+
+@pytest.mark.parametrize(("side", "size"), [(64, (32, 64)), (400, (100, 200))])
+def test_the_copy_of_a_content_is_small_and_has_no_metadata(
+    side: int, size: tuple[int, int]
+) -> None:
+    content = Image.new("RGB", (100, 200), (200, 100, 50))
+    content.getexif()[ExifTags.Base.ImageDescription] = "where it was taken"
+    copy = opened(content_copy(content, side).data)
+    assert (copy.format, copy.size) == ("JPEG", size)
+    assert not copy.getexif()
+    assert copy.getpixel((9, 9)) == pytest.approx((200, 100, 50), abs=3)
 
 
 def test_each_preview_of_a_run_increments_the_version(store: JobStore, redis: Redis) -> None:

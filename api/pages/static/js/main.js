@@ -19,10 +19,11 @@ let turns = 0;
 const fetchJob = () => import("./job/view.js");
 const fetchGallery = () => import("./pictures/gallery.js");
 
-async function viewOf(place, id) {
+async function viewOf(place, id, ...signed) {
   try {
     if (place === "jobs" && id) return new (await fetchJob()).JobView(id, draft);
     if (place === "compare" && id) return new (await import("./job/compare.js")).CompareView(id, draft);
+    if (place === "shared" && signed.length === 3) return new (await import("./job/shared.js")).SharedView(id, ...signed);
     if (place === "pictures") return new (await fetchGallery()).GalleryView();
     return form;
   } catch {
@@ -37,9 +38,9 @@ async function show() {
   leave();
   leave = () => {};
   const turn = ++turns;
-  const [, place, id] = location.hash.split("/");
+  const [, place, ...ids] = location.hash.split("/");
   const slow = setTimeout(() => { if (turn === turns) main.replaceChildren(loading()); }, FEEDBACK_MS);
-  const view = await viewOf(place, id);
+  const view = await viewOf(place, ...ids);
   clearTimeout(slow);
   if (turn !== turns) return view.leave?.(); // the user has gone on meanwhile
   leave = () => view.leave?.();

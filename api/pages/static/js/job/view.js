@@ -53,7 +53,7 @@ export class JobView {
     this.details = h("div");
     this.stage = h("div", { class: "stage" }, h("figure", { class: "progress-picture" }, h("div", { class: "blank", "aria-hidden": "true" })));
     this.element = h("section", { class: "view job", "aria-label": "Picture" }, this.stage,
-      h("div", { class: "panel" }, this.heading, this.note, this.bar, this.lost, this.chartPlace, this.actions, this.details));
+      h("div", { class: "panel" }, this.heading, this.note, this.bar, this.lost, this.actions, this.chartPlace, this.details));
   }
 
   async #run() {
@@ -107,6 +107,12 @@ export class JobView {
     }
     this.before = this.#url(this.stored.content);
     if (!this.#shownVersion && !this.#hasResult) this.#showPicture(this.before, "The original photograph", "waiting");
+  }
+
+  /** The server's copy of the photograph, for a browser that has not stored it or cannot display it. */
+  async #storedBefore() {
+    const copy = await getBlob(`jobs/${this.id}/content`, { signal: this.#abort.signal }).catch((error) => console.info("no photograph:", error.message));
+    return copy && this.#url(copy);
   }
 
   #showPicture(url, alt, look = "") {
@@ -223,6 +229,7 @@ export class JobView {
     this.actions.prepend(downloadControl(job, hidden || large, button), ...all, sharing(job, button));
     if (hidden) this.note.append(` Browsers cannot display ${params.format.toUpperCase()}, so this is a copy.`);
     if (large) this.note.append(` This is a copy of ${width} × ${height} pixels. Download has all of them.`);
+    this.before ??= await this.#storedBefore();
     this.#compare(shown, { width, height });
     await remember(this.id, { thumbnail: await thumbnail(shown), finished: true });
   }
@@ -245,7 +252,7 @@ export class JobView {
   }
 
   async #delete() {
-    if (await removeJob(this.id)) location.hash = "#/pictures";
+    if (await removeJob(this.id, this.element)) location.hash = "#/pictures";
   }
 
   /** Open the form with this job's settings, and with its pictures if this browser has stored them. */
