@@ -57,7 +57,7 @@ def job_of(page: Page, job: str) -> dict[str, Any]:
 def canvas(page: Page, picture: str = "Photograph") -> Locator:
     """The picture in the painter with this name."""
     named = page.get_by_text(picture, exact=True)
-    return page.locator(".paint-sheet", has=named).locator("canvas")
+    return page.locator(".paint-sheet", has=named).get_by_role("application")
 
 
 def expect_problem(page: Page, field: str, text: str | re.Pattern[str]) -> None:

@@ -49,7 +49,7 @@ def test_two_samples_become_a_picture_in_firefox(firefox: Firefox, service: Serv
     check_accessible(firefox)
     firefox.click('[data-field="detail_map"] button')
     firefox.click(".painter canvas")
-    firefox.wait('document.querySelector(".painter").innerText.includes("White keeps the detail")')
+    firefox.wait('document.querySelector(".painter").innerText.includes("Green keeps the details")')
     check_accessible(firefox)
     firefox.click(".painter .primary")
     firefox.fill('[aria-label="Size value"]', "64")

@@ -40,17 +40,17 @@ def load(page: Page, label: str, data: bytes) -> None:
 
 def test_strokes_are_undone_and_redone_with_the_usual_keys(page: Page) -> None:
     choose_samples(page)
-    page.get_by_role("button", name="Paint detail").click()
+    page.get_by_role("button", name="Keep details").click()
     painter = page.locator(".painter")
-    painter.locator("canvas").click()
-    expect(painter).to_contain_text("White keeps the detail")
+    painter.get_by_role("application").click()
+    expect(painter).to_contain_text("Green keeps the details")
     page.keyboard.press("Control+z")
     expect(painter).to_contain_text("Nothing is painted yet")
     page.keyboard.press("Control+Shift+z")
-    expect(painter).to_contain_text("White keeps the detail")
+    expect(painter).to_contain_text("Green keeps the details")
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+y")
-    expect(painter).to_contain_text("White keeps the detail")
+    expect(painter).to_contain_text("Green keeps the details")
 
 
 def test_regions_follow_their_paintings(page: Page) -> None:
@@ -60,7 +60,7 @@ def test_regions_follow_their_paintings(page: Page) -> None:
     page.get_by_role("button", name="Paint regions").click()
     for name in ("Photograph", "Painting 2"):
         canvas(page, name).click()
-    page.get_by_role("button", name="Use regions").click()
+    page.get_by_role("button", name="Done").click()
     page.get_by_role("button", name="Move second.png earlier").click()
     page.get_by_role("button", name="Remove first.png").click()
     page.get_by_role("button", name="Edit regions").click()
@@ -90,7 +90,7 @@ def test_the_pictures_are_side_by_side_and_can_be_zoomed(page: Page) -> None:
 
 def test_the_brush_has_an_outline_before_it_paints(page: Page) -> None:
     choose_samples(page)
-    page.get_by_role("button", name="Paint detail").click()
+    page.get_by_role("button", name="Keep details").click()
     assert painted(page) == 0
     canvas(page).hover()
     assert 0 < painted(page) < 0.05
@@ -109,13 +109,13 @@ def test_a_mask_is_loaded_from_a_file(page: Page) -> None:
     expect(painter).to_contain_text("have the same regions")
     load(page, "Load mask: painting", mask(*range(0, 240, 30)))
     expect(painter).to_contain_text("it has 8 grey levels. Expected at most 5")
-    page.get_by_role("button", name="Use regions").click()
+    page.get_by_role("button", name="Done").click()
     expect(page.get_by_role("button", name="Edit regions")).to_be_visible()
 
 
 def test_fingers_and_pens_paint_but_two_fingers_zoom(phone: Page) -> None:
     choose_samples(phone)
-    phone.get_by_role("button", name="Paint detail").click()
+    phone.get_by_role("button", name="Keep details").click()
     box = canvas(phone).bounding_box()
     assert box
     client = phone.context.new_cdp_session(phone)
@@ -142,3 +142,24 @@ def test_fingers_and_pens_paint_but_two_fingers_zoom(phone: Page) -> None:
     client.send("Input.dispatchMouseEvent", {**pen, "type": "mousePressed", "buttons": 1})
     client.send("Input.dispatchMouseEvent", {**pen, "type": "mouseReleased"})
     assert painted(phone) > one
+
+
+def test_details_and_regions_are_layers_of_one_editor(page: Page) -> None:
+    choose_samples(page)
+    page.get_by_role("button", name="Keep details").click()
+    painter = page.get_by_role("dialog", name="Details")
+    canvas(page).click()
+    painter.get_by_role("radio", name="Regions", exact=True).check()
+    painter = page.get_by_role("dialog", name="Regions")
+    for name in ("Photograph", "Painting"):
+        canvas(page, name).click()
+    expect(painter).to_contain_text("the same regions")
+    check_accessible(page)
+    for _ in range(3):
+        page.keyboard.press("Control+z")
+    expect(page.get_by_role("dialog", name="Details")).to_contain_text("Nothing is painted yet")
+    for _ in range(3):
+        page.keyboard.press("Control+y")
+    page.get_by_role("button", name="Done").click()
+    for edit in ("Edit details", "Edit regions"):
+        expect(page.get_by_role("button", name=edit)).to_be_visible()

@@ -138,13 +138,9 @@ export class Draft extends EventTarget {
     this.changed("pictures");
   }
 
-  setRegions(regions) {
-    this.regions = regions;
-    this.changed("pictures");
-  }
-
-  setDetail(detail) {
-    this.detail = detail;
+  /** Set what is painted on the pictures; null for nothing. */
+  setPainted({ regions, detail }) {
+    Object.assign(this, { regions, detail });
     this.changed("pictures");
   }
 

@@ -15,15 +15,18 @@ const EXAMPLE = { content: "cat.jpg", style: "embers.jpg", settings: { preset: "
 
 const heading = () => h("h1", { class: "headline" }, "Turn a photograph into a painting");
 
-/** Do not show the example again. */
-const endExample = () => localStorage.setItem(SEEN, "1");
+/** Put the heading alone in the place of the example. */
+export function endExample(form) {
+  localStorage.setItem(SEEN, "1");
+  form.querySelector(".hero")?.replaceWith(heading());
+}
 
-/** Create the heading, with the example until the user hides it. */
+/** Create the heading, with the example until the user hides it or comes back to a form that they have filled. */
 export function hero() {
   if (localStorage.getItem(SEEN)) return heading();
   const picture = (name, alt, width, height) => h("img", { src: new URL(`figures/hero-${name}.webp`, ASSETS).href, alt, width: String(width), height: String(height) });
   const paint = h("button", { type: "button", class: "button primary", on: { click: () => paintExample(paint) } }, "Paint this example");
-  const hide = h("button", { type: "button", class: "quiet", on: { click: () => { endExample(); band.replaceWith(heading()); } } }, "Hide the example");
+  const hide = h("button", { type: "button", class: "quiet", on: { click: () => endExample(band.parentElement) } }, "Hide the example");
   const band = h("section", { class: "hero", "aria-label": "Example" },
     h("div", { class: "hero-words" }, heading(),
       h("p", {}, "Choose a photograph and a painting. Easel paints the photograph anew, in the colours and strokes of the painting."),

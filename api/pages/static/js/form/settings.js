@@ -21,8 +21,17 @@ export class Settings {
     this.count = h("span", { class: "hint count" });
     this.search = h("input", { id, type: "search", placeholder: "Search the settings", "aria-label": "Search the settings", autocomplete: "off", on: { input: () => this.#filter() } });
     this.none = h("p", { class: "hint", role: "status", hidden: true }, "No setting has this in its name or description.");
-    this.body = h("div", { class: "setting-groups" });
-    this.element = h("details", { class: "drawer" }, h("summary", {}, "Advanced", this.count), h("div", { class: "setting-search" }, this.search), this.none, this.body);
+    this.body = h("div", { class: "setting-groups" }, h("p", { class: "hint", role: "status" }, "Loading the settings…"));
+    this.element = h("details", { class: "drawer", on: { toggle: () => this.#load() } }, h("summary", {}, "Advanced", this.count), h("div", { class: "setting-search" }, this.search), this.none, this.body);
+  }
+
+  /** Fetch the schema, unless it is there. On a slow connection this takes a while. */
+  async #load() {
+    try {
+      await this.draft.load();
+    } catch (error) {
+      this.body.firstChild.textContent = error.message;
+    }
   }
 
   /** Create a control for every field of the schema. */

@@ -3,14 +3,13 @@
 import { newKey, Problem } from "../lib/api.js";
 import { announce, h, newId, toast, whileBusy } from "../lib/dom.js";
 import { server } from "../lib/server.js";
-import { isPainted } from "../pictures/layers.js";
 import { paintedFiles } from "../pictures/painted.js";
-import { hasRegions } from "../pictures/regions.js";
+import { canHaveRegions } from "../pictures/regions.js";
 import { pictureChoice } from "./choices.js";
 import { EstimateLine } from "./estimate.js";
 import { showProblems, sliderField } from "./fields.js";
 import { CHOICES } from "./groups.js";
-import { hero } from "./hero.js";
+import { endExample, hero } from "./hero.js";
 import { send } from "./send.js";
 import { Settings } from "./settings.js";
 import { Wells } from "./wells.js";
@@ -50,12 +49,11 @@ export class FormView {
   }
 
   #build() {
-    this.regions = h("div", { class: "regions-row", "data-field": "content_mask" },
-      h("button", { type: "button", class: "button", on: { click: ({ currentTarget }) => this.#paintRegions(currentTarget) } }, "Paint regions"),
+    const row = (field, layer) => h("div", { class: "regions-row", "data-field": field },
+      h("button", { type: "button", class: "button", on: { click: ({ currentTarget }) => this.#paintOn(currentTarget, layer) } }),
       h("p", { class: "hint" }), h("p", { class: "problem", hidden: true }));
-    this.detail = h("div", { class: "regions-row", "data-field": "detail_map" },
-      h("button", { type: "button", class: "button", on: { click: ({ currentTarget }) => this.#paintDetail(currentTarget) } }, "Paint detail"),
-      h("p", { class: "hint" }), h("p", { class: "problem", hidden: true }));
+    this.detail = row("detail_map", "detail");
+    this.regions = row("content_mask", "regions");
     this.settings = new Settings(this.draft);
     this.reset = h("button", { type: "button", class: "quiet", hidden: true, on: { click: () => this.draft.reset() } }, "Reset to preset");
     this.summary = h("p", { class: "problem summary", role: "alert", hidden: true });
@@ -73,11 +71,12 @@ export class FormView {
       h("button", { type: "button", class: "quiet", on: { click: ({ currentTarget }) => whileBusy(currentTarget, () => this.#showCode()) } }, "Copy as code"));
     return h("form", { class: "view create", novalidate: true, "aria-label": "Create a picture", on: { submit: (event) => this.#send(event) } },
       hero(),
-      h("div", { class: "stage" }, this.wells.element, this.regions, this.detail), panel, h("div", { class: "drawers" }, this.settings.element, this.reset), go);
+      h("div", { class: "stage" }, this.wells.element, this.detail, this.regions), panel, h("div", { class: "drawers" }, this.settings.element, this.reset), go);
   }
 
   /** The user has come back to the form. */
   enter() {
+    if (!this.draft.untouched) endExample(this.element);
     this.estimate.forget();
     this.refresh();
   }
@@ -127,48 +126,39 @@ export class FormView {
     for (const refresh of this.#controls) refresh();
     this.settings.refresh();
     this.reset.hidden = !Object.keys(this.draft.explicit).length && !Object.values(this.draft.files).some(Boolean);
-    this.#showRegions();
-    this.#showDetail();
+    this.#showPainted();
     this.#serverProblems = {};
     this.#showProblems();
     this.#showLive();
   }
 
-  #showRegions() {
-    const { content, styles, regions } = this.draft;
-    const ready = Boolean(content?.width && styles.length && styles.every(({ picture }) => picture.width));
-    this.regions.querySelector("button").disabled = !ready;
-    this.regions.querySelector(".hint").textContent = regions ? "Each region takes its style from the same region of a painting."
-      : ready ? "Optional: choose which part of a painting styles which part of the photograph." : "Optional: add both pictures first.";
-    this.regions.querySelector("button").textContent = regions ? "Edit regions" : "Paint regions";
+  /** Say what can be painted on the pictures, and what is. */
+  #showPainted() {
+    const { content, detail, regions } = this.draft;
+    const show = (row, ready, word, hint) => {
+      const [button, text] = row.children;
+      button.disabled = !ready;
+      button.textContent = word;
+      text.textContent = hint;
+    };
+    show(this.detail, content?.width, detail ? "Edit details" : "Keep details",
+      detail ? "The details that you painted stay as they are in the photograph." : "Optional: protect faces, hands and other details.");
+    const ready = canHaveRegions(this.draft);
+    show(this.regions, ready, regions ? "Edit regions" : "Paint regions", regions ? "Each region takes its style from the same region of a painting."
+      : ready ? "Optional: choose which part of a painting styles which part of the photograph." : "Optional: add both pictures first.");
   }
 
-  async #paintRegions(button) {
-    const regions = await (await this.#painter(button))?.paintRegions(this.draft);
-    if (regions) this.draft.setRegions(hasRegions(regions) ? regions : null);
-  }
-
-  /** Fetch the editor, while its button is busy. Resolves with null, and says so, if it cannot be loaded. */
-  async #painter(button) {
+  /** Fetch the editor, while its button is busy, and open it. */
+  async #paintOn(button, layer) {
+    let paint;
     try {
-      return await whileBusy(button, () => import("../pictures/painter.js"));
+      ({ paint } = await whileBusy(button, () => import("../pictures/painter.js")));
     } catch {
       toast("The editor could not be loaded. Check your connection and try again.", { error: true });
-      return null;
+      return;
     }
-  }
-
-  #showDetail() {
-    const { content, detail } = this.draft;
-    const [button, hint] = this.detail.children;
-    button.disabled = !content?.width;
-    button.textContent = detail ? "Edit detail" : "Paint detail";
-    hint.textContent = detail ? "Detail is kept where the map is white." : "Optional: keep the features of faces and hands.";
-  }
-
-  async #paintDetail(button) {
-    const detail = await (await this.#painter(button))?.paintDetail(this.draft);
-    if (detail) this.draft.setDetail(isPainted(detail) ? detail : null);
+    const painted = await paint(this.draft, layer);
+    if (painted) this.draft.setPainted(painted);
   }
 
   #report(field, text) {

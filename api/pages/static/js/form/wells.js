@@ -33,6 +33,10 @@ export class Wells {
    */
   async take(field, files, { replace = false } = {}) {
     this.report(field, "");
+    await whileBusy(this[field].querySelector(".drop"), () => this.#take(field, files, replace));
+  }
+
+  async #take(field, files, replace) {
     const before = this.draft.snapshot();
     const replaced = field === "content" ? before.content : replace && before.styles.length;
     for (const [index, file] of [...files].entries()) {

@@ -29,7 +29,7 @@ export class LiveDraft {
 
   /** The draft is shown in `picture`, and what keeps it from being painted in `note`. */
   constructor(draft, picture, note) {
-    Object.assign(this, { draft, picture, note });
+    Object.assign(this, { draft, picture, note, invitation: [...picture.childNodes] });
     document.addEventListener("visibilitychange", () => { if (document.hidden) this.#unfollow(); else this.refresh(); });
   }
 
@@ -48,7 +48,10 @@ export class LiveDraft {
   refresh() {
     clearTimeout(this.#timer);
     const { content, styles } = this.draft;
-    if (!content || !styles.length) return this.#cancel();
+    if (!content || !styles.length) {
+      this.#waitFor(...this.invitation);
+      return this.#cancel();
+    }
     if (!this.#here || document.hidden || Object.keys(this.draft.problems()).length) return undefined;
     const same = this.#key() === this.#started;
     this.#timer = setTimeout(() => (same ? this.#tune() : this.#start()), same ? MOVE_MS : START_MS);
@@ -67,13 +70,15 @@ export class LiveDraft {
   #key() {
     const { content, styles, regions, detail, files, preset, explicit, fields } = this.draft;
     const settings = Object.entries(explicit).filter(([name]) => !fields[name]?.["x-tunable"] && !LEFT_OUT.test(name));
-    const pictures = [content, ...styles.map(({ picture }) => picture)].map(({ url, name }) => url || name);
+    const pictures = [content, ...styles.map(({ picture }) => picture)].map(({ file }) => [file.name, file.size, file.lastModified]);
     return JSON.stringify([pictures, keyOf(regions), keyOf(detail), files.init_image?.name, preset, settings]);
   }
 
   async #start() {
     this.#cancel();
     const turn = this.#turn;
+    if (this.#url) this.picture.setAttribute("aria-busy", "true");
+    else this.#waitFor(h("p", { class: "hint", role: "status" }, "Painting a first draft…"));
     try {
       await this.draft.load();
       if (turn !== this.#turn || !this.#here) return undefined;
@@ -96,6 +101,7 @@ export class LiveDraft {
     } catch (error) {
       if (turn === this.#turn) {
         this.#started = "";
+        this.#waitFor();
         this.#show(error.message);
       }
     }
@@ -133,6 +139,7 @@ export class LiveDraft {
           this.#show(job.error?.message ?? "");
           break;
         }
+        this.#show(job.status === "queued" ? "It begins when a worker is free." : "");
         const newest = job.progress?.preview_version ?? 0;
         if (!newest || newest === version) continue;
         version = newest;
@@ -140,6 +147,7 @@ export class LiveDraft {
         URL.revokeObjectURL(this.#url);
         this.#url = URL.createObjectURL(picture);
         this.picture.replaceChildren(h("img", { src: this.#url, alt: "A small draft of the picture" }));
+        this.picture.removeAttribute("aria-busy");
       }
     } catch (error) {
       if (!abort.signal.aborted) this.#show(error.message);
@@ -159,6 +167,14 @@ export class LiveDraft {
     if (this.#id) abandon(this.#id);
     this.#id = this.#started = "";
     return undefined;
+  }
+
+  /** Show words, or nothing, in place of a draft that shows other pictures. */
+  #waitFor(...words) {
+    URL.revokeObjectURL(this.#url);
+    this.#url = "";
+    this.picture.removeAttribute("aria-busy");
+    this.picture.replaceChildren(...words);
   }
 
   #show(problem) {

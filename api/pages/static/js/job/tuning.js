@@ -98,17 +98,20 @@ export class Tuning {
 
   #undo() {
     if (this.#sending || Object.keys(this.#pending).length) return; // the last change is not made yet
-    Object.assign(this.#pending, this.#history.pop());
+    const before = this.#history.pop();
+    for (const [name, value] of Object.entries(before)) if (name in SLIDERS) this.#show(name, value);
+    Object.assign(this.#pending, before);
     this.#send({ undo: false });
   }
 
   async #finish() {
     this.#stopping = this.finish.disabled = true;
+    this.finish.textContent = "Stopping…";
     try {
       this.changed(await (await call(`jobs/${this.id}/finish`, { method: "POST" })).json());
-      this.finish.textContent = "Stopping…";
     } catch (error) {
       this.#stopping = this.finish.disabled = false;
+      this.finish.textContent = "Stop here and keep";
       toast(error.message, { error: true });
     }
   }

@@ -2,11 +2,11 @@
 
 import { layerFile } from "./layers.js";
 
-/** The labels of the layer, in the grey levels of the map. Mid-grey changes nothing. */
+/** The labels of the layer, in the grey levels of the map. Mid-grey changes nothing. The editor shows the tints. */
 export const DETAIL = [
   { name: "As usual", color: [128, 128, 128] },
-  { name: "Keep detail", color: [255, 255, 255] },
-  { name: "Paint freely", color: [0, 0, 0] },
+  { name: "Keep detail", color: [255, 255, 255], tint: [34, 170, 110] },
+  { name: "Paint freely", color: [0, 0, 0], tint: [128, 60, 190] },
 ];
 
 /** The labels of a grey picture: light keeps detail, dark is painted freely, mid-grey changes nothing. */

@@ -2,7 +2,7 @@
 
 import { differing, describe, MAX_COMPARED } from "../job/compare.js";
 import { call, getBlob, getJson, Problem } from "../lib/api.js";
-import { announce, h, icon, openDialog } from "../lib/dom.js";
+import { announce, h, icon, openDialog, whileBusy } from "../lib/dom.js";
 import { forget, recall, remember } from "../lib/storage.js";
 import { since, STATUS } from "../lib/words.js";
 import { thumbnail } from "./files.js";
@@ -13,13 +13,13 @@ const POLL_MS = 4000;
 /** The most settings in the caption of a picture. */
 const MAX_NAMED = 3;
 
-/** Delete a job after a confirmation. Resolves with whether it was deleted. */
-export async function removeJob(id) {
+/** Delete a job after a confirmation. `element` is busy while the server deletes it. Resolves with whether it was deleted. */
+export async function removeJob(id, element) {
   const body = [h("p", {}, "This deletes the picture and its inputs from the server and from this browser. It cannot be undone.")];
   const choice = await openDialog("Delete this picture?", body, [{ label: "Cancel", value: "" }, { label: "Delete", value: "delete", look: "button danger" }]);
   if (choice !== "delete") return false;
   try {
-    await call(`jobs/${id}`, { method: "DELETE" });
+    await whileBusy(element, () => call(`jobs/${id}`, { method: "DELETE" }));
   } catch (error) {
     if (!(error instanceof Problem && error.status === 404)) throw error;
   }
@@ -38,7 +38,7 @@ export class GalleryView {
     document.title = "Your pictures · Easel";
     this.grid = h("ul", { class: "grid", role: "list" });
     this.note = h("p", { class: "hint", role: "status" }, "Loading…");
-    this.more = h("button", { type: "button", class: "button", hidden: true, on: { click: () => this.#load() } }, "Show more");
+    this.more = h("button", { type: "button", class: "button", hidden: true, on: { click: ({ currentTarget }) => whileBusy(currentTarget, () => this.#load()) } }, "Show more");
     this.compare = h("a", { class: "button primary" }, "Compare");
     this.bar = h("div", { class: "compare-bar", hidden: true }, h("span", { class: "hint" }), this.compare);
     this.element = h("section", { class: "view gallery", "aria-label": "Your pictures" }, h("h1", { class: "headline" }, "Your pictures"), this.note, this.grid, this.more, this.bar);
@@ -123,7 +123,7 @@ export class GalleryView {
 
   async #remove(id) {
     try {
-      if (!(await removeJob(id))) return;
+      if (!(await removeJob(id, this.#cards.get(id).card))) return;
     } catch (error) {
       this.note.hidden = false;
       this.note.textContent = error.message;

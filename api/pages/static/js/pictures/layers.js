@@ -38,10 +38,10 @@ export function paintLine(layer, from, to, radius, label) {
   }
 }
 
-/** Draw a layer in the colours of its labels, with the opacity of unpainted and of painted cells. */
-export function pixels({ columns, rows, cells }, labels, [unpainted, painted] = [255, 255]) {
+/** Draw a layer in colours of its labels, with the opacity of unpainted and of painted cells. */
+export function pixels({ columns, rows, cells }, labels, [unpainted, painted] = [255, 255], colorOf = ({ color }) => color) {
   const image = new ImageData(columns, rows);
-  cells.forEach((label, cell) => image.data.set([...labels[label].color, label ? painted : unpainted], cell * 4));
+  cells.forEach((label, cell) => image.data.set([...colorOf(labels[label]), label ? painted : unpainted], cell * 4));
   return image;
 }
 

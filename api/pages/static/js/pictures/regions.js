@@ -10,6 +10,9 @@ export const REGIONS = [
   { name: "Region 4", color: [214, 170, 30] },
 ];
 
+/** Whether regions can be painted: there is a photograph and a painting, and this browser displays all of them. */
+export const canHaveRegions = ({ content, styles }) => Boolean(content?.width && styles.length && styles.every(({ picture }) => picture.width));
+
 const labelsIn = ({ cells }) => new Set(cells);
 
 /** Whether any picture has a region. */

@@ -3,8 +3,10 @@
 import { h } from "../lib/dom.js";
 import { paintDisc, paintLine, pixels } from "./layers.js";
 
-/** The opacity of unpainted and of painted cells. */
-const OVERLAY_ALPHA = [0, 150];
+/** The opacity of unpainted and of painted cells, and those of the layer beneath. */
+const [OVERLAY_ALPHA, BENEATH_ALPHA] = [[0, 150], [0, 70]];
+
+const tintOf = ({ tint, color }) => tint ?? color;
 
 /** The brush at rest is drawn in two colours, so that it is visible on every picture. */
 const OUTLINES = [[3, "#fff"], [1.5, "#000"]];
@@ -27,17 +29,24 @@ export class Sheet {
         pointerdown: (event) => this.#start(event), pointermove: (event) => this.#move(event), pointerup: () => this.stop(), pointercancel: () => this.stop(),
         pointerleave: () => { this.#pointer = null; this.draw(); }, keydown: (event) => this.#key(event), blur: () => this.draw(), focus: () => this.draw(),
       } });
-    this.canvas.width = layer.columns;
-    this.canvas.height = layer.rows;
-    this.frame = h("div", { class: "sheet" }, h("img", { src: picture.url, alt: "", draggable: false }), this.canvas);
+    this.beneath = h("canvas", { "aria-hidden": "true" });
+    this.canvas.width = this.beneath.width = layer.columns;
+    this.canvas.height = this.beneath.height = layer.rows;
+    this.frame = h("div", { class: "sheet" }, h("img", { src: picture.url, alt: "", draggable: false }), this.beneath, this.canvas);
     this.frame.style.setProperty("--ratio", String(layer.columns / layer.rows));
     this.element = h("figure", { class: "paint-sheet" }, h("figcaption", { class: "label" }, name), this.frame);
     this.draw();
   }
 
+  /** Show the layer, and faintly beneath it that of another sheet of the same picture. */
+  show(other) {
+    if (other) this.beneath.getContext("2d").putImageData(pixels(other.layer, other.labels, BENEATH_ALPHA, tintOf), 0, 0);
+    this.draw();
+  }
+
   draw() {
     const context = this.canvas.getContext("2d");
-    context.putImageData(pixels(this.layer, this.labels, OVERLAY_ALPHA), 0, 0);
+    context.putImageData(pixels(this.layer, this.labels, OVERLAY_ALPHA, tintOf), 0, 0);
     const keyboard = document.activeElement === this.canvas && this.canvas.matches(":focus-visible");
     const at = this.#pointer ?? (keyboard ? this.#cursor : null);
     if (!at) return;
