@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,7 +121,9 @@ def opened(
 
 
 def shot(page: Page, name: str) -> None:
-    """Save screenshots in both themes, for a person to check."""
+    """Save screenshots in both themes, for a person to check, if the environment asks for them."""
+    if "SCREENSHOTS" not in os.environ:
+        return
     SHOTS.mkdir(exist_ok=True)
     themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for theme in themes:

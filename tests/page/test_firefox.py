@@ -48,7 +48,7 @@ def test_two_samples_become_a_picture_in_firefox(firefox: Firefox, service: Serv
     firefox.wait('document.querySelector(".setting-group")')
     check_accessible(firefox)
     firefox.click('[data-field="detail_map"] button')
-    firefox.click(".painter canvas")
+    firefox.click(".painter [role=application]")
     firefox.wait('document.querySelector(".painter").innerText.includes("Green keeps the details")')
     check_accessible(firefox)
     firefox.click(".painter .primary")

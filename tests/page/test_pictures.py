@@ -69,7 +69,7 @@ def test_the_form_survives_a_reload(page: Page) -> None:
     page.get_by_label("Weight of swirls.jpg").fill("2")
     page.get_by_label("Strength value").fill("0.8")
     page.get_by_role("button", name="Keep details").click()
-    page.locator(".painter canvas").click()
+    page.get_by_role("application").click()
     page.get_by_role("button", name="Done").click()
     page.wait_for_function(STORED)
     page.reload()
@@ -83,7 +83,7 @@ def test_the_form_survives_a_reload(page: Page) -> None:
 def test_painted_work_is_not_thrown_away_without_a_question(page: Page) -> None:
     choose_samples(page)
     page.get_by_role("button", name="Keep details").click()
-    page.locator(".painter canvas").click()
+    page.get_by_role("application").click()
     page.keyboard.press("Escape")
     question = page.get_by_role("dialog", name="Discard what you painted?")
     question.get_by_role("button", name="Go on painting").click()
