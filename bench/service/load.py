@@ -59,7 +59,7 @@ class Load:
         self._polls: list[float] = []
         self._large = saved(photo(2400, 1800), "JPEG", quality=92)
         self._odd = [*(make() for make in REFUSED.values()), many_frames_gif(1000)]
-        self._good = [CONTENT, STYLE, photograph("WEBP"), photograph("AVIF"), png(photo(300, 200))]
+        self._good = [CONTENT, STYLE, photograph("WebP"), photograph("AVIF"), png(photo(300, 200))]
 
     async def run(self) -> None:
         """Run the clients.

@@ -154,7 +154,7 @@ def run_pair(cluster: Cluster, faults: tuple[Fault, Fault]) -> float:
 def _post(cluster: Cluster) -> str:
     while True:
         try:
-            return cluster.post(steps=60)
+            return cluster.post(steps=600)  # longer than the faults
         except httpx.TransportError:
             time.sleep(0.2)
 

@@ -162,7 +162,7 @@ class Soak:
         referenced = {
             picture.sha256
             for job in jobs
-            for picture in (*job.inputs.pictures(), job.result, job.preview)
+            for picture in (*job.inputs.pictures(), job.result, job.preview, job.display, job.film)
             if picture is not None
         }
         stored = {digest for digest, _ in blobs.ages()}
