@@ -31,8 +31,10 @@ class Tuning:
         self._run = run
         self._steps = steps
         taken = [edit.step for edit in job.edits if edit.step is not None]
+        #: The last step that callers have seen. An attempt without its checkpoint is behind it.
+        seen = job.progress.step if job.progress else 0
         #: The edits that the run knows, and the step from which it takes more.
-        self._known, self._from_step = len(taken), max(taken, default=0)
+        self._known, self._from_step = len(taken), max([*taken, seen])
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps of the run. After the last one, the job takes no more edits."""
@@ -50,9 +52,10 @@ class Tuning:
             pass
 
     def may_take(self, step: Step) -> bool:
-        """Return whether edits may be taken after a step: not before earlier ones are made again.
+        """Return whether edits may be taken after a step.
 
-        At the start there is no picture that could be finished.
+        Earlier ones are made again first. A picture is finished at the earliest as callers have
+        seen it; at the start there is none.
         """
         return step.step >= max(1, self._from_step)
 

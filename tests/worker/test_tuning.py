@@ -16,6 +16,7 @@ from core.params import Network, StyleParams
 from core.params.edits import with_edit, with_finish
 from core.store.jobs import JobStore
 from core.store.leases import Renewal
+from tests.conftest import some_progress
 from tests.core.store.test_transitions import expire_lease
 from tests.worker.test_runner import (
     MakeRunner,
@@ -146,6 +147,21 @@ def test_a_worker_that_dies_after_taking_an_edit_changes_nothing(
     assert [each.step for each in ended.edits][:2] == [0, 3]
     assert 3 <= (ended.edits[-1].step or 0) <= 12
     assert replayed(make_runner, store, blobs, job) == result_file(store, blobs, job)
+
+
+def test_a_lost_job_is_finished_as_far_as_it_was_seen(
+    make_runner: MakeRunner, store: JobStore, blobs: Blobs, redis: Redis
+) -> None:
+    job = new_job(store, blobs, PARAMS)
+    lost = store.claim(job.id)
+    assert lost is not None
+    store.renew(lost, progress=some_progress().model_copy(update={"step": 7}))
+    expire_lease(redis, job, max_attempts=3)
+    finish(store, job)()
+    run(make_runner, redis, job, {0: lambda: None})  # the worker knows of it from the start
+    metrics = store.get(job.id).metrics
+    assert metrics is not None
+    assert metrics.steps == 7
 
 
 @pytest.mark.parametrize("at", [2, 8])
