@@ -91,7 +91,7 @@ def test_two_dropped_files_become_a_downloaded_picture(page: Page, tmp_path: Pat
 
 def check_shared(page: Page) -> None:
     """Assert that a browser with nothing but the second link shows before and after."""
-    page.get_by_role("button", name="Copy before/after link").click()
+    page.get_by_role("button", name="Before/after link").click()
     expect(page.get_by_text("can see the picture and the photograph until")).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")
     assert page.context.browser is not None

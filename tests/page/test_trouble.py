@@ -49,3 +49,16 @@ def test_a_chart_that_cannot_be_loaded_is_replaced_by_words(page: Page, errors: 
     expect(page.get_by_text("The chart could not be loaded.")).to_be_visible()
     assert all("Failed to load resource" in error for error in errors)
     errors.clear()
+
+
+def test_pictures_that_could_not_be_listed_are_listed_on_request(
+    page: Page, errors: list[str]
+) -> None:
+    page.route("**/jobs?*", lambda route: route.abort("connectionrefused"), times=1)
+    page.get_by_role("link", name="Your pictures").click()
+    expect(page.get_by_text("Cannot reach the server")).to_be_visible()
+    check_accessible(page)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("No pictures yet")).to_be_visible()
+    assert all("Failed to load resource" in error for error in errors)
+    errors.clear()

@@ -13,7 +13,7 @@ const FILMS = { mp4: "MP4", webp: "WebP" };
 
 /** Buttons for a finished job. `button(text, action, look)` makes a button that reports errors. */
 export function sharing(job, button) {
-  return h("div", { class: "row share" }, button("Copy link", () => copyLink(job)), button("Copy before/after link", () => copyLink(job, { before: true })), server.films.length > 0 && button("Film", () => showFilm(job)));
+  return h("div", { class: "row share" }, button("Copy link", () => copyLink(job)), button("Before/after link", () => copyLink(job, { before: true })), server.films.length > 0 && button("Film", () => showFilm(job)));
 }
 
 /**

@@ -10,8 +10,8 @@ import { thumbnail } from "./files.js";
 const PAGE = 24;
 const POLL_MS = 4000;
 
-/** The most settings in the caption of a picture. */
-const MAX_NAMED = 3;
+/** The most settings in the caption of a picture, and those that say little about its look. */
+const [MAX_NAMED, TECHNICAL] = [3, new Set(["init", "pyramid"])];
 
 /** Delete a job after a confirmation. `element` is busy while the server deletes it. Resolves with whether it was deleted. */
 export async function removeJob(id, element) {
@@ -56,9 +56,13 @@ export class GalleryView {
       this.#cursor = next;
       for (const job of items) this.#addCard(job, await recall(job.id));
       this.more.hidden = !next;
+      this.more.textContent = "Show more";
       this.#showCount();
     } catch (error) {
-      if (!this.#abort.signal.aborted) this.note.textContent = error.message;
+      if (this.#abort.signal.aborted) return;
+      this.note.hidden = this.more.hidden = false;
+      this.note.textContent = error.message;
+      this.more.textContent = "Try again";
     }
   }
 
@@ -89,7 +93,9 @@ export class GalleryView {
   /** Say of what a picture was made, or what makes it differ from its variations. */
   #caption(pair, id) {
     const group = [...this.#cards.entries()].filter(([other, card]) => other === id || (pair && card.pair === pair)).map(([, card]) => card);
-    const names = differing(group.map(({ job }) => job.params)).slice(0, MAX_NAMED);
+    const all = differing(group.map(({ job }) => job.params));
+    const plain = all.filter((name) => !TECHNICAL.has(name));
+    const names = (plain.length ? plain : all).slice(0, MAX_NAMED);
     for (const { caption, job, card } of group) {
       card.classList.toggle("variation", group.length > 1);
       const words = group.length > 1 ? describe(job.params, names) || "same settings" : describe(job.params, [job.params.style_weight === null ? "strength" : "style_weight", "size"]);
