@@ -38,6 +38,10 @@ def test_a_slider_changes_the_picture_in_mid_run_and_the_rest_is_kept(page: Page
     assert changes == [0.5, 0.9, 0.5]
 
 
+def is_draft(sent: Request) -> bool:
+    return b'name="draft"' in (sent.post_data_buffer or b"")
+
+
 def test_a_live_draft_follows_the_form_until_the_user_leaves(page: Page) -> None:
     choose_samples(page)
     page.get_by_role("checkbox", name="Live draft").check()
@@ -49,9 +53,13 @@ def test_a_live_draft_follows_the_form_until_the_user_leaves(page: Page) -> None
     assert before
     draft = page.request.get(f"{page.url.split('#')[0]}jobs?drafts=true").json()["items"][0]
     assert draft["params"]["size"] <= 192
+    drafts: list[Request] = []
+    page.on("request", lambda sent: drafts.append(sent) if is_draft(sent) else None)
+    page.get_by_role("button", name="Woodblock", exact=True).click()  # the same painting again
     with page.expect_response(lambda answer: answer.request.method == "PATCH") as changed:
         page.get_by_label("Strength value").fill("0.9")
     assert changed.value.json()["params"]["strength"] == 0.9
+    assert drafts == []
     expect(picture).not_to_have_attribute("src", before)
     shot(page, "31-live")
     check_accessible(page)
