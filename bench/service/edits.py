@@ -27,6 +27,8 @@ from tests.service.servers import Server
 
 _WORKERS = 2
 _IN_FLIGHT = 3
+#: How long a job may take that waits for others and for workers that start.
+_PATIENCE_SECONDS = 600
 #: The time between two edits, in seconds.
 _PAUSE = (0.0, 0.6)
 
@@ -151,6 +153,7 @@ class Editing:
             while len(running) < _IN_FLIGHT:
                 running.append(self._post())
             time.sleep(self._random.uniform(*_PAUSE))
+            self._restart()
             if self._moments and self._moments[0] <= made and (ready := self._ready()):
                 self._moments.pop(0)
                 self._harm(self._random.choice(ready))
@@ -192,8 +195,25 @@ class Editing:
         return job.note(response.json())
 
     def _ready(self) -> list[Server]:
-        """Return the workers that have started."""
+        """Return the workers that have started, after :meth:`_restart`."""
         return [worker for worker in self._cluster.workers if self._cluster.is_ready(worker)]
+
+    def _restart(self) -> None:
+        """Replace workers that have exited by themselves, as a supervisor does."""
+        cluster = self._cluster
+        for worker in [each for each in cluster.workers if not each.alive]:
+            self.counts["exited"] += 1
+            cluster.workers.remove(worker)
+            cluster.start_worker()
+
+    def _ended(self, job_id: str) -> Job:
+        """Wait until a job has ended."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not self._cluster.store.get(job_id).status.done:
+            assert time.monotonic() < end, f"{job_id} has not ended"
+            self._restart()
+            time.sleep(0.2)
+        return self._cluster.store.get(job_id)
 
     def _harm(self, worker: Server) -> None:
         cluster = self._cluster
@@ -211,7 +231,7 @@ class Editing:
 
     def _check(self, edited: Edited) -> Job:
         cluster = self._cluster
-        job = cluster.ended(edited.job_id, within=300)
+        job = self._ended(edited.job_id)
         assert job.status == "succeeded", job
         cluster.result(job.id)
         endings = cluster.log.since(self._log, "job ended", job_id=job.id)
@@ -233,6 +253,7 @@ class Editing:
             if value not in (None, [])
         }
         again = self._cluster.post(_FILES, **fields, edits=json.dumps(view["edits"]))
+        self._ended(again)
         same = self._cluster.result(again) == self._cluster.result(job.id)
         assert same, (view, self._cluster.view(again))
 
