@@ -26,6 +26,7 @@ from api.metrics import PrometheusMetrics
 from api.metrics import router as metrics_router
 from api.openapi import openapi_route
 from api.pages.assets import Assets
+from api.pages.llms import llms_route
 from api.pages.page import page_route
 from api.pages.reference import reference_route
 from api.routes import (
@@ -128,6 +129,7 @@ def create_app(services: Services, background: Sequence[Background] = ()) -> Fas
         openapi_route(app),
         page_route(assets, services.settings, services.offered_size, films),
         reference_route(assets, app.title),
+        llms_route(),
         assets.route(),
     ]
     # Outside Starlette's own outermost layer, which answers unexpected errors.

@@ -1,4 +1,4 @@
-"""The example responses of the OpenAPI document."""
+"""The examples and summaries of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -64,4 +64,70 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "devices": ["cpu"],
         "workers": 1,
     },
+}
+
+#: A picture in JSON, which is cut here.
+_DATA_URL = "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQEASABIAAD/2wBD"
+
+_FORM = "multipart/form-data"
+_JSON = "application/json"
+
+#: The example of a request, by operation and media type.
+REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
+    "create_job": {
+        _FORM: {"content": "photo.jpg", "style": ["painting.jpg"], "strength": 0.6, "size": 512},
+        _JSON: {"content": _DATA_URL, "style": [_DATA_URL], "strength": 0.6, "size": 512},
+    },
+    "edit_job": {
+        "application/merge-patch+json": {"strength": 0.8, "style_scale": 1.5},
+        _JSON: {"strength": 0.8, "style_scale": 1.5},
+    },
+    "create_batch": {
+        _FORM: {
+            "content": ["beach.jpg", "forest.jpg"],
+            "style": ["painting.jpg"],
+            "mode": "grid",
+            "size": 512,
+        },
+        _JSON: {
+            "content": [_DATA_URL, _DATA_URL],
+            "style": [_DATA_URL],
+            "mode": "grid",
+            "size": 512,
+        },
+    },
+}
+
+#: The summary of each operation.
+SUMMARIES = {
+    "list_jobs": "List your jobs",
+    "create_job": "Create a job",
+    "get_job": "Read a job, or wait for its end",
+    "delete_job": "Delete a job with its pictures",
+    "edit_job": "Change an unfinished job",
+    "cancel_job": "Cancel a job",
+    "retry_job": "Post a failed or canceled job again",
+    "finish_job": "End a job with the picture so far",
+    "follow_job": "Follow the events of a job",
+    "list_losses": "Read the losses of a job",
+    "create_batch": "Create a batch of jobs",
+    "get_batch": "Read a batch, or wait for its end",
+    "delete_batch": "Delete a batch and its jobs",
+    "cancel_batch": "Cancel the jobs of a batch",
+    "follow_batch": "Follow the events of a batch",
+    "get_batch_result": "Download the results of a batch as a zip archive",
+    "get_content": "Download the photograph",
+    "get_result": "Download the result",
+    "get_preview": "Download the newest preview",
+    "get_film": "Download a film of the steps",
+    "sign_links": "Create links that need no API key",
+    "get_webhook_secret": "Read the secret that signs your webhooks",
+    "rotate_webhook_secret": "Replace the secret that signs your webhooks",
+    "list_deliveries": "List the deliveries of your webhooks",
+    "redeliver_webhook": "Send a webhook again",
+    "list_presets": "Read the presets, limits and parameters",
+    "get_version": "Read the version, networks and devices",
+    "get_health": "Check that the API is alive",
+    "get_readiness": "Check that every part is available",
+    "get_metrics": "Read the metrics for Prometheus",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 from redis import Redis
 
@@ -89,6 +91,9 @@ def test_every_route_has_a_description_and_every_example_is_valid(client: httpx.
         name = operation["operationId"]
         assert operation["description"], name
         assert operation["tags"], name
+        summary = operation["summary"]
+        assert summary[0].isupper(), name
+        assert not summary.istitle(), f"the summary of {name} was generated"
         assert "_" in name, f"{name} is a generated operation ID"
         assert "__" not in name, name
         for parameter in operation.get("parameters", ()):
@@ -99,6 +104,36 @@ def test_every_route_has_a_description_and_every_example_is_valid(client: httpx.
             if status[0] in "45" and "application/problem+json" in answer.get("content", {}):
                 problem = answer["content"]["application/problem+json"]["example"]
                 assert Problem.model_validate(problem).status == int(status)
+
+
+def test_every_body_has_an_example_that_fits_its_schema(client: httpx.Client) -> None:
+    schema = client.get("/openapi.json").json()
+    bodies = [
+        (operation["operationId"], body)
+        for path in schema["paths"].values()
+        for operation in path.values()
+        for body in operation.get("requestBody", {}).get("content", {}).values()
+    ]
+    assert len(bodies) == 6
+    for name, body in bodies:
+        assert body["example"], name
+        whole = {**body["schema"], "components": schema["components"]}
+        Draft202012Validator(whole).validate(body["example"])
+
+
+def test_llms_txt_names_operations_and_pages_that_exist(client: httpx.Client) -> None:
+    answer = client.get("/llms.txt")
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
+    paths = client.get("/openapi.json").json()["paths"]
+    called = re.findall(r"`(GET|POST|PATCH) (/[^`]*)`", answer.text)
+    assert ("POST", "/jobs") in called
+    for method, path in called:
+        prefix, _, rest = path.partition("/ID")
+        route = f"{prefix}/{{job_id}}{rest}" if "/ID" in path else path
+        assert method.lower() in paths[route], (method, path)
+    linked = re.findall(r"\]\((/[^)]*)\)", answer.text)
+    assert len(linked) == 3
+    assert all(client.get(path).is_success for path in linked)
 
 
 def requires_key(client: httpx.Client) -> bool:
