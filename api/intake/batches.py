@@ -241,12 +241,21 @@ def _accept(
         for job, name, each, found in zip(batch.jobs, batch.names, inputs, checked, strict=True)
     ]
     files = {upload.picture.sha256: upload for job in batch.jobs for upload in job.uploads.files()}
+    settings = services.settings
+    kept = (settings.retention + settings.record_retention).total_seconds()
     # The batch holds the files until its jobs do.
     with held(list(files), batch_id, services):
         for digest, upload in files.items():
             services.blobs.put(upload.data, digest)
         created = services.store.batches.create(
-            batch_id, batch.mode, members, admission, key, **common, **webhook
+            batch_id,
+            batch.mode,
+            members,
+            admission,
+            key,
+            kept_seconds=str(kept),
+            **common,
+            **webhook,
         )
     if created == batch_id:
         _announce(members, services)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -36,6 +37,7 @@ def settings(tmp_path: Path, valkey_url: str) -> Settings:
         max_picture_bytes=200_000,
         max_picture_pixels=100_000,
         max_size=1024,
+        record_retention=timedelta(days=2),
     )
 
 

@@ -24,8 +24,10 @@ local function batch_changed(id, ended)
   redis.call('HSET', key, 'finished_at', timestamp(now()))
   add_delivery(key, id, WEBHOOK_BATCH_FINISHED)
   emit_batch_event(id, EVENT_FINISHED)
-  local kept = tonumber(redis.call('HGET', key, 'retention_seconds') or RETENTION_SECONDS)
+  -- How long the record is kept after its end.
+  local kept = tonumber(redis.call('HGET', key, 'kept_seconds')
+                        or RETENTION_SECONDS + TOMBSTONE_SECONDS)
   for _, each in ipairs({key, BATCH_JOBS_PREFIX .. id, EVENTS_PREFIX .. id}) do
-    redis.call('EXPIRE', each, math.ceil(kept) + TOMBSTONE_SECONDS)
+    redis.call('EXPIRE', each, math.ceil(kept))
   end
 end
