@@ -2,13 +2,13 @@
 
 It reads the number of workers from its standard input, a line for each change.
 
-Everything else is the real code: Celery's consumer and its child process, claims, leases,
+Everything else is the real code: Celery's consumer and its child process, claims, leases, edits,
 progress, previews, files, the reaper. The replacements:
 
-- ``core.nst``: a step sleeps for ``STEP_SECONDS``, a job has the number of steps in its
-  parameters, and its checkpoints are a few bytes;
-- torch, which other modules of the worker import by name: nothing of it is called;
-- encoding of the preview and the result: the file is the same every time, of the usual size;
+- the run: a step sleeps for ``STEP_SECONDS``, a job has the number of steps in its parameters,
+  and its checkpoints are a few bytes;
+- the network, which is not loaded;
+- encoding of pictures: the files are the same every time, of the usual size;
 - processes are forked from one that has imported everything, instead of being spawned one by
   one, so that 64 of them fit into memory and start within seconds.
 """
@@ -21,17 +21,19 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import SimpleNamespace
 
+import torch
 from PIL import Image
+from torch import Tensor
 
 from bench.service.processes import ROOT
 from core.jobs.job import Loss
 from core.params import StyleParams
+from core.params.edits import Edit
 from core.pictures.encode import Encoded
 
 STEP_SECONDS = 0.05
@@ -44,9 +46,12 @@ _IMPORTED = (
     *("celery.worker.consumer", "core.blobs.file", "worker.child", "worker.tasks"),
 )
 
+#: The picture of every step.
+_IMAGE = torch.zeros(1, 3, 384, 512)
+
 
 class Device:
-    """The replacement of ``torch.device``."""
+    """The device of the network. Its name says which worker has run a job."""
 
     type = "cpu"
 
@@ -60,7 +65,7 @@ class Step:
 
     step: int
     steps: int
-    image: None = None
+    image: Tensor = _IMAGE
     scale: int = 0
     scales: int = 1
     next_scale: int = 0
@@ -68,73 +73,55 @@ class Step:
     height: int = 384
 
     @property
-    def loss(self) -> Loss:
-        return Loss(total=3.1415926, content=1.2345678, style=0.0019067, tv=0.0101)
+    def loss(self) -> Sequence[float]:
+        loss = Loss(total=3.1415926, content=1.2345678, style=0.0019067, tv=0.0101)
+        return loss.total, loss.content, loss.style, loss.tv
 
     @property
     def fraction(self) -> float:
         return self.step / self.steps
 
-    def pixels(self) -> None:
-        """Return nothing: the encoders are replaced too."""
+    def has_strips(self, _memory: int) -> bool:
+        return False
 
     def checkpoint_pieces(self, _label: str) -> list[bytes]:
         return [b"a checkpoint"]
 
 
-def sleep_through(
-    _pictures: object, params: StyleParams, _network: object, **_: object
-) -> Iterator[Step]:
-    """Yield the steps of a job on a fixed schedule, however long the consumer takes."""
-    began = time.monotonic()
-    for step in range(1, (params.steps or 1) + 1):
-        time.sleep(max(0.0, began + step * STEP_SECONDS - time.monotonic()))
-        yield Step(step, params.steps or 1)
+class Run(Iterator[Step]):
+    """The replacement of ``core.nst.Run``: steps on a fixed schedule, however slow the consumer."""
 
+    def __init__(
+        self, _pictures: object, params: StyleParams, _network: object = None, **_: object
+    ) -> None:
+        self.params = params
+        self.memory = 0
+        self.edits: tuple[Edit, ...] = ()
+        self._made = 0
+        self._began = time.monotonic()
 
-def _module(name: str, **contents: Any) -> ModuleType:
-    module = sys.modules[name] = ModuleType(name)
-    vars(module).update(contents)
-    return module
+    def __next__(self) -> Step:
+        steps = self.params.steps or 1
+        if self._made >= steps:
+            raise StopIteration
+        self._made += 1
+        time.sleep(max(0.0, self._began + self._made * STEP_SECONDS - time.monotonic()))
+        return Step(self._made, steps)
+
+    def edit(self, edit: Edit) -> None:
+        """Note an edit, which changes nothing."""
+        self.edits += (edit,)
 
 
 def install() -> None:
-    """Install the replacements as the modules that the worker imports."""
-    functional = _module("torch.nn.functional")
-    nn = _module("torch.nn", functional=functional)
-    known = {"device": Device, "OutOfMemoryError": MemoryError, "float32": "float32"}
-    _module("torch", Tensor=object, nn=nn, **known)
-    from core.pictures.bundle import Pictures
+    """Put the replacements into the modules that use the originals."""
+    from worker import networks, runner
+    from worker.output import checkpoints, film, previews, results
 
-    network = SimpleNamespace(device=Device())
-    _module(
-        "core.nst",
-        VGG19=object,
-        Pictures=Pictures,
-        Run=object,
-        Step=Step,
-        stylize=sleep_through,
-        pick_device=lambda _: Device(),
-        limit_threads=lambda most: most,
-        fallback_warning=lambda *_: None,
-        fetch_weights=lambda *_: None,
-        load_network=lambda *_: network,
-    )
-    exact = SimpleNamespace(dtype=known["float32"])
-    _module("core.nst.network.precision", pick_format=lambda *_: exact)
-    _module("core.nst.network.devices", threads_on=lambda _: 1)
-    _module(
-        "core.nst.network.cuda.errors",
-        is_out_of_memory=lambda error: isinstance(error, MemoryError),
-        is_device_lost=lambda _: False,
-    )
-    _module("core.nst.network.rows.strips", USUAL_MEMORY=0)
-    _module("core.nst.network.pixels", to_pixels=lambda _: None)
-    _module("core.nst.provenance", provenance_of=lambda *_: None)
-    from core.pictures.provenance.xmp import Metadata
-    from worker import runner
-    from worker.output import previews, results
-
+    network = SimpleNamespace(device=Device(), digest="none")
+    vars(networks).update(fetch_weights=lambda *_: None, load_network=lambda *_: network)
+    vars(runner).update(stylize=Run)
+    vars(checkpoints).update(stylize=Run)
     picture = Image.open(_PICTURE).convert("RGB")
     picture.thumbnail((512, 512))
     preview, result = io.BytesIO(), io.BytesIO()
@@ -142,9 +129,14 @@ def install() -> None:
     picture.save(result, "PNG")
     small = Encoded(preview.getvalue(), "image/jpeg")
     large = Encoded(result.getvalue(), "image/png")
-    vars(previews).update(shrink=lambda _: small, to_jpeg=lambda given: given)
-    vars(runner).update(metadata_of=lambda *_: Metadata())
-    vars(results).update(copies_of=lambda *_: {"preview": small}, encode=lambda *_: _own(large))
+    for module in (previews, film):
+        vars(module).update(shrink=lambda image: image, to_jpeg=lambda _: small)
+    vars(results).update(
+        copies_of=lambda *_: {"preview": small},
+        content_copy=lambda *_: small,
+        to_pixels=lambda image: image,
+        encode=lambda *_: _own(large),
+    )
 
 
 def _own(picture: Encoded) -> Encoded:
@@ -161,9 +153,9 @@ def _work(number: int) -> None:
 
 def main() -> None:
     """Start workers until there are as many as the last line says; kill them at its end."""
-    install()
     for name in _IMPORTED:
         import_module(name)
+    install()
     from worker.__main__ import app
 
     app.conf.worker_pool_start_method = "fork"

@@ -1,11 +1,8 @@
-"""The plan of a fleet follows from the measured costs, and sleeping workers load no torch."""
+"""The plan of a fleet follows from the measured costs."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +12,6 @@ from bench.fleet.throughput import gaps
 from core.jobs.job import Inputs, Job, Metrics, Picture
 from core.jobs.status import JobStatus
 from core.params import StyleParams
-
-ROOT = Path(__file__).parent.parent.parent
 
 NOTHING = {
     "commands": 0.0,
@@ -67,25 +62,6 @@ def test_the_longest_job_is_the_longest_that_one_redis_can_serve() -> None:
     seconds = longest(figures, demand)
     assert plan(figures, demand, seconds).redis_share <= 0.6
     assert plan(figures, demand, seconds + 1).redis_share > 0.6
-
-
-def test_a_sleeping_worker_does_not_import_torch() -> None:
-    code = (
-        "import sys; from bench.fleet.workers import install; install(); "
-        "import worker.child, worker.tasks; sys.exit('torch._C' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
-
-
-def test_a_sleeping_worker_reports_a_precision() -> None:
-    code = (
-        "from bench.fleet.workers import Device, install; install(); from pathlib import Path; "
-        "from worker.networks import Networks; print(Networks(Path('x'), Device()).precision)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    assert done.stdout == "float32\n"
 
 
 def test_a_gap_lasts_from_the_end_of_a_job_to_the_next_start_on_the_same_worker() -> None:
