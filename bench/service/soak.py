@@ -28,6 +28,7 @@ from core.store.keys import JOB_PREFIX
 from core.upkeep.cleaner import Cleaner
 from tests.namespaces import Subnet, unavailable_reason
 from tests.service.cluster import QUICK, Cluster
+from tests.service.storage import pictures_of
 
 _WORKERS = 2
 #: The number of unfinished jobs at any time.
@@ -159,12 +160,7 @@ class Soak:
             cluster.store.get(key.removeprefix(JOB_PREFIX))
             for key in cluster.redis.scan_iter(f"{JOB_PREFIX}*", _type="HASH")
         ]
-        referenced = {
-            picture.sha256
-            for job in jobs
-            for picture in (*job.inputs.pictures(), job.result, job.preview, job.display, job.film)
-            if picture is not None
-        }
+        referenced = {picture.sha256 for job in jobs for picture in pictures_of(job)}
         stored = {digest for digest, _ in blobs.ages()}
         assert stored == referenced, (
             f"orphaned: {stored - referenced}; missing: {referenced - stored}"

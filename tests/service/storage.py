@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import httpx
 from redis import Redis
 
 from api.deps import Services
-from core.jobs.job import Job
+from core.jobs.job import Job, Mark, Picture
+from core.store.serialization import marked_fields
 from core.upkeep.cleaner import Cleaner
 from worker.runner import Runner
 
@@ -147,7 +147,7 @@ class LocalService:
                 data = self.result(job).raise_for_status().content
                 assert sha256(data).hexdigest() == job.result.sha256
         self.sweep()
-        recorded = {picture.sha256 for job in ended for picture in _pictures(job)}
+        recorded = {picture.sha256 for job in ended for picture in pictures_of(job)}
         files = [path for path in self.services.settings.blobs_dir.rglob("*") if path.is_file()]
         assert {path.name for path in files} <= recorded, "there are files that no record names"
         assert [self.job(job.id) for job in ended] == ended
@@ -156,8 +156,11 @@ class LocalService:
         assert self._redis.llen("easel.jobs") == 0
 
 
-def _pictures(job: Job) -> tuple[Any, ...]:
-    return (*job.inputs.pictures(), *(each for each in (job.result, job.preview) if each))
+def pictures_of(job: Job) -> tuple[Picture, ...]:
+    """Return all pictures that a record names."""
+    outputs = {*marked_fields(Mark.HOLDS_BLOBS)} - {"inputs"}
+    files: list[Picture | None] = [getattr(job, name) for name in outputs]
+    return (*job.inputs.pictures(), *(each for each in files if each))
 
 
 def _assert_no_error_but_503(response: httpx.Response) -> None:
