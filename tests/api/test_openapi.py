@@ -241,6 +241,7 @@ def test_schemathesis_finds_no_difference(
                 *headers,
                 *("--checks", "all", "--max-examples", str(examples), "--seed", "1", "--no-color"),
                 *("--generation-database", "none", "--workers", "1"),
+                *(("--phases", "examples,fuzzing,stateful") if keyless else ()),
             ],
             env={**os.environ, **hooks},
             cwd=tmp_path,

@@ -208,5 +208,7 @@ def test_a_job_that_stores_its_result_takes_no_more_edits(
 
     monkeypatch.setattr(blobs, "put", first)
     make_runner().run(job.id)
-    assert len(refused) == 2  # the preview and the result
-    assert store.get(job.id).params == PARAMS
+    ended = store.get(job.id)
+    assert ended.result is not None
+    assert refused[-1] == ended.result.sha256
+    assert ended.params == PARAMS
