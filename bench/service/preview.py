@@ -3,7 +3,7 @@
 It starts a Valkey, an API process and a worker with the real network, paints a small picture to
 warm the worker up, and posts jobs, each with another photograph than the one before. It prints the
 seconds from the beginning of a post until the previews have arrived that show the photograph and,
-when the first scale is done, the composition.
+when the first scale is done, the composition. With ``--draft`` they are the first two of a draft.
 """
 
 from __future__ import annotations
@@ -55,18 +55,21 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--draft", action="store_true", help="post drafts; their size is theirs")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    fields = {"draft": "true"} if options.draft else {"size": options.size}
+    names = ("first", "second") if options.draft else ("photograph", "first scale")
     with (
         service() as port,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):
         seconds(client, upload(mirrored=True), {"size": 256})
         rounds = [
-            seconds(client, upload(mirrored=bool(number % 2)), {"size": options.size})
+            seconds(client, upload(mirrored=bool(number % 2)), fields)
             for number in range(options.rounds)
         ]
-    for name, times in zip(("photograph", "first scale"), zip(*rounds, strict=True), strict=True):
+    for name, times in zip(names, zip(*rounds, strict=True), strict=True):
         print(f"{name:12} median {median(times):.2f} s, slowest {max(times):.2f} s")
 
 
