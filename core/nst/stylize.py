@@ -45,10 +45,8 @@ def stylize(
             the same picture as an uninterrupted one, bit for bit on the same device: sums depend
             on the number of threads and the memory, and it keeps those that it began with. With
             less memory, strips of large pictures are lower, and the picture differs by rounding.
-        edits: changes of the parameters, each after a number of steps, as :attr:`Run.edits` of an
-            earlier run has them. The picture is the same as that of the earlier run.
-        memory: what the run may use of the device's memory, in bytes. The height of the strips in
-            which large pictures are computed follows from it.
+        edits: :attr:`Run.edits` of an earlier run, whose picture is painted again.
+        memory: what the run may use of the device's memory, in bytes. It decides the strips.
 
     Returns:
         An iterator over the start as step 0 (or the step resumed from) and a record after every
@@ -265,13 +263,15 @@ class Run(Iterator[Step]):
         self._scales = self._scales.with_params(self._params)
 
     def _replan(self, edit: Edit) -> None:
-        made, plan, ends = edit.step or 0, self._plan, edit.finish
-        self._plan = plan.ending_at(made) if ends else plan.going_on_as(self._schedule(), made)
+        made = edit.step or 0
+        if edit.finish:
+            self._plan = self._plan.ending_at(made)
+        else:
+            self._plan = self._plan.going_on_as(self._schedule(), made)
 
     def _schedule(self) -> Schedule:
         """Return the plan of a run with these parameters from the start."""
-        cost = self._number_format.int8_cost
-        return schedule(self._params, self._scales.usable, int8_cost=cost)
+        return schedule(self._params, self._scales.usable, int8_cost=self._number_format.int8_cost)
 
     def _record(self, loss: LossTerms) -> Step:
         number, step = self._plan.position(self._made)
