@@ -71,6 +71,7 @@ class PrometheusMetrics:
 @router.get(
     "/metrics",
     operation_id="get_metrics",
+    summary="Read the metrics for Prometheus",
     response_class=Response,
     responses={
         200: {

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from api.answers.schemas import Problem
 from api.asgi.headers import REQUEST_ID
 from api.callers.authentication import needs_key
-from api.examples import EXAMPLES, REQUESTS, SUMMARIES
+from api.examples import EXAMPLES, REQUESTS
 from api.routes.webhooks import webhook_operations
 
 _TAGS = [
@@ -218,9 +218,7 @@ def _name_bodies(schema: dict[str, Any]) -> None:
 
 def _complete(operation: dict[str, Any]) -> None:
     """Add what all operations have in common, and remove what FastAPI describes wrongly."""
-    name = operation["operationId"]
-    operation["summary"] = SUMMARIES[name]
-    for media_type, example in REQUESTS.get(name, {}).items():
+    for media_type, example in REQUESTS.get(operation["operationId"], {}).items():
         operation["requestBody"]["content"][media_type]["example"] = example
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):

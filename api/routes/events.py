@@ -74,6 +74,7 @@ def event_schema(names: Iterable[str], view: str) -> dict[str, Any]:
 @router.get(
     "/jobs/{job_id}/events",
     operation_id="follow_job",
+    summary="Follow the events of a job",
     response_class=Response,  # FastAPI's EventSourceResponse requires a generator
     responses={
         200: {

@@ -51,6 +51,7 @@ def offered_formats() -> tuple[SentFormat, ...]:
 @router.get(
     "/jobs/{job_id}/film",
     operation_id="get_film",
+    summary="Download a film of the steps",
     response_class=Response,
     responses={
         200: {

@@ -48,7 +48,7 @@ class Readiness(BaseModel):
     )
 
 
-@router.get("/healthz", operation_id="get_health")
+@router.get("/healthz", operation_id="get_health", summary="Check that the API is alive")
 async def healthz() -> dict[str, str]:
     """Report that the API process is alive."""
     # Not in the thread pool: calls to a Redis that hangs may fill it.
@@ -58,6 +58,7 @@ async def healthz() -> dict[str, str]:
 @router.get(
     "/readyz",
     operation_id="get_readiness",
+    summary="Check that every part is available",
     response_model=Readiness,
     responses={503: {"model": Readiness, "description": "A part is missing: see `missing`."}},
 )

@@ -35,6 +35,7 @@ _logger = logging.getLogger(__name__)
     "/jobs",
     status_code=202,
     operation_id="create_job",
+    summary="Create a job",
     response_model=JobView,
     responses={
         200: {
@@ -102,6 +103,7 @@ async def _accepted(job: Job, hub: Hub, seconds: int) -> Snapshot:
 @router.get(
     "/jobs/{job_id}",
     operation_id="get_job",
+    summary="Read a job, or wait for its end",
     response_model=JobView,
     responses={
         304: {"description": "Not modified: the client has this version of the job."},
@@ -139,6 +141,7 @@ async def get_job(
 @router.post(
     "/jobs/{job_id}/cancel",
     operation_id="cancel_job",
+    summary="Cancel a job",
     response_model=JobView,
     responses=error_responses(404, 503),
 )
@@ -157,6 +160,7 @@ async def cancel_job(
     "/jobs/{job_id}/retry",
     status_code=202,
     operation_id="retry_job",
+    summary="Post a failed or canceled job again",
     response_description="The new job",
     response_model=JobView,
     responses=error_responses(404, 409, 422, 429, 503, 507),
@@ -181,6 +185,7 @@ async def retry_job(
     "/jobs/{job_id}",
     status_code=204,
     operation_id="delete_job",
+    summary="Delete a job with its pictures",
     responses=error_responses(404, 503),
 )
 def delete_job(job: JobDep, services: ServicesDep) -> None:

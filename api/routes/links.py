@@ -29,7 +29,10 @@ class SignedLinks(BaseModel):
 
 
 @router.get(
-    "/jobs/{job_id}/links", operation_id="sign_links", responses=error_responses(404, 422, 503)
+    "/jobs/{job_id}/links",
+    operation_id="sign_links",
+    summary="Create links that need no API key",
+    responses=error_responses(404, 422, 503),
 )
 def sign_links(
     job: JobDep,

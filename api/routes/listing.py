@@ -36,7 +36,11 @@ class JobPage(BaseModel):
 
 
 @router.get(
-    "/jobs", operation_id="list_jobs", response_model=JobPage, responses=error_responses(422, 503)
+    "/jobs",
+    operation_id="list_jobs",
+    summary="List your jobs",
+    response_model=JobPage,
+    responses=error_responses(422, 503),
 )
 async def list_jobs(
     caller: CallerDep,

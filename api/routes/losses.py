@@ -35,6 +35,7 @@ class Losses(BaseModel):
 @router.get(
     "/jobs/{job_id}/losses",
     operation_id="list_losses",
+    summary="Read the losses of a job",
     response_model=Losses,
     responses={
         200: {

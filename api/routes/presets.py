@@ -55,7 +55,12 @@ class Offer(BaseModel):
     )
 
 
-@router.get("/presets", operation_id="list_presets", responses=error_responses(503, public=True))
+@router.get(
+    "/presets",
+    operation_id="list_presets",
+    summary="Read the presets, limits and parameters",
+    responses=error_responses(503, public=True),
+)
 def list_presets(services: ServicesDep) -> Offer:
     """Return the presets, the limits, and every parameter with its bounds."""
     settings = services.settings

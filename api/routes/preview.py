@@ -20,6 +20,7 @@ router = APIRouter(tags=["pictures"])
 @router.get(
     "/jobs/{job_id}/preview",
     operation_id="get_preview",
+    summary="Download the newest preview",
     response_class=Response,
     responses={
         200: {

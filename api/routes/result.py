@@ -39,6 +39,7 @@ _ETAG = {"description": "Identifies the picture.", "schema": {"type": "string"}}
 @router.get(
     "/jobs/{job_id}/result",
     operation_id="get_result",
+    summary="Download the result",
     response_class=Response,
     responses={
         200: {
@@ -80,6 +81,7 @@ def get_result(
 @router.get(
     "/jobs/{job_id}/content",
     operation_id="get_content",
+    summary="Download the photograph",
     response_class=Response,
     responses={
         200: {

@@ -38,6 +38,7 @@ def _body() -> dict[str, Any]:
 @router.patch(
     "/jobs/{job_id}",
     operation_id="edit_job",
+    summary="Change an unfinished job",
     response_model=JobView,
     response_description="The job with its new parameters",
     responses=error_responses(400, 404, 409, 412, 413, 415, 422, 503),
@@ -68,6 +69,7 @@ async def change_job(
 @router.post(
     "/jobs/{job_id}/finish",
     operation_id="finish_job",
+    summary="End a job with the picture so far",
     response_model=JobView,
     response_description="The job, which ends after the current step",
     responses=error_responses(404, 409, 503),

@@ -24,7 +24,12 @@ class Version(BaseModel):
     workers: int = Field(description="The number of live workers.")
 
 
-@router.get("/version", operation_id="get_version", responses=error_responses(503, public=True))
+@router.get(
+    "/version",
+    operation_id="get_version",
+    summary="Read the version, networks and devices",
+    responses=error_responses(503, public=True),
+)
 def get_version(services: ServicesDep) -> Version:
     """Return the version of Easel, and the networks and devices that are available."""
     workers = services.workers.live()

@@ -42,6 +42,7 @@ class WebhookSecret(BaseModel):
 @router.get(
     "/webhooks/secret",
     operation_id="get_webhook_secret",
+    summary="Read the secret that signs your webhooks",
     response_model=WebhookSecret,
     responses=error_responses(503),
 )
@@ -65,6 +66,7 @@ class RotatedSecret(WebhookSecret):
 @router.post(
     "/webhooks/secret/rotate",
     operation_id="rotate_webhook_secret",
+    summary="Replace the secret that signs your webhooks",
     response_model=RotatedSecret,
     responses=error_responses(409, 422, 503),
 )
@@ -105,6 +107,7 @@ class DeliveryPage(BaseModel):
 @router.get(
     "/webhooks/deliveries",
     operation_id="list_deliveries",
+    summary="List the deliveries of your webhooks",
     responses=error_responses(422, 503),
 )
 def list_deliveries(
@@ -158,6 +161,7 @@ def _deliveries(
     "/webhooks/deliveries/{delivery_id}/redeliver",
     status_code=202,
     operation_id="redeliver_webhook",
+    summary="Send a webhook again",
     responses=error_responses(404, 503),
 )
 def redeliver(delivery_id: str, services: ServicesDep, caller: CallerDep) -> ListedDelivery:

@@ -33,6 +33,7 @@ _RETRY_SECONDS = 5
     "/batches",
     status_code=202,
     operation_id="create_batch",
+    summary="Create a batch of jobs",
     response_description="The batch was accepted.",
     response_model=BatchView,
     responses=error_responses(400, 408, 413, 415, 422, 503, 507),
@@ -58,6 +59,7 @@ async def create_batch(
 @router.get(
     "/batches/{batch_id}",
     operation_id="get_batch",
+    summary="Read a batch, or wait for its end",
     response_description="The batch.",
     response_model=BatchView,
     responses=error_responses(404, 422, 503),
@@ -86,6 +88,7 @@ async def get_batch(
 @router.post(
     "/batches/{batch_id}/cancel",
     operation_id="cancel_batch",
+    summary="Cancel the jobs of a batch",
     response_description="The batch, whose jobs are canceled, about to be, or had ended before.",
     response_model=BatchView,
     responses=error_responses(404, 503),
@@ -100,6 +103,7 @@ def cancel_batch(batch: BatchDep, services: ServicesDep, request: Request) -> Re
     "/batches/{batch_id}",
     status_code=204,
     operation_id="delete_batch",
+    summary="Delete a batch and its jobs",
     response_description="The batch and its jobs were deleted.",
     responses=error_responses(404, 503),
 )

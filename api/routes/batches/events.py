@@ -28,6 +28,7 @@ router = APIRouter(tags=["batches"])
 @router.get(
     "/batches/{batch_id}/events",
     operation_id="follow_batch",
+    summary="Follow the events of a batch",
     response_class=Response,
     responses={
         200: {

@@ -33,6 +33,7 @@ router = APIRouter(tags=["batches"])
 @router.get(
     "/batches/{batch_id}/result",
     operation_id="get_batch_result",
+    summary="Download the results of a batch as a zip archive",
     response_class=Response,
     responses={
         200: {
